@@ -19,6 +19,7 @@ from knxgw.application import Application, Surroundings
 from knxgw.catalogue.product import Catalogue
 from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.model import Configuration
+from knxgw.config.summary import serial_line_text
 from knxgw.device.panel import Leds, PanelState, Phase, leds, meaning, patterns
 from knxgw.errors import GatewayError, RejectedError
 from knxgw.host.clock import boot_id, is_synchronised, system_clock
@@ -185,6 +186,10 @@ class Gateway:
             stuck_s=now_s - self._alive_s,
             start_cause=self.start_cause.value,
             knx_link=None if configuration is None else configuration.knx.link.value,
+            configuration_source=None if configuration is None else configuration.source.value,
+            serial_line=None
+            if configuration is None or configuration.serial is None
+            else serial_line_text(configuration.serial),
             individual_address=None if knx is None else str(knx.individual_address),
             is_secure=knx is not None and knx.is_secure,
             knx_since_s=None if up_since is None else now_s - up_since,

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 import sys
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -19,14 +19,14 @@ from knxgw.config.model import Configuration
 from knxgw.errors import RejectedError
 from knxgw.gateway import KEEP_LINK, Gateway, World
 from knxgw.host.clock import system_clock
-from knxgw.host.network import OwnAddress, own_addresses
+from knxgw.host.network import OwnAddress, adapter_link, own_addresses
 from knxgw.judgement import Prepared, identity
 from knxgw.monitoring.log_ring import SIMPLE, LogRecorder
 from knxgw.service import Service
 from knxgw.store.database import Database
 from knxgw.website.access.accounts import Accounts
 from knxgw.website.bridge import Bridge, DeviceControl
-from knxgw.website.device_facts import DeviceFacts
+from knxgw.website.device_facts import AdapterFacts, DeviceFacts
 from knxgw.website.listener import Listener
 from knxgw.website.recordings import Objects, Requests, SelfTest, Telegrams
 from knxgw.website.serving import serve
@@ -127,6 +127,7 @@ class Living:
         )
         self._warnings = prepared.warnings
         self._addresses: tuple[OwnAddress, ...] = ()
+        self._adapters: tuple[AdapterFacts, ...] = ()
         self._looked_up_at: float | None = None  # [s] of uptime
         self._group = group
         self._running = group.create_task(gateway.run(), name="gateway")
@@ -143,11 +144,13 @@ class Living:
         if self._looked_up_at is None or facts.up_s - self._looked_up_at >= ADDRESSES_S:
             self._looked_up_at = facts.up_s
             self._addresses = own_addresses() if self._is_on_the_network() else ()
+            self._adapters = _adapters_of(self._addresses)
         return replace(
             facts,
             warnings=self._warnings,
             addresses=tuple(one.address for one in self._addresses),
             macs=tuple(sorted({one.mac for one in self._addresses if one.mac})),
+            adapters=self._adapters,
         )
 
     def _is_on_the_network(self) -> bool:
@@ -213,6 +216,15 @@ def set_logging(
         loop.call_soon_threadsafe(lambda: log_recorder.extend(loop.time()))
     else:
         loop.call_soon_threadsafe(log_recorder.set_mode, SIMPLE)
+
+
+def _adapters_of(addresses: Iterable[OwnAddress]) -> tuple[AdapterFacts, ...]:
+    """Return how the adapters that have these addresses are connected, as far as the system tells."""
+    names = dict.fromkeys(one.adapter for one in addresses)
+    links = [link for name in names if (link := adapter_link(name)) is not None]
+    return tuple(
+        AdapterFacts(name=one.adapter, is_up=one.is_up, mbit_s=one.mbit_s) for one in links
+    )
 
 
 def _host_names(configuration: Configuration | None) -> frozenset[str]:

@@ -14,6 +14,7 @@ from knxgw.config.model import (
     LoadManagementSettings,
     MeterSettings,
     PointSettings,
+    SerialLine,
     SmartMeterSettings,
 )
 
@@ -29,8 +30,7 @@ def summary(configuration: Configuration) -> Iterator[str]:
         yield f"smart meter: {_smart_meter(configuration.load_management.smart_meter)}"
     line = configuration.serial
     if line is not None:
-        frame = f"{line.data_bits}{line.parity}{line.stop_bits}"
-        yield f"serial line: {line.port}, {line.protocol}, {line.baud} baud, {frame}"
+        yield f"serial line: {serial_line_text(line)}"
     blocked = {number for fault in configuration.faults for number in fault.blocked_points}
     for point in configuration.points:
         where = _device(point.model, point.connection)
@@ -40,6 +40,12 @@ def summary(configuration: Configuration) -> Iterator[str]:
         yield f"cp{point.number} {point.name}: {where}, {_currents(point)}{left_alone}"
         if point.meter is not None:
             yield f"cp{point.number} meter: {_meter(point.meter)}"
+
+
+def serial_line_text(line: SerialLine) -> str:
+    """Return a serial line with its settings: /dev/ttyUSB0, rtu, 9600 baud, 8N1."""
+    frame = f"{line.data_bits}{line.parity}{line.stop_bits}"
+    return f"{line.port}, {line.protocol}, {line.baud} baud, {frame}"
 
 
 def _knx(settings: KnxSettings) -> str:

@@ -289,6 +289,15 @@ def alive_at(meter: Meter, settings: Settings) -> float | None:
     return max(*times, meter.in_operation.last_at if meter.in_operation else completed_at)
 
 
+def is_alive(meter: Meter, settings: Settings, now_s: float) -> bool:
+    """Tell whether the last values of the meter may be taken for those of now.
+
+    False before its first complete set as well. Source: load-management 3.2.
+    """
+    alive = alive_at(meter, settings)
+    return alive is not None and now_s - alive <= settings.timeout_s
+
+
 def age_s(meter: Meter, settings: Settings, now_s: float) -> float | None:
     """Return the age of the oldest phase's value [s]; None until each configured phase has one."""
     return _oldest_age_s(meter.values, settings, now_s)

@@ -33,6 +33,28 @@ def _addresses() -> Iterator[OwnAddress]:
                 yield OwnAddress(name, text, _mac(name))
 
 
+class AdapterLink(NamedTuple):
+    """How an adapter is connected, as the system tells it."""
+
+    adapter: str
+    is_up: bool
+    mbit_s: int | None  # None: the system does not say
+
+
+def adapter_link(adapter: str) -> AdapterLink | None:
+    """Return how an adapter is connected; None: the system does not say."""
+    try:
+        state = (ADAPTERS / adapter / "operstate").read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+    try:
+        speed = int((ADAPTERS / adapter / "speed").read_text(encoding="ascii"))
+    except (OSError, ValueError):  # a wireless adapter has none, one without a link refuses
+        speed = -1
+    # the state of many virtual adapters is "unknown", although they are connected
+    return AdapterLink(adapter, state in {"up", "unknown"}, speed if speed > 0 else None)
+
+
 def _mac(adapter: str) -> str:
     """Return the MAC address of an adapter, "" where the system does not tell it."""
     try:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from knxgw.charging.point import ChargingPoint
-from knxgw.dlm.meter import alive_at
+from knxgw.dlm.meter import is_alive
 from knxgw.station.load_management import observation_of, participant_settings
 from knxgw.station.model import Station
 
@@ -45,8 +45,7 @@ def _of_mains(station: Station, now_s: float) -> Iterator[tuple[Trace, int]]:
     if load_management is None or settings is None:
         return
     yield Trace(LIMIT, 0), settings.limit_ma
-    alive = alive_at(load_management.meter, settings)
-    if alive is None or now_s - alive > settings.timeout_s:
+    if not is_alive(load_management.meter, settings, now_s):
         return
     for phase in range(settings.phases):
         value, base_ma = load_management.meter.values[phase], load_management.phases[phase].base_ma

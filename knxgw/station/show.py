@@ -14,7 +14,7 @@ from knxgw.charging.quantities import PHASE_CURRENTS
 from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.device_address import SERIAL_LINE, device_address
 from knxgw.dlm.follows import Answer
-from knxgw.dlm.meter import age_s
+from knxgw.dlm.meter import age_s, is_alive
 from knxgw.dlm.participant import Participant
 from knxgw.dlm.state import LoadManagement
 from knxgw.station.actions import possible_actions
@@ -167,6 +167,9 @@ def _load_management_view(look: _Look) -> LoadManagementView | None:
         high_power_s=round(window_s) if window_s > 0 else None,
         limit_ma=settings.limit_ma,
         meter_age_s=age_s(load_management.meter, settings, now_s),
+        is_meter_alive=settings.static_limit_ma is not None
+        or is_alive(load_management.meter, settings, now_s),
+        has_meter=settings.static_limit_ma is None,
         phases=tuple(
             _phase_view(station, load_management, index) for index in range(settings.phases)
         ),

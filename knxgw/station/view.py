@@ -136,6 +136,8 @@ class LoadManagementView:
     state_words: str
     limit_ma: int
     meter_age_s: float | None  # of the oldest phase value; None: a phase has none
+    is_meter_alive: bool = True  # its values may be taken for those of now, or there is no meter
+    has_meter: bool = True  # False: a static limit
     phases: tuple[PhaseView, ...]
     state: int = 1  # value of the object of load management
     fuse_ma: int | None = None  # None: a static limit without a fuse

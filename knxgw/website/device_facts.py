@@ -23,6 +23,15 @@ class PanelFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterFacts:
+    """How a network adapter of the machine is connected."""
+
+    name: str  # eth0
+    is_up: bool  # a cable, and somebody at its other end
+    mbit_s: int | None = None  # None: the system does not say, as of a wireless one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceFacts:
     """The device: what its sticker, its clock, its network and its KNX link say."""
 
@@ -37,6 +46,9 @@ class DeviceFacts:
     knx_since_s: float | None = None  # how long it has been connected; None: it is not
     addresses: tuple[str, ...] = ()  # of the machine, at which the website answers
     macs: tuple[str, ...] = ()  # of its network adapters
+    adapters: tuple[AdapterFacts, ...] = ()  # those with such an address
+    serial_line: str | None = None  # RS485, with its settings; None: none is configured
+    configuration_source: str | None = None  # a `ConfigurationSource`; None: not configured
     clock_source: str | None = None  # ntp, knx, system; None: the clock is not set
     panel: PanelFacts = field(default_factory=PanelFacts)
     warnings: tuple[Finding, ...] = ()  # what `check` says of the running configuration

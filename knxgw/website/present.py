@@ -6,7 +6,7 @@ paths in `data-bind` of the templates. Maps, not lists: an entry keeps its key, 
 the entries stand on the page. What is not there is left out.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -21,13 +21,13 @@ from knxgw.station.view import (
     SiteView,
 )
 from knxgw.website.device_facts import DeviceFacts
-from knxgw.website.language import UNKNOWN, Language, marked
+from knxgw.website.device_words import cause_words, device_lines
+from knxgw.website.language import UNKNOWN, Language
 from knxgw.website.panel_words import panel_words
 from knxgw.website.present_faults import LastFaults, fault_lines, last_fault, severity_tone
 from knxgw.website.present_point import BAR_UNITS, present_point
 
 Shown = dict[str, Any]
-OLD_METER_S = 30
 STUCK_S = 5.0  # the station is looked at each second
 
 
@@ -51,7 +51,7 @@ def present(  # noqa: PLR0913 - everything that pages are made of
             "name": site.name,
             "printed_at": language.moment(now, None),
             "banner": _banner(site, facts, language, now),
-            "mains": _mains(site.load_management, site, language),
+            "mains": _mains(site.load_management, site, language, now),
             "points": {
                 str(point.number): present_point(
                     point, language, now, last_faults.get(point_scope(point.number))
@@ -119,11 +119,12 @@ def _warning(finding: Finding, language: Language) -> str:
     return f"{finding.key}: {problem}. {remedy}" if remedy else f"{finding.key}: {problem}"
 
 
-def _mains(shared: LoadManagementView | None, site: SiteView, language: Language) -> Shown:
+def _mains(
+    shared: LoadManagementView | None, site: SiteView, language: Language, now: datetime
+) -> Shown:
     grid = language.text("active") if site.grid_control else language.text("off")
     if shared is None:
         return {"is_managed": False, "grid_control": grid, "is_grid_controlled": site.grid_control}
-    meter = None if shared.meter_age_s is None else round(shared.meter_age_s)
     is_normal = shared.state == LoadManagementState.NORMAL
     return {
         "is_managed": True,
@@ -134,25 +135,36 @@ def _mains(shared: LoadManagementView | None, site: SiteView, language: Language
         "limit": language.ampere(shared.limit_ma),
         "fuse": language.ampere(shared.fuse_ma),
         "reserve": language.ampere(shared.reserve_ma),
-        "meter": language.text("Smart meter not heard yet")
-        if meter is None
-        else language.text("Smart meter {seconds} s ago", seconds=meter),
-        "meter_tone": "muted" if meter is not None and meter <= OLD_METER_S else "warning",
+        "meter": _meter(shared, language, now),
+        "meter_tone": "muted" if shared.is_meter_alive else "warning",
         "high_power": ""
         if shared.high_power_s is None
         else language.text("{time} left", time=language.duration(shared.high_power_s)),
         "phases": {
-            phase.name.lower(): _phase(phase, shared.limit_ma, shared.fuse_ma, site, language)
-            for phase in shared.phases
+            phase.name.lower(): _phase(phase, shared, site, language) for phase in shared.phases
         },
     }
 
 
+def _meter(shared: LoadManagementView, language: Language, now: datetime) -> str:
+    """Return how old the values of the smart meter are; since when it is silent, if they do not count."""
+    if not shared.has_meter:
+        return language.text("Without a smart meter")
+    if shared.meter_age_s is None:
+        return language.text("Smart meter not heard yet")
+    if shared.is_meter_alive:
+        return language.text("Smart meter {time} ago", time=language.duration(shared.meter_age_s))
+    heard_at = now - timedelta(seconds=shared.meter_age_s)
+    return language.text("Smart meter silent since {time}", time=language.moment(heard_at, now))
+
+
 def _phase(
-    phase: PhaseView, limit_ma: int, fuse_ma: int | None, site: SiteView, language: Language
+    phase: PhaseView, shared: LoadManagementView, site: SiteView, language: Language
 ) -> Shown:
-    scale_ma = max(limit_ma, fuse_ma or 0, phase.measured_ma or 0, 1)
-    base_ma = max(0, phase.base_ma or 0)
+    """Return what is shown of a phase. What a silent meter said is grey, and draws no bar."""
+    limit_ma, is_fresh = shared.limit_ma, shared.is_meter_alive
+    scale_ma = max(limit_ma, shared.fuse_ma or 0, phase.measured_ma or 0, 1)
+    base_ma = max(0, phase.base_ma or 0) if is_fresh else 0
     left, bars = 0, {}
     width = min(BAR_UNITS, base_ma * BAR_UNITS // scale_ma)
     bars["base"] = {"x": left, "width": width}
@@ -172,22 +184,15 @@ def _phase(
         "available": language.ampere(phase.available_ma),
         "allocated": language.ampere(phase.allocated_ma),
         "mark": min(BAR_UNITS, limit_ma * BAR_UNITS // scale_ma),
-        "tone": "bad" if shown_ma is not None and shown_ma > limit_ma else "good",
+        "tone": _tone_of_phase(shown_ma, limit_ma, is_fresh=is_fresh),
         "bars": bars,
     }
 
 
-_LINKS = {
-    "routing": "KNXnet/IP routing",
-    "tunnelling": "KNXnet/IP tunnelling (UDP)",
-    "tunnelling_tcp": "KNXnet/IP tunnelling (TCP)",
-}
-CLOCKS = {
-    "ntp": marked("set by a time server"),
-    "knx": marked("set by a telegram on KNX"),
-    "system": marked("clock of the device, without a time server"),
-    None: marked("not set"),
-}
+def _tone_of_phase(measured_ma: int | None, limit_ma: int, *, is_fresh: bool) -> str:
+    if not is_fresh:
+        return "muted"
+    return "bad" if measured_ma is not None and measured_ma > limit_ma else "good"
 
 
 # --- device ---------------------------------------------------------------------------------------
@@ -207,34 +212,19 @@ def _general(
         "tone": tone,
         "fault_tone": "bad" if site.fault_present else "good",
         "start": language.moment(facts.started_at, now),
+        "cause": cause_words(facts.start_cause, language),
         "clock": "" if site.clock_is_valid else language.text("The clock is not set."),
     }
 
 
 def _device(facts: DeviceFacts, language: Language, now: datetime) -> Shown:
     is_up = facts.knx_since_s is not None
-    rows = [
-        (language.text("Serial number"), facts.serial),
-        (language.text("Firmware"), facts.version),
-        (language.text("Started"), language.moment(facts.started_at, now)
-         if facts.started_at else None),
-        (language.text("Uptime"), language.duration(facts.up_s)),
-        (language.text("IP address"), ", ".join(facts.addresses)),
-        (language.text("MAC address"), ", ".join(facts.macs)),
-        (language.text("KNX link"), _LINKS.get(facts.knx_link or "", facts.knx_link)),
-        (language.text("Connected to KNX for"),
-         language.duration(facts.knx_since_s) if is_up else None),
-        (language.text("Individual address"), facts.individual_address),
-        (language.text("KNX Secure"),
-         language.text("yes") if facts.is_secure else language.text("no")),
-        (language.text("Time"), language.text(CLOCKS[facts.clock_source])),
-    ]  # fmt: skip
     return {
         "knx": language.text("KNX connected") if is_up else language.text("KNX not connected"),
         "knx_tone": "good" if is_up else "bad",
         "rows": {
             f"{rank:02}": {"name": name, "value": value}
-            for rank, (name, value) in enumerate(rows)
+            for rank, (name, value) in enumerate(device_lines(facts, language, now))
             if value
         },
     }

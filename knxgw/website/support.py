@@ -6,21 +6,9 @@ from datetime import datetime
 from knxgw.charging.events import LinkCondition
 from knxgw.station.view import PointView, SiteView
 from knxgw.website.device_facts import DeviceFacts
+from knxgw.website.device_words import device_lines
 from knxgw.website.language import UNKNOWN, Language, marked
 from knxgw.website.panel_words import panel_words
-from knxgw.website.present import CLOCKS
-
-PRODUCT = "knxgw"
-CAUSES = {
-    "first": marked("first start"),
-    "stopped": marked("it was stopped in order"),
-    "restarted": marked("a restart that somebody asked for on the website"),
-    "reset": marked("a reset of the device"),
-    "failed": marked("an error of the program"),
-    "power": marked("a power cut, or a restart of the machine"),
-    "killed": marked("the program ended without a word"),
-    "unknown": marked("not known"),
-}
 
 CONDITIONS: Mapping[str, str] = {  # of the connection to a charger
     LinkCondition.STARTING: marked("not tried yet"),
@@ -40,32 +28,14 @@ def support_text(site: SiteView, facts: DeviceFacts, words: Language, now: datet
     return "\n".join(lines) + "\n"
 
 
-def cause_words(cause: str, words: Language) -> str:
-    """Return why the device has started."""
-    return words.text(CAUSES.get(cause, CAUSES["unknown"]))
-
-
 def _line(name: str, value: object) -> str:
     return f"{name}: {UNKNOWN if value in (None, '') else value}"
 
 
 def _device(site: SiteView, facts: DeviceFacts, words: Language, now: datetime) -> Iterator[str]:
-    yield _line(words.text("Product"), PRODUCT)
     yield _line(words.text("Site"), site.name)
-    yield _line(words.text("Firmware"), facts.version)
-    yield _line(words.text("Serial number"), facts.serial)
-    yield _line(words.text("IP address"), ", ".join(facts.addresses))
-    yield _line(words.text("MAC address"), ", ".join(facts.macs))
-    yield _line(words.text("Individual address"), facts.individual_address)
-    link = facts.knx_link or ""
-    secured = words.text("secured")
-    yield _line(words.text("KNX link"), f"{link}, {secured}" if link and facts.is_secure else link)
-    up = words.duration(facts.knx_since_s) if facts.knx_since_s is not None else None
-    yield _line(words.text("KNX connected since"), up or words.text("not connected"))
-    yield _line(words.text("Running for"), words.duration(facts.up_s))
-    yield _line(words.text("Started at"), words.moment(facts.started_at, None))
-    yield _line(words.text("The start before ended by"), cause_words(facts.start_cause, words))
-    yield _line(words.text("Clock"), words.text(CLOCKS[facts.clock_source]))
+    for name, value in device_lines(facts, words, now):
+        yield _line(name, value)
     yield _line(words.text("Front panel"), panel_words(facts.panel, words)["meaning"])
     yield _line(words.text("Time of this text"), words.moment(now, None))
 

@@ -46,7 +46,7 @@ def bridge_of(directory: Path, clock: Callable[[], float], **given: Any) -> Brid
     store = AccountStore(Database(directory), InlineExecutor(), lambda _why, _number: None)
     bridge = Bridge(
         view=given.pop("view"),
-        facts=lambda: FACTS,
+        facts=given.pop("facts", lambda: FACTS),
         is_ready=lambda: True,
         act=lambda _point, _action, _setpoint_ma: None,
         accounts=Accounts(

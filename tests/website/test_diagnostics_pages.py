@@ -269,7 +269,7 @@ def test_the_support_text_is_complete_and_tells_no_secret(telling: Website) -> N
     page = telling.get("/support")
     assert not [secret for secret in PLANTED if secret in page]
     text = telling.get("/support.txt")
-    for name in ("Product", "Firmware", "Individual address", "Running for", "Started at", "Faults",
+    for name in ("Product", "Firmware", "Individual address", "Uptime", "Started", "Network", "RS485 line", "Faults",
                  "Charger", "State", "Load management", "ETS version", "Since when"):  # fmt: skip
         assert f"{name}" in text
     german = telling.get("/support.txt", "de")

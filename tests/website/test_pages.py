@@ -7,7 +7,8 @@ import pytest
 
 from knxgw.station.actions import Action
 from knxgw.station.view import LoadManagementView, PhaseView, PointView, SiteView
-from tests.support.website import website
+from knxgw.website.device_facts import AdapterFacts, DeviceFacts
+from tests.support.website import NOON, website
 
 POINT = PointView(
     number=1, name="Left", model="KEBA KeContact P30", state=8, state_words="Charge", connected=True,
@@ -74,6 +75,48 @@ def test_a_fault_and_its_code_are_shown() -> None:
     )
     assert "ChargerError 0x0008" in text
     assert "CP 2 uses the address of CP 1" in text
+
+
+@pytest.mark.proves("W19")
+def test_what_a_silent_meter_said_is_grey_has_no_bar_and_says_since_when() -> None:
+    shared = replace(SHARED, meter_age_s=3600.0, is_meter_alive=False)
+    html = page(replace(SITE, load_management=shared))
+    text = text_of(html)
+    assert "Smart meter silent since 11:00" in text
+    assert 'data-tone="muted">20.1 / 32.0' in html
+    assert 'data-tone="good">20.1' not in html
+    fresh = page(replace(SITE, load_management=replace(SHARED, meter_age_s=1.0)))
+    assert "Smart meter 1 s ago" in text_of(fresh)
+    assert 'data-tone="good">20.1 / 32.0' in fresh
+
+
+def test_a_static_limit_has_no_smart_meter_to_wait_for() -> None:
+    shared = replace(SHARED, meter_age_s=None, has_meter=False)
+    text = text_of(page(replace(SITE, load_management=shared)))
+    assert "Without a smart meter" in text
+    assert "not heard yet" not in text
+
+
+@pytest.mark.proves("W16")
+def test_status_says_why_the_device_started_and_how_it_is_connected() -> None:
+    facts = DeviceFacts(
+        started_at=NOON, start_cause="power", configuration_source="file",
+        adapters=(
+            AdapterFacts(name="eth0", is_up=True, mbit_s=1000),
+            AdapterFacts(name="wlan0", is_up=True),
+            AdapterFacts(name="eth1", is_up=False),
+        ),
+        serial_line="/dev/ttyUSB0, rtu, 9600 baud, 8N1",
+    )  # fmt: skip
+    with website(lambda _language: SITE, facts=lambda: facts) as found:
+        text = text_of(found.get("/"))
+    assert "Before it: a power cut, or a restart of the machine" in text
+    for line in (
+        "Configuration file of the host",
+        "Network eth0: connected, 1000 Mbit/s; wlan0: connected; eth1: no link",
+        "RS485 line /dev/ttyUSB0, rtu, 9600 baud, 8N1",
+    ):
+        assert line in text
 
 
 @pytest.mark.parametrize(("ready", "status"), [(True, 200), (False, 503)])
