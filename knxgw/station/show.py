@@ -164,7 +164,7 @@ def _load_management_view(look: _Look) -> LoadManagementView | None:
         state=int(state),
         fuse_ma=given.fuse_ma,
         reserve_ma=given.reserve_ma,
-        high_power_s=round(window_s) if window_s > 0 else None,
+        high_power_s=window_s if window_s > 0 else None,
         limit_ma=settings.limit_ma,
         meter_age_s=age_s(load_management.meter, settings, now_s),
         is_meter_alive=settings.static_limit_ma is not None
@@ -251,7 +251,7 @@ def _point_view(look: _Look, number: PointNumber, point: ChargingPoint) -> Point
                 words=texts.reasons[one.reason].words.in_language(language),
                 cap_ma=one.cap_ma,
                 is_effective=one.is_effective,
-                ends_in_s=None if one.ends_in_s is None else round(one.ends_in_s),
+                ends_in_s=one.ends_in_s,
             )
             for one in limits_of(station, point, now_s)
         ),

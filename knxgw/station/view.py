@@ -31,7 +31,7 @@ class LimitView:
     words: str
     cap_ma: int | None  # what the point would get by this limit alone; None: not known
     is_effective: bool  # this limit decides what the point gets
-    ends_in_s: int | None = None  # None: not by time, or not known
+    ends_in_s: float | None = None  # None: not by time, or not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +142,7 @@ class LoadManagementView:
     state: int = 1  # value of the object of load management
     fuse_ma: int | None = None  # None: a static limit without a fuse
     reserve_ma: int = 0  # load reserve
-    high_power_s: int | None = None  # left of the window of a large consumer; None: no window
+    high_power_s: float | None = None  # left of the window of a large consumer; None: no window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

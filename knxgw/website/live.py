@@ -1,14 +1,16 @@
-"""The topics of live pages: what `present` makes of the gateway, by language."""
+"""The topics of streams: what live pages show, by language, and the site for programs."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from typing import Any
 
+from knxgw.catalogue.load import catalogue
 from knxgw.store.history import HistoryError
 from knxgw.website.bridge import Bridge
+from knxgw.website.contract import past_faults, site_value
 from knxgw.website.language import LANGUAGES, Language, moment
 from knxgw.website.present import present
 from knxgw.website.present_faults import LastFaults
@@ -27,7 +29,7 @@ class Live:
         self._faults_read_at = -FAULTS_S
         self.publisher = publisher
         for code in LANGUAGES:
-            publisher.add_topic(f"page.{code}", partial(self.page, code))
+            publisher.add_topic(f"page.{code}", partial(self.page, code), part=code)
 
     def page(self, code: str) -> Mapping[str, Any]:
         """Return what the live pages show now, in a language."""
@@ -41,6 +43,28 @@ class Live:
             bridge.utc_now(),
             is_ready=bridge.is_ready(),
             last_faults=self._stored_faults(),
+        )
+
+    def site_topic(self, points: Collection[int] | None) -> str:
+        """Return the topic of the site for programs; `points`: those that may be seen, None: all.
+
+        Whoever may see the same shares it.
+        """
+        part = "s" if points is None else f"s{'.'.join(map(str, sorted(points)))}"
+        make = partial(self._site, points)
+        self.publisher.add_topic(f"site.{part}", make, part=part, is_stamped=True)
+        return f"site.{part}"
+
+    def _site(self, points: Collection[int] | None) -> Mapping[str, Any]:
+        bridge = self._bridge
+        site = bridge.view(None)
+        return site_value(
+            site,
+            bridge.facts(),
+            bridge.utc_now(),
+            is_ready=bridge.is_ready(),
+            past=past_faults(site, self._stored_faults(), catalogue().product.faults),
+            points=points,
         )
 
     def _stored_faults(self) -> LastFaults:

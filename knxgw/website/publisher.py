@@ -52,6 +52,9 @@ class _Topic:
     number: int = 0  # of the newest delta; 0: nothing was made yet
     deltas: deque[Message] = field(default_factory=lambda: deque(maxlen=KEPT_DELTAS))
     listeners: int = 0
+    part: str = ""  # of its ids: one of another topic says nothing here
+    is_stamped: bool = False  # its values say their id, and when they were made
+    stamp: Mapping[str, Any] = field(default_factory=dict)
     making: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -78,9 +81,22 @@ class Publisher:
         self._thread: threading.Thread | None = None
         self._bye: str | None = None
 
-    def add_topic(self, name: str, make: Make) -> None:
-        """Name a topic and what makes its value; `make` is called from a thread of this publisher."""
-        self._topics[name] = _Topic(make, self._new_news())
+    def add_topic(self, name: str, make: Make, *, part: str = "", is_stamped: bool = False) -> None:
+        """Name a topic and what makes its value, unless it is there; `make` is called from any thread.
+
+        `part` tells its ids from those of other topics. Values of a stamped one say their `id`,
+        and `at` when they were made.
+        """
+        with self._changed:
+            topic = _Topic(make, self._new_news(), part=part, is_stamped=is_stamped)
+            self._topics.setdefault(name, topic)
+
+    def latest(self, topic: str) -> Mapping[str, Any]:
+        """Return the value of a topic, made now. Raises: KeyError; whatever it cannot be made of."""
+        found = self._topics[topic]
+        self._renew(found)
+        with self._changed:
+            return {**found.stamp, **found.value}
 
     @property
     def streams(self) -> int:
@@ -88,9 +104,9 @@ class Publisher:
         return sum(self._owners.values())
 
     def stop(self, why: str) -> None:
-        """End all streams, with a reason that their pages show."""
+        """End all streams, with a reason that their pages show: the first one that is given."""
         with self._changed:
-            self._bye = why
+            self._bye = self._bye or why
             for one in (self._changed, *(topic.news for topic in self._topics.values())):
                 one.notify_all()
 
@@ -178,11 +194,11 @@ class Publisher:
         self, topic: _Topic, after: str | None, is_allowed: Callable[[], bool]
     ) -> Iterator[bytes]:
         yield b"retry: 2000\n\n"
-        seen, checked_at = self._number_of(after), self._now() - BEAT_S
+        seen, checked_at = self._number_of(after, topic.part), self._now() - BEAT_S
         while True:
             if self._now() - checked_at >= CHECK_S:
                 if not is_allowed():
-                    yield self._message("bye", seen, {"why": "logged_off"}).encoded()
+                    yield self._message("bye", seen, {"why": "logged_off"}, topic.part).encoded()
                     return
                 checked_at = self._now()
             with self._changed:
@@ -194,10 +210,11 @@ class Publisher:
             for one in news:
                 yield one.encoded()
             if bye:
-                yield self._message("bye", seen, {"why": bye}).encoded()
+                yield self._message("bye", seen, {"why": bye}, topic.part).encoded()
                 return
             if not news:
-                yield self._message("beat", seen, {"at": self._utc_now().isoformat()}).encoded()
+                beat = self._stamp(seen, topic.part)
+                yield self._message("beat", seen, beat, topic.part).encoded()
 
     def _wait_for_news(self, topic: _Topic, seen: int, until_s: float) -> None:
         """Wait until a listener has to be told something, or looked at; called with the lock."""
@@ -211,15 +228,23 @@ class Publisher:
         missing = topic.number - seen
         if 0 < missing <= len(topic.deltas) and seen > 0:
             return list(topic.deltas)[-missing:]
-        return [self._message("snapshot", topic.number, topic.value)]
+        snapshot = {**topic.stamp, **topic.value}
+        return [self._message("snapshot", topic.number, snapshot, topic.part)]
 
-    def _message(self, kind: str, number: int, value: Mapping[str, Any]) -> Message:
-        return Message(kind, f"{self._boot}-{number}", _json(value))
+    def _message(self, kind: str, number: int, value: Mapping[str, Any], part: str = "") -> Message:
+        return Message(kind, self._id(number, part), _json(value))
 
-    def _number_of(self, after: str | None) -> int:
-        """Return the number of an id of this start; 0 for another one."""
-        boot, _, number = (after or "").rpartition("-")
-        return int(number) if boot == self._boot and number.isdecimal() else 0
+    def _id(self, number: int, part: str) -> str:
+        return f"{self._boot}{part}-{number}"
+
+    def _stamp(self, number: int, part: str) -> dict[str, Any]:
+        return {"id": self._id(number, part), "at": self._utc_now().isoformat()}
+
+    def _number_of(self, after: str | None, part: str) -> int:
+        """Return the number of an id of this start and of a topic's part; 0 for another one."""
+        before, _, number = (after or "").rpartition("-")
+        is_ours = before == f"{self._boot}{part}" and number.isascii() and number.isdecimal()
+        return int(number) if is_ours else 0
 
     # --- the thread
 
@@ -242,19 +267,25 @@ class Publisher:
     def _look(self, topic: _Topic) -> None:
         if not topic.listeners:
             return
+        try:
+            self._renew(topic)
+        except Exception:  # a page that cannot be made now must not end the others
+            log.exception("a live page could not be made: please report this")
+
+    def _renew(self, topic: _Topic) -> None:
+        """Make a topic once, and hand on what is new. Raises: whatever it cannot be made of."""
         with topic.making:
-            try:
-                value = topic.make()
-            except Exception:  # a page that cannot be made now must not end the others
-                log.exception("a live page could not be made: please report this")
-                return
+            value = topic.make()
             patch = difference(topic.value, value)
             if not patch and topic.number:
                 return
             with self._changed:
                 topic.number += 1
                 topic.value = value
-                topic.deltas.append(self._message("delta", topic.number, patch))
+                if topic.is_stamped:
+                    topic.stamp = self._stamp(topic.number, topic.part)
+                delta = {**topic.stamp, **patch}
+                topic.deltas.append(self._message("delta", topic.number, delta, topic.part))
         self._wake_listeners(topic)
 
     def _wake_listeners(self, topic: _Topic) -> None:

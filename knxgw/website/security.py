@@ -84,13 +84,19 @@ class Gate:
             path="/",
         )
 
-    def still_lets_in(self) -> Callable[[], bool]:
-        """Return what tells later, and elsewhere, whether whoever asks now would be let in again."""
+    def still_lets_in(self, *, to_same_points: bool = False) -> Callable[[], bool]:
+        """Return what tells later, and elsewhere, whether whoever asks now would be let in again.
+
+        `to_same_points`: and would see the same charging points.
+        """
         token, right = self.token(), _right_of_view()
+        before: SessionView | None = g.session
 
         def tells() -> bool:
             session = self.accounts.session_of(token)
-            return session is not None and session.may(right)
+            if session is None or not session.may(right):
+                return False
+            return not to_same_points or (before is not None and session.points == before.points)
 
         return tells
 

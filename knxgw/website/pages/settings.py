@@ -95,6 +95,7 @@ def reset() -> AnyResponse | str:
         abort(409)
     log.warning("website: %s resets the device, from %s", session().account, address())
     bridge.device.reset()
+    site().live.publisher.stop("reset")
     return render_template("restarting.html", next_page="/login")
 
 
