@@ -98,7 +98,7 @@ class _Limit(NamedTuple):
     now: datetime
 
 
-class _Sharing(NamedTuple):
+class _Mains(NamedTuple):
     shared: LoadManagementView
     points: frozenset[int]  # those that may be seen
     now: datetime
@@ -135,11 +135,11 @@ def _state(of: _Site) -> DeviceState:
     return DeviceState.READY if of.is_ready else DeviceState.STARTING
 
 
-def _shared(of: _Site) -> _Sharing | None:
+def _shared(of: _Site) -> _Mains | None:
     shared = of.site.load_management
     if shared is None:
         return None
-    return _Sharing(shared, frozenset(one.number for one in of.site.points), of.now)
+    return _Mains(shared, frozenset(one.number for one in of.site.points), of.now)
 
 
 def _points(of: _Site) -> dict[int, _Point]:
@@ -221,7 +221,7 @@ _PHASE: Kind[_Phase] = shape(
           lambda of: {number: drawn for number, drawn in of.phase.shares_ma.items()
                       if number in of.points}),
 )  # fmt: skip
-_SHARING: Kind[_Sharing] = shape(
+_MAINS: Kind[_Mains] = shape(
     known("state", noted(INTEGER, "as the group object of load management"),
           lambda of: of.shared.state),
     known("limit_ma", INTEGER, lambda of: of.shared.limit_ma),
@@ -273,7 +273,7 @@ _SITE: Kind[_Site] = shape(
     known("device", _DEVICE, lambda of: of),
     known("knx", _KNX, lambda of: of),
     known("panel", _PANEL, lambda of: of.facts.panel),
-    maybe("sharing", noted(_SHARING, "left out where load management is off"), _shared),
+    maybe("sharing", noted(_MAINS, "left out where load management is off"), _shared),
     known("faults", listed(named("fault", _FAULT)),
           lambda of: list(_faults(of.site.faults, of.past.get(DEVICE)))),
     known("points", mapped(named("point", _POINT)), _points),

@@ -10,9 +10,9 @@ from typing import Any
 
 KEYWORDS = {
     "$defs", "$ref", "$schema", "additionalProperties", "description", "enum", "format", "items", "properties",
-    "propertyNames", "required", "title", "type",
-    "pattern",
+    "propertyNames", "required", "title", "type", "pattern",
 }  # fmt: skip
+PLAIN = {"integer": (int,), "number": (int, float), "boolean": (bool,)}
 
 
 def problems(value: Any, schema: Mapping[str, Any], whole: Mapping[str, Any]) -> Iterator[str]:
@@ -26,23 +26,22 @@ def problems(value: Any, schema: Mapping[str, Any], whole: Mapping[str, Any]) ->
         yield f"{value!r} is none of {schema['enum']}"
     if "pattern" in schema and not re.search(schema["pattern"], value):
         yield f"{value!r} does not match {schema['pattern']}"
+    yield from _of_type(value, schema, whole)
+
+
+def _of_type(value: Any, schema: Mapping[str, Any], whole: Mapping[str, Any]) -> Iterator[str]:
     match schema.get("type"):
         case "object":
             yield from _of_object(value, schema, whole)
+        case "array" if not isinstance(value, list):
+            yield f"{value!r} is no array"
         case "array":
-            if not isinstance(value, list):
-                yield f"{value!r} is no array"
-                return
             for one in value:
                 yield from problems(one, schema["items"], whole)
-        case "integer" if type(value) is not int:
-            yield f"{value!r} is no integer"
-        case "number" if type(value) not in (int, float):
-            yield f"{value!r} is no number"
-        case "boolean" if type(value) is not bool:
-            yield f"{value!r} is no boolean"
         case "string":
             yield from _of_text(value, schema)
+        case str(name) if type(value) not in PLAIN[name]:
+            yield f"{value!r} is no {name}"
 
 
 def _of_text(value: Any, schema: Mapping[str, Any]) -> Iterator[str]:
