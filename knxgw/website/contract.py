@@ -13,6 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
+from knxgw.catalogue.codes import FaultCode
 from knxgw.catalogue.faults import Faults
 from knxgw.charging.events import LinkCondition
 from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
@@ -153,7 +154,7 @@ def _points(of: _Site) -> dict[int, _Point]:
 
 _ARGUMENTS: Kind[str] = shape(known("info", noted(TEXT, "the device's own code"), str))
 _FAULT: Kind[FaultFacts] = shape(
-    known("code", noted(TEXT, "as group objects 9 and 95"), lambda of: of.code),
+    known("code", noted(codes_of(FaultCode), "as group objects 9 and 95"), lambda of: of.code),
     known("severity", noted(INTEGER, "0 to 100"), lambda of: of.severity),
     known("present", BOOLEAN, lambda of: of.is_present),
     maybe("since", TIME, lambda of: of.since),
@@ -222,7 +223,7 @@ _PHASE: Kind[_Phase] = shape(
                       if number in of.points}),
 )  # fmt: skip
 _MAINS: Kind[_Mains] = shape(
-    known("state", noted(INTEGER, "as the group object of load management"),
+    known("state", noted(INTEGER, "as group object 504"),
           lambda of: of.shared.state),
     known("limit_ma", INTEGER, lambda of: of.shared.limit_ma),
     maybe("fuse_ma", INTEGER, lambda of: of.shared.fuse_ma),

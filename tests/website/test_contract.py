@@ -81,6 +81,7 @@ GIVEN: dict[str, st.SearchStrategy[Any]] = {
     "energies_wh": st.lists(currents, max_size=3).map(tuple),
     "shares_ma": st.dictionaries(st.integers(1, 9), st.integers(0, 9)),
     "fault": st.sampled_from(["No error", *FaultCode]),
+    "code": st.sampled_from([one.value for one in FaultCode]),
     "number": st.integers(1, 99),
     "language": st.just("en"),
 }
