@@ -28,8 +28,8 @@ demo: $(STAMP) ## five simulated charging points, cars that come and go
 sim: $(STAMP) ## only the simulated chargers, to be used by other tools
 	@$(BIN)/knxgw sim $(ARGS)
 
-# Python may keep what it compiled, whatever the environment says: the tests start it many times.
-test: $(STAMP) ## every test; tests that need an outside peer say why they are skipped
+# Let Python keep what it compiled, whatever the environment says: the tests start it many times.
+test: $(STAMP) ## every test but those of `make browser`; those that need an outside peer say why they are skipped
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 -m "not browser" $(ARGS)
 
 browser: $(STAMP) ## tests of the website in a real browser (needs Debian's chromium); screenshots in build/screenshots
@@ -42,7 +42,7 @@ peers: $(STAMP) ## client libraries that tests read the simulators with, in .ven
 	@$(BIN)/python -m tests.peers.environments
 
 PYTHONS ?= /usr/bin/python3 python3.12 python3.13
-pythons: ## every test on several Pythons, each in a virtual environment of its own
+pythons: ## `make test` on several Pythons, each in its own virtual environment
 	@for python in $(PYTHONS); do \
 	  $(MAKE) --no-print-directory test PYTHON="$$python" VENV=".venv-$$(basename $$python)" || exit 1; done
 
@@ -58,14 +58,14 @@ check: $(STAMP) ## format, lint, types, imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-fix: $(STAMP) ## format, and mend what the linter can mend
+fix: $(STAMP) ## format, and correct what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 bench: $(STAMP) ## measure the budgets of the design for an hour, write docs/performance.md (needs root, knxd)
 	$(BIN)/python -m bench.run $(ARGS)
 
-torture: $(STAMP) ## kill the gateway 200 times, look what it left stored (needs root, iproute2)
+torture: $(STAMP) ## kill the gateway 200 times, check what it left stored (needs root, iproute2)
 	$(BIN)/python -m tests.torture $(ARGS)
 
 generate: $(STAMP) ## pages of docs/ that are made from product_db/, the tests and the bench
