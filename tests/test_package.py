@@ -15,7 +15,7 @@ from knxgw.catalogue.directory import product_db
 ROOT = Path(__file__).parents[1]
 ENTRIES = ("knxgw.cli", "knxgw.__main__")  # the installed command, and `python -m knxgw`
 KEPT = {
-    "knxgw.device.button": "pressed as soon as the device has a programming mode",
+    "knxgw.device.button": "pressed as soon as a GPIO driver reads a real button (rule 8.2)",
 }
 
 

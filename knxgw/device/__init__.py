@@ -1,1 +1,1 @@
-"""The ETS-programmable KNX device (sans-IO); part 5 furnishes this room."""
+"""The front panel of the device: LEDs and programming button; later the device that ETS programs."""
