@@ -70,7 +70,7 @@ def run(context: click.Context, path: Path, state: Path, verbose: int) -> None:
 @click.option(
     "--fault",
     type=click.IntRange(1, 5),
-    help="The charger of this charging point stops to answer after 20 s.",
+    help="The charger of this charging point stops answering after 20 s.",
 )
 @click.option("--verbose", "-v", count=True, help="Show the log instead of the table.")
 def demo(seconds: float | None, seed: int, fault: int | None, verbose: int) -> None:

@@ -43,7 +43,7 @@ def run_demo(
 ) -> None:
     """Run the demo site until Ctrl-C, for some seconds, or until nobody reads any more.
 
-    `fault_at`: the charging point whose charger stops to answer after a while; None: all stay well.
+    `fault_at`: the charging point whose charger stops answering after a while; None: all stay well.
     """
     with ExitStack() as claims:
         web = claims.enter_context(first_free_port(FIRST_WEB_PORT))

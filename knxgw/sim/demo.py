@@ -54,7 +54,7 @@ async def come_and_go(number: PointNumber, charger: SimulatedCharger, seed: int)
 
 
 async def break_down(endpoint: Misbehaviour) -> None:
-    """Let the device of an endpoint stop to answer after a while, for ever."""
+    """Let the device of an endpoint stop answering after a while, for ever."""
     await asyncio.sleep(FAULT_S)
     endpoint.away = True
 
