@@ -13,29 +13,35 @@ _INTRODUCTION = """\
 # Conformance
 
 What the product promises, and the test that proves it. The number of a row leads to its
-[rule](rules/README.md): those of load management begin with a D, those of operation with an H. A
-row marked *open* says what is missing and why; any other row without a test fails the build.
-`make bench` measures the budgets of time and memory: [performance.md](performance.md).
+[rule](rules/README.md): rows of load management begin with a D, those of operation with an H, those
+of the website with a W. A row marked *open* says what is missing and why; any other row without a
+test fails the build. `make bench` measures the budgets of time and memory:
+[performance.md](performance.md).
 
 ## Group objects
 
-Number at charging point 1 (+ 50 for each further one, of our own objects + 10), and the table of
-the manual ([reference-manual](sources.md#reference-manual)) that defines the object. Table 23 are
-the values of GO 50, rows 3.1 to 3.12.
+The number is that of charging point 1. Each further charging point adds 50, or 10 for our own
+objects. The table is the one that defines the object in the manual
+([reference-manual](sources.md#reference-manual)). Table 23 has the values of GO 50, rows 3.1 to 3.12.
 """
 
 _FAULTS = f"""
 ## Injected faults
 
-What row 4.17 is about: what becomes of a charger whose device, wire or network does this, by
-`tests/links/test_every_fault.py`, on Modbus TCP, RTU over TCP, and serial lines with RTU and ASCII.
-The code is that of GO 95, and comes within the time behind it; *none*: it is no fault, and readings
-pause for no longer than that. In order again is the charger so long after the end of the fault at
-the latest, without anybody's help; *by itself*: also while the fault lasts. Values that are wrong
-are never shown. A fault of one unit lets the other one on the same endpoint wait for one transaction
-({TRANSACTION_S:g} s) beyond its period ({PERIOD_S:g} s) at most, and is no fault of it; *all*: it is
-one of the connection, and hits every unit. The times are those of a device with two units; behind an
-endpoint with more the silent ones are asked in turn.
+What happens to a charger whose device, wire or network has one of these faults (row 4.17).
+`tests/links/test_every_fault.py` tests it on Modbus TCP, RTU over TCP, and serial lines with RTU and
+ASCII. Wrong values are never shown.
+
+- **hits**: *unit* is a fault of one unit. The other unit on the same endpoint has no fault, and waits
+  for at most one transaction ({TRANSACTION_S:g} s) beyond its period ({PERIOD_S:g} s). *all* is a fault of
+  the connection, and hits every unit.
+- **code** and **within**: the code of GO 95, and the time within which it appears. *none*: it is no
+  fault, and readings pause for no longer than that time.
+- **in order after**: the time after the end of the fault within which the charger is in order again,
+  without help. *by itself*: it is in order again even while the fault lasts.
+
+The times are those of a device with two units. Behind an endpoint with more units, the silent ones
+are asked in turn.
 
 | fault | on | hits | code | within | in order after |
 |---|---|---|---|---|---|
