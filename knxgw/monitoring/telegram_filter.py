@@ -14,7 +14,7 @@ alternatives with commas between: one of them must fit. A word that begins with 
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from knxgw.monitoring.telegrams import Service, TelegramLine
@@ -125,6 +125,40 @@ def chosen(
         delta_ms = None if before is None else _between_ms(before, line)
         found.append(replace(line, delta_ms=delta_ms, is_context=place not in fits))
     return tuple(found)
+
+
+def chosen_since(
+    earlier: Iterable[TelegramLine],
+    lines: Sequence[TelegramLine],
+    test: Test,
+    *,
+    context_ms: int = 0,
+) -> tuple[TelegramLine, ...]:
+    """Return what new lines add to what `chosen` has made of the earlier ones.
+
+    `earlier` begins with the newest; no more of it is taken than is needed to know what stood near, and
+    when the line before was.
+    """
+    if not lines:
+        return ()
+    before, others = [], iter(earlier)
+    reach_ms = 2 * context_ms  # what stands near a new one may have stood near an earlier one, too
+    if context_ms:
+        for line in others:
+            before.append(line)
+            if _between_ms(line, lines[0]) > reach_ms:
+                break
+    if not any(test(line) for line in (*before, *lines)):
+        return ()
+    if not any(test(line) for line in before):
+        for line in others:
+            before.append(line)
+            if test(line):
+                break
+    before.reverse()
+    shown = {one.number for one in chosen(before, test, context_ms=context_ms)}
+    found = chosen((*before, *lines), test, context_ms=context_ms)
+    return tuple(one for one in found if one.number not in shown)
 
 
 def _neighbours(lines: Sequence[TelegramLine], place: int, within_ms: int, step: int) -> list[int]:

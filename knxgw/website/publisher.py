@@ -29,6 +29,8 @@ MOST_STREAMS = 56  # of the 80 threads; the others make pages
 MOST_STREAMS_OF_SESSION = 4
 
 Make = Callable[[], Mapping[str, Any]]
+ReadRows = Callable[[int], tuple[int, Mapping[str, Any] | None]]
+"""Returns the rows after a number, None where nothing is new, and the number to go on from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,44 +134,42 @@ class Publisher:
         self,
         kind: str,
         owner: str,
+        after: int,
         is_allowed: Callable[[], bool],
-        read: Callable[[], Mapping[str, Any] | None],
+        read: ReadRows,
     ) -> Iterator[bytes]:
         """Return what `read` gives four times a second as events of a kind, for a session.
 
-        `read` gives None where nothing is new; it keeps by itself how far this stream has read.
-        Raises: TooManyStreamsError.
+        The id of each event names the number of the newest row that was looked at, so that a browser
+        which comes back can say how far it has got. Raises: TooManyStreamsError.
         """
         with self._changed:
             self._take_place(owner)
-        return _Stream(self._rows(kind, is_allowed, read), lambda: self._give_place(owner))
+        return _Stream(self._rows(kind, after, is_allowed, read), lambda: self._give_place(owner))
 
     def _rows(
-        self,
-        kind: str,
-        is_allowed: Callable[[], bool],
-        read: Callable[[], Mapping[str, Any] | None],
+        self, kind: str, seen: int, is_allowed: Callable[[], bool], read: ReadRows
     ) -> Iterator[bytes]:
         yield b"retry: 2000\n\n"
         checked_at = said_at = self._now() - BEAT_S
         while True:
             if self._now() - checked_at >= CHECK_S:
                 if not is_allowed():
-                    yield self._message("bye", 0, {"why": "logged_off"}).encoded()
+                    yield self._message("bye", seen, {"why": "logged_off"}).encoded()
                     return
                 checked_at = self._now()
-            rows = read()
+            seen, rows = read(seen)
             if rows is not None:
-                yield self._message(kind, 0, rows).encoded()
+                yield self._message(kind, seen, rows).encoded()
                 said_at = self._now()
             elif self._now() - said_at >= BEAT_S:
-                yield self._message("beat", 0, {"at": self._utc_now().isoformat()}).encoded()
+                yield self._message("beat", seen, {"at": self._utc_now().isoformat()}).encoded()
                 said_at = self._now()
             with self._changed:
                 self._changed.wait_for(lambda: bool(self._bye), ROWS_S)
                 bye = self._bye
             if bye:
-                yield self._message("bye", 0, {"why": bye}).encoded()
+                yield self._message("bye", seen, {"why": bye}).encoded()
                 return
 
     def _take_place(self, owner: str) -> None:
@@ -194,7 +194,7 @@ class Publisher:
         self, topic: _Topic, after: str | None, is_allowed: Callable[[], bool]
     ) -> Iterator[bytes]:
         yield b"retry: 2000\n\n"
-        seen, checked_at = self._number_of(after, topic.part), self._now() - BEAT_S
+        seen, checked_at = self.number_of(after, topic.part), self._now() - BEAT_S
         while True:
             if self._now() - checked_at >= CHECK_S:
                 if not is_allowed():
@@ -232,15 +232,16 @@ class Publisher:
         return [self._message("snapshot", topic.number, snapshot, topic.part)]
 
     def _message(self, kind: str, number: int, value: Mapping[str, Any], part: str = "") -> Message:
-        return Message(kind, self._id(number, part), _json(value))
-
-    def _id(self, number: int, part: str) -> str:
-        return f"{self._boot}{part}-{number}"
+        return Message(kind, self.id_of(number, part), _json(value))
 
     def _stamp(self, number: int, part: str) -> dict[str, Any]:
-        return {"id": self._id(number, part), "at": self._utc_now().isoformat()}
+        return {"id": self.id_of(number, part), "at": self._utc_now().isoformat()}
 
-    def _number_of(self, after: str | None, part: str) -> int:
+    def id_of(self, number: int, part: str = "") -> str:
+        """Return the id that stands for a number of this start, of the part of a topic or of a list."""
+        return f"{self._boot}{part}-{number}"
+
+    def number_of(self, after: str | None, part: str = "") -> int:
         """Return the number of an id of this start and of a topic's part; 0 for another one."""
         before, _, number = (after or "").rpartition("-")
         is_ours = before == f"{self._boot}{part}" and number.isascii() and number.isdecimal()

@@ -7,8 +7,13 @@ from contextlib import contextmanager, suppress
 from enum import Enum, auto
 from typing import Self
 
-STREAM = b"GET /api/v1/events"
+STREAMS = (b"GET /api/v1/events", b"GET /api/v1/monitor/")
 BLOCK = 65_536
+
+
+def _asks_for_a_stream(block: bytes) -> bool:
+    """Tell whether a request is for a stream; a live list can also be asked for `once`."""
+    return block.startswith(STREAMS) and b"once=1" not in block.partition(b"\r\n")[0]
 
 
 class Treatment(Enum):
@@ -60,7 +65,7 @@ class Proxy:
     def _ask(self, browser: socket.socket, device: socket.socket) -> None:
         with suppress(OSError):
             while block := browser.recv(BLOCK):
-                if STREAM in block:
+                if _asks_for_a_stream(block):
                     self.asked_for_streams += 1
                     self._open.add(device)
                 device.sendall(block)

@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from knxgw.website.publisher import MOST_STREAMS_OF_SESSION
+from tests.browser.conftest import log_in
 from tests.browser.device import Device
 from tests.browser.proxy import Proxy, Treatment
-from tests.browser.site import DemoSite, visit
+from tests.browser.site import DemoSite, Visit, visit
 from tests.support.waiting import wait_until
 
 HIDES = """() => {
@@ -25,6 +27,17 @@ def set_hidden(page: Page, *, is_hidden: bool) -> None:
     )
 
 
+def wait_until_it_asks(page: Page) -> None:
+    """Let time pass until a page says that it asks every five seconds."""
+    connection = page.locator("#connection")
+    for _ in range(4):
+        page.clock.run_for(8000)
+        if "every 5 s" in connection.inner_text():
+            break
+        page.wait_for_timeout(300)
+    expect(connection).to_contain_text("every 5 s")
+
+
 @pytest.mark.proves("W24")
 @pytest.mark.parametrize("treatment", [Treatment.HOLDS_BACK, Treatment.CUTS])
 def test_where_streams_do_not_pass_the_page_asks(
@@ -38,17 +51,93 @@ def test_where_streams_do_not_pass_the_page_asks(
         page = seen.page
         page.clock.install()
         seen.open("/")
-        connection = page.locator("#connection")
-        for _ in range(4):
-            page.clock.run_for(8000)
-            if "every 5 s" in connection.inner_text():
-                break
-            page.wait_for_timeout(300)
-        expect(connection).to_contain_text("every 5 s")
+        wait_until_it_asks(page)
         with page.expect_request("**/api/v1/page"):
             page.clock.run_for(6000)
-        expect(connection).to_contain_text("every 5 s")
+        expect(page.locator("#connection")).to_contain_text("every 5 s")
         assert proxy.asked_for_streams >= 1
+
+
+def see_rows_come(page: Page) -> None:
+    """Let a live list that asks fill by itself."""
+    rows = page.locator("#monitor tbody tr")
+    shown = rows.count()
+    with page.expect_response("**/api/v1/monitor/*once=1*"):
+        page.clock.run_for(6000)
+    expect(page.locator("#connection")).to_contain_text("every 5 s")
+    expect(rows.nth(shown)).to_be_attached()  # more than there were
+
+
+@pytest.mark.proves("W24")
+@pytest.mark.parametrize("treatment", [Treatment.HOLDS_BACK, Treatment.CUTS])
+def test_where_streams_do_not_pass_a_live_list_asks_for_its_rows(
+    browser: Browser, demo: DemoSite, signed_in: str, treatment: Treatment
+) -> None:
+    with (
+        Proxy.to(demo.base, treatment) as proxy,
+        visit(browser, replace(demo, base=proxy.base), signed_in) as seen,
+    ):
+        seen.expected = ["ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE"]
+        seen.page.clock.install()
+        page = seen.open("/diagnostics/modbus")
+        wait_until_it_asks(page)
+        see_rows_come(page)
+        assert proxy.asked_for_streams >= 1
+
+
+@pytest.mark.proves("W26")
+def test_a_live_list_that_gets_no_stream_any_more_asks_for_its_rows(
+    browser: Browser, demo: DemoSite
+) -> None:
+    with visit(browser, demo, log_in(browser, demo)) as seen:
+        seen.expected = ["503"]  # four streams a session
+        for _ in range(MOST_STREAMS_OF_SESSION):
+            tab = seen.page.context.new_page()
+            with tab.expect_response("**/api/v1/events*"):
+                tab.goto(f"{demo.base}/")
+        seen.page.clock.install()
+        page = seen.open("/diagnostics/modbus")
+        wait_until_it_asks(page)
+        see_rows_come(page)
+
+
+@pytest.mark.proves("W23", "W33")
+def test_a_live_list_goes_on_where_it_was_before_its_tab_was_hidden(
+    browser: Browser, demo: DemoSite, signed_in: str
+) -> None:
+    with visit(browser, demo, signed_in) as seen:
+        seen.page.clock.install()
+        with seen.page.expect_request("**/api/v1/monitor/modbus*") as first:
+            page = seen.open("/diagnostics/modbus")
+        painted = page.locator("body").get_attribute("data-after")
+        assert painted
+        assert first.value.url.endswith(f"after={painted}")
+        row = page.locator("#monitor tbody tr").first
+        expect(row).not_to_have_text(row.text_content() or "", timeout=10_000)
+        set_hidden(page, is_hidden=True)
+        page.clock.run_for(11_000)
+        with page.expect_request("**/api/v1/monitor/modbus*") as again:
+            set_hidden(page, is_hidden=False)
+        boot, _, number = again.value.url.rpartition("after=")[2].rpartition("-")
+        assert painted.startswith(f"{boot}-")
+        assert int(number) > int(painted.rpartition("-")[2])
+
+
+@pytest.mark.proves("W32")
+def test_rows_that_a_pause_cannot_keep_are_counted(owner: Visit) -> None:
+    page = owner.open("/diagnostics/logs?text=no-line-has-this")
+    page.get_by_role("button", name="Pause").click()
+    page.evaluate(
+        """() => document.dispatchEvent(new CustomEvent("knxgw:rows", {
+            detail: { rows: Array.from({ length: 600 }, (_, n) => ({ text: `row ${n}` })), dropped: 2 } }))"""
+    )
+    told = page.locator("#monitor .told")
+    expect(told).to_have_text("500 waiting · 102 not shown: too many at once")
+    page.get_by_role("button", name="Pause").click()
+    expect(told).to_have_text("102 not shown: too many at once")
+    rows = page.locator("#monitor tbody tr")
+    expect(rows).to_have_count(500)
+    expect(rows.first).to_contain_text("row 599")
 
 
 @pytest.mark.proves("W25")

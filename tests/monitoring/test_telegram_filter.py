@@ -1,11 +1,14 @@
 """Filters of the group monitor: each word on its own, and all of them against a plain model."""
 
+from collections.abc import Iterator
+from itertools import accumulate, pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knxgw.monitoring.telegram_filter import chosen, parse
-from knxgw.monitoring.telegrams import Service
+from knxgw.monitoring.telegram_filter import chosen, chosen_since, parse
+from knxgw.monitoring.telegrams import Service, TelegramLine
 from tests.monitoring.telegrams import line, telegram
 
 LINES = tuple(
@@ -101,3 +104,35 @@ def test_words_are_and_commas_are_or_and_an_exclamation_mark_shuts_out(
         fitting = {n for one in parts for n in found(f'"{one}"' if " " in one else one)}
         expected &= set(range(len(LINES))) - fitting if is_out else fitting
     assert found(text) == sorted(expected)
+
+
+@given(
+    spacings_ms=st.lists(st.integers(0, 900), max_size=25),
+    fitting=st.sets(st.integers(0, 24)),
+    ends=st.sets(st.integers(1, 24)),
+    context_ms=st.sampled_from([0, 500]),
+)
+def test_what_comes_bit_by_bit_is_what_stands_there_at_once(
+    spacings_ms: list[int], fitting: set[int], ends: set[int], context_ms: int
+) -> None:
+    times_ms = accumulate(spacings_ms)
+    lines = tuple(
+        line(n + 1, telegram("1/0/10" if n in fitting else "1/1/62", at_ms=at_ms))
+        for n, at_ms in enumerate(times_ms)
+    )
+    test = parse("1/0/10")
+    came: list[TelegramLine] = []
+    for first, last in pairwise([0, *sorted(ends), len(lines)]):
+        earlier = reversed(lines[:first])
+        came += chosen_since(earlier, lines[first:last], test, context_ms=context_ms)
+    assert tuple(came) == chosen(lines, test, context_ms=context_ms)
+
+
+def test_no_more_of_the_past_is_looked_at_than_is_needed() -> None:
+    def earlier() -> Iterator[TelegramLine]:
+        yield line(2, telegram("1/0/10", at_ms=0))
+        pytest.fail("the line before was found")
+
+    new = line(3, telegram("1/0/10", at_ms=70))
+    (found,) = chosen_since(earlier(), [new], parse("1/0/10"))
+    assert found.delta_ms == 70

@@ -1,10 +1,20 @@
 """What pages share, and the few that belong to all of them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from flask import Blueprint, Response, abort, current_app, g, redirect, render_template, request
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    g,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+)
 from flask_babel import get_locale
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -14,6 +24,7 @@ from knxgw.website.access.roles import Right
 from knxgw.website.bridge import Bridge
 from knxgw.website.language import FALLBACK, LANGUAGES, Language, marked
 from knxgw.website.live import Live
+from knxgw.website.live_rows import Feed
 from knxgw.website.publisher import TooManyStreamsError
 from knxgw.website.security import Gate, local_target, public
 
@@ -183,13 +194,26 @@ def problem(code: int, title: str, detail: str = "") -> Response:
     return Response(text, status=code, mimetype="application/problem+json")
 
 
-def rows_stream(read: Callable[[], Mapping[str, Any] | None]) -> Response:
-    """Return a stream of rows for a monitor; see `Publisher.open_rows`."""
-    gate, live = site().gate, site().live
+def rows_answer(feed: Feed) -> Response:
+    """Return the rows of a live list that came after those the browser has, and all that follow.
+
+    Where streams do not pass, a page asks for them `once`, again and again.
+    """
+    gate, publisher = site().gate, site().live.publisher
+    after = request.headers.get("Last-Event-ID") or request.args.get("after")
+    seen = publisher.number_of(after) if after else feed.last
+    if request.args.get("once") == "1":
+        news = feed.since(seen)
+        return jsonify({"id": publisher.id_of(news.number), **news.told()})
+
+    def read(seen: int) -> tuple[int, Mapping[str, Any] | None]:
+        news = feed.since(seen)
+        return news.number, None if news.is_silent else news.told()
+
     try:
-        stream = live.publisher.open_rows("rows", session().id, gate.still_lets_in(), read)
+        stream = publisher.open_rows("rows", session().id, seen, gate.still_lets_in(), read)
     except TooManyStreamsError:
-        return problem(503, "Too many streams", "Close other pages of this device.")
+        return problem(503, "Too many streams", "Ask with once=1 each 5 s.")
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return Response(stream, headers=headers, mimetype="text/event-stream")
 

@@ -5,7 +5,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from knxgw.website.access.roles import Right
 from knxgw.website.language import Language, marked
-from knxgw.website.pages.common import language
+from knxgw.website.pages.common import language, site
 from knxgw.website.security import needs
 
 pages = Blueprint("diagnostics", __name__)
@@ -33,3 +33,9 @@ def tabs(words: Language) -> list[tuple[str, str]]:
 def diagnostics_page(template: str, **more: object) -> str:
     """Return a page of diagnostics with its tabs."""
     return render_template(template, diagnostics=tabs(language()), **more)
+
+
+def live_list_page(template: str, stream: str, newest: int, **more: object) -> str:
+    """Return a page with a live list: its stream goes on from the newest row that the page looked at."""
+    after = site().live.publisher.id_of(newest)
+    return diagnostics_page(template, stream=stream, after=after, **more)

@@ -1,25 +1,35 @@
 """The group monitor: every telegram, as it comes, filtered, and as files. Source: website 32."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Sequence
+from functools import partial
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request
 
 from knxgw.monitoring.csv_table import plain_text
+from knxgw.monitoring.ring import Numbered
 from knxgw.monitoring.telegram_export import telegrams_csv, telegrams_xml
-from knxgw.monitoring.telegram_filter import CONTEXT_MS, chosen, parse
-from knxgw.monitoring.telegrams import Service, Telegram, TelegramLine, lines_of, rate
+from knxgw.monitoring.telegram_filter import CONTEXT_MS, chosen, chosen_since, parse
+from knxgw.monitoring.telegrams import (
+    Service,
+    Telegram,
+    TelegramLine,
+    line_of,
+    lines_of,
+    rate,
+)
 from knxgw.website.access.roles import Right
+from knxgw.website.bridge import Bridge
 from knxgw.website.exports import download
 from knxgw.website.language import Language, marked
-from knxgw.website.pages.common import language, rows_stream, site
-from knxgw.website.pages.diagnostics import diagnostics_page
+from knxgw.website.live_rows import Feed, News, Said, newest, news_of
+from knxgw.website.pages.common import language, rows_answer, site
+from knxgw.website.pages.diagnostics import live_list_page
 from knxgw.website.security import needs
 
 pages = Blueprint("group_monitor", __name__)
 SHOWN = 50  # rows of a first paint
-MOST_AT_ONCE = 100  # of a stream
+LOOKED_AT = 1000  # telegrams, for how busy the bus is
 SERVICES = {
     Service.READ: marked("Read"),
     Service.RESPONSE: marked("Response"),
@@ -32,21 +42,23 @@ SERVICES = {
 @needs(Right.DIAGNOSTICS)
 def group_monitor() -> str:
     """Show the last telegrams that the filter lets through, the newest first."""
-    words = language()
-    lines = _chosen(words)
+    words, rows = language(), site().bridge.telegrams.ring.rows()
+    lines = _chosen(words, rows)
     query = urlencode(
         {key: request.args[key] for key in ("filter", "context") if key in request.args}
     )
     shown = lines if request.args.get("rows") == "all" else lines[-SHOWN:]
-    return diagnostics_page(
+    return live_list_page(
         "group_monitor.html",
+        f"/api/v1/monitor/knx?{query}",
+        newest(rows),
         rows=[cells(line, words) for line in reversed(shown)],
         count=len(lines),
         last_values=[cells(line, words) for line in _last_values(words)],
-        stream=f"/api/v1/monitor/knx?{query}",
+        rate=_busy(site().bridge, words),
         query=query,
         wanted=request.args.get("filter", ""),
-        with_context=request.args.get("context") == "1",
+        with_context=_context_ms() > 0,
     )
 
 
@@ -55,7 +67,9 @@ def group_monitor() -> str:
 def as_csv() -> Response:
     """Return what the filter lets through as a table."""
     words = language()
-    lines = telegrams_csv(_chosen(words), words.code, words.tzinfo)
+    lines = telegrams_csv(
+        _chosen(words, site().bridge.telegrams.ring.rows()), words.code, words.tzinfo
+    )
     return download("telegrams.csv", _encoded(lines), "text/csv; charset=utf-8")
 
 
@@ -63,7 +77,9 @@ def as_csv() -> Response:
 @needs(Right.DIAGNOSTICS)
 def as_xml() -> Response:
     """Return what the filter lets through as a communication log of ETS."""
-    lines = telegrams_xml(_chosen(language()), site().bridge.utc_now(), "knxgw")
+    bridge = site().bridge
+    chosen_ones = _chosen(language(), bridge.telegrams.ring.rows())
+    lines = telegrams_xml(chosen_ones, bridge.utc_now(), "knxgw")
     return download("telegrams.xml", _encoded(lines), "application/xml")
 
 
@@ -71,41 +87,52 @@ def as_xml() -> Response:
 @needs(Right.DIAGNOSTICS)
 def stream() -> Response:
     """Stream telegrams as they come."""
-    return rows_stream(_reader())
+    return rows_answer(_feed())
 
 
-def _reader() -> Callable[[], Mapping[str, Any] | None]:
-    """Return what gives the telegrams that have come since it was asked last."""
-    telegrams, words = site().bridge.telegrams, language()
-    utc_now, fits = site().bridge.utc_now, parse(request.args.get("filter", ""))
-    last = telegrams.ring.last
+def _feed() -> Feed:
+    """Return the telegrams that the filter lets through as they come, with what stood near them."""
+    bridge, words = site().bridge, language()
+    telegrams, context_ms = bridge.telegrams, _context_ms()
+    fits = parse(request.args.get("filter", ""))
+    ring, interpret = telegrams.ring, telegrams.interpret
+    busy = Said(partial(_busy, bridge, words), bridge.now_s)
 
-    def read() -> Mapping[str, Any] | None:
-        nonlocal last
-        batch = telegrams.ring.since(last, MOST_AT_ONCE)
-        if batch.last == last:
-            return None
-        last = batch.last
-        lines = [one for one in lines_of(batch.rows, telegrams.interpret, words.code) if fits(one)]
-        busy = rate([one.row for one in telegrams.ring.rows()[-1000:]], utc_now())
-        return {
-            "rows": [cells(line, words) for line in lines],
-            "dropped": batch.dropped,
-            "rate": words.text(
-                "{now} telegrams/s, at most {peak}",
-                now=words.number(busy.per_s, 1),
-                peak=busy.peak_per_s,
-            ),
-        }
+    def earlier(number: int) -> Iterator[TelegramLine]:
+        for row in reversed(ring.rows(before=number)):
+            yield line_of(row, interpret, words.code)
 
-    return read
+    def new_ones(rows: Sequence[Numbered[Telegram]]) -> Sequence[TelegramLine]:
+        lines = lines_of(rows, interpret, words.code)
+        return chosen_since(earlier(rows[0].number), lines, fits, context_ms=context_ms)
+
+    def since(after: int) -> News:
+        news = news_of(ring, after, new_ones, lambda line: cells(line, words))
+        if news.rows and news.dropped:  # the row above is not the one before
+            news = news._replace(rows=[{**news.rows[0], "delta": ""}, *news.rows[1:]])
+        return news._replace(rate=busy())
+
+    return Feed(ring.last, since)
 
 
-def _chosen(words: Language) -> tuple[TelegramLine, ...]:
-    telegrams = site().bridge.telegrams
-    lines = lines_of(telegrams.ring.rows(), telegrams.interpret, words.code)
-    context_ms = CONTEXT_MS if request.args.get("context") == "1" else 0
-    return chosen(lines, parse(request.args.get("filter", "")), context_ms=context_ms)
+def _busy(bridge: Bridge, words: Language) -> str:
+    """Return how busy the bus is."""
+    rows = bridge.telegrams.ring.rows()[-LOOKED_AT:]
+    busy = rate([one.row for one in rows], bridge.utc_now())
+    return words.text(
+        "{now} telegrams/s, at most {peak}",
+        now=words.number(busy.per_s, 1),
+        peak=busy.peak_per_s,
+    )
+
+
+def _context_ms() -> int:
+    return CONTEXT_MS if request.args.get("context") == "1" else 0
+
+
+def _chosen(words: Language, rows: Sequence[Numbered[Telegram]]) -> tuple[TelegramLine, ...]:
+    lines = lines_of(rows, site().bridge.telegrams.interpret, words.code)
+    return chosen(lines, parse(request.args.get("filter", "")), context_ms=_context_ms())
 
 
 def _last_values(words: Language) -> tuple[TelegramLine, ...]:

@@ -1,8 +1,6 @@
 """The log: its last lines, live, and the extended logging mode. Source: website 36."""
 
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, redirect, request
@@ -12,12 +10,13 @@ from knxgw.monitoring.csv_table import plain_text
 from knxgw.monitoring.log_ring import Area, LogFilter, LogLine, chosen_lines
 from knxgw.website.access.roles import Right
 from knxgw.website.language import Language, marked
-from knxgw.website.pages.common import address, language, rows_stream, session, site
-from knxgw.website.pages.diagnostics import diagnostics_page
+from knxgw.website.live_rows import Feed, News, newest, news_of
+from knxgw.website.pages.common import address, language, rows_answer, session, site
+from knxgw.website.pages.diagnostics import live_list_page
 from knxgw.website.security import local_target, needs
 
 pages = Blueprint("logs", __name__)
-SHOWN, MOST_AT_ONCE = 100, 100
+SHOWN = 100
 LEVELS = {
     "": logging.NOTSET,
     "info": logging.INFO,
@@ -47,14 +46,16 @@ AREAS = {
 def logs() -> str:
     """Show the last lines that the filter lets through, the newest first."""
     words, bridge = language(), site().bridge
-    lines = chosen_lines(bridge.logs.ring.rows(), _filter())
+    rows = bridge.logs.ring.rows()
+    lines = chosen_lines(rows, _filter())
     query = urlencode(
         {key: request.args[key] for key in ("area", "level", "text") if key in request.args}
     )
-    return diagnostics_page(
+    return live_list_page(
         "logs.html",
+        f"/api/v1/monitor/log?{query}",
+        newest(rows),
         rows=[cells(one.row, words) for one in reversed(lines[-SHOWN:])],
-        stream=f"/api/v1/monitor/log?{query}",
         areas=[(area.value, words.text(name)) for area, name in AREAS.items()],
         wanted=request.args,
         **logging_mode(),
@@ -84,24 +85,22 @@ def mode() -> AnyResponse:
 @needs(Right.DIAGNOSTICS)
 def stream() -> Response:
     """Stream lines of the log as they come."""
-    return rows_stream(_reader())
+    return rows_answer(_feed())
 
 
-def _reader() -> Callable[[], Mapping[str, Any] | None]:
-    """Return what gives the lines that have come since it was asked last."""
+def _feed() -> Feed:
+    """Return the lines that the filter lets through, as they come."""
     ring, words, wanted = site().bridge.logs.ring, language(), _filter()
-    last = ring.last
 
-    def read() -> Mapping[str, Any] | None:
-        nonlocal last
-        batch = ring.since(last, MOST_AT_ONCE)
-        if batch.last == last:
-            return None
-        last = batch.last
-        lines = chosen_lines(batch.rows, wanted)
-        return {"rows": [cells(one.row, words) for one in lines], "dropped": batch.dropped}
+    def since(after: int) -> News:
+        return news_of(
+            ring,
+            after,
+            lambda rows: chosen_lines(rows, wanted),
+            lambda one: cells(one.row, words),
+        )
 
-    return read
+    return Feed(ring.last, since)
 
 
 def _filter() -> LogFilter:

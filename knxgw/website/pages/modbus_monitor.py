@@ -1,7 +1,5 @@
 """The Modbus monitor: every request, as it comes, and registers that a person reads. Source: website 33."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request
@@ -21,12 +19,13 @@ from knxgw.monitoring.requests import (
 from knxgw.website.access.roles import Right
 from knxgw.website.exports import download
 from knxgw.website.language import UNKNOWN, Language, marked
-from knxgw.website.pages.common import language, rows_stream, site
-from knxgw.website.pages.diagnostics import diagnostics_page
+from knxgw.website.live_rows import Feed, News, newest, news_of
+from knxgw.website.pages.common import language, rows_answer, site
+from knxgw.website.pages.diagnostics import live_list_page
 from knxgw.website.security import needs
 
 pages = Blueprint("modbus_monitor", __name__)
-SHOWN, MOST_AT_ONCE = 50, 100
+SHOWN = 50
 LOOKED_AT = 1000  # requests of which the newest that fit are shown, and cycle times are taken
 MOST_VALUES = 8  # that a row names
 MOST_RAW = 40  # characters
@@ -80,7 +79,7 @@ def as_csv() -> Response:
 @needs(Right.DIAGNOSTICS)
 def stream() -> Response:
     """Stream requests as they come."""
-    return rows_stream(_reader())
+    return rows_answer(_feed())
 
 
 def _page(problem: str = "", read: RequestWords | None = None) -> str:
@@ -90,14 +89,15 @@ def _page(problem: str = "", read: RequestWords | None = None) -> str:
     query = urlencode({key: value for key, value in request.args.items() if key in _KEYS})
     cycles = cycle_times_s(rows, requests.explain)
     devices = requests.devices()
-    return diagnostics_page(
+    return live_list_page(
         "modbus_monitor.html",
+        f"/api/v1/monitor/modbus?{query}",
+        newest(rows),
         rows=[cells(line, words) for line in reversed(lines[-SHOWN:])],
         buses=[_bus(name, count, words) for name, count in requests.kept.counts.items()],
         cycles=[(name, _cycle(cycles.get(device), words)) for device, name in devices],
         devices=devices,
         tables=[table.value for table in Table],
-        stream=f"/api/v1/monitor/modbus?{query}",
         query=query,
         wanted=request.args,
         asked=request.form,
@@ -119,22 +119,20 @@ def _filter() -> RequestFilter:
     )
 
 
-def _reader() -> Callable[[], Mapping[str, Any] | None]:
-    """Return what gives the requests that have come since it was asked last."""
+def _feed() -> Feed:
+    """Return the requests that the filter lets through, as they come."""
     requests, words, wanted = site().bridge.requests, language(), _filter()
     ring = requests.kept.ring
-    last = ring.last
 
-    def read() -> Mapping[str, Any] | None:
-        nonlocal last
-        batch = ring.since(last, MOST_AT_ONCE)
-        if batch.last == last:
-            return None
-        last = batch.last
-        lines = request_lines(batch.rows, requests.explain, wanted)
-        return {"rows": [cells(line, words) for line in lines], "dropped": batch.dropped}
+    def since(after: int) -> News:
+        return news_of(
+            ring,
+            after,
+            lambda rows: request_lines(rows, requests.explain, wanted),
+            lambda line: cells(line, words),
+        )
 
-    return read
+    return Feed(ring.last, since)
 
 
 def _short(raw: str) -> str:

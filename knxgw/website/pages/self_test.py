@@ -1,7 +1,6 @@
 """The self-test: looks at everything within a minute, and says what helps. Source: website 50."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from flask import Blueprint, Response, redirect
 from werkzeug.wrappers import Response as AnyResponse
@@ -10,11 +9,13 @@ from knxgw.monitoring.csv_table import plain_text
 from knxgw.monitoring.self_test import Check, Problem, Progress, Row, Verdict
 from knxgw.website.access.roles import Right
 from knxgw.website.language import Language, marked
-from knxgw.website.pages.common import language, rows_stream, site
-from knxgw.website.pages.diagnostics import diagnostics_page
+from knxgw.website.live_rows import Feed, News, Said
+from knxgw.website.pages.common import language, rows_answer, site
+from knxgw.website.pages.diagnostics import live_list_page
 from knxgw.website.security import needs
 
 pages = Blueprint("self_test", __name__)
+MOST_ROWS = 1000  # of one self-test; it has a few for each charger
 CHECKS = {
     Check.STORE: marked("Storage"),
     Check.SPACE: marked("Free space"),
@@ -103,12 +104,13 @@ PROBLEMS = {  # what is wrong, and what helps
 def self_test() -> str:
     """Show what the newest self-test has found."""
     words, progress = language(), site().bridge.self_test.progress()
-    return diagnostics_page(
+    return live_list_page(
         "self_test.html",
+        "/api/v1/monitor/self-test",
+        _number(progress),
         rows=[cells(row, words) for row in reversed(progress.rows)],
         progress=progress,
         verdict=_verdict(progress, words),
-        stream="/api/v1/monitor/self-test",
     )
 
 
@@ -124,31 +126,27 @@ def start() -> AnyResponse:
 @needs(Right.DIAGNOSTICS)
 def stream() -> Response:
     """Stream the rows of the self-test as they come."""
-    return rows_stream(_reader())
+    return rows_answer(_feed())
 
 
-def _reader() -> Callable[[], Mapping[str, Any] | None]:
-    """Return what gives the rows that have come since it was asked last."""
-    test, words = site().bridge.self_test, language()
-    before = test.progress()
-    number, shown = before.number, len(before.rows)
+def _feed() -> Feed:
+    """Return the rows of the self-test, as they come, and its verdict."""
+    bridge, words = site().bridge, language()
+    test = bridge.self_test
+    verdict = Said(lambda: _verdict(test.progress(), words), bridge.now_s)
 
-    def read() -> Mapping[str, Any] | None:
-        nonlocal number, shown
+    def since(after: int) -> News:
         progress = test.progress()
-        if progress.number != number:
-            number, shown = progress.number, 0
-        new = progress.rows[shown:]
-        if not new:
-            return None
-        shown = len(progress.rows)
-        return {
-            "rows": [cells(row, words) for row in new],
-            "dropped": 0,
-            "rate": _verdict(progress, words),
-        }
+        number, shown = divmod(after, MOST_ROWS)
+        new = progress.rows[shown if number == progress.number else 0 :]
+        return News(_number(progress), [cells(row, words) for row in new], rate=verdict())
 
-    return read
+    return Feed(_number(test.progress()), since)
+
+
+def _number(progress: Progress) -> int:
+    """Return a number that rises with each row of each self-test."""
+    return progress.number * MOST_ROWS + len(progress.rows)
 
 
 def _verdict(progress: Progress, words: Language) -> str:

@@ -2,12 +2,12 @@
 // of the server into the elements that name them; it knows no words and no formats of its own.
 
 const WORDS = JSON.parse(document.getElementById("words").textContent);
-const STREAM = document.body.dataset.stream; // of a monitor; live pages have their own
+const STREAM = document.body.dataset.stream; // of a live list; live pages have their own
 const OLD_MS = 7000, LOST_MS = 15000, HIDDEN_MS = 10000, POLL_MS = 5000, RETRY_STREAM_MS = 60000;
 const WAITS_S = [1, 2, 4, 8, 15, 30];
 const ATTRIBUTES = new Set(["x", "width", "x1", "x2"]);
 
-let state = null, lastId = "", heardAt = 0, source = null, failures = 0;
+let state = null, lastId = document.body.dataset.after ?? "", heardAt = 0, source = null, failures = 0;
 let mode = "live", hiddenTimer = 0, retryTimer = 0, pollTimer = 0, etag = "";
 let silences = 0, isAsking = false; // of a stream that is open, and yet nothing comes
 
@@ -106,7 +106,7 @@ function watch() {
 function open() {
   close();
   if (document.hidden) return;
-  source = new EventSource(STREAM ?? `/api/v1/events?topics=page&after=${encodeURIComponent(lastId)}`);
+  source = new EventSource(withQuery(STREAM ?? "/api/v1/events?topics=page", "after", lastId));
   source.addEventListener("snapshot", (event) => { note(event); take(JSON.parse(event.data)); });
   source.addEventListener("delta", (event) => {
     note(event);
@@ -114,13 +114,17 @@ function open() {
     take(merge(structuredClone(state), JSON.parse(event.data)));
   });
   source.addEventListener("beat", note);
-  source.addEventListener("rows", (event) => {
-    mode = "live";
-    heard();
-    document.dispatchEvent(new CustomEvent("knxgw:rows", { detail: JSON.parse(event.data) }));
-  });
+  source.addEventListener("rows", (event) => { note(event); tellRows(JSON.parse(event.data)); });
   source.addEventListener("bye", (event) => ended(JSON.parse(event.data).why));
   source.onerror = () => { if (source?.readyState === EventSource.CLOSED) refused(); };
+}
+
+function withQuery(address, name, value) {
+  return `${address}${address.includes("?") ? "&" : "?"}${name}=${encodeURIComponent(value)}`;
+}
+
+function tellRows(detail) {
+  document.dispatchEvent(new CustomEvent("knxgw:rows", { detail }));
 }
 
 function note(event) {
@@ -146,11 +150,16 @@ function ended(why) {
 }
 
 function ask() {
-  return fetch("/api/v1/page", { headers: { "If-None-Match": etag }, signal: AbortSignal.timeout(POLL_MS) });
+  const signal = AbortSignal.timeout(POLL_MS);
+  if (STREAM) return fetch(withQuery(withQuery(STREAM, "once", 1), "after", lastId), { signal });
+  return fetch("/api/v1/page", { headers: { "If-None-Match": etag }, signal });
 }
 
-async function took(answer) {
-  if (answer.ok) {
+async function took(answer, asked) {
+  if (answer.ok && STREAM) {
+    const news = await answer.json();
+    if (lastId === asked) { lastId = news.id; tellRows(news); } // else they came by the stream meanwhile
+  } else if (answer.ok) {
     etag = answer.headers.get("ETag") ?? "";
     lastId = ""; // the next stream begins with a snapshot: its differences belong to what it sent itself
     take(await answer.json());
@@ -164,7 +173,7 @@ async function refused() {
   let status = 0;
   try { status = (await ask()).status; } catch { /* the device is away */ }
   if (status === 401) ended("logged_off");
-  else if (!STREAM && (status === 200 || status === 304)) poll();
+  else if (status === 200 || status === 304) poll();
   else retryTimer = setTimeout(open, wait * 1000);
 }
 
@@ -173,13 +182,13 @@ async function refused() {
 async function askBeside() {
   if (isAsking) return;
   isAsking = true;
-  const silentSince = heardAt;
+  const silentSince = heardAt, asked = lastId;
   let pause = 1000;
   try {
     const answer = await ask();
     if (heardAt !== silentSince) return; // it came back meanwhile
     if (answer.status === 401) { ended("logged_off"); return; }
-    await took(answer);
+    await took(answer, asked);
     if (answer.ok || answer.status === 304) { if (++silences < 2) open(); else { close(); poll(); } }
   } catch { pause = POLL_MS; /* the device is away */ } finally {
     setTimeout(() => { isAsking = false; }, pause);
@@ -188,11 +197,14 @@ async function askBeside() {
 
 async function poll(since = performance.now()) {
   mode = "polling";
+  const asked = lastId;
   try {
     const answer = await ask();
+    if (source) return; // the page was hidden and is shown again: its stream tells the same
     if (answer.status === 401) { ended("logged_off"); return; }
-    await took(answer);
+    await took(answer, asked);
   } catch { /* said by its age */ }
+  if (source) return;
   if (performance.now() - since > RETRY_STREAM_MS) { mode = "live"; silences = 1; open(); }
   else pollTimer = setTimeout(poll, POLL_MS, since);
 }

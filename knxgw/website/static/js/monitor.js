@@ -23,7 +23,10 @@ function put(rows) {
 document.addEventListener("knxgw:rows", ({ detail }) => {
   missed += detail.dropped ?? 0;
   if (detail.rate !== undefined) root.querySelector(".rate").textContent = detail.rate;
-  if (isPaused) { waiting.push(...detail.rows); waiting.splice(0, Math.max(0, waiting.length - MOST_ROWS)); } else put(detail.rows);
+  if (isPaused) {
+    waiting.push(...detail.rows);
+    missed += waiting.splice(0, Math.max(0, waiting.length - MOST_ROWS)).length;
+  } else put(detail.rows);
   tell();
 });
 
