@@ -142,11 +142,10 @@ def chosen_since(
     if not lines:
         return ()
     before, others = [], iter(earlier)
-    reach_ms = 2 * context_ms  # what stands near a new one may have stood near an earlier one, too
     if context_ms:
         for line in others:
             before.append(line)
-            if _between_ms(line, lines[0]) > reach_ms:
+            if _between_ms(line, lines[0]) > context_ms:
                 break
     if not any(test(line) for line in (*before, *lines)):
         return ()
