@@ -106,26 +106,27 @@ def test_words_are_and_commas_are_or_and_an_exclamation_mark_shuts_out(
     assert found(text) == sorted(expected)
 
 
-@given(
-    spacings_ms=st.lists(st.sampled_from([0, 50, 150, 250, 500, 501]), max_size=25),
-    fitting=st.sets(st.integers(0, 24)),
-    ends=st.sets(st.integers(1, 24)),
-    context_ms=st.sampled_from([0, 500]),
+comings = st.tuples(  # time since the one before, whether it fits, and whether a batch ends with it
+    st.sampled_from([0, 150, 260, 500, 501]), st.booleans(), st.booleans()
 )
+
+
+@given(st.lists(comings, min_size=3, max_size=12), st.sampled_from([0, 500]))
 def test_what_comes_bit_by_bit_is_what_stands_there_at_once(
-    spacings_ms: list[int], fitting: set[int], ends: set[int], context_ms: int
+    came: list[tuple[int, bool, bool]], context_ms: int
 ) -> None:
-    times_ms = accumulate(spacings_ms)
+    times_ms = accumulate(spacing_ms for spacing_ms, _, _ in came)
     lines = tuple(
-        line(n + 1, telegram("1/0/10" if n in fitting else "1/1/62", at_ms=at_ms))
-        for n, at_ms in enumerate(times_ms)
+        line(n, telegram("1/0/10" if fits else "1/1/62", at_ms=at_ms))
+        for n, (at_ms, (_, fits, _)) in enumerate(zip(times_ms, came, strict=True), 1)
     )
+    ends = [n for n, (_, _, is_end) in enumerate(came, 1) if is_end]
     test = parse("1/0/10")
-    came: list[TelegramLine] = []
-    for first, last in pairwise([0, *sorted(ends), len(lines)]):
+    found: list[TelegramLine] = []
+    for first, last in pairwise([0, *ends, len(lines)]):
         earlier = reversed(lines[:first])
-        came += chosen_since(earlier, lines[first:last], test, context_ms=context_ms)
-    assert tuple(came) == chosen(lines, test, context_ms=context_ms)
+        found += chosen_since(earlier, lines[first:last], test, context_ms=context_ms)
+    assert tuple(found) == chosen(lines, test, context_ms=context_ms)
 
 
 def test_no_more_of_the_past_is_looked_at_than_is_needed() -> None:
