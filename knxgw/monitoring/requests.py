@@ -10,6 +10,7 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 from itertools import pairwise
 from statistics import median
+from types import MappingProxyType
 from typing import NamedTuple
 
 from knxgw.monitoring.csv_table import Cell, csv_lines
@@ -128,6 +129,7 @@ class RequestLine:
     number: int
     exchange: Exchange
     words: RequestWords
+    device: str  # as people call it
 
     @property
     def took_ms(self) -> int:
@@ -140,6 +142,7 @@ class RequestLine:
         parts = (
             self.exchange.bus,
             self.exchange.device,
+            self.device,
             self.exchange.error,
             str(words.address),
             "write" if words.is_write else "read",
@@ -158,24 +161,47 @@ class RequestFilter:
     only_errors: bool = False
     only_writes: bool = False
 
-    def fits(self, line: RequestLine) -> bool:
-        """Tell whether a request is shown."""
-        exchange = line.exchange
+    def may_fit(self, exchange: Exchange) -> bool:
+        """Tell whether a request can be shown, before its registers are looked up."""
         return (
             self.bus in ("", exchange.bus)
             and self.device in ("", exchange.device)
             and (bool(exchange.error) or not self.only_errors)
+        )
+
+    def fits(self, line: RequestLine) -> bool:
+        """Tell whether a request is shown."""
+        return (
+            self.may_fit(line.exchange)
             and (line.words.is_write or not self.only_writes)
             and line.fits(self.text.strip().lower())
         )
 
 
+ALL = RequestFilter()
+
+
 def request_lines(
-    rows: Iterable[Numbered[Exchange]], explain: Explain, wanted: RequestFilter | None = None
+    rows: Iterable[Numbered[Exchange]],
+    explain: Explain,
+    wanted: RequestFilter = ALL,
+    names: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[RequestLine, ...]:
-    """Return requests in words, in the same order; only those that a filter lets through."""
-    lines = (RequestLine(number=n, exchange=row, words=explain(row)) for n, row in rows)
-    return tuple(line for line in lines if wanted is None or wanted.fits(line))
+    """Return requests in words, in the same order; only those that a filter lets through.
+
+    `names` are what people call the devices.
+    """
+    lines = (
+        RequestLine(
+            number=number,
+            exchange=row,
+            words=explain(row),
+            device=names.get(row.device, row.device),
+        )
+        for number, row in rows
+        if wanted.may_fit(row)
+    )
+    return tuple(line for line in lines if wanted.fits(line))
 
 
 def cycle_times_s(rows: Iterable[Numbered[Exchange]], explain: Explain) -> Mapping[str, float]:
@@ -215,7 +241,7 @@ def _rows(line: RequestLine, language: str) -> Iterator[Sequence[Cell]]:
         yield (
             exchange.at,
             exchange.bus,
-            exchange.device,
+            line.device,
             "write" if words.is_write else "read",
             words.function,
             words.unit_id,

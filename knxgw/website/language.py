@@ -126,6 +126,12 @@ class Language:
             return self.clock(at)
         return f"{self.day(at)}, {self.clock(at)}"
 
+    def stamp(self, at: datetime, now: datetime) -> str:
+        """Return when something was to the millisecond, with its day unless that is today."""
+        local = self.local(at)
+        time = f"{local:%H:%M:%S}.{local.microsecond // 1000:03}"
+        return time if local.date() == self.local(now).date() else f"{self.day(at)}, {time}"
+
     @property
     def _locale(self) -> Locale:
         return _locale(self.code)

@@ -6,6 +6,8 @@ import json
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -87,7 +89,7 @@ def shown(asked: Asked, ring: RequestRing) -> Iterator[Website]:
     requests = Requests(
         kept=ring,
         explain=lambda one: explain(one.request, one.registers, KEBA),  # type: ignore[arg-type]  # they are requests
-        devices=lambda: (("cp1/charger", "cp1"),),
+        devices=lambda: (("cp1/charger", "Garage left"), ("cp2/charger", "Garage right")),
         read_once=asked.read_once,
     )
     done = Objects(
@@ -118,7 +120,7 @@ def test_requests_stand_with_name_value_raw_and_time(shown: Website, ring: Reque
     page = text_of(shown.get("/diagnostics/modbus"))
     for part in (
         "192.168.1.31:502",
-        "cp1/charger",
+        "Garage left",
         "state 3",
         "0000 0003",
         "12 ms",
@@ -128,6 +130,54 @@ def test_requests_stand_with_name_value_raw_and_time(shown: Website, ring: Reque
     only = text_of(shown.get("/diagnostics/modbus?errors=1"))
     assert "0000 0003" not in only
     assert "no answer within 1 s" in shown.get("/diagnostics/modbus.csv")
+    assert "cp1/charger" not in page, "what people do not call it"
+
+
+def rows_of(page: str) -> str:
+    """Return the text of a page's live list."""
+    return text_of(page.split("<tbody>")[1].split("</tbody>", maxsplit=1)[0])
+
+
+@pytest.mark.proves("W33")
+def test_a_filter_looks_at_all_requests_and_knows_buses_and_names(
+    shown: Website, ring: RequestRing
+) -> None:
+    ring.note(exchange("no answer within 1 s")._replace(bus="serial line", device="cp2/charger"))
+    for _ in range(modbus_monitor.LOOKED_AT + 5):
+        ring.note(exchange())
+    assert "no answer" not in rows_of(shown.get("/diagnostics/modbus"))
+    for query in ("errors=1", "bus=serial+line", "device=cp2%2Fcharger", "text=garage+right"):
+        found = rows_of(shown.get(f"/diagnostics/modbus?{query}"))
+        assert "no answer" in found, query
+        assert "Garage left" not in found, query
+        page = shown.get(f"/diagnostics/modbus?{query}")
+        stream = page.split('data-stream="')[1].split('"')[0]
+        assert query in unescape(stream), "the stream has the same filter"
+
+
+def test_what_is_not_of_today_has_its_day(shown: Website, ring: RequestRing) -> None:
+    shown.bridge.logs.ring.append(LogLine(NOON - timedelta(days=3), 40, Area.KNX, "an old error"))
+    shown.bridge.logs.ring.append(LogLine(NOON, 20, Area.KNX, "a new line"))
+    ring.note(exchange()._replace(at=NOON - timedelta(days=1)))
+    assert "28 Jun 2026, 12:00:00.000" in rows_of(shown.get("/diagnostics/logs"))
+    assert "28.06.26, 12:00:00.000" in rows_of(shown.get("/diagnostics/logs", "de"))
+    assert "1 Jul" not in rows_of(shown.get("/diagnostics/logs"))
+    assert "30 Jun 2026, 12:00:00.000" in rows_of(shown.get("/diagnostics/modbus"))
+    live = json.loads(shown.get("/api/v1/monitor/log?once=1&after=boot-0"))["rows"]
+    assert [row["time"] for row in live] == ["28 Jun 2026, 12:00:00.000", "12:00:00.000"]
+
+
+@pytest.mark.proves("W23", "W36")
+def test_lines_of_the_log_are_not_lost_between_the_page_and_its_stream(shown: Website) -> None:
+    page = shown.get("/diagnostics/logs?level=error")
+    for level in (20, 40, 30, 40):
+        shown.bridge.logs.ring.append(LogLine(NOON, level, Area.KNX, f"of level {level}"))
+    stream, after = (
+        unescape(page.split(f'data-{name}="')[1].split('"')[0]) for name in ("stream", "after")
+    )
+    news = json.loads(shown.get(f"{stream}&once=1&after={after}"))
+    assert [row["text"] for row in news["rows"]] == ["of level 40", "of level 40"]
+    assert (news["dropped"], news["id"]) == (0, "boot-4")
 
 
 @pytest.mark.proves("W33")
@@ -219,6 +269,34 @@ def test_the_self_test_shows_each_problem_with_its_remedy() -> None:
             "1 problems found",
         ):
             assert part in text
+
+
+@pytest.mark.proves("W50")
+def test_no_row_of_a_self_test_is_lost_before_its_stream_and_its_end_is_told() -> None:
+    job = SelfTestRun()
+    with website(
+        lambda _language: SITE, self_test=SelfTest(progress=lambda: job.progress)
+    ) as shown:
+        job.begin(2)
+        job.add(self_test.of_store(0.012))
+        page = shown.get("/diagnostics/self-test")
+        after = page.split('data-after="')[1].split('"')[0]
+        job.add(self_test.of_space(10**9))
+        answer = shown.browser.get(f"/api/v1/monitor/self-test?after={after}")
+        blocks: Iterator[bytes] = iter(answer.response)  # type: ignore[arg-type]
+        next(blocks)
+        event = json.loads(bytes(next(blocks)).split(b"data: ")[1])
+        assert [row["check"] for row in event["rows"]] == ["Free space"]
+        assert event["rate"] == "2 of 2 looked at"
+        job.end()
+        shown.clock.now_s += 2
+        event = json.loads(bytes(next(blocks)).split(b"data: ")[1])
+        assert (event["rows"], event["rate"]) == ([], "Everything is good.")
+        answer.close()
+        job.begin(1)
+        job.add(self_test.of_store(0.012))
+        again = json.loads(shown.get(f"/api/v1/monitor/self-test?once=1&after={after}"))
+        assert len(again["rows"]) == 1, "another test begins from its first row"
 
 
 def test_every_check_problem_and_verdict_has_words() -> None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,21 @@ def test_sessions_and_months_are_shown_in_words(shown: Website) -> None:
     assert "held back: interruption" in page
     assert "June 2026" in page
     assert "Not in a month, because the time was not known: 1 sessions, 1.00 kWh." in page
+
+
+def test_a_session_that_ends_on_another_day_says_so(tmp_path: Path) -> None:
+    database = Database(tmp_path)
+    night = SessionRow(
+        point=1, started_at="2026-06-29T22:30:00+00:00", ended_at="2026-06-30T05:30:00+00:00",
+        duration_s=25_200, energy_mwh=7_000_000,
+    )  # fmt: skip
+    day = replace(night, started_at="2026-06-30T04:30:00+00:00", duration_s=3600)
+    database.save({}, (night, day))
+    with website(lambda _language: SITE, history=History(tmp_path)) as found:
+        page = text_of(found.get("/history"))
+    database.close()
+    assert "29 Jun 2026, 22:30 30 Jun 2026, 05:30" in page
+    assert "30 Jun 2026, 04:30 05:30" in page
 
 
 @pytest.mark.proves("W35")

@@ -1,6 +1,7 @@
 """The group monitor: every telegram, as it comes, filtered, and as files. Source: website 32."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from functools import partial
 from urllib.parse import urlencode
 
@@ -42,7 +43,8 @@ SERVICES = {
 @needs(Right.DIAGNOSTICS)
 def group_monitor() -> str:
     """Show the last telegrams that the filter lets through, the newest first."""
-    words, rows = language(), site().bridge.telegrams.ring.rows()
+    words, bridge = language(), site().bridge
+    rows, now = bridge.telegrams.ring.rows(), bridge.utc_now()
     lines = _chosen(words, rows)
     query = urlencode(
         {key: request.args[key] for key in ("filter", "context") if key in request.args}
@@ -52,10 +54,10 @@ def group_monitor() -> str:
         "group_monitor.html",
         f"/api/v1/monitor/knx?{query}",
         newest(rows),
-        rows=[cells(line, words) for line in reversed(shown)],
+        rows=[cells(line, words, now) for line in reversed(shown)],
         count=len(lines),
-        last_values=[cells(line, words) for line in _last_values(words)],
-        rate=_busy(site().bridge, words),
+        last_values=[cells(line, words, now) for line in _last_values(words)],
+        rate=_busy(bridge, words),
         query=query,
         wanted=request.args.get("filter", ""),
         with_context=_context_ms() > 0,
@@ -107,7 +109,7 @@ def _feed() -> Feed:
         return chosen_since(earlier(rows[0].number), lines, fits, context_ms=context_ms)
 
     def since(after: int) -> News:
-        news = news_of(ring, after, new_ones, lambda line: cells(line, words))
+        news = news_of(ring, after, new_ones, lambda line: cells(line, words, bridge.utc_now()))
         if news.rows and news.dropped:  # the row above is not the one before
             news = news._replace(rows=[{**news.rows[0], "delta": ""}, *news.rows[1:]])
         return news._replace(rate=busy())
@@ -141,12 +143,11 @@ def _last_values(words: Language) -> tuple[TelegramLine, ...]:
     return chosen(lines, parse(request.args.get("filter", "")))
 
 
-def cells(line: TelegramLine, words: Language) -> dict[str, str]:
+def cells(line: TelegramLine, words: Language, now: datetime) -> dict[str, str]:
     """Return a telegram as the texts of its row."""
     telegram = line.telegram
-    at = words.local(telegram.at)
     shown = {
-        "time": f"{at:%H:%M:%S}.{at.microsecond // 1000:03}",
+        "time": words.stamp(telegram.at, now),
         "delta": "" if line.delta_ms is None else f"+{line.delta_ms} ms",
         "direction": "→" if telegram.is_sent else "←",
         "source": line.source,

@@ -230,7 +230,7 @@ def _session(row: SessionRow, words: Language, now: datetime) -> dict[str, str]:
     return {
         "point": str(row.point),
         "start": words.moment(started, now) if started else words.text("time not known"),
-        "end": words.clock(ended),
+        "end": words.moment(ended, started),
         "energy": words.kwh(whole_wh(row.energy_mwh)),
         "duration": words.duration(row.duration_s),
         "mean": words.watt(_mean_w(row)),

@@ -1,6 +1,7 @@
 """The log: its last lines, live, and the extended logging mode. Source: website 36."""
 
 import logging
+from datetime import datetime
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, redirect, request
@@ -55,7 +56,7 @@ def logs() -> str:
         "logs.html",
         f"/api/v1/monitor/log?{query}",
         newest(rows),
-        rows=[cells(one.row, words) for one in reversed(lines[-SHOWN:])],
+        rows=[cells(one.row, words, bridge.utc_now()) for one in reversed(lines[-SHOWN:])],
         areas=[(area.value, words.text(name)) for area, name in AREAS.items()],
         wanted=request.args,
         **logging_mode(),
@@ -90,14 +91,15 @@ def stream() -> Response:
 
 def _feed() -> Feed:
     """Return the lines that the filter lets through, as they come."""
-    ring, words, wanted = site().bridge.logs.ring, language(), _filter()
+    bridge, words, wanted = site().bridge, language(), _filter()
+    ring = bridge.logs.ring
 
     def since(after: int) -> News:
         return news_of(
             ring,
             after,
             lambda rows: chosen_lines(rows, wanted),
-            lambda one: cells(one.row, words),
+            lambda one: cells(one.row, words, bridge.utc_now()),
         )
 
     return Feed(ring.last, since)
@@ -111,11 +113,10 @@ def _filter() -> LogFilter:
     )
 
 
-def cells(line: LogLine, words: Language) -> dict[str, str]:
+def cells(line: LogLine, words: Language, now: datetime) -> dict[str, str]:
     """Return a line of the log as the texts of its row."""
-    at = words.local(line.at)
     return {
-        "time": f"{at:%H:%M:%S}.{at.microsecond // 1000:03}",
+        "time": words.stamp(line.at, now),
         "level": words.text(LEVEL_WORDS[line.level])
         if line.level in LEVEL_WORDS
         else logging.getLevelName(line.level),

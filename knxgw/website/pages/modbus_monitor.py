@@ -1,5 +1,6 @@
 """The Modbus monitor: every request, as it comes, and registers that a person reads. Source: website 33."""
 
+from datetime import datetime
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request
@@ -8,6 +9,7 @@ from knxgw.catalogue.points import Table
 from knxgw.errors import LinkError, PeerError, RejectedError
 from knxgw.monitoring.csv_table import plain_text
 from knxgw.monitoring.requests import (
+    ALL,
     BusCount,
     RequestFilter,
     RequestLine,
@@ -26,7 +28,7 @@ from knxgw.website.security import needs
 
 pages = Blueprint("modbus_monitor", __name__)
 SHOWN = 50
-LOOKED_AT = 1000  # requests of which the newest that fit are shown, and cycle times are taken
+LOOKED_AT = 1000  # requests: of which the newest are shown without a filter, and cycle times taken
 MOST_VALUES = 8  # that a row names
 MOST_RAW = 40  # characters
 REFUSALS = (
@@ -70,7 +72,8 @@ def read_registers() -> tuple[str, int]:
 def as_csv() -> Response:
     """Return what the filter lets through as a table."""
     words, requests = language(), site().bridge.requests
-    lines = request_lines(requests.kept.ring.rows(), requests.explain, _filter())
+    names = dict(requests.devices())
+    lines = request_lines(requests.kept.ring.rows(), requests.explain, _filter(), names)
     text = (line.encode() for line in requests_csv(lines, words.code, words.tzinfo))
     return download("requests.csv", text, "text/csv; charset=utf-8")
 
@@ -83,17 +86,19 @@ def stream() -> Response:
 
 
 def _page(problem: str = "", read: RequestWords | None = None) -> str:
-    words, requests = language(), site().bridge.requests
-    rows = requests.kept.ring.rows()[-LOOKED_AT:]
-    lines = request_lines(rows, requests.explain, _filter())
+    words, bridge, wanted = language(), site().bridge, _filter()
+    requests, now = bridge.requests, bridge.utc_now()
+    devices, rows = requests.devices(), requests.kept.ring.rows()
+    newest_rows = rows[-LOOKED_AT:]
+    looked_at = newest_rows if wanted == ALL else rows
+    lines = request_lines(looked_at, requests.explain, wanted, dict(devices))
     query = urlencode({key: value for key, value in request.args.items() if key in _KEYS})
-    cycles = cycle_times_s(rows, requests.explain)
-    devices = requests.devices()
+    cycles = cycle_times_s(newest_rows, requests.explain)
     return live_list_page(
         "modbus_monitor.html",
         f"/api/v1/monitor/modbus?{query}",
         newest(rows),
-        rows=[cells(line, words) for line in reversed(lines[-SHOWN:])],
+        rows=[cells(line, words, now) for line in reversed(lines[-SHOWN:])],
         buses=[_bus(name, count, words) for name, count in requests.kept.counts.items()],
         cycles=[(name, _cycle(cycles.get(device), words)) for device, name in devices],
         devices=devices,
@@ -106,12 +111,13 @@ def _page(problem: str = "", read: RequestWords | None = None) -> str:
     )
 
 
-_KEYS = ("device", "text", "errors", "writes")
+_KEYS = ("bus", "device", "text", "errors", "writes")
 
 
 def _filter() -> RequestFilter:
     args = request.args
     return RequestFilter(
+        bus=args.get("bus", ""),
         device=args.get("device", ""),
         text=args.get("text", "")[:200],
         only_errors=args.get("errors") == "1",
@@ -121,15 +127,16 @@ def _filter() -> RequestFilter:
 
 def _feed() -> Feed:
     """Return the requests that the filter lets through, as they come."""
-    requests, words, wanted = site().bridge.requests, language(), _filter()
-    ring = requests.kept.ring
+    bridge, words, wanted = site().bridge, language(), _filter()
+    requests = bridge.requests
+    ring, names = requests.kept.ring, dict(requests.devices())
 
     def since(after: int) -> News:
         return news_of(
             ring,
             after,
-            lambda rows: request_lines(rows, requests.explain, wanted),
-            lambda line: cells(line, words),
+            lambda rows: request_lines(rows, requests.explain, wanted, names),
+            lambda line: cells(line, words, bridge.utc_now()),
         )
 
     return Feed(ring.last, since)
@@ -169,16 +176,15 @@ def _values(read: RequestWords, words: Language) -> list[dict[str, str]]:
     ]
 
 
-def cells(line: RequestLine, words: Language) -> dict[str, str]:
+def cells(line: RequestLine, words: Language, now: datetime) -> dict[str, str]:
     """Return a request as the texts of its row."""
     exchange, what = line.exchange, line.words
-    at = words.local(exchange.at)
     named = [f"{value.name} {value.value(words.code)}".strip() for value in what.values]
     more = "" if len(named) <= MOST_VALUES else " …"
     shown = {
-        "time": f"{at:%H:%M:%S}.{at.microsecond // 1000:03}",
+        "time": words.stamp(exchange.at, now),
         "bus": exchange.bus,
-        "device": exchange.device,
+        "device": line.device,
         "direction": words.text("Write") if what.is_write else words.text("Read"),
         "function": str(what.function),
         "unit": str(what.unit_id),
