@@ -173,6 +173,16 @@ def test_a_live_row_has_the_time_since_the_one_before_and_what_stood_near(
     ]
 
 
+def test_a_long_time_since_the_line_before_is_said_in_its_units(
+    shown: Website, ring: TelegramRing
+) -> None:
+    for n in (-20_000, -1500, -501):
+        ring.note(telegram(n))
+    page = shown.get("/diagnostics/group-monitor")
+    assert "+3\u202fmin" in page
+    assert "+9990 ms" in page
+
+
 def test_the_rate_stands_there_at_once_and_is_told_where_nothing_comes(
     shown: Website, ring: TelegramRing
 ) -> None:

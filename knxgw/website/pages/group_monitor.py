@@ -29,6 +29,7 @@ from knxgw.website.pages.diagnostics import live_list_page
 from knxgw.website.security import needs
 
 pages = Blueprint("group_monitor", __name__)
+IN_MS = 10_000  # a time since the line before that is shorter
 SHOWN = 50  # rows of a first paint
 LOOKED_AT = 1000  # telegrams, for how busy the bus is
 SERVICES = {
@@ -148,7 +149,7 @@ def cells(line: TelegramLine, words: Language, now: datetime) -> dict[str, str]:
     telegram = line.telegram
     shown = {
         "time": words.stamp(telegram.at, now),
-        "delta": "" if line.delta_ms is None else f"+{line.delta_ms} ms",
+        "delta": _delta(line.delta_ms, words),
         "direction": "→" if telegram.is_sent else "←",
         "source": line.source,
         "address": line.address,
@@ -162,6 +163,13 @@ def cells(line: TelegramLine, words: Language, now: datetime) -> dict[str, str]:
         "tone": "muted" if line.is_context else "",
     }
     return {key: plain_text(value) for key, value in shown.items()}
+
+
+def _delta(delta_ms: int | None, words: Language) -> str:
+    """Return the time since the line before: in milliseconds, as long as those say something."""
+    if delta_ms is None:
+        return ""
+    return f"+{delta_ms} ms" if delta_ms < IN_MS else f"+{words.duration(delta_ms / 1000)}"
 
 
 def _security(telegram: Telegram, words: Language) -> str:
