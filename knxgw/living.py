@@ -22,6 +22,7 @@ from knxgw.host.clock import system_clock
 from knxgw.host.network import OwnAddress, adapter_link, own_addresses
 from knxgw.judgement import Prepared, identity
 from knxgw.monitoring.log_ring import SIMPLE, LogRecorder
+from knxgw.monitoring.self_test import Row, of_certificate
 from knxgw.service import Service
 from knxgw.store.database import Database
 from knxgw.website.access.accounts import Accounts
@@ -83,7 +84,7 @@ class Living:
             now_s=asyncio.get_running_loop().time,
         )
         store.log.scrubber.learn_made(accounts.initial)
-        service = Service(gateway, group)
+        service = Service(gateway, group, self._test_certificate)
         wait = partial(_wait, asyncio.get_running_loop())
         self._bridge = Bridge(
             view=gateway.view,
@@ -132,6 +133,17 @@ class Living:
         self._group = group
         self._running = group.create_task(gateway.run(), name="gateway")
         self._website = self._served(prepared.listener)
+
+    def _test_certificate(self) -> Row:
+        """Judge the certificate of the website by the clock of the machine, as browsers do."""
+        certificate, now = self._prepared.certificate, system_clock()
+        if certificate is None:
+            return of_certificate(is_used=False, is_valid=False, ends_soon=False)
+        return of_certificate(
+            is_used=True,
+            is_valid=certificate.valid_from <= now < certificate.valid_until,
+            ends_soon=certificate.ends_soon(now),
+        )
 
     def _configuration_text(self) -> str:
         """Return what stands in the configuration file now. Raises: OSError."""

@@ -28,6 +28,7 @@ class DeviceUnderTest:
     clock: Callable[[], Row]
     knx: Callable[[], Row]
     load_management: Callable[[], Sequence[Row]]
+    certificate: Callable[[], Row]
     buses: Callable[[], ModbusBuses | None]
     took_s: Callable[[str], float | None]  # the last request of a device that was answered [s]
 
@@ -36,7 +37,7 @@ async def run_self_test(device: DeviceUnderTest, running: SelfTestRun) -> None:
     """Look at everything, within a minute; what is found stands in the running."""
     buses = device.buses()
     drivers = () if buses is None else buses.drivers
-    running.begin(len(Check) - 2 + len(drivers))
+    running.begin(len(Check) - len(judge.OF_DEVICES) + len(drivers))
     try:
         async with asyncio.timeout(LONGEST_S):
             running.add(judge.of_store(await device.store()))
@@ -48,21 +49,32 @@ async def run_self_test(device: DeviceUnderTest, running: SelfTestRun) -> None:
             if buses is not None:
                 for driver in drivers:
                     running.add(await _of_device(device, buses, driver))
+            running.add(device.certificate())
+            running.add(judge.of_gpio())
             running.add(judge.of_memory(_memory_b()))
             running.add(judge.of_loop(await _lag_s()))
     except TimeoutError:
-        running.add(judge.not_finished(Check.LOOP))
+        seen = {row.subject for row in running.progress.rows}
+        for driver in drivers:
+            if driver.name not in seen:
+                running.add(judge.device_not_finished(_check_of(driver), driver.name))
+        for row in judge.not_finished(running.progress.rows):
+            running.add(row)
     finally:
         running.end()
 
 
 async def _of_device(device: DeviceUnderTest, buses: ModbusBuses, driver: Driver) -> Row:
     """Read the first point of a device, as one more poll behind its polls."""
-    check = Check.METER if driver.model.control is None else Check.CHARGER
+    check = _check_of(driver)
     condition, read_s = driver.condition.value, None
     if condition not in judge.CONDITIONS and await _is_read(buses, driver):
         read_s = device.took_s(driver.device)  # without the time it has waited for its turn
     return judge.of_device(check, driver.name, condition, read_s)
+
+
+def _check_of(driver: Driver) -> Check:
+    return Check.METER if driver.model.control is None else Check.CHARGER
 
 
 async def _is_read(buses: ModbusBuses, driver: Driver) -> bool:

@@ -6,6 +6,7 @@ any thread.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 
 from knxgw.catalogue.codes import FaultCode
@@ -27,6 +28,7 @@ from knxgw.monitoring.self_test import (
     Row,
     SelfTestRun,
     of_addresses,
+    of_certificate,
     of_clock,
     of_knx,
     of_smart_meter,
@@ -38,11 +40,24 @@ log = logging.getLogger(__name__)
 NOT_CONFIGURED = "the device is not configured"
 
 
+def _no_certificate() -> Row:
+    return of_certificate(is_used=False, is_valid=False, ends_soon=False)
+
+
 class Service:
     """The hands of a technician at one device."""
 
-    def __init__(self, gateway: Gateway, group: asyncio.TaskGroup) -> None:
-        """Serve at a gateway; a self-test runs in a task of the group."""
+    def __init__(
+        self,
+        gateway: Gateway,
+        group: asyncio.TaskGroup,
+        certificate: Callable[[], Row] = _no_certificate,
+    ) -> None:
+        """Serve at a gateway; a self-test runs in a task of the group.
+
+        `certificate` judges that of the website.
+        """
+        self._certificate = certificate
         self._gateway = gateway
         self._group = group
         self._loop = asyncio.get_running_loop()
@@ -74,6 +89,7 @@ class Service:
                 ),
                 knx=lambda: of_knx(is_used=self._gateway.is_on_knx, is_up=self._gateway.knx_is_up),
                 load_management=self._test_load_management,
+                certificate=self._certificate,
                 buses=lambda: (
                     None if self._gateway.application is None else self._gateway.application.buses
                 ),

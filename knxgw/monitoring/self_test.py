@@ -1,6 +1,6 @@
 """The self-test: what is looked at, what is found, and what is wrong. Pure; it changes no current."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -22,8 +22,13 @@ class Check(StrEnum):
     SMART_METER = "smart_meter"
     CHARGER = "charger"
     METER = "meter"  # the electricity meter of a charging point
+    CERTIFICATE = "certificate"  # of the website
+    GPIO = "gpio"  # the contacts of button and LEDs
     MEMORY = "memory"
     LOOP = "loop"  # whether the program reacts in time
+
+
+OF_DEVICES = {Check.CHARGER, Check.METER}  # any number of rows, each with the name of its device
 
 
 class Verdict(StrEnum):
@@ -51,6 +56,8 @@ class Problem(StrEnum):
     DEVICE_WRONG_MODEL = "device_wrong_model"
     DEVICE_NOT_READ = "device_not_read"
     DEVICE_SLOW = "device_slow"
+    CERTIFICATE_NOT_VALID = "certificate_not_valid"
+    CERTIFICATE_ENDS = "certificate_ends"
     MEMORY_HIGH = "memory_high"
     LOOP_SLOW = "loop_slow"
     NOT_FINISHED = "not_finished"
@@ -149,6 +156,22 @@ def of_device(check: Check, subject: str, condition: str, read_s: float | None) 
     return Row(check=check, verdict=Verdict.GOOD, subject=subject, figures=figures)
 
 
+def of_certificate(*, is_used: bool, is_valid: bool, ends_soon: bool) -> Row:
+    """Judge the certificate that the website is encrypted with."""
+    if not is_used:
+        return Row(check=Check.CERTIFICATE, verdict=Verdict.NOT_USED)
+    if not is_valid:
+        return _bad(Check.CERTIFICATE, Problem.CERTIFICATE_NOT_VALID)
+    if ends_soon:
+        return _warning(Check.CERTIFICATE, Problem.CERTIFICATE_ENDS)
+    return _good(Check.CERTIFICATE)
+
+
+def of_gpio() -> Row:
+    """Judge the contacts of button and LEDs: the program has none to look at yet."""
+    return Row(check=Check.GPIO, verdict=Verdict.NOT_USED)
+
+
 def of_memory(used_b: int | None) -> Row:
     """Judge what the program holds in memory."""
     if used_b is None:
@@ -165,9 +188,18 @@ def of_loop(lag_s: float) -> Row:
     return _good(Check.LOOP, {"s": lag_s})
 
 
-def not_finished(check: Check) -> Row:
-    """Return the row of what was not looked at in time."""
-    return _bad(check, Problem.NOT_FINISHED)
+def not_finished(rows: Iterable[Row]) -> list[Row]:
+    """Return a row for each check that has none yet, because there was no time left.
+
+    Devices are named by whoever looks at them: see `device_not_finished`.
+    """
+    seen = {row.check for row in rows}
+    return [_bad(check, Problem.NOT_FINISHED) for check in Check if check not in seen | OF_DEVICES]
+
+
+def device_not_finished(check: Check, subject: str) -> Row:
+    """Return the row of a device that was not looked at in time."""
+    return Row(check=check, verdict=Verdict.BAD, subject=subject, problem=Problem.NOT_FINISHED)
 
 
 def _good(check: Check, figures: Mapping[str, float] | None = None) -> Row:

@@ -36,6 +36,10 @@ class Certificate:
     valid_from: datetime
     valid_until: datetime
 
+    def ends_soon(self, now: datetime) -> bool:
+        """Tell whether somebody should renew it: in three weeks at the latest."""
+        return now >= self.valid_until - SOON
+
     def findings(self, now: datetime) -> list[Finding]:
         """Return what whoever starts the gateway is told of it, risks included."""
         day = f"{self.valid_until:%Y-%m-%d}"
@@ -47,7 +51,7 @@ class Certificate:
             found.append(_finding(message("certificate_not_yet_valid", day=begins)))
         elif now >= self.valid_until:
             found.append(_finding(message("certificate_expired", day=day)))
-        elif now >= self.valid_until - SOON:
+        elif self.ends_soon(now):
             found.append(_finding(message("certificate_expires_soon", day=day)))
         if not self.names:
             found.append(_finding(message("certificate_without_names")))

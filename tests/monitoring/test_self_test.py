@@ -36,7 +36,13 @@ GOOD, WARNING, BAD, NOT_USED = Verdict.GOOD, Verdict.WARNING, Verdict.BAD, Verdi
         (judge.of_memory(None), NOT_USED, None),
         (judge.of_loop(0.01), GOOD, None),
         (judge.of_loop(0.9), WARNING, Problem.LOOP_SLOW),
-        (judge.not_finished(Check.LOOP), BAD, Problem.NOT_FINISHED),
+        (judge.of_certificate(is_used=False, is_valid=False, ends_soon=False), NOT_USED, None),
+        (judge.of_certificate(is_used=True, is_valid=True, ends_soon=False), GOOD, None),
+        (judge.of_certificate(is_used=True, is_valid=True, ends_soon=True), WARNING, Problem.CERTIFICATE_ENDS),
+        (judge.of_certificate(is_used=True, is_valid=False, ends_soon=True), BAD, Problem.CERTIFICATE_NOT_VALID),
+        (judge.of_gpio(), NOT_USED, None),
+        (judge.not_finished(())[-1], BAD, Problem.NOT_FINISHED),
+        (judge.device_not_finished(Check.METER, "cp1"), BAD, Problem.NOT_FINISHED),
         (judge.of_device(Check.CHARGER, "cp1", "good", 0.1), GOOD, None),
         (judge.of_device(Check.CHARGER, "cp1", "good", 5.0), WARNING, Problem.DEVICE_SLOW),
         (judge.of_device(Check.CHARGER, "cp1", "good", None), BAD, Problem.DEVICE_NOT_READ),
@@ -48,6 +54,12 @@ GOOD, WARNING, BAD, NOT_USED = Verdict.GOOD, Verdict.WARNING, Verdict.BAD, Verdi
 def test_a_check_finds(row: Row, verdict: Verdict, problem: Problem | None) -> None:
     assert (row.verdict, row.problem) == (verdict, problem)
     assert (row.verdict in (BAD, WARNING)) == (row.problem is not None)
+
+
+def test_each_check_that_was_not_reached_in_time_has_its_row() -> None:
+    rows = [judge.of_store(0.1), judge.of_loop(0.1)]
+    missing = {row.check for row in judge.not_finished(rows)}
+    assert missing == set(Check) - judge.OF_DEVICES - {Check.STORE, Check.LOOP}
 
 
 def test_every_condition_of_a_link_but_good_is_a_problem() -> None:

@@ -25,6 +25,8 @@ CHECKS = {
     Check.SMART_METER: marked("Smart meter"),
     Check.CHARGER: marked("Charger"),
     Check.METER: marked("Electricity meter"),
+    Check.CERTIFICATE: marked("Certificate of the website"),
+    Check.GPIO: marked("Button and LEDs (GPIO)"),
     Check.MEMORY: marked("Memory of the program"),
     Check.LOOP: marked("Reaction of the program"),
 }
@@ -83,6 +85,14 @@ PROBLEMS = {  # what is wrong, and what helps
     Problem.DEVICE_SLOW: (
         marked("It answers slowly."),
         marked("Look for a bad network, or for another program that reads it."),
+    ),
+    Problem.CERTIFICATE_NOT_VALID: (
+        marked("It is not valid now: browsers warn of the website."),
+        marked("Renew it, or set the clock of the device; then restart, or send SIGHUP."),
+    ),
+    Problem.CERTIFICATE_ENDS: (
+        marked("It ends within three weeks."),
+        marked("Renew it; then restart, or send SIGHUP."),
     ),
     Problem.MEMORY_HIGH: (
         marked("The program holds much memory."),
