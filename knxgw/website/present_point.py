@@ -4,13 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from knxgw.catalogue.codes import ChargingState, Reason
-from knxgw.station.view import LimitView, PointView
-from knxgw.website.language import UNKNOWN, Language
+from knxgw.catalogue.codes import ChargingState, FaultCode, Reason
+from knxgw.station.view import DetailView, LimitView, PointView
+from knxgw.website.language import UNKNOWN, Language, marked
 from knxgw.website.present_faults import fault_lines, last_fault
 
 Shown = dict[str, Any]
 BAR_UNITS = 1000  # the width of a bar, whatever the limit is
+METER_FAULTS: Mapping[str, str] = {  # what is wrong with the meter of a charging point
+    FaultCode.E_METER_NOT_REACHABLE: marked("no connection"),
+    FaultCode.E_METER_COMM: marked("wrong answers"),
+    FaultCode.E_METER_ERROR: marked("reports an error"),
+}
 _SHAPES: Mapping[int | None, str] = {  # of a state; colour comes last
     ChargingState.CHARGE: "bolt",
     ChargingState.CHARGE_REDUCED: "bolt-down",
@@ -152,11 +157,10 @@ def _session(point: PointView, language: Language, now: datetime) -> Shown:
 def _details(point: PointView, language: Language) -> Shown:
     """Return the rows of the point's page that are not on its card; what is not known is left out."""
     detail, installed = point.detail, point.installed
-    temperature = detail.temperature_c
     rows = [
         ("model", language.text("Charger"), point.model),
         ("address", language.text("Address"), installed.address),
-        ("meter", language.text("Electricity meter"), installed.meter),
+        ("meter", language.text("Electricity meter"), _meter(point, language)),
         ("serial", language.text("Serial number"), detail.serial),
         ("firmware", language.text("Firmware of the charger"), detail.firmware),
         ("range", language.text("Range"),
@@ -169,8 +173,7 @@ def _details(point: PointView, language: Language) -> Shown:
          None if point.energy_wh is None else language.kwh(point.energy_wh)),
         ("lifetime", language.text("Energy since commissioning"),
          None if detail.lifetime_wh is None else language.kwh(detail.lifetime_wh)),
-        ("temperature", language.text("Temperature inside"),
-         None if temperature is None else f"{language.number(temperature, 1)}\u202f°C"),
+        ("temperature", language.text("Temperature inside"), _temperature(detail, language)),
         ("evccid", language.text("EVCCID of the vehicle"), detail.evccid),
         ("card", language.text("RFID card"),
          None if detail.card is None else f"…{detail.card}"),
@@ -182,6 +185,23 @@ def _details(point: PointView, language: Language) -> Shown:
         for rank, (_, name, value) in enumerate(rows)
         if value
     }
+
+
+def _meter(point: PointView, language: Language) -> str | None:
+    """Return the model of the electricity meter, and what is wrong with its connection."""
+    model, present = point.installed.meter, {fault.code for fault in point.faults}
+    if model is None:
+        return None
+    wrong = next((words for code, words in METER_FAULTS.items() if code in present), None)
+    return model if wrong is None else f"{model}: {language.text(wrong)}"
+
+
+def _temperature(detail: DetailView, language: Language) -> str | None:
+    """Return the temperature inside the charger, and whether it has reached its warning."""
+    if detail.temperature_c is None:
+        return language.text("too hot") if detail.is_hot else None
+    figure = f"{language.number(detail.temperature_c, 1)}\u202f°C"
+    return f"{figure}, {language.text('too hot')}" if detail.is_hot else figure
 
 
 def _each(values: Sequence[int | None], write: Callable[[int | None], str]) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from knxgw.station.actions import Action
-from knxgw.station.view import LoadManagementView, PhaseView, PointView, SiteView
+from knxgw.station.view import FaultView, LoadManagementView, PhaseView, PointView, SiteView
 from knxgw.website.device_facts import AdapterFacts, DeviceFacts
 from tests.support.website import NOON, website
 
@@ -62,6 +62,23 @@ def test_the_page_of_a_point_shows_its_details() -> None:
     text = text_of(page(SITE, "/points/1"))
     assert "Meter reading 1,234.56 kWh" in text
     assert "Why 16.0 A?" in text
+
+
+@pytest.mark.proves("W16")
+def test_a_point_says_that_it_is_too_hot_and_what_is_wrong_with_its_meter() -> None:
+    hot = replace(
+        POINT,
+        detail=replace(POINT.detail, temperature_c=71.0, is_hot=True),
+        installed=replace(POINT.installed, meter="Eastron SDM630"),
+        faults=(FaultView(code="EMeterNotReach", severity=60, title="", cause="", remedy=""),),
+    )
+    text = text_of(page(replace(SITE, points=(hot,)), "/points/1"))
+    assert "Temperature inside 71.0 °C, too hot" in text
+    assert "Electricity meter Eastron SDM630: no connection" in text
+    cool = replace(hot, detail=replace(hot.detail, is_hot=False), faults=())
+    text = text_of(page(replace(SITE, points=(cool,)), "/points/1"))
+    assert "too hot" not in text
+    assert "no connection" not in text
 
 
 def test_names_are_escaped() -> None:
