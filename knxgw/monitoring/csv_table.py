@@ -6,13 +6,14 @@ the bus, from a charger or from a card.
 """
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, tzinfo
 from decimal import Decimal
 
 from knxgw.monitoring.figures import GERMAN, decimal_text
 
 Cell = str | int | Decimal | datetime | bool | None
+Word = Callable[[str], str]  # puts a word of a table into the language of its reader
 _FORMULA = ("=", "+", "-", "@", "\t")
 _UNWANTED = {
     "Cc",

@@ -1,12 +1,12 @@
 """The group objects as people look at them: what each says, and why one is not there. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from enum import StrEnum
 
 from knxgw.catalogue.text import Text
-from knxgw.monitoring.csv_table import Cell, csv_lines
+from knxgw.monitoring.csv_table import Cell, Word, csv_lines
 from knxgw.monitoring.telegrams import Meaning
 
 
@@ -70,14 +70,24 @@ HEADINGS = (
 
 
 def objects_csv(
-    lines: Iterable[ObjectLine], language: str, zone: tzinfo, headings: Sequence[str] = HEADINGS
+    lines: Iterable[ObjectLine],
+    language: str,
+    zone: tzinfo,
+    word: Word = str,
+    absence_words: Callable[[Absence], str] = str,
 ) -> Iterator[str]:
-    """Yield the lines of a CSV file."""
-    return csv_lines(headings, (_row(line, language) for line in lines), language, zone)
+    """Yield the lines of a CSV file.
+
+    `word` puts headings into its language, `absence_words` says why an object is missing.
+    """
+    rows = (_row(line, language, absence_words) for line in lines)
+    return csv_lines([word(one) for one in HEADINGS], rows, language, zone)
 
 
-def _row(line: ObjectLine, language: str) -> Sequence[Cell]:
-    missing = "" if line.absence is None else line.absence.value
+def _row(
+    line: ObjectLine, language: str, absence_words: Callable[[Absence], str]
+) -> Sequence[Cell]:
+    missing = "" if line.absence is None else absence_words(line.absence)
     if line.reason is not None:
         missing = line.reason.in_language(language)
     return (

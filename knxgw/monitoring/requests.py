@@ -13,7 +13,7 @@ from statistics import median
 from types import MappingProxyType
 from typing import NamedTuple
 
-from knxgw.monitoring.csv_table import Cell, csv_lines
+from knxgw.monitoring.csv_table import Cell, Word, csv_lines
 from knxgw.monitoring.figures import number_text
 from knxgw.monitoring.ring import Numbered, Ring
 
@@ -227,14 +227,17 @@ HEADINGS = (
 
 
 def requests_csv(
-    lines: Iterable[RequestLine], language: str, zone: tzinfo, headings: Sequence[str] = HEADINGS
+    lines: Iterable[RequestLine], language: str, zone: tzinfo, word: Word = str
 ) -> Iterator[str]:
-    """Yield the lines of a CSV file: one for each value, or for each request without any."""
-    rows = (row for line in lines for row in _rows(line, language))
-    return csv_lines(headings, rows, language, zone)
+    """Yield the lines of a CSV file: one for each value, or for each request without any.
+
+    `word` puts headings and codes into its language.
+    """
+    rows = (row for line in lines for row in _rows(line, language, word))
+    return csv_lines([word(one) for one in HEADINGS], rows, language, zone)
 
 
-def _rows(line: RequestLine, language: str) -> Iterator[Sequence[Cell]]:
+def _rows(line: RequestLine, language: str, word: Word) -> Iterator[Sequence[Cell]]:
     exchange, words = line.exchange, line.words
     milliseconds = Decimal(round(exchange.took_s * 10_000)).scaleb(-1)
     for value in words.values or (PointValue(name="", address=words.address, raw=""),):
@@ -242,7 +245,7 @@ def _rows(line: RequestLine, language: str) -> Iterator[Sequence[Cell]]:
             exchange.at,
             exchange.bus,
             line.device,
-            "write" if words.is_write else "read",
+            word("write" if words.is_write else "read"),
             words.function,
             words.unit_id,
             words.table,

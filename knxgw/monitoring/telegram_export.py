@@ -8,12 +8,12 @@ from datetime import UTC, datetime, tzinfo
 from xml.sax.saxutils import quoteattr
 
 from knxgw.catalogue.flags import Priority
-from knxgw.monitoring.csv_table import Cell, csv_lines, plain_text
+from knxgw.monitoring.csv_table import Cell, Word, csv_lines, plain_text
 from knxgw.monitoring.telegrams import Payload, Service, TelegramLine
 
 HEADINGS = (
     "Time", "Direction", "Source", "Address", "Name", "Service", "DPT", "Value", "Raw", "Priority",
-    "Secure",
+    "Security",
 )  # fmt: skip
 NAMESPACE = "http://knx.org/xml/telegrams/01"
 _INDICATION, _CONFIRMATION, _REQUEST = 0x29, 0x2E, 0x11  # cEMI message codes
@@ -25,27 +25,35 @@ _APCI = {Service.READ: 0x000, Service.RESPONSE: 0x040, Service.WRITE: 0x080}
 
 
 def telegrams_csv(
-    lines: Iterable[TelegramLine], language: str, zone: tzinfo, headings: Sequence[str] = HEADINGS
+    lines: Iterable[TelegramLine], language: str, zone: tzinfo, word: Word = str
 ) -> Iterator[str]:
-    """Yield the lines of a CSV file."""
-    return csv_lines(headings, (_row(line) for line in lines), language, zone)
+    """Yield the lines of a CSV file; `word` puts headings and codes into its language."""
+    headings = [word(one) for one in HEADINGS]
+    return csv_lines(headings, (_row(line, word) for line in lines), language, zone)
 
 
-def _row(line: TelegramLine) -> Sequence[Cell]:
+def _row(line: TelegramLine, word: Word) -> Sequence[Cell]:
     telegram = line.telegram
     return (
         telegram.at,
-        "out" if telegram.is_sent else "in",
+        word("out" if telegram.is_sent else "in"),
         line.source,
         line.address,
         line.meaning.name,
-        telegram.service.value,
+        word(telegram.service.value),
         line.meaning.dpt,
         line.value,
         line.raw,
         telegram.priority.value,
-        "refused" if telegram.is_refused else telegram.is_secure,
+        _security(line, word),
     )
+
+
+def _security(line: TelegramLine, word: Word) -> str:
+    """Return what Data Secure made of a telegram; empty: it has nothing to do with it."""
+    if line.telegram.is_refused:
+        return word("refused")
+    return word("secure") if line.telegram.is_secure else ""
 
 
 def telegrams_xml(lines: Sequence[TelegramLine], now: datetime, name: str) -> Iterator[str]:

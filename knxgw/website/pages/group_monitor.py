@@ -27,6 +27,7 @@ from knxgw.website.live_rows import Feed, News, Said, newest, news_of
 from knxgw.website.pages.common import language, rows_answer, site
 from knxgw.website.pages.diagnostics import live_list_page
 from knxgw.website.security import needs
+from knxgw.website.table_words import table_words
 
 pages = Blueprint("group_monitor", __name__)
 IN_MS = 10_000  # a time since the line before that is shorter
@@ -71,7 +72,10 @@ def as_csv() -> Response:
     """Return what the filter lets through as a table."""
     words = language()
     lines = telegrams_csv(
-        _chosen(words, site().bridge.telegrams.ring.rows()), words.code, words.tzinfo
+        _chosen(words, site().bridge.telegrams.ring.rows()),
+        words.code,
+        words.tzinfo,
+        table_words(words),
     )
     return download("telegrams.csv", _encoded(lines), "text/csv; charset=utf-8")
 

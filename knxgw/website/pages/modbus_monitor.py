@@ -25,6 +25,7 @@ from knxgw.website.live_rows import Feed, News, newest, news_of
 from knxgw.website.pages.common import language, rows_answer, site
 from knxgw.website.pages.diagnostics import live_list_page
 from knxgw.website.security import needs
+from knxgw.website.table_words import table_words
 
 pages = Blueprint("modbus_monitor", __name__)
 SHOWN = 50
@@ -74,7 +75,9 @@ def as_csv() -> Response:
     words, requests = language(), site().bridge.requests
     names = dict(requests.devices())
     lines = request_lines(requests.kept.ring.rows(), requests.explain, _filter(), names)
-    text = (line.encode() for line in requests_csv(lines, words.code, words.tzinfo))
+    text = (
+        line.encode() for line in requests_csv(lines, words.code, words.tzinfo, table_words(words))
+    )
     return download("requests.csv", text, "text/csv; charset=utf-8")
 
 

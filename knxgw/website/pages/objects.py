@@ -1,6 +1,6 @@
 """The group objects against the bus: what each says, why one is missing; read, send, write. Source: website 34."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, redirect, request
@@ -15,6 +15,7 @@ from knxgw.website.language import Language, marked
 from knxgw.website.pages.common import address, language, session, site
 from knxgw.website.pages.diagnostics import diagnostics_page
 from knxgw.website.security import needs
+from knxgw.website.table_words import table_words
 
 pages = Blueprint("objects", __name__)
 ABSENT = {
@@ -31,6 +32,17 @@ REFUSALS = (
 )
 
 
+def objects_table(lines: Iterable[ObjectLine], words: Language) -> Iterator[str]:
+    """Yield the lines of a CSV file with group objects."""
+    return objects_csv(
+        lines,
+        words.code,
+        words.tzinfo,
+        table_words(words),
+        lambda absence: words.text(ABSENT[absence]),
+    )
+
+
 @pages.get("/diagnostics/objects")
 @needs(Right.DIAGNOSTICS)
 def objects() -> str:
@@ -43,7 +55,8 @@ def objects() -> str:
 def as_csv() -> Response:
     """Return them as a table."""
     words = language()
-    text = (line.encode() for line in objects_csv(_chosen(words), words.code, words.tzinfo))
+    lines = objects_table(_chosen(words), words)
+    text = (line.encode() for line in lines)
     return download("objects.csv", text, "text/csv; charset=utf-8")
 
 

@@ -11,7 +11,6 @@ from urllib.parse import quote
 from flask import Blueprint, Response, abort, render_template
 
 from knxgw import __version__
-from knxgw.monitoring.objects import objects_csv
 from knxgw.monitoring.requests import request_lines, requests_csv
 from knxgw.monitoring.telegram_export import telegrams_csv
 from knxgw.monitoring.telegrams import lines_of
@@ -21,9 +20,11 @@ from knxgw.website.language import Language
 from knxgw.website.log_zip import NAME, Part, log_zip
 from knxgw.website.pages.common import address, language, session, site
 from knxgw.website.pages.history import audit_csv, faults_csv, runs_csv
+from knxgw.website.pages.objects import objects_table
 from knxgw.website.pages.status import status_picture
 from knxgw.website.security import needs
 from knxgw.website.support import support_text
+from knxgw.website.table_words import table_words
 
 pages = Blueprint("support", __name__)
 LIBRARIES = ("xknx", "pymodbus", "flask", "waitress", "cryptography", "flask-babel", "argon2-cffi")
@@ -86,25 +87,29 @@ def _parts(words: Language) -> Iterator[Part]:
     text = _text(words)
     page = status_picture().replace(session().csrf, "")  # it would let others act
     values = json.dumps(site().live.page(code), indent=2, ensure_ascii=False)
+    word = table_words(words)
     telegrams, requests, history = bridge.telegrams, bridge.requests, bridge.history
     yield Part(name="support.txt", text=lambda: (text,))
     yield Part(name="status.html", text=lambda: (page,))
     yield Part(name="status.json", text=lambda: (values,))
     yield Part(name="configuration.yaml", text=lambda: (bridge.configuration(),))
     yield Part(name="findings.txt", text=lambda: (f"{one}\n" for one in bridge.facts().warnings))
-    yield Part(
-        name="objects.csv", text=lambda: objects_csv(bridge.objects.listed(code), code, zone)
-    )
+    yield Part(name="objects.csv", text=lambda: objects_table(bridge.objects.listed(code), words))
     yield Part(
         name="telegrams.csv",
         text=lambda: telegrams_csv(
-            lines_of(telegrams.ring.rows(), telegrams.interpret, code), code, zone
+            lines_of(telegrams.ring.rows(), telegrams.interpret, code), code, zone, word
         ),
     )
     yield Part(
         name="requests.csv",
         text=lambda: requests_csv(
-            request_lines(requests.kept.ring.rows(), requests.explain), code, zone
+            request_lines(
+                requests.kept.ring.rows(), requests.explain, names=dict(requests.devices())
+            ),
+            code,
+            zone,
+            word,
         ),
     )
     if history is not None:
