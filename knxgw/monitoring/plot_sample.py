@@ -8,20 +8,29 @@ from typing import NamedTuple
 
 from knxgw.charging.point import ChargingPoint
 from knxgw.dlm.meter import is_alive
-from knxgw.station.load_management import observation_of, participant_settings
+from knxgw.station.load_management import mains_phases, observation_of, wired_phases
 from knxgw.station.model import Station
-
-THREE_PHASES = 3
 
 
 class Trace(NamedTuple):
     """One line of the plot."""
 
-    what: str  # LIMIT, MEASURED, BASE, or `of_point`
-    phase: int  # 0…2; of the limit 0: it holds for each phase
+    what: str  # LIMIT, MEASURED, BASE, `of_point` or `offer_of`
+    phase: int  # 0…2; of a bound 0: it holds for each phase
+
+    @property
+    def is_bound(self) -> bool:
+        """Tell whether it says what may flow on each phase, and not what does."""
+        return self.what == LIMIT or self.is_offer
+
+    @property
+    def is_offer(self) -> bool:
+        """Tell whether it is what a charging point was offered."""
+        return self.what.startswith(OFFER)
 
 
 LIMIT, MEASURED, BASE = "limit", "measured", "base"
+OFFER = "offer"
 Sample = Mapping[Trace, int]  # [mA]
 
 
@@ -30,11 +39,15 @@ def of_point(number: int) -> str:
     return f"point{number}"
 
 
+def offer_of(number: int) -> str:
+    """Return the name of the line of what a charging point was offered."""
+    return f"{OFFER}{number}"
+
+
 def sample(station: Station, now_s: float) -> Sample:
     """Return what is known now."""
     values = dict(_of_mains(station, now_s))
-    settings = station.load_management_settings
-    phases = THREE_PHASES if settings is None else settings.phases
+    phases = mains_phases(station)
     for point in station.points.values():
         values.update(_of_point(point, phases, now_s))
     return values
@@ -56,12 +69,14 @@ def _of_mains(station: Station, now_s: float) -> Iterator[tuple[Trace, int]]:
 
 
 def _of_point(point: ChargingPoint, phases: int, now_s: float) -> Iterator[tuple[Trace, int]]:
-    """Yield the currents of a charging point on the phases of the mains that its terminals are on."""
+    """Yield the offer of a charging point, and its currents on the phases that it is wired to."""
+    number, decision = point.settings.number, point.control.decision
+    if decision is not None:
+        yield Trace(offer_of(number), 0), decision.offer_ma
     seen = observation_of(point, constraints=(), now_s=now_s)
     if not seen.is_reachable or seen.read_at is None or now_s - seen.read_at > seen.fresh_s:
         return
-    wired = participant_settings(point.settings, point.limits, phases).wired_phases
-    what = of_point(point.settings.number)
+    wired, what = wired_phases(point.settings, phases), of_point(number)
     for phase, current_ma in zip(wired, seen.currents_ma or (), strict=False):
         if current_ma is not None:
             yield Trace(what, phase), current_ma

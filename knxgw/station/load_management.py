@@ -41,6 +41,7 @@ DEVICE_FAULTS = (  # faults of the whole device that each cycle raises or clears
 SATURATING_DPT = "7.012"  # it ends at 65.535 A: the true current may be higher
 BLOCKED = Constraint(0, Reason.CONFIGURATION)  # the configuration leaves its charger alone
 _CURRENT = (Quantity.CURRENT,)  # the sum: it is what counts where no phase current is measured
+THREE_PHASES = 3
 # for a missing fuse or limit, with which no configuration is accepted: the least that makes sense
 NO_FUSE_MA = 6000
 
@@ -82,6 +83,18 @@ def load_management_settings(configuration: Configuration) -> Settings | None:
     )
 
 
+def mains_phases(station: Station) -> int:
+    """Return how many phases the mains connection has: three, unless load management knows better."""
+    settings = station.load_management_settings
+    return THREE_PHASES if settings is None else settings.phases
+
+
+def wired_phases(point: PointSettings, phase_count: int) -> tuple[int, ...]:
+    """Return the phases of the mains connection, from 0, at the terminals of a charging point."""
+    terminals = point.phase_rotation[: point.phases]
+    return tuple(int(phase) - 1 for phase in terminals) if phase_count > 1 else (0,)
+
+
 def participant_settings(
     point: PointSettings, limits: Limits, phase_count: int
 ) -> ParticipantSettings:
@@ -90,14 +103,12 @@ def participant_settings(
     `phase_count`: how many phases the mains connection has. If it has one, all charging points are on it,
     however their terminals are wired.
     """
-    terminals = point.phase_rotation[: point.phases]
-    wired = tuple(int(phase) - 1 for phase in terminals) if phase_count > 1 else (0,)
     return ParticipantSettings(
         number=point.number,
         minimum_ma=limits.lowest_ma,
         maximum_ma=limits.maximum_ma,
         resolution_ma=limits.resolution_ma,
-        wired_phases=wired,
+        wired_phases=wired_phases(point, phase_count),
         measures_current="current" in point.capabilities,
         fallback_ma=_fallback_ma(point, limits),
         measures_every_phase=_measures_every_phase(point),

@@ -19,7 +19,7 @@ from knxgw.dlm.participant import Participant
 from knxgw.dlm.state import LoadManagement
 from knxgw.station.actions import possible_actions
 from knxgw.station.limits import limits_of
-from knxgw.station.load_management import load_management_state
+from knxgw.station.load_management import load_management_state, mains_phases, wired_phases
 from knxgw.station.model import Station
 from knxgw.station.view import (
     DetailView,
@@ -263,7 +263,7 @@ def _point_view(look: _Look, number: PointNumber, point: ChargingPoint) -> Point
 
 
 def _installed(station: Station, point: ChargingPoint) -> InstalledView:
-    """Return what is shown of the installation of a charging point: limits, meter, address."""
+    """Return what is shown of the installation of a charging point: limits, meter, address, phases."""
     settings = point.settings
     meter = settings.meter.model if settings.meter is not None else None
     return InstalledView(
@@ -273,6 +273,9 @@ def _installed(station: Station, point: ChargingPoint) -> InstalledView:
         is_prioritised=station.configuration.load_management.priority == settings.number,
         meter=f"{meter.manufacturer} {meter.model}" if meter is not None else None,
         address=_address(point),
+        mains_phases=tuple(
+            sorted(phase + 1 for phase in wired_phases(settings, mains_phases(station)))
+        ),
     )
 
 

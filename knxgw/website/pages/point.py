@@ -4,6 +4,7 @@ from flask import Blueprint, abort, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from knxgw.station.actions import Action
+from knxgw.station.view import PointView
 from knxgw.website.access.roles import Right
 from knxgw.website.pages.common import address, session, site
 from knxgw.website.pages.status import live_page
@@ -18,9 +19,10 @@ MOST_A = 80.0
 @pages.get("/points/<int:number>")
 def show(number: int) -> str:
     """Show everything that is known of a charging point."""
-    if not any(point.number == number for point in site().bridge.view(None).points):
+    point = _point(number)
+    if point is None:
         abort(404)
-    return live_page("point.html", number=number)
+    return live_page("point.html", number=number, phases=point.installed.mains_phases)
 
 
 @pages.post("/points/<int:number>/<action>")
@@ -29,7 +31,7 @@ def act(number: int, action: str) -> AnyResponse | str:
     """Do something at a charging point, if it is possible now."""
     bridge = site().bridge
     wanted = next((one for one in Action if one.value == action), None)
-    point = next((one for one in bridge.view(None).points if one.number == number), None)
+    point = _point(number)
     if wanted is None or point is None:
         abort(404)
     if not session().may_charge(number) or not session().may(RIGHTS.get(wanted, Right.CHARGE)):
@@ -49,6 +51,12 @@ def act(number: int, action: str) -> AnyResponse | str:
     bridge.accounts.note(session(), f"point_{wanted.value}", address=address(), after=after)
     back = "/" if request.form.get("from") == "status" else here
     return redirect(f"{back}?said=sent", 303)
+
+
+def _point(number: int) -> PointView | None:
+    """Return a charging point as it is now, None: there is no such one."""
+    points = site().bridge.view(None).points
+    return next((one for one in points if one.number == number), None)
 
 
 def current_ma(text: str) -> int | None:

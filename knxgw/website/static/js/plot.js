@@ -1,18 +1,30 @@
 // The plot of a phase: building and charging points stacked, what the meter measured as a line, the
 // limit dashed, gaps hatched. Drawn in real pixels, so that its words stay readable on a phone.
+// The legend of the page says which traces there are, how each is drawn, and what it is called.
+
+import { PlotTable } from "./plot_table.js";
 
 const NS = "http://www.w3.org/2000/svg";
 const HEIGHT = 220, LEFT = 44, RIGHT = 8, TOP = 10, BOTTOM = 24, MOST_COLUMNS = 600, EVERY_MS = 2000;
 const root = document.getElementById("plot");
 const svg = root.querySelector("svg.plot");
 const readout = root.querySelector(".readout");
+const peak = root.querySelector("[data-highest]");
 const words = root.dataset;
 const language = document.documentElement.lang;
 const number = new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", timeZone: words.zone });
-const hours = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: words.zone });
+const time = (more) => new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: words.zone, ...more });
+const hours = time({}), clocks = { "1h": time({ second: "2-digit" }), "24h": time({ weekday: "short" }) };
+const traces = [...root.querySelectorAll("[data-trace]")].map((element) => ({
+  key: element.dataset.trace,
+  kind: element.dataset.kind,
+  style: element.querySelector("svg > *").getAttribute("class"),
+  get name() { return element.textContent; },
+  element,
+}));
+const table = new PlotTable(root.querySelector("#plot-table"), words.gap);
 
-let data = null, range = "1h", phase = "1", cursor = null, timer = 0;
+let data = null, range = "1h", phase = root.querySelector("[data-phase]").dataset.phase, cursor = null, timer = 0;
 
 function make(name, attributes, text) {
   const element = document.createElementNS(NS, name);
@@ -23,26 +35,29 @@ function make(name, attributes, text) {
 
 // --- values
 
+function query() {
+  return new URLSearchParams({ range, phase, ...(words.point && { point: words.point }) }).toString();
+}
+
 async function load() {
   clearTimeout(timer);
+  const asked = query();
   if (!document.hidden) {
     const after = data ? `&after=${data.last}` : "";
     try {
-      const answer = await fetch(`/api/v1/plot?range=${range}&phase=${phase}${after}`);
-      if (answer.ok) take(await answer.json());
+      const answer = await fetch(`/api/v1/plot?${asked}${after}`);
+      const next = answer.ok ? await answer.json() : null;
+      if (asked !== query()) return; // somebody wants to see something else by now, and has asked for it
+      if (next) take(next);
     } catch { /* the connection line says that the device is away */ }
   }
   timer = setTimeout(load, range === "1h" ? EVERY_MS : 60000);
 }
 
 function take(next) {
-  const count = { "1h": 1800, "24h": 1440 }[range];
-  if (data && next.first === data.last + 1) {
-    const fresh = next.last - next.first + 1;
-    for (const key of new Set([...Object.keys(data.values), ...Object.keys(next.values)])) {
-      const old = data.values[key] ?? new Array(data.last - data.first + 1).fill(null);
-      data.values[key] = old.concat(next.values[key] ?? new Array(fresh).fill(null)).slice(-count);
-    }
+  const count = { "1h": 1800, "24h": 1440 }[range], isMore = data !== null && next.first === data.last + 1;
+  if (isMore) {
+    for (const rows of ["values", "highest"]) append(rows, next, count);
     const shift = Math.max(0, next.last - data.first + 1 - count);
     data.first += shift;
     data.last = next.last;
@@ -51,15 +66,45 @@ function take(next) {
     data = next;
     data.startMs = Date.parse(next.first_at);
   }
+  for (const one of traces) one.element.hidden = !data.values[one.key];
+  peak.hidden = !data.highest[peak.dataset.highest];
+  if (isMore) table.know(view()); else table.show(view());
   draw();
 }
 
-// --- drawing
-
-function layers() {
-  const points = Object.keys(data.values).filter((key) => key.startsWith("point")).sort();
-  return ["base", ...points].filter((key) => data.values[key]);
+function append(rows, next, count) {
+  const fresh = next.last - next.first + 1;
+  for (const key of new Set([...Object.keys(data[rows]), ...Object.keys(next[rows])])) {
+    const old = data[rows][key] ?? new Array(data.last - data.first + 1).fill(null);
+    data[rows][key] = old.concat(next[rows][key] ?? new Array(fresh).fill(null)).slice(-count);
+  }
 }
+
+// --- words of a step, which is counted from the first that is shown; cursor and table say the same
+
+function known() {
+  return traces.filter((one) => data.values[one.key]);
+}
+
+function isGap(step) {
+  return traces.every((one) => one.kind === "bound" || data.values[one.key]?.[step] == null);
+}
+
+function clock(step) {
+  return clocks[range].format(data.startMs + step * data.step_s * 1000);
+}
+
+function figure(key, step) {
+  const found = [data.values[key]?.[step], data.highest[key]?.[step]].filter((ma) => ma != null);
+  return found.map((ma) => number.format(ma / 1000)).join(" / ");
+}
+
+function view() {
+  const { first, last } = data;
+  return { first, last, columns: known(), isDay: range === "24h", clock: (step) => clock(step - first), figure: (key, step) => figure(key, step - first), isGap: (step) => isGap(step - first) };
+}
+
+// --- drawing
 
 function columns(width) {
   const steps = data.last - data.first + 1, count = Math.min(MOST_COLUMNS, Math.floor(width), steps);
@@ -76,19 +121,21 @@ function draw() {
   if (!data) return;
   const width = Math.max(260, svg.clientWidth), inner = width - LEFT - RIGHT, bottom = HEIGHT - BOTTOM;
   svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
-  const slots = columns(inner), known = layers();
-  const stacked = slots.map((slot) => known.map((key) => Math.max(0, highest(data.values[key], slot) ?? 0)));
-  const limit = slots.map((slot) => highest(data.values.limit, slot));
-  const measured = slots.map((slot) => highest(data.values.measured, slot));
-  const isGap = slots.map((slot) => Object.keys(data.values).every((key) => key === "limit" || highest(data.values[key], slot) === null));
-  const top = Math.max(8000, ...limit.map((one) => one ?? 0), ...measured.map((one) => one ?? 0), ...stacked.map((one) => one.reduce((a, b) => a + b, 0))) * 1.08;
+  const slots = columns(inner), areas = known().filter((one) => one.kind === "area");
+  const lines = known().filter((one) => one.kind !== "area").map((one) => ({ ...one, values: slots.map((slot) => highest(data.values[one.key], slot)) }));
+  if (!peak.hidden) lines.unshift({ kind: "line", style: "highest", values: slots.map((slot) => highest(data.highest[peak.dataset.highest], slot)) });
+  const stacked = slots.map((slot) => areas.map((one) => Math.max(0, highest(data.values[one.key], slot) ?? 0)));
+  const gap = slots.map(([start, length]) => Array.from({ length }, (_, n) => start + n).every(isGap));
+  const top = Math.max(8000, ...lines.flatMap((one) => one.values.map((ma) => ma ?? 0)), ...stacked.map((one) => one.reduce((a, b) => a + b, 0))) * 1.08;
   const x = (n) => LEFT + (n / slots.length) * inner, y = (ma) => bottom - (ma / top) * (bottom - TOP);
   const parts = [hatch(), ...grid(top, y, width), ...times(x, slots.length, bottom)];
-  gaps(isGap).forEach(([from, to]) => parts.push(make("rect", { x: x(from), y: TOP, width: x(to) - x(from), height: bottom - TOP, class: "gap", fill: "url(#gap)" })));
-  known.forEach((key, layer) => parts.push(make("path", { d: area(stacked, layer, isGap, x, y), class: key === "base" ? "base" : `p${((Number(key.slice(5)) - 1) % 5) + 1}` })));
-  parts.push(make("path", { d: line(measured, x, y), class: "measured" }), make("path", { d: line(limit, x, y), class: "limit" }));
-  const lastLimit = limit.findLast((one) => one !== null);
-  if (lastLimit) parts.push(make("text", { x: width - RIGHT, y: y(lastLimit) - 4, class: "label end" }, `${words.limit} ${number.format(lastLimit / 1000)} A`));
+  gaps(gap).forEach(([from, to]) => parts.push(make("rect", { x: x(from), y: TOP, width: x(to) - x(from), height: bottom - TOP, class: "gap", fill: "url(#gap)" })));
+  areas.forEach((one, layer) => parts.push(make("path", { d: area(stacked, layer, gap, x, y), class: one.style })));
+  lines.forEach((one) => parts.push(make("path", { d: line(one.values, x, y), class: one.style })));
+  for (const one of lines.filter((each) => each.kind === "bound")) {
+    const now = one.values.findLast((ma) => ma !== null);
+    if (now) parts.push(make("text", { x: width - RIGHT, y: y(now) - 4, class: "label end" }, `${one.name} ${number.format(now / 1000)} A`));
+  }
   if (cursor !== null) parts.push(make("line", { x1: x(place(slots)), x2: x(place(slots)), y1: TOP, y2: bottom, class: "cursor" }));
   svg.replaceChildren(...parts);
   tell();
@@ -141,18 +188,19 @@ function line(values, x, y) {
 
 // --- the cursor
 
+function at() {
+  return Math.min(Math.max(0, cursor - data.first), data.last - data.first);
+}
+
 function place(slots) {
-  const step = Math.min(Math.max(0, cursor - data.first), data.last - data.first);
-  return slots.findIndex(([start, length]) => step >= start && step < start + length) + 0.5;
+  return slots.findIndex(([start, length]) => at() >= start && at() < start + length) + 0.5;
 }
 
 function tell() {
   if (cursor === null) { readout.textContent = words.hint; return; }
-  const step = Math.min(Math.max(0, cursor - data.first), data.last - data.first);
-  const say = (key, name) => (data.values[key]?.[step] == null ? [] : [`${name} ${number.format(data.values[key][step] / 1000)} A`]);
-  const points = layers().filter((key) => key !== "base").flatMap((key) => say(key, key.slice(5)));
-  const parts = [...say("measured", words.measured), ...say("base", words.base), ...points, ...say("limit", words.limit)];
-  readout.textContent = `${clock.format(data.startMs + step * data.step_s * 1000)}: ${parts.join(" · ") || words.gap}`;
+  const parts = known().filter((one) => figure(one.key, at())).map((one) => `${one.name} ${figure(one.key, at())} A`);
+  const both = range === "24h" && parts.length ? ` (${words.both})` : "";
+  readout.textContent = `${clock(at())}${both}: ${parts.join(" · ") || words.gap}`;
 }
 
 function move(step) {
@@ -163,8 +211,8 @@ function move(step) {
 
 svg.addEventListener("keydown", (event) => {
   if (!data) return;
-  const at = cursor ?? data.last, page = Math.round((data.last - data.first) / 10);
-  const to = { ArrowLeft: at - 1, ArrowRight: at + 1, PageUp: at - page, PageDown: at + page, Home: data.first, End: data.last }[event.key];
+  const from = cursor ?? data.last, page = Math.round((data.last - data.first) / 10);
+  const to = { ArrowLeft: from - 1, ArrowRight: from + 1, PageUp: from - page, PageDown: from + page, Home: data.first, End: data.last }[event.key];
   if (event.key === "Escape") { cursor = null; draw(); }
   if (to === undefined) return;
   event.preventDefault();
@@ -181,13 +229,12 @@ for (const button of root.querySelectorAll("button[data-range], button[data-phas
   button.addEventListener("click", () => {
     if (button.dataset.range) range = button.dataset.range; else phase = button.dataset.phase;
     for (const one of root.querySelectorAll("button[aria-pressed]")) one.setAttribute("aria-pressed", String(one.dataset.range === range || one.dataset.phase === phase));
-    const table = root.querySelector("a.csv");
-    table.setAttribute("href", `/api/v1/plot.csv?range=${range}&phase=${phase}`);
+    root.querySelector("a.csv").setAttribute("href", `/api/v1/plot.csv?${query()}`);
     data = cursor = null;
     load();
   });
 }
 new ResizeObserver(draw).observe(svg);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) load(); });
-root.hidden = false;
+for (const one of root.querySelectorAll(".scripted")) one.hidden = false;
 load();
