@@ -8,7 +8,7 @@ import pytest
 from knxgw.catalogue.codes import Reason
 from knxgw.monitoring.log_ring import LogRecorder
 from knxgw.monitoring.plot_ring import DAY, HOUR
-from knxgw.monitoring.plot_sample import BASE, LIMIT, MEASURED, Trace, of_point
+from knxgw.monitoring.plot_sample import BASE, LIMIT, MEASURED, Trace, of_point, offer_of
 from knxgw.monitoring.telegrams import HIDDEN, Service, TelegramLine, lines_of
 from knxgw.sim.vehicle import Vehicle
 from knxgw.store.history import whole_wh
@@ -95,6 +95,11 @@ async def test_the_plot_shows_mains_building_points_and_limit(tmp_path: Path) ->
         on_l2 = values[Trace(of_point(2), 1)][-2]
         assert on_l2 == pytest.approx(world.charger(2).phases_ma[0], abs=500)
         assert Trace(of_point(2), 0) not in values
+        one, two = world.gateway.view().points
+        assert two.installed.mains_phases == (2,)
+        assert one.installed.mains_phases == (1, 2, 3)
+        assert (one.offer_ma or 0) > 0
+        assert values[Trace(offer_of(1), 0)][-2] == one.offer_ma
         assert values[Trace(MEASURED, 0)][-2] == pytest.approx(1000 * house.load_a()[0], abs=1500)
         begin = plot.first_at.timestamp() + (HOUR.steps - 1) * HOUR.step_s
         assert 0 <= world.clock().timestamp() - begin < HOUR.step_s

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knxgw.monitoring.plot_ring import DAY, GAP, HOUR, MOST_TRACES, PlotRing, Span
-from knxgw.monitoring.plot_sample import BASE, LIMIT, MEASURED, Trace, of_point
+from knxgw.monitoring.plot_sample import BASE, LIMIT, MEASURED, Trace, of_point, offer_of
 
 L1 = Trace(BASE, 0)
 L2 = Trace(MEASURED, 1)
@@ -71,11 +71,11 @@ def test_all_traces_of_a_span_have_the_same_length() -> None:
     assert {len(row) for row in data.values.values()} == {HOUR.steps}
 
 
-def test_a_phase_brings_its_own_traces_and_the_limit() -> None:
-    ring = PlotRing()
-    ring.put(dict.fromkeys(TRACES, 1), 0.0)
-    assert set(ring.read(HOUR, 0.0, phase=0).values) == {L1, Trace(LIMIT, 0)}
-    assert set(ring.read(HOUR, 0.0, phase=1).values) == {L2, Trace(LIMIT, 0), Trace(of_point(3), 1)}
+def test_a_phase_brings_its_own_traces_the_limit_and_the_offers() -> None:
+    ring, offer, limit = PlotRing(), Trace(offer_of(3), 0), Trace(LIMIT, 0)
+    ring.put(dict.fromkeys((*TRACES, offer), 1), 0.0)
+    assert set(ring.read(HOUR, 0.0, phase=0).values) == {L1, limit, offer}
+    assert set(ring.read(HOUR, 0.0, phase=1).values) == {L2, limit, offer, Trace(of_point(3), 1)}
 
 
 def test_who_knows_some_steps_gets_the_others_only() -> None:

@@ -32,7 +32,8 @@ def page(station: Station, language: str = "en") -> str:
 
 def parts(station: Station) -> tuple[str, str, str]:
     """Return what stands above the charging points, at the first, and at the second."""
-    above, _, second = page(station).rpartition("2 Charging point 2")
+    before_the_plot = page(station).partition("Currents 1 h")[0]
+    above, _, second = before_the_plot.rpartition("2 Charging point 2")
     above, _, first = above.rpartition("1 Charging point 1")
     return above, first, second
 

@@ -64,7 +64,7 @@ def _columns(data: PlotData, words: Language) -> Iterator[tuple[str, Row]]:
         name = _name(trace, words)
         yield name, data.values[trace]
         if trace in data.highest:
-            yield words.text("{column}, highest", column=name), data.highest[trace]
+            yield words.text("{column} (highest)", column=name), data.highest[trace]
 
 
 def _name(trace: Trace, words: Language) -> str:

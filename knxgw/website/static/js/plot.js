@@ -117,6 +117,16 @@ function highest(values, [start, length]) {
   return found;
 }
 
+// Returns what is stacked in one step of a slot, the highest one: peaks of several steps do not add up.
+function tallest(areas, [start, length]) {
+  let found = [], most = -1;
+  for (let n = start; n < start + length; n++) {
+    const stack = areas.map((one) => Math.max(0, data.values[one.key][n] ?? 0)), sum = stack.reduce((a, b) => a + b, 0);
+    if (sum > most) [found, most] = [stack, sum];
+  }
+  return found;
+}
+
 function draw() {
   if (!data) return;
   const width = Math.max(260, svg.clientWidth), inner = width - LEFT - RIGHT, bottom = HEIGHT - BOTTOM;
@@ -124,7 +134,7 @@ function draw() {
   const slots = columns(inner), areas = known().filter((one) => one.kind === "area");
   const lines = known().filter((one) => one.kind !== "area").map((one) => ({ ...one, values: slots.map((slot) => highest(data.values[one.key], slot)) }));
   if (!peak.hidden) lines.unshift({ kind: "line", style: "highest", values: slots.map((slot) => highest(data.highest[peak.dataset.highest], slot)) });
-  const stacked = slots.map((slot) => areas.map((one) => Math.max(0, highest(data.values[one.key], slot) ?? 0)));
+  const stacked = slots.map((slot) => tallest(areas, slot));
   const gap = slots.map(([start, length]) => Array.from({ length }, (_, n) => start + n).every(isGap));
   const top = Math.max(8000, ...lines.flatMap((one) => one.values.map((ma) => ma ?? 0)), ...stacked.map((one) => one.reduce((a, b) => a + b, 0))) * 1.08;
   const x = (n) => LEFT + (n / slots.length) * inner, y = (ma) => bottom - (ma / top) * (bottom - TOP);

@@ -31,7 +31,7 @@ export class PlotTable {
   #refill() {
     if (!this.#root.open || !this.#view) return;
     const time = this.#root.querySelector("thead th");
-    time.parentElement.replaceChildren(time, ...this.#view.columns.map((one) => cell("th", "columnheader", one.name, { scope: "col" })));
+    time.parentElement.replaceChildren(time, ...this.#view.columns.map((one) => cell("th", "columnheader", one.name, { scope: "col", class: "number" })));
     this.#root.querySelector(".both").hidden = !this.#view.isDay;
     this.#root.querySelector("tbody").replaceChildren();
     this.#next = this.#view.last;
