@@ -1,17 +1,18 @@
 """The plot of a page and its table: by keyboard, in both languages, and the same as the download."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from knxgw.monitoring.plot_sample import BASE, MEASURED, Sample, Trace, of_point
 from tests.browser.conftest import ARTEFACTS
 from tests.browser.site import COOKIE, DemoSite, Visit, cookie_of, visit
 from tests.browser.test_everybody import MATRIX, Look, cut_off, findings
-from tests.support.plotted import STEPS, Plotted, site
+from tests.support.plotted import FIRST_POINT, STEPS, Plotted, sample, site
 from tests.support.website import PASSWORD, served
 from tests.website.test_pages import POINT
 
@@ -27,9 +28,11 @@ COLUMNS = {  # of the table, by those of the download
 
 
 @contextmanager
-def plotted(folder: Path, *, is_managed: bool = True) -> Iterator[tuple[Plotted, DemoSite, str]]:
+def plotted(
+    folder: Path, *, is_managed: bool = True, known: Callable[[int], Sample] = sample
+) -> Iterator[tuple[Plotted, DemoSite, str]]:
     """Give what was recorded, the website that shows it, and the cookie of its owner."""
-    recorded = Plotted()
+    recorded = Plotted(known)
     view = site(POINT, is_managed=is_managed)
     read = recorded.recorder.read_plot
     with served(folder, lambda _language: view, plot=read) as (website, port):
@@ -46,10 +49,11 @@ def opened(
     *,
     look: Look = MATRIX[-2],
     is_managed: bool = True,
+    known: Callable[[int], Sample] = sample,
 ) -> Iterator[tuple[Page, Plotted]]:
     """Give a page with a plot, once it is drawn."""
     with (
-        plotted(folder, is_managed=is_managed) as (recorded, at, session),
+        plotted(folder, is_managed=is_managed, known=known) as (recorded, at, session),
         visit(
             browser, at, session, width=look.width, theme=look.theme,
             language=LOCALES[look.language],
@@ -193,6 +197,26 @@ def test_the_day_shows_the_peak_that_its_means_hide(browser: Browser, tmp_path: 
         page.keyboard.press("ArrowLeft")
         expect(page.locator(".readout")).to_contain_text("measured 30.6 / 41.2 A")
         expect(page.locator(".readout")).to_contain_text("Wed 12:01 (mean / highest):")
+
+
+def test_peaks_of_several_steps_do_not_add_up_in_one_column(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """Building and charging point take turns: a column of the drawing has several steps."""
+
+    def taking_turns(step: int) -> Sample:
+        base_ma = (10_000, 20_000)[step % 2]
+        own_ma = 30_000 - base_ma
+        return {Trace(MEASURED, 0): 30_000, Trace(BASE, 0): base_ma,
+                Trace(of_point(FIRST_POINT), 0): own_ma}  # fmt: skip
+
+    heights = "(path) => [...path.getAttribute('d').matchAll(/[ML]\\S+ (\\S+?)(?=[MLZ]|$)/g)].map(one => Number(one[1]))"
+    with opened(browser, tmp_path, "/", look=MATRIX[0], known=taking_turns) as (page, _):
+        stack, measured = (
+            page.locator(f"svg.plot path.{name}").evaluate(heights) for name in ("p1", "measured")
+        )
+        assert len(stack) > len(measured) > 0
+        assert min(stack) == pytest.approx(min(measured))
 
 
 def test_the_legend_names_each_trace_in_its_colour_on_a_phone(

@@ -1,5 +1,6 @@
 """A site of which three minutes were recorded, with a peak of the mains connection of half a minute."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -16,10 +17,24 @@ FIRST_POINT, THIRD_POINT = 1, 3  # there is no second one
 OFFER_MA = 16_000
 
 
+def sample(step: int) -> Sample:
+    """Return what is known in a step: on L1 all that there is, on L2 one charging point."""
+    peak_ma = PEAK_MA - 20_000 if step in PEAK_STEPS else 0
+    return {
+        Trace(LIMIT, 0): 46_000,
+        Trace(MEASURED, 0): 20_000 + peak_ma,
+        Trace(BASE, 0): 4_000 + 10 * step + peak_ma,
+        Trace(of_point(FIRST_POINT), 0): 9_900,
+        Trace(of_point(THIRD_POINT), 1): 6_000 + step,
+        Trace(offer_of(THIRD_POINT), 0): OFFER_MA,
+    }
+
+
 @dataclass
 class Plotted:
     """What was recorded, with a clock that tests move."""
 
+    known: Callable[[int], Sample] = sample
     steps: int = 0
     recorder: Recorder = field(init=False)
 
@@ -32,7 +47,7 @@ class Plotted:
     def record(self) -> None:
         """Record one step more."""
         self.steps += 1
-        self.recorder.plot.put(sample(self.steps - 1), self.now_s())
+        self.recorder.plot.put(self.known(self.steps - 1), self.now_s())
 
     def now_s(self) -> float:
         """Return the begin of the step that was recorded last."""
@@ -41,19 +56,6 @@ class Plotted:
     def wall_clock(self) -> datetime:
         """Return the time of day then."""
         return NOON + timedelta(seconds=self.now_s() - START_S)
-
-
-def sample(step: int) -> Sample:
-    """Return what is known in a step: on L1 all that there is, on L2 one charging point."""
-    peak_ma = PEAK_MA - 20_000 if step in PEAK_STEPS else 0
-    return {
-        Trace(LIMIT, 0): 46_000,
-        Trace(MEASURED, 0): 20_000 + peak_ma,
-        Trace(BASE, 0): 4_000 + 10 * step + peak_ma,
-        Trace(of_point(FIRST_POINT), 0): 9_900,
-        Trace(of_point(THIRD_POINT), 1): 6_000 + step,
-        Trace(offer_of(THIRD_POINT), 0): OFFER_MA,
-    }
 
 
 def site(point: PointView, *, is_managed: bool = True) -> SiteView:
