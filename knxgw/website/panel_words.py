@@ -77,6 +77,8 @@ def panel_words(panel: PanelFacts, language: Language) -> dict[str, Any]:
         name: {"pattern": led.value, "words": pattern_words(led, language)}
         for name, led in leds.items()
     }
+    shown["is_programming"] = panel.is_programming
+    shown["press"] = "0" if panel.is_programming else "1"  # what the programming button asks for
     for key, meaning, remedy in MEANINGS:
         if key == panel.meaning:
             shown["meaning"] = language.text(meaning)

@@ -17,6 +17,7 @@ from knxgw.store.accounts import AccountStore
 from knxgw.store.database import Database
 from knxgw.website.access.accounts import Accounts
 from knxgw.website.access.passwords import Hasher
+from knxgw.website.access.roles import Role
 from knxgw.website.app import create_app
 from knxgw.website.bridge import Bridge
 from knxgw.website.device_facts import DeviceFacts
@@ -91,6 +92,23 @@ class Website:
         assert self.log_in().headers["Location"] == "/password"
         answer = self.post("/password", new=PASSWORD, repeated=PASSWORD)
         assert answer.status_code == 303, answer.get_data(as_text=True)
+
+    def another(self) -> "Website":
+        """Return another browser at this website."""
+        found = Website.__new__(Website)
+        found.__dict__.update(self.__dict__, browser=self.app.test_client())
+        return found
+
+    def guest(self, role: Role, points: frozenset[int] | None = None) -> "Website":
+        """Return another browser, in which an account of a role is logged in."""
+        token = self.browser.get_cookie(self.bridge.cookie)
+        assert token is not None
+        create = self.accounts.manage.create
+        made = create(token.value, "guest", role, address="192.168.1.9", points=points)
+        found = self.another()
+        found.log_in(made.password, name="guest")
+        found.post("/password", new="another sentence", repeated="another sentence")
+        return found
 
     @property
     def csrf(self) -> str:

@@ -8,7 +8,6 @@ from click.testing import CliRunner
 from knxgw.cli import main
 from tests.support.website import PASSWORD, website
 from tests.website.test_pages import SITE, text_of
-from tests.website.test_settings import another
 
 
 @pytest.mark.proves("W13", "8.34")
@@ -24,7 +23,7 @@ def test_after_the_button_the_owner_logs_in_with_the_initial_password_and_change
         assert changed.status_code == 303
         assert found.browser.get("/settings").status_code == 200
         found.clock.now_s += 60
-        assert another(found).log_in(found.initial).status_code == 403
+        assert found.another().log_in(found.initial).status_code == 403
 
 
 @pytest.mark.proves("W13")
@@ -36,7 +35,7 @@ def test_whoever_is_logged_in_sees_that_the_button_was_held() -> None:
             "anna",
             address="10.0.0.1",
         )
-        anna = another(found)
+        anna = found.another()
         anna.log_in(renewed.password, name="anna")
         anna.post("/password", new="annas sentence", repeated="annas sentence")
         said = "The programming button was held"
@@ -54,7 +53,7 @@ def test_the_button_of_the_website_restores_nothing() -> None:
             found.post("/settings/programming", on=on)
             found.clock.now_s += 15
         assert found.accounts.notice().restored_for_s is None
-        assert another(found).log_in(found.initial).status_code == 403
+        assert found.another().log_in(found.initial).status_code == 403
         assert found.browser.get("/").status_code == 200
 
 

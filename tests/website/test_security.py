@@ -3,11 +3,13 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
 import pytest
+from markupsafe import escape
 
 from knxgw.station.actions import Action
 from knxgw.website import assets
@@ -15,7 +17,7 @@ from knxgw.website.access.roles import Right, Role
 from knxgw.website.access.sessions import PROVED_S
 from knxgw.website.security import HEADERS, needs
 from tests.support.website import PASSWORD, Website, website
-from tests.website.test_pages import SITE
+from tests.website.test_pages import POINT, SITE
 
 OPEN = {"/login", "/health", "/language", "/static/<digest>/<path:name>"}
 
@@ -156,13 +158,7 @@ def test_a_body_that_is_too_large_is_refused(shared: Website) -> None:
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.USER, Role.ADMINISTRATOR])
 def test_who_may_act_at_a_charging_point(role: Role) -> None:
     with website(lambda _language: SITE) as found:
-        token = found.browser.get_cookie(found.bridge.cookie)
-        assert token is not None
-        made = found.accounts.manage.create(token.value, "guest", role, address="192.168.1.9")
-        guest = Website.__new__(Website)
-        guest.__dict__.update(found.__dict__, browser=found.app.test_client())
-        guest.log_in(made.password, name="guest")
-        guest.post("/password", new="another sentence", repeated="another sentence")
+        guest = found.guest(role)
         answer = guest.post("/points/1/interrupt")
         may = role is not Role.VIEWER
         assert answer.status_code == (303 if may else 403)
@@ -180,6 +176,40 @@ def test_what_is_not_possible_now_is_refused_with_words(shared: Website) -> None
     assert answer.headers["Location"] == "/points/1?said=too_late"
     assert "in another state" in shared.get("/points/1?said=too_late")
     assert shared.acted == []
+
+
+def test_an_action_on_a_card_of_status_comes_back_to_that_card(shared: Website) -> None:
+    assert 'name="from" value="status"' in shared.get("/")
+    assert 'name="from"' not in shared.get("/points/1")
+    answer = shared.post("/points/1/interrupt", **{"from": "status"})
+    assert answer.headers["Location"] == "/?said=sent&point=1#point-1"
+    assert shared.acted.pop() == (1, Action.INTERRUPT, None)
+    page = shared.get("/?said=sent&point=1")
+    card = page[page.index('id="point-1"') :]
+    assert page.count("The command was given") == 1, "it is not said at the head, too"
+    assert "The command was given" in card
+    late = shared.post("/points/1/unlock", **{"from": "status"})
+    assert late.headers["Location"] == "/?said=too_late&point=1#point-1"
+
+
+def test_a_question_without_a_script_comes_back_to_the_card(shared: Website) -> None:
+    page = shared.post("/points/1/stop", **{"from": "status"}).get_data(as_text=True)
+    assert 'href="/#point-1"' in page, "Cancel"
+    assert 'name="from" value="status"' in page
+    assert shared.browser.get("/points/1/stop").headers["Location"] == "/points/1"
+    assert shared.acted == []
+
+
+@pytest.mark.parametrize("typed", ["much", "81", "-1", '"><script>'])
+def test_a_refused_setpoint_is_kept_and_says_why_beside_it(typed: str) -> None:
+    point = replace(POINT, actions=(Action.SETPOINT,))
+    with website(lambda _language: replace(SITE, points=(point,))) as found:
+        answer = found.post("/points/1/setpoint", setpoint_a=typed)
+        assert answer.status_code == 400
+        page = answer.get_data(as_text=True)
+        assert f'name="setpoint_a" value="{escape(typed)}"' in page
+        assert "Not saved: enter a current from 0 to 80 A." in page
+        assert found.acted == []
 
 
 def test_a_stop_asks_once(shared: Website) -> None:
@@ -235,12 +265,7 @@ def test_a_monitor_ends_when_its_reader_has_lost_the_right() -> None:
     with website(lambda _language: SITE) as found:
         token = found.browser.get_cookie(found.bridge.cookie)
         assert token is not None
-        manage, role = found.accounts.manage, Role.ADMINISTRATOR
-        made = manage.create(token.value, "guest", role, address="192.168.1.9")
-        guest = Website.__new__(Website)
-        guest.__dict__.update(found.__dict__, browser=found.app.test_client())
-        guest.log_in(made.password, name="guest")
-        guest.post("/password", new="another sentence", repeated="another sentence")
+        manage, guest = found.accounts.manage, found.guest(Role.ADMINISTRATOR)
         rows = cast("Iterator[bytes]", iter(guest.browser.get("/api/v1/monitor/log").response))
         assert next(rows) == b"retry: 2000\n\n"
         manage.change(token.value, "guest", Role.VIEWER, address="192.168.1.9")

@@ -1,14 +1,19 @@
 """Settings, accounts, and what pages may do to the device."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from knxgw.charging.scope import DEVICE
+from knxgw.device.panel import Led
 from knxgw.store.database import FILE_NAME, Database, FaultRow, SessionRow
+from knxgw.website.access.roles import Role
+from knxgw.website.access.sessions import PROVED_S
 from knxgw.website.bridge import DeviceControl
-from tests.support.website import PASSWORD, Website, website
+from knxgw.website.device_facts import PanelFacts
+from tests.support.website import FACTS, PASSWORD, Website, website
 from tests.website.test_pages import SITE, text_of
 
 
@@ -18,18 +23,11 @@ def code_of(page: str) -> str:
     return found.group(1)
 
 
-def another(found: Website) -> Website:
-    """Return another browser at the same website."""
-    guest = Website.__new__(Website)
-    guest.__dict__.update(found.__dict__, browser=found.app.test_client())
-    return guest
-
-
 def test_an_account_is_made_used_and_removed() -> None:
     with website(lambda _language: SITE) as found:
         made = found.post("/settings/accounts", name="anna", role="user", points="1")
         password = code_of(made.get_data(as_text=True))
-        guest = another(found)
+        guest = found.another()
         assert guest.log_in(password, name="anna").headers["Location"] == "/password"
         guest.post("/password", new="a quiet evening", repeated="a quiet evening")
         assert "Accounts" not in text_of(guest.get("/settings"))
@@ -55,7 +53,7 @@ def test_what_is_refused_says_why_and_keeps_the_page() -> None:
 @pytest.mark.proves("W04")
 def test_other_sessions_can_be_ended() -> None:
     with website(lambda _language: SITE) as found:
-        other = another(found)
+        other = found.another()
         found.clock.now_s += 100
         other.log_in(PASSWORD)
         assert other.browser.get("/").status_code == 200
@@ -152,6 +150,38 @@ def test_programming_mode_is_switched_by_the_page() -> None:
         found.post("/settings/programming", on="1")
         found.post("/settings/programming", on="0")
     assert device.did == ["programming True", "programming False"]
+
+
+@pytest.mark.proves("W30")
+@pytest.mark.parametrize(("led", "pressed", "asks"), [(Led.OFF, "false", 1), (Led.ON, "true", 0)])
+def test_the_front_panel_has_the_programming_button(led: Led, pressed: str, asks: int) -> None:
+    facts = replace(FACTS, panel=PanelFacts(programming=led))
+    with website(lambda _language: SITE, facts=lambda: facts) as found:
+        page = found.get("/")
+    assert f'aria-pressed="{pressed}" value="{asks}" data-needs-device>Programming mode<' in page
+
+
+@pytest.mark.proves("W30")
+def test_one_press_is_enough_and_leads_back_to_the_panel() -> None:
+    device = Device()
+    with website(lambda _language: SITE, device=device.control()) as found:
+        found.clock.now_s += PROVED_S + 1
+        answer = found.post("/settings/programming", on="1", next="/")
+        assert answer.headers["Location"] == "/?said=programming_on", "no password is asked again"
+        assert device.did == ["programming True"]
+        assert "The programming mode is on." in text_of(found.get("/?said=programming_on"))
+
+
+@pytest.mark.proves("W12")
+@pytest.mark.parametrize("role", [Role.ADMINISTRATOR, Role.USER, Role.VIEWER])
+def test_who_may_press_the_programming_button(role: Role) -> None:
+    device = Device()
+    with website(lambda _language: SITE, device=device.control()) as found:
+        guest = found.guest(role)
+        may = role is Role.ADMINISTRATOR
+        assert ("/settings/programming" in guest.get("/")) is may
+        assert guest.post("/settings/programming", on="1").status_code == (303 if may else 403)
+        assert bool(device.did) is may
 
 
 @pytest.mark.proves("W39", "8.32")

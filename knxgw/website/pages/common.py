@@ -125,20 +125,32 @@ def notices(bridge: Bridge, whose: SessionView | None) -> Iterator[tuple[str, st
         )
 
 
+def come_back(said: str) -> AnyResponse:
+    """Go back to the page that a form names as `next`; there it says what was done."""
+    return redirect(f"{local_target(request.form.get('next'))}?said={said}", 303)
+
+
 SAYINGS = {  # what an address may have a page say after something was done; no text in an address
     "done": ("good", marked("Done.")),
     "sent": ("good", marked("The command was given to the charging point.")),
     "password": ("good", marked("The password was changed; other sessions were ended.")),
     "ended": ("good", marked("The sessions were ended.")),
+    "programming_on": ("good", marked("The programming mode is on.")),
+    "programming_off": ("good", marked("The programming mode is off.")),
     "too_late": ("bad", marked("Not possible any more: the charging point is in another state.")),
-    "bad_number": ("bad", marked("Not saved: that is no current in ampere. Nothing was changed.")),
 }
 
 
+def saying(words: Language) -> tuple[str, str] | None:
+    """Return what the address has the page say: (tone, text)."""
+    found = SAYINGS.get(request.args.get("said", ""))
+    return None if found is None else (found[0], words.text(found[1]))
+
+
 def _said(words: Language) -> Iterator[tuple[str, str]]:
-    saying = SAYINGS.get(request.args.get("said", ""))
-    if saying is not None:
-        yield saying[0], words.text(saying[1])
+    found = saying(words)
+    if found is not None and "point" not in request.args:  # else its card says it
+        yield found
     failed = request.args.get("failed", "")
     if failed.isdecimal() and len(failed) < 7:
         yield (

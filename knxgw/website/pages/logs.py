@@ -4,7 +4,7 @@ import logging
 from datetime import datetime
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, redirect, request
+from flask import Blueprint, Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from knxgw.monitoring.csv_table import plain_text
@@ -12,9 +12,9 @@ from knxgw.monitoring.log_ring import Area, LogFilter, LogLine, chosen_lines
 from knxgw.website.access.roles import Right
 from knxgw.website.language import Language, marked
 from knxgw.website.live_rows import Feed, News, newest, news_of
-from knxgw.website.pages.common import address, language, rows_answer, session, site
+from knxgw.website.pages.common import address, come_back, language, rows_answer, session, site
 from knxgw.website.pages.diagnostics import live_list_page
-from knxgw.website.security import local_target, needs
+from knxgw.website.security import needs
 
 pages = Blueprint("logs", __name__)
 SHOWN = 100
@@ -79,7 +79,7 @@ def mode() -> AnyResponse:
     bridge.device.set_logging(is_extended)
     after = "extended" if is_extended else "simple"
     bridge.accounts.note(session(), "logging_mode", address=address(), after=after)
-    return redirect(f"{local_target(request.form.get('next'))}?said=done", 303)
+    return come_back("done")
 
 
 @pages.get("/api/v1/monitor/log")

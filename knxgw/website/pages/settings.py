@@ -10,7 +10,7 @@ from knxgw.website.access.answers import Change, Outcome
 from knxgw.website.access.roles import Right, Role
 from knxgw.website.audit_words import ROLES as ROLE_WORDS
 from knxgw.website.pages.account import refusal
-from knxgw.website.pages.common import address, language, session, site
+from knxgw.website.pages.common import address, come_back, language, session, site
 from knxgw.website.pages.logs import logging_mode
 from knxgw.website.security import needs
 
@@ -53,16 +53,17 @@ def end_sessions() -> AnyResponse | tuple[str, int]:
 
 
 @pages.post("/settings/programming")
-@needs(Right.NETWORK)
+@needs(
+    Right.RESTART
+)  # one press and nothing asked, as at the button of a device: Right.NETWORK asks
 def programming() -> AnyResponse:
     """Switch the programming mode, as the button of the device does."""
     bridge = site().bridge
     wanted = request.form.get("on") == "1"
     bridge.device.set_programming(wanted)
-    bridge.accounts.note(
-        session(), "programming_mode", address=address(), after="on" if wanted else "off"
-    )
-    return redirect("/settings?said=done", 303)
+    after = "on" if wanted else "off"
+    bridge.accounts.note(session(), "programming_mode", address=address(), after=after)
+    return come_back(f"programming_{after}")
 
 
 @pages.post("/settings/restart")

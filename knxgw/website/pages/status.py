@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 from markupsafe import Markup
 
 from knxgw.website.assets import STYLE_SHEET, assets
-from knxgw.website.pages.common import language, site
+from knxgw.website.pages.common import language, saying, site
 
 pages = Blueprint("status", __name__)
 
@@ -46,4 +46,5 @@ def status_picture() -> str:
 @pages.get("/")
 def status() -> str:
     """Show whether all is well, who gets what, and why."""
-    return live_page("status.html")
+    asked = request.args.get("point", "")  # at whose card something was done just now
+    return live_page("status.html", said_at=asked, said=saying(language()))

@@ -5,7 +5,7 @@ const WORDS = JSON.parse(document.getElementById("words").textContent);
 const STREAM = document.body.dataset.stream; // of a live list; live pages have their own
 const OLD_MS = 7000, LOST_MS = 15000, HIDDEN_MS = 10000, POLL_MS = 5000, RETRY_STREAM_MS = 60000;
 const WAITS_S = [1, 2, 4, 8, 15, 30];
-const ATTRIBUTES = new Set(["x", "width", "x1", "x2"]);
+const ATTRIBUTES = new Set(["x", "width", "x1", "x2", "aria-pressed", "value"]);
 
 let state = null, lastId = document.body.dataset.after ?? "", heardAt = 0, source = null, failures = 0;
 let mode = "live", hiddenTimer = 0, retryTimer = 0, pollTimer = 0, etag = "";
