@@ -12,7 +12,7 @@ function fields() {
   const found = new Map();
   for (const form of document.querySelectorAll("main form"))
     for (const one of form.elements) {
-      if (!one.name || SECRET.has(one.type)) continue;
+      if (!one.name || SECRET.has(one.type) || /password/.test(one.autocomplete)) continue; // a shown one, too
       const choice = ["checkbox", "radio"].includes(one.type) ? one.value : "";
       found.set(`${form.getAttribute("action")} ${one.name} ${choice}`, one);
     }
