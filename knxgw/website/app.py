@@ -20,6 +20,7 @@ from knxgw.website.language import FALLBACK, FOLDER, LANGUAGES, choose
 from knxgw.website.live import Live
 from knxgw.website.pages import (
     account,
+    accounts,
     common,
     diagnostics,
     group_monitor,
@@ -52,6 +53,7 @@ def create_app(bridge: Bridge, publisher: Publisher) -> Flask:
     for blueprint in (
         common.pages,
         account.pages,
+        accounts.pages,
         status.pages,
         point.pages,
         more.pages,

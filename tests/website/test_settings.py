@@ -1,6 +1,5 @@
-"""Settings, accounts, and what pages may do to the device."""
+"""Settings, and what pages may do to the device."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,39 +14,6 @@ from knxgw.website.bridge import DeviceControl
 from knxgw.website.device_facts import PanelFacts
 from tests.support.website import FACTS, PASSWORD, Website, website
 from tests.website.test_pages import SITE, text_of
-
-
-def code_of(page: str) -> str:
-    found = re.search(r"<code>([^<]+)</code>", page)
-    assert found is not None, page
-    return found.group(1)
-
-
-def test_an_account_is_made_used_and_removed() -> None:
-    with website(lambda _language: SITE) as found:
-        made = found.post("/settings/accounts", name="anna", role="user", points="1")
-        password = code_of(made.get_data(as_text=True))
-        guest = found.another()
-        assert guest.log_in(password, name="anna").headers["Location"] == "/password"
-        guest.post("/password", new="a quiet evening", repeated="a quiet evening")
-        assert "Accounts" not in text_of(guest.get("/settings"))
-        assert guest.browser.get("/settings/accounts").status_code == 403
-        page = text_of(found.get("/settings/accounts"))
-        assert "anna User (1)" in page
-        found.post("/settings/accounts/change", name="anna", do="remove")
-        assert "anna" not in text_of(found.get("/settings/accounts"))
-        assert guest.browser.get("/").headers["Location"] == "/login"
-
-
-def test_what_is_refused_says_why_and_keeps_the_page() -> None:
-    with website(lambda _language: SITE) as found:
-        for name, why in (
-            ("", "1 to 32 characters"),
-            ("owner", "there is an account of that name"),
-        ):
-            answer = found.post("/settings/accounts", name=name, role="viewer")
-            assert answer.status_code == 400
-            assert why in text_of(answer.get_data(as_text=True))
 
 
 @pytest.mark.proves("W04")
@@ -215,14 +181,3 @@ def test_after_a_reset_the_initial_password_of_the_first_start_holds(tmp_path: P
     assert again.initial == first.initial
     assert again.log_in().headers["Location"] == "/password"
     again.close()
-
-
-@pytest.mark.proves("W12")
-@pytest.mark.parametrize("points", [["99"], ["one"], ["1", "9" * 5000], [""]])
-def test_a_charging_point_that_is_not_there_neither_limits_an_account_nor_frees_it(
-    points: list[str],
-) -> None:
-    with website(lambda _language: SITE) as found:
-        form = {"csrf": found.csrf, "name": "guest", "role": "user", "points": points}
-        assert found.browser.post("/settings/accounts", data=form).status_code == 400
-        assert not found.accounts.asks_name, "nothing was made"
