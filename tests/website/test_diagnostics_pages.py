@@ -11,6 +11,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.points import Table
@@ -241,6 +242,30 @@ def test_a_service_write_needs_the_token_and_stands_in_the_audit(
     answer = shown.post("/diagnostics/objects/55/write", value="perhaps")
     assert answer.status_code == 409
     assert "cannot have this value" in answer.get_data(as_text=True)
+
+
+def test_a_refused_service_write_keeps_its_value_and_the_filter(
+    shown: Website, asked: Asked
+) -> None:
+    asked.error = RejectedError("the group object cannot have this value")
+    answer = shown.post("/diagnostics/objects/55/write", value=SCRIPT, text="1/1/55")
+    page = answer.get_data(as_text=True)
+    row = page[page.index('id="object-55"') :]
+    assert f'name="value" maxlength="40" required value="{escape(SCRIPT)}"' in row
+    assert "Not done: the group object cannot have this value." in row, "beside the field"
+    assert "<details open>" in row
+    assert 'id="object-62"' not in page, "the filter holds"
+    assert shown.browser.get("/diagnostics/objects/55/write").status_code == 303
+    answer = shown.post("/diagnostics/objects/55/read", text="1/1/55")
+    page = answer.get_data(as_text=True)
+    assert "Not done" in page.partition("<table")[0]
+    assert "<details open>" not in page
+
+
+def test_after_an_action_the_filter_holds(shown: Website) -> None:
+    answer = shown.post("/diagnostics/objects/55/read", text="left", missing="1")
+    there = "/diagnostics/objects?text=left&missing=1&said=done#object-55"
+    assert answer.headers["Location"] == there
 
 
 # --- self-test

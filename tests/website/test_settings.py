@@ -181,3 +181,29 @@ def test_after_a_reset_the_initial_password_of_the_first_start_holds(tmp_path: P
     assert again.initial == first.initial
     assert again.log_in().headers["Location"] == "/password"
     again.close()
+
+
+@pytest.mark.parametrize("path", ["/settings", "/more"])
+def test_theme_and_language_are_a_button_each(path: str) -> None:
+    with website(lambda _language: SITE) as found:
+        assert 'name="theme" value="dark" aria-pressed="false"' in found.get(path)
+        assert found.post("/theme", theme="dark", next=path).headers["Location"] == path
+        page = found.get(path)
+        assert 'name="theme" value="dark" aria-pressed="true"' in page
+        assert 'data-theme="dark"' in page
+        found.post("/language", language="de", next=path)
+        page = found.get(path)
+        assert 'name="language" value="de" lang="de" aria-pressed="true"' in page
+
+
+def test_what_is_not_built_yet_is_named() -> None:
+    with website(lambda _language: SITE) as found:
+        assert "metrics and MQTT: not built yet" in text_of(found.get("/settings"))
+        assert "MQTT" not in found.guest(Role.VIEWER).get("/settings")
+
+
+def test_the_reset_offers_what_it_would_take() -> None:
+    with website(lambda _language: SITE) as found:
+        page = found.get("/settings/reset")
+        for link in ("/history/sessions.csv", "/history/months.csv", "/support"):
+            assert f'href="{link}"' in page

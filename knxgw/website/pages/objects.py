@@ -1,9 +1,10 @@
 """The group objects against the bus: what each says, why one is missing; read, send, write. Source: website 34."""
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, redirect, request
+from flask import Blueprint, Response, abort, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from knxgw.errors import RejectedError
@@ -64,14 +65,14 @@ def as_csv() -> Response:
 @needs(Right.DIAGNOSTICS)
 def read(number: int) -> AnyResponse | tuple[str, int]:
     """Read a group object from the bus."""
-    return _done(lambda: site().bridge.objects.read(number))
+    return _done(number, lambda: site().bridge.objects.read(number))
 
 
 @pages.post("/diagnostics/objects/<int:number>/send")
 @needs(Right.DIAGNOSTICS)
 def send(number: int) -> AnyResponse | tuple[str, int]:
     """Send the value that a group object has."""
-    return _done(lambda: site().bridge.objects.send(number))
+    return _done(number, lambda: site().bridge.objects.send(number))
 
 
 @pages.post("/diagnostics/objects/<int:number>/write")
@@ -91,32 +92,64 @@ def write(number: int) -> AnyResponse | tuple[str, int]:
             after=f"{number}: {plain_text(value)}",
         )
 
-    return _done(written)
+    return _done(number, written)
 
 
-def _done(do: Callable[[], None]) -> AnyResponse | tuple[str, int]:
+@pages.get("/diagnostics/objects/<int:number>/<action>")
+@needs(Right.DIAGNOSTICS)
+def look_back(number: int, action: str) -> AnyResponse:
+    """Lead to the group object: who asks has an answer open that is no page of its own."""
+    if action not in ("read", "send", "write"):
+        abort(404)
+    return redirect(f"/diagnostics/objects#object-{number}", 303)
+
+
+class Refused(NamedTuple):
+    """What was not done: at which group object, why, and the value that was typed ("": none)."""
+
+    number: int
+    why: str
+    value: str
+
+
+def _done(number: int, do: Callable[[], None]) -> AnyResponse | tuple[str, int]:
     try:
         do()
     except RejectedError as err:
-        return _page(problem=language().text(str(err))), 409
-    query = urlencode({"text": request.form.get("at", "")[:60], "said": "done"})
-    return redirect(f"/diagnostics/objects?{query}", 303)
+        words = language()
+        why = words.text("Not done: {why}.", why=words.text(str(err)))
+        return _page(Refused(number, why, request.form.get("value", "")[:40])), 409
+    query = urlencode({**_wanted(), "said": "done"})
+    return redirect(f"/diagnostics/objects?{query}#object-{number}", 303)
 
 
-def _page(problem: str = "") -> str:
+def _page(refused: Refused | None = None) -> str:
     words = language()
+    rows = [_row(line, words) for line in _chosen(words)]
+    beside = None  # the field with what was typed, where the page shows it
+    if refused is not None and refused.value:
+        beside = next((row for row in rows if row["number"] == refused.number), None)
+    has_field = beside is not None and bool(beside["can_write"])
     return diagnostics_page(
         "objects.html",
-        rows=[_row(line, words) for line in _chosen(words)],
-        wanted=request.args,
-        problem=problem,
+        rows=rows,
+        wanted=_wanted(),
+        problem="" if refused is None or has_field else refused.why,
+        refused=refused if has_field else None,
     )
 
 
+def _wanted() -> dict[str, str]:
+    """Return the filter of the page, which its forms carry along."""
+    given = request.form if request.method == "POST" else request.args
+    text, missing = given.get("text", "")[:60], given.get("missing", "")
+    return {"text": text, **({"missing": "1"} if missing == "1" else {})}
+
+
 def _chosen(words: Language) -> tuple[ObjectLine, ...]:
+    wanted = _wanted()
     lines = site().bridge.objects.listed(words.code)
-    text, only_missing = request.args.get("text", "")[:60], request.args.get("missing") == "1"
-    return chosen_objects(lines, text, only_missing=only_missing)
+    return chosen_objects(lines, wanted["text"], only_missing="missing" in wanted)
 
 
 def _row(line: ObjectLine, words: Language) -> dict[str, object]:

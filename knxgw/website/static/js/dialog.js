@@ -20,5 +20,3 @@ for (const form of document.querySelectorAll("form[data-confirm]")) {
 }
 
 for (const button of document.querySelectorAll("dialog .no")) button.addEventListener("click", () => button.closest("dialog").close());
-
-for (const select of document.querySelectorAll("select[data-submit]")) select.addEventListener("change", () => select.form.requestSubmit());
