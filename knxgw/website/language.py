@@ -52,6 +52,10 @@ class Language:
         found = _translations(self.code).gettext(english)
         return found.format(**values) if values else found
 
+    def counted(self, one: str, several: str, count: int) -> str:
+        """Return a text with a `{count}` in it, as it is said of one, or of several."""
+        return _translations(self.code).ngettext(one, several, count).format(count=count)
+
     # --- quantities; None is not known
 
     def number(self, value: float, digits: int = 0) -> str:

@@ -291,7 +291,7 @@ def test_the_self_test_shows_each_problem_with_its_remedy() -> None:
             "It cannot be reached.",
             "Check power",
             "12 ms",
-            "1 problems found",
+            "1 problem found",
         ):
             assert part in text
 

@@ -24,6 +24,7 @@ from tests.support.website import FACTS, NOON, Website, website
 from tests.website.test_foreign_text import FULL, with_text
 from tests.website.test_group_monitor import telegram
 from tests.website.test_security import filled, routes
+from tests.website.test_translations import each
 
 TEMPLATES = Path(app.__file__).parent / "templates"
 WORD = re.compile(r"[A-Za-zÄÖÜäöüß]{2,}")
@@ -68,7 +69,9 @@ def words_in(text: str) -> set[str]:
 @pytest.fixture(scope="module")
 def german() -> dict[str, str]:
     with (FOLDER / "de/LC_MESSAGES/messages.po").open("rb") as file:
-        return {str(one.id): str(one.string) for one in read_po(file) if one.id}
+        return {
+            " ".join(each(one.id)): " ".join(each(one.string)) for one in read_po(file) if one.id
+        }
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,8 @@ def test_sessions_and_months_are_shown_in_words(shown: Website) -> None:
     assert "14.40 kWh 2:00 h 7.2 kW 11.0 kW …C3D4 the vehicle was full" in page
     assert "held back: interruption" in page
     assert "June 2026" in page
-    assert "Not in a month, because the time was not known: 1 sessions, 1.00 kWh." in page
+    assert "Not in a month, because the time was not known: 1 session, 1.00 kWh." in page
+    assert "nicht bekannt war: 1 Ladevorgang, 1,00 kWh." in text_of(shown.get("/history", "de"))
 
 
 def test_a_session_that_ends_on_another_day_says_so(tmp_path: Path) -> None:

@@ -8,14 +8,19 @@ import pytest
 from babel.messages.pofile import read_po
 
 from knxgw.website.language import FOLDER, LANGUAGES, Language
-from tools.pages.translations import compiled, texts, updated, written
+from tools.pages.translations import Words, compiled, texts, texts_of, updated, written
 
 CATALOGUES = sorted(FOLDER.glob("*/LC_MESSAGES/messages.po"))
 
 
 @pytest.fixture(scope="module")
-def wanted() -> Sequence[str]:
+def wanted() -> Sequence[Words]:
     return list(texts())
+
+
+def each(words: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return a text, or what is said of one and of several."""
+    return (words,) if isinstance(words, str) else tuple(words or ())
 
 
 def names(text: str) -> set[str]:
@@ -28,7 +33,7 @@ def test_every_language_of_the_menu_has_a_catalogue() -> None:
 
 @pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.parts[-3])
 def test_a_catalogue_has_the_texts_of_the_pages_and_is_compiled(
-    path: Path, wanted: Sequence[str]
+    path: Path, wanted: Sequence[Words]
 ) -> None:
     with path.open("rb") as file:
         catalogue = updated(read_po(file, locale=path.parts[-3]), list(wanted))
@@ -37,11 +42,11 @@ def test_a_catalogue_has_the_texts_of_the_pages_and_is_compiled(
 
 
 @pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.parts[-3])
-def test_no_text_lacks_its_translation(path: Path, wanted: Sequence[str]) -> None:
+def test_no_text_lacks_its_translation(path: Path, wanted: Sequence[Words]) -> None:
     with path.open("rb") as file:
         catalogue = read_po(file, locale=path.parts[-3])
     found = {message.id: message for message in catalogue}
-    assert [text for text in wanted if text not in found or not found[text].string] == []
+    assert [text for text in wanted if text not in found or not all(each(found[text].string))] == []
     assert [text for text in wanted if found[text].fuzzy] == []
 
 
@@ -50,7 +55,23 @@ def test_a_translation_fills_in_what_its_text_does(path: Path) -> None:
     with path.open("rb") as file:
         for message in read_po(file):
             if message.id and message.string:
-                assert names(str(message.id)) == names(str(message.string)), message.id
+                (wanted,) = {frozenset(names(one)) for one in each(message.id)}
+                assert {frozenset(names(one)) for one in each(message.string)} == {wanted}
+
+
+def test_one_and_several_are_told_apart() -> None:
+    several = ("{count} problem found", "{count} problems found")
+    english, german = Language("en"), Language("de")
+    assert [english.counted(*several, n) for n in (1, 2)] == ["1 problem found", "2 problems found"]
+    assert [german.counted(*several, n) for n in (1, 2)] == [
+        "1 Problem gefunden",
+        "2 Probleme gefunden",
+    ]
+
+
+def test_a_text_of_a_number_is_found_with_both_its_forms() -> None:
+    source = 'words.counted("{count} cat", "{count} cats", n), words.counted(one, several, n)'
+    assert list(texts_of(source)) == [("{count} cat", "{count} cats")]
 
 
 def test_a_language_writes_numbers_as_its_people_do() -> None:

@@ -152,10 +152,14 @@ def _said(words: Language) -> Iterator[tuple[str, str]]:
     if found is not None and "point" not in request.args:  # else its card says it
         yield found
     failed = request.args.get("failed", "")
-    if failed.isdecimal() and len(failed) < 7:
+    if failed.isascii() and failed.isdecimal() and len(failed) < 7:
         yield (
             "warning",
-            words.text("{count} failed attempts to log in since your last log-in.", count=failed),
+            words.counted(
+                "{count} failed attempt to log in since your last log-in.",
+                "{count} failed attempts to log in since your last log-in.",
+                int(failed),
+            ),
         )
 
 

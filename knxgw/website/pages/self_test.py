@@ -168,7 +168,7 @@ def _verdict(progress: Progress, words: Language) -> str:
         return ""
     wrong = sum(row.problem is not None for row in progress.rows)
     if wrong:
-        return words.text("{count} problems found", count=wrong)
+        return words.counted("{count} problem found", "{count} problems found", wrong)
     return words.text("Everything is good.")
 
 
