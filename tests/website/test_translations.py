@@ -20,7 +20,7 @@ def wanted() -> Sequence[Words]:
 
 def each(words: str | Sequence[str] | None) -> tuple[str, ...]:
     """Return a text, or what is said of one and of several."""
-    return (words,) if isinstance(words, str) else tuple(words or ())
+    return (words,) if isinstance(words, str) else tuple(words or ("",))
 
 
 def names(text: str) -> set[str]:
