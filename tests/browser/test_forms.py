@@ -8,9 +8,10 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from knxgw.device.panel import Led
+from knxgw.website.access.roles import Role
 from knxgw.website.bridge import DeviceControl
 from knxgw.website.device_facts import DeviceFacts, PanelFacts
-from tests.browser.site import COOKIE, DemoSite, Visit, visit
+from tests.browser.site import COOKIE, DemoSite, Visit, cookie_of, visit
 from tests.support.website import FACTS, PASSWORD, Website, served
 from tests.website.test_pages import SITE
 
@@ -112,3 +113,50 @@ def test_a_password_that_is_shown_is_not_kept_beyond_the_session(
         page.clock.fast_forward(31 * 60_000)
         page.wait_for_url("**/login?next=*password*")
         assert "a quiet evening" not in page.evaluate("JSON.stringify({...sessionStorage})")
+
+
+def test_a_dark_page_is_two_taps_away_on_a_phone(owner: Visit) -> None:
+    page = owner.open("/")
+    page.get_by_role("link", name="More").click()
+    page.get_by_role("button", name="dark").click()
+    expect(page.get_by_role("button", name="dark", pressed=True)).to_be_visible()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_an_account_is_removed_after_one_question(
+    owner: Visit, at: tuple[Website, DemoSite]
+) -> None:
+    at[0].guest(Role.USER)
+    page = owner.open("/settings/accounts")
+    remove, question = page.get_by_role("button", name="Remove"), page.get_by_role("dialog")
+    remove.click()
+    expect(question).to_contain_text("Remove the account guest?")
+    question.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("cell", name="guest")).to_be_visible()
+    remove.click()
+    question.get_by_role("button", name="Remove").click()
+    expect(page.get_by_text("Done.")).to_be_visible()
+    expect(page.get_by_role("cell", name="guest")).to_be_hidden()
+
+
+def test_an_account_is_changed_without_scripts(
+    browser: Browser, at: tuple[Website, DemoSite]
+) -> None:
+    website, site = at
+    website.guest(Role.USER)
+    cookie = website.browser.get_cookie(COOKIE)
+    assert cookie is not None
+    context = browser.new_context(java_script_enabled=False, locale="en-GB")
+    context.add_cookies([{"name": cookie_of(site.base), "value": cookie.value, "url": site.base}])
+    page = context.new_page()
+    page.goto(f"{site.base}/settings/accounts")
+    row = page.get_by_role("row").filter(has_text="guest")
+    row.get_by_text("Role and charging points").click()
+    row.get_by_label("Viewer").check()
+    row.get_by_role("button", name="Save").click()
+    expect(row.get_by_role("cell", name="Viewer", exact=True)).to_be_visible()
+    row.get_by_role("button", name="Remove").click()
+    expect(page.get_by_role("heading", name="Remove the account guest?")).to_be_visible()
+    page.get_by_role("button", name="Remove").click()
+    expect(page.get_by_text("Done.")).to_be_visible()
+    context.close()
