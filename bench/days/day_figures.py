@@ -21,13 +21,14 @@ from knxgw.sim.bench.metrics import (
     most_in,
 )
 from knxgw.sim.bench.oracle import Ideal
-from knxgw.sim.bench.plant import MWH_PER_AS
+from knxgw.sim.bench.plant import ENERGY_S, MWH_PER_AS
 from knxgw.sim.bench.recording import PointLog, Recording
 from knxgw.sim.bench.scenario import Scenario
 from knxgw.sim.bench.stress import B_TYPE, GG_TYPE, stress
 
 SHORT_STAY_S = 1800.0  # who stays shorter may leave unserved: others had their turn
 RECORDED = 0.95  # of a stay's energy must be in its session
+UNREAD_AS = 3 * 16 * ENERGY_S  # but for what flows after its register was read last, of all phases
 LATE_S = 600.0  # a session is closed at the latest so long after its vehicle left
 
 
@@ -180,6 +181,7 @@ def lost_sessions(recording: Recording) -> int:
                 continue
             place = bisect_left(times, stay.left_s)
             is_there = place < len(times) and times[place] <= stay.left_s + LATE_S
-            least_mwh = RECORDED * stay.charge_as * MWH_PER_AS
+            least_as = min(RECORDED * stay.charge_as, stay.charge_as - UNREAD_AS)
+            least_mwh = least_as * MWH_PER_AS
             lost += not is_there or closed[place].energy_mwh < least_mwh
     return lost

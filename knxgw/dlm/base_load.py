@@ -158,12 +158,13 @@ def reexamine(
 
     The newest sample that need not wait any more gives the base load, and those before it are dropped. The
     samples after it may raise the base load only in danger (`_believed_base_ma`), and go on waiting.
-    Nothing changes while every sample has to wait. Source: load-management 7.2f.
+    While every sample has to wait, the base load may only become less certain. Source: load-management 7.2f.
     """
     readable = _readable(participants)
     samples = phase_state.pending_samples
     decided = _newest_decided(samples, readable, now_s)
     if decided is None:
+        _widen(phase_state, phase, samples[-1], readable, settings)
         return
     newest_sample = samples[decided]
     estimate = _estimate(phase_state.base_ma, phase, newest_sample, readable, settings)
@@ -175,6 +176,29 @@ def reexamine(
     phase_state.possible_base_ma = BaseRange(estimate.least_ma, estimate.most_ma)
     most_ma = _highest_base_ma(estimate, base_ma, newest_sample, readable)
     _set_base_load(phase_state, base_ma, most_ma, waiting=still_waiting)
+
+
+def _widen(
+    phase_state: PhaseState,
+    phase: int,
+    sample: Sample,
+    readable: list[Participant],
+    settings: Settings,
+) -> None:
+    """Raise the uncertainty of the base load by what readings since the last sample of the meter say.
+
+    A reading may show that a vehicle has stopped, perhaps before the sample was taken: then what was taken
+    for its current was the building's. Its current must not be given away until that is known.
+    `phase_state` changes in place.
+    """
+    base_ma = phase_state.base_ma or 0
+    estimate = _estimate(base_ma, phase, sample, readable, settings)
+    most_ma = _highest_base_ma(estimate, base_ma, sample, readable)
+    phase_state.uncertainty_ma = max(phase_state.uncertainty_ma, most_ma - base_ma)
+    phase_state.possible_base_ma = BaseRange(
+        phase_state.possible_base_ma.least_ma,
+        max(phase_state.possible_base_ma.most_ma, estimate.most_ma),
+    )
 
 
 def _newest_decided(

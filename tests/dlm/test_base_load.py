@@ -157,6 +157,28 @@ def test_for_raising_the_highest_base_of_the_last_15_s_counts() -> None:
 
 
 @pytest.mark.proves("D7.2f")
+def test_what_a_vehicle_leaves_is_not_given_away_while_it_may_have_left_before_the_sample() -> None:
+    """The building took 10 A and a vehicle left at about the same moment; not all were read since."""
+    steady = tuple(PastDraw(at, (8800, 8800, 8800)) for at in (90.0, 99.0))
+    seldom = replace(House(participant(1)).observation(1), fresh_s=15.0)  # read each 3 s
+    leaving, *others = (
+        Participant(
+            settings=participant(number), is_reachable=True, is_connected=True, history=steady,
+            observation=seldom,
+        )
+        for number in (1, 2, 3, 4, 5)
+    )  # fmt: skip
+    phase = PhaseState(base_ma=1400)
+    sample = Sample(current_ma=46_600, sampled_at=100.5, arrived_at=101.5)
+    add_sample(phase, 0, sample, [leaving, *others], HOUSE)
+    assert (phase.base_ma or 0) + phase.uncertainty_ma == 46_600 - 5 * 8800
+    gone = replace(leaving, history=(*steady, PastDraw(102.0, (0, 0, 0))), is_connected=False)
+    reexamine(phase, 0, [gone, *others], HOUSE, 102.0)
+    assert phase.base_ma == 46_600 - 5 * 8800, "nothing is believed yet"
+    assert phase.base_ma + phase.uncertainty_ma == 46_600 - 4 * 8800
+
+
+@pytest.mark.proves("D7.2f")
 def test_what_a_slow_meter_told_while_a_car_rose_counts_at_its_highest_at_once() -> None:
     """The meter may have looked a second before the delay says, and the car may have risen since."""
     history = (
