@@ -116,6 +116,6 @@ def visit(
     page.on("pageerror", lambda error: found.wrong.append(str(error)))
     try:
         yield found
-        assert found.unexpected == []
+        assert found.unexpected == [], found.unexpected
     finally:
         context.close()

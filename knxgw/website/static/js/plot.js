@@ -48,7 +48,7 @@ async function load() {
       const answer = await fetch(`/api/v1/plot?${asked}${after}`);
       const next = answer.ok ? await answer.json() : null;
       if (asked !== query()) return; // somebody wants to see something else by now, and has asked for it
-      if (next) take(next);
+      if (next && next.last >= next.first) take(next); // else there is nothing new, or nothing at all yet
     } catch { /* the connection line says that the device is away */ }
   }
   timer = setTimeout(load, range === "1h" ? EVERY_MS : 60000);
