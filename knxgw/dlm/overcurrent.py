@@ -216,6 +216,21 @@ def _lock(overcurrent: Overcurrent, settings: Settings, now_s: float) -> Overcur
     )
 
 
+def lock_out_ends_at(overcurrent: Overcurrent) -> float | None:
+    """Return when the lock-out ends [monotonic s], if a restart stays possible until then.
+
+    None: there is none, or no restart is possible now.
+    """
+    lock_out = overcurrent.lock_out
+    if lock_out is None or lock_out.restart_possible_since is None:
+        return None
+    return _ends_at(overcurrent, lock_out, lock_out.restart_possible_since)
+
+
+def _ends_at(overcurrent: Overcurrent, lock_out: LockOut, possible_since: float) -> float:
+    return max(possible_since + overcurrent.restart_after_s, lock_out.locked_at + SHORTEST_S)
+
+
 def _continue_lock_out(
     overcurrent: Overcurrent, lock_out: LockOut, now_s: float, *, may_restart: bool
 ) -> Overcurrent:
@@ -231,7 +246,7 @@ def _continue_lock_out(
             return overcurrent
         return replace(overcurrent, lock_out=replace(lock_out, restart_possible_since=None))
     counted_since = now_s if possible_since is None else possible_since
-    ends_at = max(counted_since + overcurrent.restart_after_s, lock_out.locked_at + SHORTEST_S)
+    ends_at = _ends_at(overcurrent, lock_out, counted_since)
     if lock_out.is_released and now_s >= ends_at:  # the lock-out is over
         return Overcurrent(restart_after_s=overcurrent.restart_after_s, restarted_at=now_s)
     if possible_since is not None:  # it is being timed already

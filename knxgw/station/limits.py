@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from knxgw.catalogue.codes import Reason
 from knxgw.charging.point import ChargingPoint
 from knxgw.charging.precedence import ranked
+from knxgw.dlm.overcurrent import lock_out_ends_at
 from knxgw.station.control_inputs import constraints_of, requested
 from knxgw.station.model import Station
 
@@ -65,5 +66,8 @@ def ends_in_s(station: Station, reason: Reason, now_s: float) -> float | None:
             return max(0.0, station.operation.restore_until - now_s)
         case Reason.HIGH_POWER if load_management is not None:
             return max(0.0, load_management.high_power_until - now_s)
+        case Reason.LOCK_OUT if load_management is not None:
+            ends_at = lock_out_ends_at(load_management.overcurrent)
+            return None if ends_at is None else max(0.0, ends_at - now_s)
         case _:
             return None

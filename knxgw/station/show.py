@@ -164,6 +164,7 @@ def _load_management_view(look: _Look) -> LoadManagementView | None:
         state=int(state),
         fuse_ma=given.fuse_ma,
         reserve_ma=given.reserve_ma,
+        turn=None if load_management.turn is None else load_management.turn.number,
         high_power_s=window_s if window_s > 0 else None,
         limit_ma=settings.limit_ma,
         meter_age_s=age_s(load_management.meter, settings, now_s),

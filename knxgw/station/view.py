@@ -143,6 +143,7 @@ class LoadManagementView:
     state: int = 1  # value of the object of load management
     fuse_ma: int | None = None  # None: a static limit without a fuse
     reserve_ma: int = 0  # load reserve
+    turn: int | None = None  # number of the point that another one has just yielded to (queue)
     high_power_s: float | None = None  # left of the window of a large consumer; None: no window
 
 

@@ -236,6 +236,8 @@ _MAINS: Kind[_Mains] = shape(
     known("meter_alive", noted(BOOLEAN, "its values may be taken for those of now"),
           lambda of: of.shared.is_meter_alive),
     maybe("meter_age_s", ROUNDED, lambda of: of.shared.meter_age_s),
+    maybe("turn", noted(INTEGER, "the charging point that another one has just yielded to"),
+          lambda of: of.shared.turn),
     maybe("high_power_until", TIME, lambda of: _after(of.now, of.shared.high_power_s)),
     maybe("phases", by_phase(_PHASE),
           lambda of: [_Phase(one, of.points) for one in of.shared.phases]),

@@ -137,6 +137,9 @@ def _mains(
         "reserve": language.ampere(shared.reserve_ma),
         "meter": _meter(shared, language, now),
         "meter_tone": "muted" if shared.is_meter_alive else "warning",
+        "turn": ""
+        if shared.turn is None
+        else language.text("Its turn: charging point {number}", number=shared.turn),
         "high_power": ""
         if shared.high_power_s is None
         else language.text("{time} left", time=language.duration(shared.high_power_s)),

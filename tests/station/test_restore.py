@@ -15,6 +15,7 @@ from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.devices import charger_id
 from knxgw.dlm.overcurrent import LockOut, Overcurrent
 from knxgw.station.initial import RESTORE_LAST_S, RESTORE_S
+from knxgw.station.limits import ends_in_s
 from knxgw.station.model import (
     BusAsked,
     ClockSet,
@@ -164,6 +165,20 @@ def test_the_overcurrent_lock_out_interrupts_everybody_and_ends_with_what_holds(
     station, effects = after(locked(station, on=False), Tick())
     assert offers(effects) == [6000]
     assert published(effects, "state") == [8]
+
+
+@pytest.mark.proves("W20")
+def test_a_lock_out_says_how_long_it_lasts_once_a_restart_is_possible() -> None:
+    station = locked(started(more=DYNAMIC + LINKED), on=True)
+    assert ends_in_s(station, Reason.LOCK_OUT, 10.0) is None, "nobody fits yet"
+    assert station.load_management is not None
+    known = station.load_management.overcurrent
+    assert known.lock_out is not None
+    possible = replace(known, lock_out=replace(known.lock_out, restart_possible_since=8.0))
+    station = replace(
+        station, load_management=replace(station.load_management, overcurrent=possible)
+    )
+    assert ends_in_s(station, Reason.LOCK_OUT, 10.0) == 58.0
 
 
 @pytest.mark.proves("7.60")

@@ -107,6 +107,12 @@ def test_what_a_silent_meter_said_is_grey_has_no_bar_and_says_since_when() -> No
     assert 'data-tone="good">20.1 / 32.0' in fresh
 
 
+@pytest.mark.proves("W16")
+def test_whose_turn_it_is_stands_at_the_mains_connection() -> None:
+    shared = replace(SHARED, turn=2)
+    assert "Its turn: charging point 2" in text_of(page(replace(SITE, load_management=shared)))
+
+
 def test_a_static_limit_has_no_smart_meter_to_wait_for() -> None:
     shared = replace(SHARED, meter_age_s=None, has_meter=False)
     text = text_of(page(replace(SITE, load_management=shared)))
