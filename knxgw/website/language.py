@@ -18,8 +18,21 @@ from babel.support import NullTranslations, Translations
 
 UNKNOWN = "–"
 FOLDER = Path(__file__).parent / "translations"
-LANGUAGES: Mapping[str, str] = {"en": "English", "de": "Deutsch"}
 FALLBACK = "en"
+
+
+def languages_of(folder: Path) -> Mapping[str, str]:
+    """Return the languages of the pages with their own names: English, and each that has a catalogue.
+
+    A catalogue in the folder is enough for a further one. What stands in `product_db/` is English in a language
+    that has no text there.
+    """
+    codes = sorted(path.parts[-3] for path in folder.glob("*/LC_MESSAGES/messages.mo"))
+    names = {code: str(Locale.parse(code).get_display_name(code)) for code in (FALLBACK, *codes)}
+    return {code: name[:1].upper() + name[1:] for code, name in names.items()}
+
+
+LANGUAGES = languages_of(FOLDER)
 
 
 def marked(english: str) -> str:

@@ -7,7 +7,8 @@ from string import Formatter
 import pytest
 from babel.messages.pofile import read_po
 
-from knxgw.website.language import FOLDER, LANGUAGES, Language
+from knxgw.catalogue.text import Text
+from knxgw.website.language import FOLDER, LANGUAGES, Language, languages_of
 from tools.pages.translations import Words, compiled, texts, texts_of, updated, written
 
 CATALOGUES = sorted(FOLDER.glob("*/LC_MESSAGES/messages.po"))
@@ -82,3 +83,14 @@ def test_a_language_writes_numbers_as_its_people_do() -> None:
     assert german.watt(6930) == "6,9\u202fkW"
     assert english.ampere(None) == "–"
     assert english.duration(3725) == "1:02\u202fh"
+
+
+def test_a_further_language_needs_a_catalogue_and_no_code(tmp_path: Path) -> None:
+    for code in ("de", "fr", "pt_BR"):
+        (tmp_path / code / "LC_MESSAGES").mkdir(parents=True)
+        (tmp_path / code / "LC_MESSAGES" / "messages.mo").touch()
+    assert languages_of(tmp_path) == {
+        "en": "English", "de": "Deutsch", "fr": "Français", "pt_BR": "Português (Brasil)",
+    }  # fmt: skip
+    assert LANGUAGES == {"en": "English", "de": "Deutsch"}
+    assert Text(en="fault", de="Störung").in_language("fr") == "fault"
