@@ -179,6 +179,7 @@ class Living:
         await self.gateway.change(following.configuration, link)
         self._prepared = following
         self._warnings = following.warnings
+        self.accounts.note_of_host("configuration_taken")
         is_moved = following.listener is not current.listener
         # a renewed certificate is there for the next connection
         if is_moved or (following.certificate is None) != (current.certificate is None):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from knxgw.store.accounts import AuditRow
 from knxgw.website.access.answers import Action
-from knxgw.website.access.lost_password import BY_BUTTON
+from knxgw.website.access.lost_password import BY_BUTTON, BY_HOST
 from knxgw.website.access.roles import Role
 from knxgw.website.language import Language, marked
 
@@ -38,6 +38,7 @@ ACTIONS: Mapping[str, str] = {
     "log_downloaded": marked("log file downloaded"),
     "object_written": marked("group object written for service"),
     "restart": marked("device restarted"),
+    "configuration_taken": marked("configuration read again"),
 }
 VALUES: Mapping[str, str] = {
     "on": marked("on"),
@@ -62,7 +63,8 @@ def change_words(row: AuditRow, words: Language) -> str:
 
 def address_words(row: AuditRow, words: Language) -> str:
     """Return where it came from: an address, or the device itself."""
-    return words.text("programming button") if row.address == BY_BUTTON else row.address
+    from_device = {BY_BUTTON: marked("programming button"), BY_HOST: marked("file of the host")}
+    return words.text(from_device[row.address]) if row.address in from_device else row.address
 
 
 def _value(value: str, words: Language) -> str:

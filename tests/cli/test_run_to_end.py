@@ -153,6 +153,10 @@ async def test_a_device_that_is_not_configured_takes_the_file_that_somebody_writ
     assert listener.is_open is False
 
 
+def cookies_of(visitor: Visitor) -> str:
+    return "; ".join(f"{one.name}={one.value}" for one in visitor.cookies)
+
+
 @pytest.mark.real
 async def test_a_changed_file_leaves_the_connections_of_the_website_alone(
     first: Prepared, tmp_path: Path
@@ -164,8 +168,7 @@ async def test_a_changed_file_leaves_the_connections_of_the_website_alone(
     def page() -> str:
         if not list(visitor.cookies):
             visitor.first_log_in(tmp_path / "state")
-        cookies = "; ".join(f"{one.name}={one.value}" for one in visitor.cookies)
-        browser.request("GET", "/", headers={"Cookie": cookies})
+        browser.request("GET", "/", headers={"Cookie": cookies_of(visitor)})
         return browser.getresponse().read().decode()
 
     async def drive() -> None:
@@ -177,6 +180,8 @@ async def test_a_changed_file_leaves_the_connections_of_the_website_alone(
         os.kill(os.getpid(), signal.SIGHUP)
         await until(lambda: "Renamed" in page(), 10, "the other name")
         assert browser.sock is used, "no connection was made again"
+        browser.request("GET", "/history/starts", headers={"Cookie": cookies_of(visitor)})
+        assert "configuration read again" in browser.getresponse().read().decode()
         os.kill(os.getpid(), signal.SIGTERM)
 
     with open_store(tmp_path / "state") as store:

@@ -26,6 +26,7 @@ LOOK_S = 1.0  # how often it is looked for a request
 BUTTON_S = 600.0  # how long the button lets the initial password in
 BUTTON_WAIT_S = 60.0  # for others who change something
 BY_BUTTON, BY_COMMAND = "programming button", "knxgw password --reset"
+BY_HOST = "host"  # a signal to the process, or a command of the service manager
 
 
 class InitialPassword:
