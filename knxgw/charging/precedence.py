@@ -108,7 +108,9 @@ def decide(limits: Limits, constraints: Sequence[Constraint], requested: Decisio
     """Return the decision that holds now: what is requested, unless a constraint says less.
 
     `constraints`: highest rank first. Of several that stop, and of several equal caps, the one with the
-    highest rank is the reason. A requested 0 A keeps its own reason, unless a constraint stops as well.
+    highest rank is the reason. A requested 0 A keeps its own reason, unless a constraint stops as well. The offer
+    is one that the charger can express. It exceeds no cap: one above 0 A is never below `limits.lowest_ma`
+    (`constraints_by_rank`).
     """
     for constraint in constraints:
         if constraint.cap_ma == 0:

@@ -23,7 +23,8 @@ from knxgw.charging.states import Process
 
 HOLDING_KEYS = frozenset({START_STOP, INTERRUPTION, SETPOINT})  # they hold a charging point back
 LONGEST_S = 10 * 366 * 86_400  # ten years: a session that claims to be longer is none
-MOST_MA, MOST_MWH, MOST_W = 1_000_000, 2**53, 2**31  # a stored number above them is not valid
+MOST_MA, MOST_MWH = 1_000_000, 2**53  # a stored number above its bound is not valid
+MOST_STORED = 2**31  # of any other number
 UNKNOWN_OFF_S = 30 * 86_400.0  # how long the gateway may have been off where no clock tells
 
 
@@ -292,10 +293,13 @@ def _session(reader: RecordReader) -> Session | None:
 
 
 def _session_details(part: RecordReader) -> SessionDetails:
-    """Return what the history says of a session; what cannot be read of it is left out."""
-    ending, held_by = part.text("ending"), part.number("held_by", 0, MOST_W, is_optional=True)
+    """Return what the history says of a session; what cannot be read of it is left out.
+
+    This comes after the look at `unknown_fields`, so a detail that cannot be read costs no session.
+    """
+    ending, held_by = part.text("ending"), part.number("held_by", 0, MOST_STORED, is_optional=True)
     return SessionDetails(
-        highest_power_w=part.number("highest_power_w", 0, MOST_W, is_optional=True),
+        highest_power_w=part.number("highest_power_w", 0, MOST_STORED, is_optional=True),
         card=(part.text("card") or "")[-SHOWN_OF_A_CARD:],
         ending=SessionEnding(ending) if ending in set(SessionEnding) else None,
         held_by=Reason(held_by) if held_by in set(Reason) else None,

@@ -29,8 +29,8 @@ from knxgw.dlm.participant import Participant, Phases
 from knxgw.dlm.settings import MOST_BACK_OFF, Settings
 from knxgw.dlm.state import IN_FORCE, BaseHistory, BaseRange, PastBase, PhaseState, Sample
 
-# by how much readings of a moving vehicle may mislead; the second is for a meter slower than the raises
-UNREST_MA, SELDOM_UNREST_MA = 1000, 700
+# by how much readings of a moving vehicle may mislead
+UNREST_MA = 1000
 SAME_LEVEL_MA = 500  # loads that differ by no more are the same load again
 UNREPORTED_MA = 500  # a change that a meter which sends changes only may not report
 # a line is at rest when nothing has moved for the delay of the meter and so long (7.2g)
@@ -52,9 +52,7 @@ class BaseEstimate(NamedTuple):
 
     base_ma: int  # what is taken
     least_ma: int
-    # if the sample is as old as the configured delay says; of a slow meter, if it is a little older and that
-    # means a higher base load
-    likely_ma: int
+    likely_ma: int  # if the sample is as old as the configured delay says
     most_ma: int
 
 
@@ -91,7 +89,7 @@ def add_sample(
         readable, sample.sampled_at
     ):
         # only what is likely keeps others from rising, not all that the configured delay leaves open
-        most_ma = max(base_ma, estimate.base_ma, _likely_base_ma(estimate, base_ma, sample))
+        most_ma = max(base_ma, estimate.base_ma, _likely_base_ma(estimate, base_ma))
     waiting = (*phase_state.pending_samples[1 - MOST_SAMPLES :], sample) if is_news else ()
     _set_base_load(phase_state, base_ma, most_ma, waiting=waiting)
 
@@ -130,7 +128,7 @@ def _highest_base_ma(
     """
     if not _is_next_sample_better(sample, readable):
         return estimate.most_ma
-    return max(base_ma, _likely_base_ma(estimate, base_ma, sample))
+    return max(base_ma, _likely_base_ma(estimate, base_ma))
 
 
 def _is_next_sample_better(sample: Sample, readable: list[Participant]) -> bool:
@@ -138,13 +136,12 @@ def _is_next_sample_better(sample: Sample, readable: list[Participant]) -> bool:
     return not sample.is_from_slow_meter and all(map(is_read_often, readable))
 
 
-def _likely_base_ma(estimate: BaseEstimate, base_ma: int, sample: Sample) -> int:
+def _likely_base_ma(estimate: BaseEstimate, base_ma: int) -> int:
     """Return the base load [mA] that a sample most likely means: no less than the one taken, `base_ma`.
 
     A difference that a moving vehicle may have feigned is no change: then it is `base_ma` itself.
     """
-    unrest_ma = SELDOM_UNREST_MA if sample.is_from_slow_meter else UNREST_MA
-    return estimate.likely_ma if estimate.likely_ma > base_ma + unrest_ma else base_ma
+    return estimate.likely_ma if estimate.likely_ma > base_ma + UNREST_MA else base_ma
 
 
 def reexamine(
@@ -322,21 +319,17 @@ def _estimate(
 ) -> BaseEstimate:
     """Return what a sample says of the base load of a phase; `before_ma`: the one until now [mA].
 
-    Within the possible range the base load changes as little as it can: to the upper end if it was above,
-    to the lower end if it was below. If it was below by more than `lower_from_ma`, the building has
-    certainly risen, and the lower end would be too little: then the most likely value counts. Without a
-    base load until now (None) that counts, too. Source: load-management 7.2d.
+    Within the possible range the base load changes as little as it can: to the upper end if `before_ma` is above
+    the range, to the lower end if it is below. If it is below by more than `lower_from_ma`, the building has
+    certainly risen, and the lower end would be too little: then the most likely value counts. The first sample
+    (`before_ma` is None) is believed at once: its range is that one value. Source: load-management 7.2d.
     """
-    least_drawn_ma = likely_drawn_ma = most_drawn_ma = early_ma = 0
+    least_drawn_ma = likely_drawn_ma = most_drawn_ma = 0
     for participant in readable:
         drawn = _draw_range_ma(participant, phase, sample, settings)
         least_drawn_ma += drawn.least_ma
         likely_drawn_ma += drawn.likely_ma
         most_drawn_ma += drawn.most_ma
-        # an older sample means a higher base load where a vehicle drew less a little earlier
-        if sample.is_from_slow_meter and drawn.likely_ma != drawn.least_ma:
-            earlier_ma = draw_at(participant, sample.sampled_at - EARLY_S)[phase]
-            early_ma += max(0, drawn.likely_ma - max(drawn.least_ma, earlier_ma))
     measured_ma = sample.current_ma
     least_ma, most_ma = measured_ma - most_drawn_ma, measured_ma - least_drawn_ma
     likely_ma = measured_ma - likely_drawn_ma
@@ -348,7 +341,7 @@ def _estimate(
         base_ma = least_ma
     else:
         base_ma = min(before_ma, most_ma)
-    return BaseEstimate(base_ma, least_ma, likely_ma + early_ma, most_ma)
+    return BaseEstimate(base_ma, least_ma, likely_ma, most_ma)
 
 
 def _draw_range_ma(

@@ -443,9 +443,10 @@ def _may_have_other_cause(
 def _with_step_from(
     check: FollowCheck, drawn_ma: int, paired: PairedReport, current_ma: int
 ) -> FollowCheck:
-    """Return the check with a new step, which begins at the level of this value of the meter.
+    """Return the check with a new step, which begins with the telegram `paired`.
 
-    `drawn_ma`: what the chargers draw there; `current_ma`: what the meter shows there.
+    `drawn_ma`: what the chargers draw there. `current_ma`: the level of the meter there, which is that of the
+    telegram, or the median of the steady ones before it.
     """
     level = Level(drawn_ma, current_ma, paired.total_ma, paired.drawing_bits, paired.arrived_at)
     return replace(check, step=Step(began_at=level))

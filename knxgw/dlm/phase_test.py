@@ -136,12 +136,13 @@ def _is_assumed_draw_too_high(
         for number, drawn_ma in line.assumed_ma.items()
         if phase in participants[number].phases
     )
-    measured_ma = sum(
+    other_ma = sum(
         participant.draw_ma[phase]
         for number, participant in participants.items()
         if number not in line.assumed_ma
     )
-    is_full = assumed_ma + measured_ma > settings.chargers_ma - ANSWER_FROM_MA
+    is_full = assumed_ma + other_ma > settings.chargers_ma - ANSWER_FROM_MA
+    # the rest is the building and the unmeasured chargers: these draw no more than that
     return is_full and assumed_ma - line.rest_ma[phase] >= ANSWER_FROM_MA
 
 

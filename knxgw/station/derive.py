@@ -202,12 +202,17 @@ def _derive_point(
 
     `before`: the point before the event. The effects of that are appended to `effects`.
     """
-    first, scope = len(effects), point_scope(number)
+    own_effects_from = len(effects)  # from here on they are this point's
+    scope = point_scope(number)
     point = _decide(station, station.points[number], now_s, effects)
-    checked = update_compliance(point, now_s)
-    if checked.faults is not point.faults:  # its vehicle does not follow any more, or does again
-        checked = _decide(station, checked, now_s, effects)
-    point = checked.with_control(checked.control.with_wake_at(unchanged_until(checked, now_s)))
+    with_compliance = update_compliance(point, now_s)
+    if (
+        with_compliance.faults is not point.faults
+    ):  # its vehicle does not follow any more, or does again
+        # a second offer may follow the first one, and replaces it
+        with_compliance = _decide(station, with_compliance, now_s, effects)
+    wake_at = unchanged_until(with_compliance, now_s)
+    point = with_compliance.with_control(with_compliance.control.with_wake_at(wake_at))
     if point.faults is not before.faults:
         at, code = station.now(now_s), own_code(point)
         effects.extend(_faults_changed(scope, before.faults, point.faults, at, code))
@@ -219,7 +224,7 @@ def _derive_point(
         published=_publish(station, scope, values, effects),
         remembered=_remember_point(station, scope, point, now_s, effects),
         line_allowances=with_lines_rationed(
-            station.output.line_allowances, scope, effects, first, now_s
+            station.output.line_allowances, scope, effects, own_effects_from, now_s
         ),
     )
     return station.with_output({**station.points, number: point}, output)

@@ -58,14 +58,16 @@ METER_OBJECTS = (*SMART_METER, IN_OPERATION)
 def reconfigure(
     before: Station, event: ConfigurationChanged, now_s: float
 ) -> tuple[Station, tuple[Effect, ...]]:
-    """Return the station with another configuration, and the effects of the change."""
+    """Return the station with another configuration, and the effects of the change.
+
+    The effects begin with what is left at chargers that the gateway does not control any more.
+    """
     configuration = event.configuration
     station = _with_configuration(before, event, now_s)
     if unknown_in(configuration, event.records):
         station = state_lost(station)
     leaving = [*_last_offers(before, station), *_effects_of_removed_points(before, station, now_s)]
-    site = replace(before.site, configuration=configuration)
-    reference = replace(before, site=site, points=_points_to_compare_with(before, station))
+    reference = replace(before, points=_points_to_compare_with(before, station))
     # the object table is another one: it gets every value, and sends only what it has not sent before
     unpublished = replace(station, output=replace(station.output, published={}))
     derived, effects = derive(reference, unpublished, EVERYTHING, now_s)

@@ -64,7 +64,9 @@ def present_point(
         "tone": _TONES[shape],
         "state": state_line(point, language),
         "is_old": age_s is not None and age_s > 10,
-        "age": "" if age_s is None else language.text("values {time} old", time=language.duration(age_s)),
+        "age": ""
+        if age_s is None
+        else language.text("values {time} old", time=language.duration(age_s)),
         "power": language.watt(point.power_w),
         "offer": language.ampere(point.offer_ma),
         "why": why(point, language),
