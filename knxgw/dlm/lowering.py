@@ -12,13 +12,13 @@ from knxgw.dlm.participant import Participant
 from knxgw.dlm.settings import (
     BACK_OFF_AFTER_RAISE_S,
     LOW_EXCESS_S,
+    LOWERED_WITHIN_S,
     MOST_BACK_OFF,
 )
 from knxgw.dlm.state import PhaseState
 
 # a smaller excess may be no more than a step of the meter: 41 mA at 60 A with 9.021
 METER_STEP_MA = 50
-OBEYED_S = 5.0  # a vehicle follows a lower limit within this time (IEC 61851-1)
 
 
 def lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, int]) -> None:
@@ -110,7 +110,7 @@ def _phases_still_over_range(cycle: CycleState) -> set[int]:
         if value is not None and value.is_over_range:
             after_s = value.arrived_at - cycle.settings.meter_delay_s - phase.reduced_at
             # sampled after the vehicles had obeyed; a reduction long ago was for another load
-            if OBEYED_S <= after_s <= BACK_OFF_AFTER_RAISE_S:
+            if LOWERED_WITHIN_S <= after_s <= BACK_OFF_AFTER_RAISE_S:
                 found.add(index)
     return found
 

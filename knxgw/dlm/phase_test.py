@@ -14,12 +14,12 @@ from collections.abc import Iterable, Mapping
 
 from knxgw.dlm.participant import Participant
 from knxgw.dlm.settings import Settings
+from knxgw.dlm.use import NEVER
 from knxgw.dlm.used_phases import ANSWER_FROM_MA, LineAtRest, is_certain, rests_since
 
 TEST_AFTER_S = 300.0  # for so long there must have been a reason
 FIRST_WAIT_S, LONGEST_WAIT_S = 60.0, 900.0  # until a vehicle is tested again
 LATE_REST_S = 5.0  # the line may come to rest by so much later than it could at best
-NEVER = float("inf")
 
 
 def is_answer_awaited(

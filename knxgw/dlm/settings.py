@@ -67,6 +67,7 @@ class Settings:
 PEAK_HOLD_S = 15.0  # shortest window W of the peak-hold
 UNKNOWN_SPACING_S = 10.0  # T_mon_eff while the meter does not send cyclically
 MOST_BACK_OFF = 3  # the highest k: hold and window are 8 times as long at most (9.4e)
+LOWERED_WITHIN_S = 5.0  # a vehicle follows a lower limit, or 0 A, within this time (IEC 61851-1)
 BACK_OFF_AFTER_RAISE_S = 60.0  # a safety reduction within this time of a raise: back off
 BACK_OFF_ENDS_S = 600.0  # k falls back to 0 when it was of no use for so long (9.4e)
 # a raise of less than delta_up, but of so much, is given when it was possible for so long (9.4g)
