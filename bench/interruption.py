@@ -59,6 +59,7 @@ class SiteThread:
         asyncio.run_coroutine_threadsafe(self.site.stop(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
+        self._loop.close()
 
     def plug_everywhere(self) -> None:
         """Let a vehicle charge at every point."""
