@@ -267,5 +267,56 @@ def password(state: Path, *, initial: bool, reset: bool) -> None:
         ask_for_reset(state)
 
 
+@main.command(short_help="Show or make the certificate of the website.")
+@click.option("--make", is_flag=True, help="Make one, or renew the one there is with the same key.")
+@click.option("--remove", is_flag=True, help="Remove what the device keeps; http is back.")
+@click.option(
+    "--config",
+    "path",
+    type=_FILE,
+    default=DEFAULT_CONFIG,
+    show_default=True,
+    help="Configuration file of the site: its host names, and a certificate that it names.",
+)
+@click.option("--state", type=_DIRECTORY, default=DEFAULT_STATE, show_default=True)
+@click.pass_context
+def certificate(
+    context: click.Context, path: Path, state: Path, *, make: bool, remove: bool
+) -> None:
+    """Show or make the certificate of the website.
+
+    Without an option it shows the certificate that is there: its names, its dates, and its SHA-256
+    fingerprint, which you compare with the one that the browser shows.
+
+    With --make the device makes a certificate of its own: ECDSA P-256, for localhost, the host names
+    and the addresses of this computer, valid for 820 days. It stands in the state directory, only the
+    gateway can read it, and the website answers by https from the next start or SIGHUP on; the
+    configuration need not name it. Until somebody has logged in by https, http works as well. The
+    gateway renews it with the same key when it ends in less than 30 days or an address has changed.
+
+    Where the configuration names website.certificate and website.key, --make writes these files; a
+    key that is there is kept.
+
+    Exit status: 0 there is a certificate, 1 there is none or it cannot be used.
+    """
+    from knxgw.commands.certificate import (  # noqa: PLC0415 - see `run`
+        make_certificate,
+        place_of,
+        remove_certificates,
+        show_certificate,
+    )
+
+    if make and remove:
+        raise click.UsageError("give either --make or --remove")
+    is_default = context.get_parameter_source("path") is ParameterSource.DEFAULT
+    place = place_of(path, state, may_be_missing=is_default)
+    if make:
+        make_certificate(place)
+    elif remove:
+        remove_certificates(place)
+    else:
+        show_certificate(place)
+
+
 def _end(*, is_good: bool) -> None:
     sys.exit(0 if is_good else 1)

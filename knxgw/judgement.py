@@ -10,6 +10,7 @@ import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -23,9 +24,11 @@ from knxgw.errors import ConfigError, FileLine, Finding, Severity
 from knxgw.host.clock import system_clock
 from knxgw.links.knx_factory import link_origin, make_link
 from knxgw.links.knx_port import BusAttachment
+from knxgw.store.certificate_files import CertificateFiles
 from knxgw.store.lock import StateInUseError, StateLock
 from knxgw.store.trouble import unusable
 from knxgw.website.listener import Address, Listener
+from knxgw.website.names import certificate_names
 
 PROCESS_HEADER, SITE_HEADER = "X-Knxgw-Process", "X-Knxgw-Site"
 ASK_S = 2.0  # for an answer from the program that has the website's address
@@ -74,7 +77,8 @@ def judge_start(path: Path, state: Path) -> Judgement:
     link, findings = _link(loaded, loaded.configuration)
     lock, in_the_way = _locked(state)
     findings += in_the_way
-    certificate, risks = _certificate(loaded, loaded.configuration)
+    is_ours = lock is not None
+    certificate, risks = _certificate(loaded, loaded.configuration, state, may_renew=is_ours)
     findings += risks
     listener = Listener(_address(loaded.configuration))
     findings += _open(listener, loaded)
@@ -96,8 +100,12 @@ def judge_unconfigured(state: Path) -> Judgement:
     It has its website at the address that a file without one would give it, and no KNX link.
     """
     lock, findings = _locked(state)
+    certificate, risks = _kept(state, None, may_renew=lock is not None)
+    findings += risks
     listener = Listener(_default_address())
-    prepared = Prepared(configuration=None, link=None, listener=listener, lock=lock)
+    prepared = Prepared(
+        configuration=None, link=None, listener=listener, lock=lock, certificate=certificate
+    )
     try:
         listener.open()
     except OSError as err:
@@ -118,13 +126,16 @@ def _locked(state: Path) -> tuple[StateLock | None, list[Finding]]:
         return None, [_state_finding(state, err)]
 
 
-def judge_reload(path: Path, running: Prepared) -> Judgement:
-    """Judge a file for a reload; what the running gateway has is handed over where it fits."""
+def judge_reload(path: Path, running: Prepared, *, state: Path | None = None) -> Judgement:
+    """Judge a file for a reload; what the running gateway has is handed over where it fits.
+
+    `state`: where the device keeps certificates of its own.
+    """
     loaded = load_configuration(path, catalogue())
     if loaded.configuration is None:
         return Judgement(findings=loaded.findings)
     link, findings = _link(loaded, loaded.configuration)
-    certificate, risks = _certificate(loaded, loaded.configuration)
+    certificate, risks = _certificate(loaded, loaded.configuration, state, may_renew=True)
     findings += risks
     wanted = _address(loaded.configuration)
     listener = running.listener
@@ -153,11 +164,13 @@ def judge_file(path: Path, state: Path | None = None, *, offline: bool = False) 
     loaded = load_configuration(path, catalogue(), is_offline=offline)
     if loaded.configuration is None:
         return Judgement(findings=loaded.findings)
-    reach = _reach(loaded, loaded.configuration)
     if offline:
+        reach = _reach(loaded, loaded.configuration)
         return Judgement(findings=_in_order(loaded, reach), left_out=_MACHINE)
     _, findings = _link(loaded, loaded.configuration)
-    findings += reach + _certificate(loaded, loaded.configuration)[1]
+    certificate, risks = _certificate(loaded, loaded.configuration, state)
+    findings += risks
+    findings += [] if certificate is not None else _reach(loaded, loaded.configuration)
     if state is not None:
         findings += _look_at_state(state)
     listener = Listener(_address(loaded.configuration))
@@ -227,12 +240,16 @@ def _address(configuration: Configuration) -> Address:
 
 
 def _certificate(
-    loaded: LoadedConfiguration, configuration: Configuration
+    loaded: LoadedConfiguration,
+    configuration: Configuration,
+    state: Path | None,
+    *,
+    may_renew: bool = False,
 ) -> "tuple[Certificate | None, list[Finding]]":
-    """Read the website's certificate and its key, if it has any."""
+    """Read the website's certificate and its key, if it has any: the file names it, or it is kept."""
     website = configuration.website
     if website.certificate is None or website.key is None:
-        return None, []
+        return _kept(state, configuration, may_renew=may_renew)
     # what reads it takes a while to load, and most have none
     from knxgw.website.certificate import load_certificate  # noqa: PLC0415
 
@@ -241,6 +258,18 @@ def _certificate(
     except ConfigError as err:
         return None, [loaded.located(finding) for finding in err.findings]
     return found, [loaded.located(finding) for finding in found.findings(system_clock())]
+
+
+def _kept(
+    state: Path | None, configuration: Configuration | None, *, may_renew: bool
+) -> "tuple[Certificate | None, list[Finding]]":
+    """Read the certificate that the device keeps, if there is one; a start renews what it has made."""
+    if state is None or not (files := CertificateFiles(state)).is_any:
+        return None, []
+    from knxgw.website.kept_certificate import kept_certificate  # noqa: PLC0415 - as above
+
+    names = partial(certificate_names, configuration) if may_renew else None
+    return kept_certificate(files, system_clock(), names)
 
 
 def _reach(loaded: LoadedConfiguration, configuration: Configuration) -> list[Finding]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import socket
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -24,11 +23,14 @@ from knxgw.judgement import Prepared, identity
 from knxgw.monitoring.log_ring import SIMPLE, LogRecorder
 from knxgw.monitoring.self_test import Row, of_certificate
 from knxgw.service import Service
+from knxgw.store.certificate_files import CertificateFiles
 from knxgw.store.database import Database
 from knxgw.website.access.accounts import Accounts
 from knxgw.website.bridge import Bridge, DeviceControl
 from knxgw.website.device_facts import AdapterFacts, DeviceFacts
+from knxgw.website.encryption import Encryption
 from knxgw.website.listener import Listener
+from knxgw.website.names import certificate_names, host_names
 from knxgw.website.recordings import Objects, Requests, SelfTest, Telegrams
 from knxgw.website.serving import serve
 
@@ -37,6 +39,8 @@ ADDRESSES_S = 30.0  # how often it is looked for the addresses of the machine
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - to recognise it
 T = TypeVar("T")
 PAGE_WAITS_S = 20.0
+ENCRYPTS_AFTER_S = 1.0  # for the page that asked for it to load all it needs
+RENEWAL_CHECK_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,14 @@ class Living:
             log=store.log,
         )
         self._prepared = prepared
+        self._loop = asyncio.get_running_loop()
+        self.encryption = Encryption(
+            CertificateFiles(store.database.directory),
+            names=lambda: certificate_names(self.gateway.configuration),
+            now=system_clock,
+            on_change=self._encrypt_soon,
+        )
+        self.encryption.take(prepared.certificate)
         self.gateway = gateway = Gateway(prepared.configuration, catalogue(), world)
         self.accounts = accounts = Accounts(
             gateway.account_store,
@@ -100,9 +112,11 @@ class Living:
                 set_programming=gateway.set_programming,
                 set_logging=partial(set_logging, store.log, asyncio.get_running_loop()),
             ),
-            host_names=lambda: _host_names(gateway.configuration),
+            host_names=lambda: host_names(gateway.configuration),
             trusted_proxy=lambda: _trusted_proxy(gateway.configuration),
-            certificate=lambda: self._prepared.certificate,
+            certificate=lambda: self.encryption.current,
+            redirects=lambda: self.encryption.redirects,
+            encryption=self.encryption,
             plot=gateway.recorder.read_plot,
             telegrams=Telegrams(
                 kept=gateway.recorder.telegrams, interpret=gateway.objects.interpret
@@ -131,12 +145,15 @@ class Living:
         self._adapters: tuple[AdapterFacts, ...] = ()
         self._looked_up_at: float | None = None  # [s] of uptime
         self._group = group
+        self._serving = asyncio.Lock()
+        self._is_ending = False
         self._running = group.create_task(gateway.run(), name="gateway")
         self._website = self._served(prepared.listener)
+        self._renewing = group.create_task(self._keep_certificate(), name="certificate")
 
     def _test_certificate(self) -> Row:
         """Judge the certificate of the website by the clock of the machine, as browsers do."""
-        certificate, now = self._prepared.certificate, system_clock()
+        certificate, now = self.encryption.current, system_clock()
         if certificate is None:
             return of_certificate(is_used=False, is_valid=False, ends_soon=False)
         return of_certificate(
@@ -181,17 +198,42 @@ class Living:
         self._warnings = following.warnings
         self.accounts.note_of_host("configuration_taken")
         is_moved = following.listener is not current.listener
+        was_encrypted = self.encryption.current is not None
+        self.encryption.take(following.certificate)
         # a renewed certificate is there for the next connection
-        if is_moved or (following.certificate is None) != (current.certificate is None):
+        if is_moved or (following.certificate is not None) != was_encrypted:
+            await self._serve_anew(current.listener if is_moved else None)
+
+    async def _serve_anew(self, given_up: Listener | None = None) -> None:
+        """Serve the website from the beginning; `given_up`: a listener that it had before."""
+        async with self._serving:
             self._website.cancel()
             await asyncio.wait([self._website])
-            if is_moved:
-                current.listener.close()
-            self._website = self._served(following.listener)
+            if given_up is not None:
+                given_up.close()
+            self._website = self._served(self._prepared.listener)
+
+    def _encrypt_soon(self) -> None:
+        """Serve the website by https, once the page that asked for it is there; from any thread."""
+        self._loop.call_soon_threadsafe(
+            self._loop.call_later, ENCRYPTS_AFTER_S, self._begin_to_encrypt
+        )
+
+    def _begin_to_encrypt(self) -> None:
+        if not self._is_ending:
+            self._group.create_task(self._serve_anew(), name="encrypt")
+
+    async def _keep_certificate(self) -> NoReturn:
+        """Renew the device's own certificate in time, however long the device runs."""
+        while True:
+            await asyncio.sleep(RENEWAL_CHECK_S)
+            await asyncio.to_thread(self.encryption.renew_if_due)
 
     def end(self) -> None:
         """Let both end in order."""
+        self._is_ending = True
         self._running.cancel()
+        self._renewing.cancel()
         self._website.cancel()
 
 
@@ -238,13 +280,6 @@ def _adapters_of(addresses: Iterable[OwnAddress]) -> tuple[AdapterFacts, ...]:
     return tuple(
         AdapterFacts(name=one.adapter, is_up=one.is_up, mbit_s=one.mbit_s) for one in links
     )
-
-
-def _host_names(configuration: Configuration | None) -> frozenset[str]:
-    """Return the names under which the website answers, beside its addresses."""
-    own = socket.gethostname().lower()
-    given = () if configuration is None else configuration.website.host_names
-    return frozenset({own, f"{own.partition('.')[0]}.local", *(name.lower() for name in given)})
 
 
 def _trusted_proxy(configuration: Configuration | None) -> str | None:

@@ -37,6 +37,7 @@ from knxgw.living import (
     show_initial_password,
     take_password,
 )
+from knxgw.store.certificate_files import forget_certificates
 from knxgw.store.runs import RunEnding
 from knxgw.store.trouble import StateError
 from knxgw.website.bridge import DeviceControl
@@ -166,7 +167,7 @@ def run_gateway(path: Path, state: Path, *, may_be_missing: bool = False) -> Non
         raise ConfigError(())  # they are said
     try:
         with open_store(state) as store:
-            reload = partial(judge_reload, path)
+            reload = partial(judge_reload, path, state=state)
             after = run_to_end(serve_configurations(judgement.prepared, store, reload))
             if after is AfterEnd.RESET:
                 _reset(store)
@@ -180,6 +181,7 @@ def _reset(store: Store) -> None:
     """Reset the device to its factory settings, after what waits for the disk."""
     try:
         store.executor.submit(store.database.erase).result()
+        forget_certificates(store.database.directory)
     except StateError as err:  # it starts again all the same: chargers wait for it
         log.error("the device was not reset, or not wholly: %s", err)  # noqa: TRY400 - it says it all
 
@@ -306,14 +308,15 @@ def _announce(prepared: Prepared) -> None:
     configuration = prepared.configuration
     if configuration is None:
         log.warning(
-            "knxgw %s is not configured: no charger is controlled; website: http://%s/; "
+            "knxgw %s is not configured: no charger is controlled; website: %s://%s/; "
             "write a configuration file and send SIGHUP",
             __version__,
+            "http" if prepared.certificate is None else "https",
             prepared.listener.address,
         )
         return
     log.info("knxgw %s runs %s, %s", __version__, configuration.device.name, prepared.file)
-    for line in summary(configuration):
+    for line in summary(configuration, is_encrypted=prepared.certificate is not None):
         log.info("%s", line)
 
 

@@ -19,10 +19,10 @@ from knxgw.config.model import (
 )
 
 
-def summary(configuration: Configuration) -> Iterator[str]:
-    """Yield what a site is made of, a line each."""
+def summary(configuration: Configuration, *, is_encrypted: bool = False) -> Iterator[str]:
+    """Yield what a site is made of, a line each; `is_encrypted`: the website has a certificate."""
     website = configuration.website
-    scheme = "http" if website.certificate is None else "https"
+    scheme = "https" if is_encrypted else "http"
     yield f"website: {scheme}://{website.host}:{website.port}/"
     yield f"KNX: {_knx(configuration.knx)}, {len(configuration.group_objects)} group objects linked"
     yield f"load management: {_load_management(configuration.load_management)}"

@@ -4,9 +4,10 @@ They stand apart from the database: the password outlives a factory reset, and w
 the directory can ask for it beside a running gateway.
 """
 
-import os
 from contextlib import suppress
 from pathlib import Path
+
+from knxgw.store.private_files import write_private
 
 FILE_NAME = "knxgw.initial-password"
 REQUEST_NAME = "knxgw.password-reset"
@@ -27,7 +28,7 @@ def write(directory: Path, password: str) -> None:
 
     A power cut leaves the file of before or the new one.
     """
-    _write(directory / FILE_NAME, f"{password}\n")
+    write_private(directory / FILE_NAME, f"{password}\n".encode("ascii"))
 
 
 class ResetRequest:
@@ -38,7 +39,7 @@ class ResetRequest:
 
     def make(self) -> None:
         """Ask for it. Raises: OSError."""
-        _write(self._path, "")
+        write_private(self._path, b"")
 
     def stamp(self) -> tuple[int, int] | None:
         """Return what tells this request from others, None: there is none."""
@@ -52,21 +53,3 @@ class ResetRequest:
         """Take it back, or note that it was done; where the disk does not let it be, it stays."""
         with suppress(OSError):
             self._path.unlink()
-
-
-def _write(path: Path, text: str) -> None:
-    new = path.with_name(f"{path.name}.new")
-    with suppress(FileNotFoundError):
-        new.unlink()
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(descriptor, text.encode("ascii"))
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    new.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -26,6 +26,7 @@ from knxgw.website.recordings import (
 
 if TYPE_CHECKING:
     from knxgw.website.certificate import Certificate
+    from knxgw.website.encryption import Encryption
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,9 @@ class Bridge:
     host_names: Callable[[], frozenset[str]] = frozenset  # of this device, lower case
     trusted_proxy: Callable[[], str | None] = lambda: None  # its address
     certificate: "Callable[[], Certificate | None]" = lambda: None  # None: it is not encrypted
+    redirects: Callable[[], bool] = lambda: True  # plain http to https, where it is encrypted
+    encryption: "Encryption | None" = None  # what pages may do about it; None: of a test
+    has_button: Callable[[], bool] = lambda: False  # a real programming button at the device
     cookie: str = "knxgw"  # name of the session cookie
     identity: Mapping[str, str] = field(default_factory=dict)  # headers of `/health`
     plot: ReadPlot = no_plot
@@ -74,6 +78,11 @@ class Bridge:
         if self.is_ready():
             return HTTPStatus.OK, "ready\n"
         return HTTPStatus.SERVICE_UNAVAILABLE, "starting\n"
+
+    def note_https(self) -> None:
+        """Note that somebody has logged in by https, through no proxy."""
+        if self.encryption is not None:
+            self.encryption.note_log_in()
 
     def language(self) -> str:
         """Return the language of the device."""

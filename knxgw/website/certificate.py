@@ -6,6 +6,7 @@ What a key file contains is never part of a message. Source: website 15.
 import ssl
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 from cryptography import x509
@@ -19,10 +20,12 @@ from cryptography.hazmat.primitives.serialization import (
 
 from knxgw.catalogue.messages import Message, message
 from knxgw.errors import ConfigError, FileLine, Finding, Severity
+from knxgw.store.certificate_files import Source
 
 CERTIFICATE_KEY, KEY_KEY = "website.certificate", "website.key"
 LARGEST_FILE = 1 << 20  # bytes; a chain of certificates has some thousand
 SOON = timedelta(days=21)
+Called = str | Message  # a file, in words
 _SPKI = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
@@ -30,7 +33,11 @@ _SPKI = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 class Certificate:
     """A certificate that can be used, with what a person compares."""
 
+    source: Source = Source.NAMED
     context: ssl.SSLContext = field(repr=False)  # has the key
+    key_id: str = field(
+        repr=False
+    )  # SHA-256 of the public key: a renewal with the same key has the same
     fingerprint: str  # SHA-256 of the certificate, as browsers show it
     names: tuple[str, ...]  # hosts and addresses that it is for
     valid_from: datetime
@@ -58,15 +65,20 @@ class Certificate:
         return found
 
 
-def load_certificate(certificate: Path, key: Path) -> Certificate:
+def load_certificate(
+    certificate: Path, key: Path, source: Source = Source.NAMED, *, called: Message | None = None
+) -> Certificate:
     """Read a certificate, its chain and its key. Raises: ConfigError.
 
     An expired one is read as well: charging must start, whatever browsers say of the website.
+    `called`: what the files are called instead of their paths.
     """
-    leaf = _leaf(certificate)
-    _check_key(key, leaf)
+    leaf = _leaf(certificate, called or str(certificate))
+    _check_key(key, leaf, called or str(key))
     return Certificate(
-        context=_context(certificate, key),
+        source=source,
+        context=_context(certificate, key, called or str(certificate)),
+        key_id=sha256(leaf.public_key().public_bytes(*_SPKI)).hexdigest(),
         fingerprint=leaf.fingerprint(SHA256()).hex(":").upper(),
         names=_names(leaf),
         valid_from=leaf.not_valid_before_utc.astimezone(UTC),
@@ -74,29 +86,29 @@ def load_certificate(certificate: Path, key: Path) -> Certificate:
     )
 
 
-def _leaf(file: Path) -> x509.Certificate:
+def _leaf(file: Path, called: Called) -> x509.Certificate:
     """Return the first certificate of a file: the one of the website itself."""
-    data = _read(file, CERTIFICATE_KEY)
+    data = _read(file, CERTIFICATE_KEY, called)
     try:
         return x509.load_pem_x509_certificates(data)[0]
     except ValueError:
-        raise _mistake(CERTIFICATE_KEY, message("certificate_not_pem", file=str(file))) from None
+        raise _mistake(CERTIFICATE_KEY, message("certificate_not_pem", file=called)) from None
 
 
-def _check_key(file: Path, leaf: x509.Certificate) -> None:
-    data = _read(file, KEY_KEY)
+def _check_key(file: Path, leaf: x509.Certificate, called: Called) -> None:
+    data = _read(file, KEY_KEY, called)
     try:
         key = load_pem_private_key(data, password=None)
         is_same = key.public_key().public_bytes(*_SPKI) == leaf.public_key().public_bytes(*_SPKI)
     except TypeError:
-        raise _mistake(KEY_KEY, message("key_has_password", file=str(file))) from None
+        raise _mistake(KEY_KEY, message("key_has_password", file=called)) from None
     except (ValueError, UnsupportedAlgorithm):  # their words may repeat what the file contains
-        raise _mistake(KEY_KEY, message("key_not_pem", file=str(file))) from None
+        raise _mistake(KEY_KEY, message("key_not_pem", file=called)) from None
     if not is_same:
-        raise _mistake(KEY_KEY, message("key_of_another_certificate", file=str(file)))
+        raise _mistake(KEY_KEY, message("key_of_another_certificate", file=called))
 
 
-def _context(certificate: Path, key: Path) -> ssl.SSLContext:
+def _context(certificate: Path, key: Path, called: Called) -> ssl.SSLContext:
     """Return how the website speaks TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -106,7 +118,7 @@ def _context(certificate: Path, key: Path) -> ssl.SSLContext:
         context.load_cert_chain(certificate, key, password=str)  # OpenSSL must not ask a terminal
     except OSError as err:
         reason = getattr(err, "reason", None) or err.strerror or type(err).__name__
-        words = message("certificate_refused", file=str(certificate), reason=str(reason))
+        words = message("certificate_refused", file=called, reason=str(reason))
         raise _mistake(CERTIFICATE_KEY, words) from None
     return context
 
@@ -120,14 +132,14 @@ def _names(leaf: x509.Certificate) -> tuple[str, ...]:
     return (*hosts, *(str(one) for one in found.get_values_for_type(x509.IPAddress)))
 
 
-def _read(file: Path, key: str) -> bytes:
+def _read(file: Path, key: str, called: Called) -> bytes:
     try:
         with file.open("rb") as opened:
             return opened.read(LARGEST_FILE)
     except FileNotFoundError:
-        raise _mistake(key, message("named_file_missing", file=str(file))) from None
+        raise _mistake(key, message("named_file_missing", file=called)) from None
     except OSError:
-        raise _mistake(key, message("named_file_unreadable", file=str(file))) from None
+        raise _mistake(key, message("named_file_unreadable", file=called)) from None
 
 
 def _finding(

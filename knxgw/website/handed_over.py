@@ -1,5 +1,7 @@
 """A server of waitress that does not listen: its connections are handed to it by a relay."""
 
+import errno
+import os
 import socket
 from collections import deque
 from collections.abc import Mapping
@@ -15,6 +17,8 @@ from knxgw.website.relay_phases import Peer
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+
+MOST_WAITING = 256  # connections that nobody serves yet
 
 
 class HandedOver(BaseWSGIServer):
@@ -38,13 +42,16 @@ class HandedOver(BaseWSGIServer):
             map=places,
             _sock=self._ear,
             dispatcher=dispatcher,
-            adj=Adjustments(**settings, url_scheme="https"),
+            adj=Adjustments(**settings),
             sockinfo=(socket.AF_UNIX, socket.SOCK_STREAM, 0, None),
             bind_socket=False,
         )
 
     def take(self, connection: socket.socket, peer: Peer) -> None:
         """Take a connection; safe from any thread. Raises: OSError, it is too late."""
+        if len(self._waiting) >= MOST_WAITING:
+            connection.close()
+            raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
         self._waiting.append((connection, peer))
         try:
             self._bell.send(b"\0")

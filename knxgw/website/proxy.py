@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
+PROXIED = "knxgw.proxied"  # in the environment of a request that came by the proxy
 _FORWARDED = ("FORWARDED", "X_FORWARDED", "X_REAL_IP", "X_ORIGINAL", "CLIENT_IP")
 
 
@@ -26,6 +27,7 @@ def behind_proxy(
         }
         proxy = trusted()
         if proxy is not None and environ.get("REMOTE_ADDR") == proxy:
+            environ[PROXIED] = True
             browser = _last(said.get("HTTP_X_FORWARDED_FOR", ""))
             if browser:
                 environ["REMOTE_ADDR"] = browser

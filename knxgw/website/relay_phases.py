@@ -33,9 +33,14 @@ class Services(NamedTuple):
     """What the relay has of its website; all are called in the relay's thread."""
 
     context: Callable[[], ssl.SSLContext | None]  # for the next connection; None: no TLS any more
-    hand_over: Callable[[socket.socket, Peer], None]  # to the server, which closes it
+    hand_over: "HandOver"  # to the server, which closes it
     answer_plain: Callable[[bytes], bytes]  # to the head of a request that is not encrypted
     now_s: Callable[[], float]  # monotonic
+    # who serves a peer that does not speak TLS, as if nothing stood between; None: it is answered
+    plain_server: "Callable[[Peer], HandOver | None]" = lambda _peer: None
+
+
+HandOver = Callable[[socket.socket, Peer], None]  # the socket belongs to whoever takes it
 
 
 class Phase(Protocol):
@@ -75,6 +80,10 @@ class Hello:
         if not first or context is None:
             return None
         if first != _TLS_HANDSHAKE:
+            take = self._services.plain_server(self._peer)
+            if take is not None:  # nothing of the request was taken yet
+                take(socket.socket(fileno=self._client.detach()), self._peer)
+                return None
             return _PlainRequest(self._client, self._services, self.deadline_s)
         client = context.wrap_socket(self._client, server_side=True, do_handshake_on_connect=False)
         return _Handshake(client, self._peer, self._services, self.deadline_s)

@@ -25,7 +25,7 @@ from knxgw.website.plain_answers import answer_plain
 from knxgw.website.proxy import behind_proxy
 from knxgw.website.publisher import Publisher
 from knxgw.website.relay import Relay
-from knxgw.website.relay_phases import Services
+from knxgw.website.relay_phases import HandOver, Peer, Services
 from knxgw.website.security import LARGEST_BODY
 from knxgw.website.turns import InTurn
 
@@ -47,14 +47,19 @@ SETTINGS: Mapping[str, Any] = {
 }
 
 
-def _services(bridge: Bridge, server: HandedOver) -> Services:
-    """Return what a relay before a server has of its website."""
+def _services(bridge: Bridge, server: HandedOver, plain: HandedOver) -> Services:
+    """Return what a relay before both servers has of its website."""
 
     def context() -> ssl.SSLContext | None:
         certificate = bridge.certificate()
         return None if certificate is None else certificate.context
 
-    return Services(context, server.take, partial(answer_plain, bridge), bridge.now_s)
+    def plain_server(peer: Peer) -> HandOver | None:
+        is_proxy = peer.host == bridge.trusted_proxy()  # it encrypts by itself
+        return None if bridge.redirects() and not is_proxy else plain.take
+
+    answer = partial(answer_plain, bridge)
+    return Services(context, server.take, answer, bridge.now_s, plain_server)
 
 
 class WebsiteServer:
@@ -89,10 +94,18 @@ class WebsiteServer:
                     **SETTINGS,
                 )
             else:
-                inner = HandedOver(
-                    InTurn(app), listener.address, self._places, self._dispatcher, SETTINGS
+                in_turn = InTurn(app)
+                inner, plain = (
+                    HandedOver(
+                        in_turn,
+                        listener.address,
+                        self._places,
+                        self._dispatcher,
+                        {**SETTINGS, "url_scheme": scheme},
+                    )
+                    for scheme in ("https", "http")
                 )
-                self._relay = Relay(sockets, _services(bridge, inner), self._fail)
+                self._relay = Relay(sockets, _services(bridge, inner, plain), self._fail)
         except BaseException:
             for one in sockets:
                 one.close()

@@ -9,6 +9,7 @@ from knxgw.website.access.answers import Change, Outcome, Weakness
 from knxgw.website.access.roles import Right
 from knxgw.website.language import Language, marked
 from knxgw.website.pages.common import address, language, session, site
+from knxgw.website.proxy import PROXIED
 from knxgw.website.security import local_target, needs, public
 
 pages = Blueprint("account", __name__)
@@ -41,6 +42,8 @@ def log_in() -> AnyResponse:
         target = "/password"
     elif answer.failed_before:
         target += f"{'&' if '?' in target else '?'}failed={answer.failed_before}"
+    if request.is_secure and PROXIED not in request.environ:
+        site().bridge.note_https()
     response = redirect(target, 303)
     gate.keep(response, answer.token, stays=answer.session.stays)
     return response
