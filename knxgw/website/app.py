@@ -21,6 +21,7 @@ from knxgw.website.live import Live
 from knxgw.website.pages import (
     account,
     accounts,
+    certificate,
     common,
     diagnostics,
     group_monitor,
@@ -59,6 +60,7 @@ def create_app(bridge: Bridge, publisher: Publisher) -> Flask:
         more.pages,
         help_pages.pages,
         settings.pages,
+        certificate.pages,
         diagnostics.pages,
         group_monitor.pages,
         history.pages,

@@ -38,6 +38,9 @@ ACTIONS: Mapping[str, str] = {
     "log_downloaded": marked("log file downloaded"),
     "object_written": marked("group object written for service"),
     "restart": marked("device restarted"),
+    "certificate_made": marked("certificate made by the device"),
+    "certificate_uploaded": marked("certificate uploaded"),
+    "certificate_removed": marked("uploaded certificate removed"),
     "configuration_taken": marked("configuration read again"),
 }
 VALUES: Mapping[str, str] = {

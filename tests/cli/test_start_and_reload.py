@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.error import URLError
 
 import pytest
 from click.testing import CliRunner
@@ -18,12 +19,14 @@ from knxgw.cli import main
 from knxgw.errors import Severity
 from knxgw.judgement import Judgement, Prepared, judge_file, judge_reload, judge_start
 from knxgw.links.knx_factory import PASSWORD_VARIABLE
+from knxgw.store.certificate_files import CertificateFiles
 from knxgw.store.lock import StateLock
 from knxgw.website.certificate import load_certificate
 from knxgw.website.listener import Address, Listener
 from tests.support.certificates import write_certificate
 from tests.support.keyring import Backbone, Interface, KeyringData, write_keyring
 from tests.support.processes import GOOD, free_port, gateway, health
+from tests.support.visitor import Visitor
 from tests.support.waiting import wait_until
 
 PASSWORD = "Zebra-7 Öl"  # noqa: S105 - made up here
@@ -507,6 +510,38 @@ def test_sighup_takes_a_renewed_certificate_and_keeps_the_old_one_if_it_cannot(
         assert "PRIVATE KEY-----" not in running.said
         running.end(signal.SIGTERM, 20.0)
         assert running.process.returncode == 0
+
+
+@pytest.mark.proves("W15")
+@pytest.mark.real
+def test_a_certificate_that_a_page_has_made_is_used_at_once(site: Site, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with gateway(site.file, state) as running:
+        wait_until(is_up(site), 20.0, "the website")
+        owner = Visitor(site.web)
+        owner.first_log_in(state)
+        page = owner.send("/settings/certificate/make", csrf=csrf_of(owner))
+        files = CertificateFiles(state)
+        assert load_certificate(files.own, files.own).fingerprint in page
+        wait_until(lambda: with_tls(site) is not None, 20.0, "https")
+        assert shown(site.web) in files.own.read_text(), "the key is in the file, too"
+        assert "Status" in owner.page("/"), "http goes on until somebody has come by https"
+
+        secure = Visitor(site.web, ssl.create_default_context(cafile=str(files.own)))
+        secure.log_in()
+        assert "Status" in secure.page("/")
+        with pytest.raises(URLError, match="CERTIFICATE_VERIFY_FAILED"):
+            owner.page("/")  # it was sent on, and does not trust what it sees
+        running.end(signal.SIGTERM, 20.0)
+        assert running.process.returncode == 0
+        assert "PRIVATE KEY-----" not in running.said
+        assert "ERROR" not in running.said
+
+
+def csrf_of(visitor: Visitor) -> str:
+    """Return what a form of a visitor has to carry."""
+    page = visitor.page("/settings")
+    return page.split('name="csrf" value="')[1].split('"')[0]
 
 
 def with_tls(site: Site) -> str | None:

@@ -38,11 +38,11 @@ class Visitor:
         self.log_in(initial)
         form = self.page("/password")
         token = form.split('name="csrf" value="')[1].split('"')[0]
-        self._send("/password", csrf=token, new=PASSWORD, repeated=PASSWORD)
+        self.send("/password", csrf=token, new=PASSWORD, repeated=PASSWORD)
 
     def log_in(self, password: str = PASSWORD) -> str:
         """Log in, and return the page that comes then."""
-        return self._send("/login", password=password)
+        return self.send("/login", password=password)
 
     def page(self, path: str = "/") -> str:
         """Return a page; of an event stream its first event, or a beat."""
@@ -54,6 +54,7 @@ class Visitor:
                 lines.append(answer.readline().decode())
             return "".join(lines)
 
-    def _send(self, path: str, **form: str) -> str:
+    def send(self, path: str, **form: str) -> str:
+        """Send a form, and return the page that comes then."""
         with self._browser.open(self._base + path, urlencode(form).encode(), timeout=5) as answer:
             return str(answer.read().decode())

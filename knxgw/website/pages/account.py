@@ -66,9 +66,12 @@ def _refused(outcome: Outcome, retry_after_s: float, target: str) -> Response:
 
 
 def _login_page(error: str, target: str) -> str:
-    accounts = site().gate.accounts
+    accounts, bridge = site().gate.accounts, site().bridge
+    is_offered = bridge.certificate() is not None and not request.is_secure
     return render_template(
         "login.html",
+        has_button=bridge.has_button(),
+        https_address=f"https://{request.host}/login" if is_offered else "",
         error=error,
         target=target,
         asks_name=accounts.asks_name,

@@ -135,6 +135,7 @@ SAYINGS = {  # what an address may have a page say after something was done; no 
     "sent": ("good", marked("The command was given to the charging point.")),
     "password": ("good", marked("The password was changed; other sessions were ended.")),
     "ended": ("good", marked("The sessions were ended.")),
+    "certificate": ("good", marked("New connections use this certificate.")),
     "programming_on": ("good", marked("The programming mode is on.")),
     "programming_off": ("good", marked("The programming mode is off.")),
     "too_late": ("bad", marked("Not possible any more: the charging point is in another state.")),
