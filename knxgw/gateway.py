@@ -20,6 +20,7 @@ from knxgw.catalogue.product import Catalogue
 from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.model import Configuration
 from knxgw.config.summary import serial_line_text
+from knxgw.device.front_panel import ButtonContact, FrontPanel
 from knxgw.device.panel import Leds, PanelState, Phase, leds, meaning, patterns
 from knxgw.errors import GatewayError, RejectedError
 from knxgw.host.clock import boot_id, is_synchronised, system_clock
@@ -67,6 +68,7 @@ class World:
     is_synchronised: Callable[[], bool] = is_synchronised  # a time server sets the wall clock
     boot_id: Callable[[], str] = boot_id  # which start of the machine it is
     log: LogRecorder = field(default_factory=LogRecorder)  # of a test: one that hears nothing
+    contact: ButtonContact | None = None  # of a real programming button
     executor: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "store"))
 
 
@@ -120,11 +122,16 @@ class Gateway:
         self._tasks: dict[str, asyncio.Task[NoReturn]] = {}  # those that may be exchanged
         self._started_s, self._started_at = self._loop.time(), self.valid_now()
         self._alive_s = self._loop.time()  # when the loop was last seen to turn
-        self._is_programming = False  # programming mode
         self.history = History(self._database.directory)
         self._runs = RunHistory(self._database, world.executor)
         self.start_cause = self._runs.begin(_iso(self._started_at), __version__, world.boot_id())
         self._was_ready = False  # once: a lost KNX link is no new start
+        self.panel = FrontPanel(
+            world.contact,
+            now_s=self._loop.time,
+            soon=self._loop.call_soon_threadsafe,
+            is_power_on=self._runs.is_power_on,
+        )
 
     # --- what others may see
 
@@ -205,13 +212,14 @@ class Gateway:
     @property
     def _panel(self) -> PanelState:
         knx, application = self._knx, self.application
-        return PanelState(
-            phase=self._phase,
-            is_programming=self._is_programming,
-            is_knx_connected=self.knx_is_up,
-            knx_lost_at=knx.lost_at if knx else None,
-            telegram_at=knx.telegram_at if knx else None,
-            fault_flashes=application.station.fault_flashes if application else 0,
+        return self.panel.state(
+            PanelState(
+                phase=self._phase,
+                is_knx_connected=self.knx_is_up,
+                knx_lost_at=knx.lost_at if knx else None,
+                telegram_at=knx.telegram_at if knx else None,
+                fault_flashes=application.station.fault_flashes if application else 0,
+            )
         )
 
     @property
@@ -227,7 +235,7 @@ class Gateway:
 
     def set_programming(self, is_on: bool) -> None:  # noqa: FBT001 - a mode is on or off
         """Switch the programming mode, as the button does; safe from any thread."""
-        self._is_programming = is_on
+        self.panel.is_programming = is_on
 
     def command(self, event: Event) -> None:
         """Hand the station an event of KNX or of another source; an unconfigured device drops it."""
@@ -344,7 +352,7 @@ class Gateway:
             self.world.log.scrubber.learn_secret(secret)
         port = KnxPort(link, TelegramTap(self.recorder.telegrams.note, self.world.wall_clock))
         GroupCommunication(port, self.objects, self.command).join()
-        ProgrammingMode(port, lambda: self._is_programming).join()
+        ProgrammingMode(port, lambda: self.panel.is_programming).join()
         return port
 
     def _join(self, session: KnxPort | None, link: BusAttachment | None) -> None:

@@ -15,6 +15,7 @@ import click
 
 from knxgw.catalogue.load import catalogue
 from knxgw.config.model import Configuration
+from knxgw.device.front_panel import ButtonContact
 from knxgw.errors import RejectedError
 from knxgw.gateway import KEEP_LINK, Gateway, World
 from knxgw.host.clock import system_clock
@@ -22,6 +23,7 @@ from knxgw.host.network import OwnAddress, adapter_link, own_addresses
 from knxgw.judgement import Prepared, identity
 from knxgw.monitoring.log_ring import SIMPLE, LogRecorder
 from knxgw.monitoring.self_test import Row, of_certificate
+from knxgw.pressed_button import PressedButton
 from knxgw.service import Service
 from knxgw.store.certificate_files import CertificateFiles
 from knxgw.store.database import Database
@@ -71,13 +73,19 @@ class Living:
     """A device that lives, and its website; both take another configuration while they do."""
 
     def __init__(
-        self, prepared: Prepared, store: Store, group: asyncio.TaskGroup, device: DeviceControl
+        self,
+        prepared: Prepared,
+        store: Store,
+        group: asyncio.TaskGroup,
+        device: DeviceControl,
+        contact: ButtonContact | None,
     ) -> None:
         world = World(
             link=prepared.link,
             database=store.database,
             executor=store.executor,
             log=store.log,
+            contact=contact,
         )
         self._prepared = prepared
         self._loop = asyncio.get_running_loop()
@@ -95,6 +103,7 @@ class Living:
             now=gateway.valid_now,
             now_s=asyncio.get_running_loop().time,
         )
+        gateway.panel.on_outcome = PressedButton(gateway.panel, accounts, device, group).carry_out
         store.log.scrubber.learn_made(accounts.initial)
         service = Service(gateway, group, self._test_certificate)
         wait = partial(_wait, asyncio.get_running_loop())
@@ -117,6 +126,7 @@ class Living:
             certificate=lambda: self.encryption.current,
             redirects=lambda: self.encryption.redirects,
             encryption=self.encryption,
+            has_button=lambda: gateway.panel.has_button,
             plot=gateway.recorder.read_plot,
             telegrams=Telegrams(
                 kept=gateway.recorder.telegrams, interpret=gateway.objects.interpret
@@ -250,11 +260,17 @@ def _wait(loop: asyncio.AbstractEventLoop, command: Coroutine[Any, Any, T]) -> T
 
 @asynccontextmanager
 async def living(
-    prepared: Prepared, store: Store, device: DeviceControl | None = None
+    prepared: Prepared,
+    store: Store,
+    device: DeviceControl | None = None,
+    contact: ButtonContact | None = None,
 ) -> AsyncIterator[Living]:
-    """Run what was prepared for as long as the block lasts; `device`: what pages may do to it."""
+    """Run what was prepared for as long as the block lasts; `device`: what pages may do to it.
+
+    `contact`: of a real programming button, where a driver reads one.
+    """
     async with asyncio.TaskGroup() as group:
-        device_and_website = Living(prepared, store, group, device or DeviceControl())
+        device_and_website = Living(prepared, store, group, device or DeviceControl(), contact)
         try:
             yield device_and_website
         finally:

@@ -65,10 +65,12 @@ class RunHistory:
         self._database = database
         self._executor = executor
         self.ending = RunEnding.STOPPED  # what it will be, unless somebody says otherwise
+        self.is_power_on = False  # the machine has started since the run before, or there was none
 
     def begin(self, now: str | None, version: str, boot: str) -> StartCause:
         """Note that a run begins; return why it has started."""
         before = self._last()
+        self.is_power_on = before is None or (bool(boot) and before.boot != boot)
 
         def add(connection: sqlite3.Connection) -> None:
             connection.execute(

@@ -68,3 +68,24 @@ QUESTIONS = (
         marked("No. Use a calibrated meter for that."),
     ),
 )
+_LOST = marked("I have lost the password. What now?")
+_BY_COMMAND = Question(
+    _LOST,
+    marked(
+        "On the console of the device, knxgw password --reset lets the owner log in with the Initial "
+        "Device Password once more, to choose a new one. Charging goes on."
+    ),
+)
+_BY_BUTTON = Question(
+    _LOST,
+    marked(
+        "Hold the programming button for 10 to 20 seconds, until its LED flashes rapidly, and release it: "
+        "for 10 minutes the owner logs in with the Initial Device Password, to choose a new one. On the "
+        "console, knxgw password --reset does the same. Charging goes on."
+    ),
+)
+
+
+def questions(has_button: bool) -> tuple[Question, ...]:  # noqa: FBT001 - there is one, or not
+    """Return the questions of a device; `has_button`: a real programming button can be pressed."""
+    return (*QUESTIONS, _BY_BUTTON if has_button else _BY_COMMAND)

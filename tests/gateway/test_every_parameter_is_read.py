@@ -24,6 +24,7 @@ from knxgw.judgement import judge_file
 from knxgw.links.knx_factory import make_link
 from knxgw.links.modbus_endpoint import SerialEndpoint
 from knxgw.sim.vehicle import Vehicle
+from knxgw.website.names import host_names
 from tests.support.keyring import KeyringData, write_keyring
 from tests.support.world import World
 
@@ -251,9 +252,9 @@ async def test_every_field_of_the_configuration_is_read(read: set[Field], tmp_pa
         )
     )
     use_the_line(configuration)
-    living._host_names(configuration)
+    host_names(configuration)
     living._trusted_proxy(configuration)
-    judgement._certificate(load_configuration(file, catalogue()), configuration)
+    judgement._certificate(load_configuration(file, catalogue()), configuration, None)
     told = {  # no word of the file: what the checks say of it, and what no source names yet
         "ConfigurationFault",
         "SubmeterSettings",

@@ -24,6 +24,7 @@ from knxgw.catalogue.product import Catalogue
 from knxgw.charging.scope import PointNumber
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration
+from knxgw.device.front_panel import ButtonContact
 from knxgw.gateway import Gateway
 from knxgw.gateway import World as Outside
 from knxgw.links.knx_data_secure import DataSecureStage
@@ -97,6 +98,7 @@ class World:
         run_gateway: bool = True,
         models: Catalogue | None = None,
         log: LogRecorder | None = None,
+        contact: ButtonContact | None = None,
     ) -> None:
         self.models = models or catalogue()
         self.configuration = on_null_modem(configure(text, self.models))
@@ -104,7 +106,7 @@ class World:
         self.heard: list[Heard] = []
         self.strict = True
         self.answers: dict[str, Payload] = {}  # what the peer answers to reads of the gateway
-        self._state = state
+        self._state, self._contact = state, contact
         self._log = log or LogRecorder()  # one that hears nothing
         self._unexpected_from = 0
         self._run_gateway = run_gateway
@@ -149,6 +151,7 @@ class World:
             wall_clock=self.clock,
             executor=InlineExecutor(),
             log=self._log,
+            contact=self._contact,
         )
         self.gateway = Gateway(self.configuration, self.models, outside)
         self.service = Service(self.gateway, self._group)

@@ -66,3 +66,15 @@ def test_on_the_console_the_owner_gets_the_initial_password_back() -> None:
         found.clock.now_s += 60
         assert found.browser.get("/").headers["Location"] == "/login"
         assert found.log_in(found.initial).headers["Location"] == "/password"
+
+
+@pytest.mark.proves("W13")
+def test_log_in_and_help_speak_of_the_button_only_where_there_is_one() -> None:
+    command = "knxgw password --reset"
+    for has_button in (False, True):
+        with website(lambda _language: SITE, has_button=lambda there=has_button: there) as found:
+            for page in (found.another().get("/login"), found.get("/help")):
+                shown = text_of(page)
+                assert command in shown
+                assert ("for 10 to 20 seconds" in shown) is has_button
+                assert ("a release restores the initial password" in shown) <= has_button

@@ -25,7 +25,7 @@ from knxgw.website.access.answers import (
     SessionView,
 )
 from knxgw.website.access.ledger import LONGEST_ADDRESS, Ledger
-from knxgw.website.access.lost_password import BY_HOST, InitialPassword
+from knxgw.website.access.lost_password import BY_BUTTON, BY_HOST, InitialPassword
 from knxgw.website.access.managing import Management
 from knxgw.website.access.password_check import LONGEST_INPUT, PasswordCheck
 from knxgw.website.access.passwords import Hasher
@@ -152,6 +152,10 @@ class Accounts:
     def note_of_host(self, action: str) -> None:
         """Note in the audit what the host had the device do; nobody waits for the disk."""
         self._ledger.note(self._ledger.row("", action, BY_HOST))
+
+    def note_of_button(self, action: str, *, after: str = "") -> None:
+        """Note in the audit what the real programming button brought about, as above."""
+        self._ledger.note(self._ledger.row("", action, BY_BUTTON, after=after))
 
     def restore_by_button(self) -> None:
         """Let the owner in with the initial password for ten minutes, to change it.

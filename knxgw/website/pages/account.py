@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from knxgw.website.access.answers import Change, Outcome, Weakness
 from knxgw.website.access.roles import Right
 from knxgw.website.language import Language, marked
-from knxgw.website.pages.common import address, language, session, site
+from knxgw.website.pages.common import address, https_address, language, session, site
 from knxgw.website.proxy import PROXIED
 from knxgw.website.security import local_target, needs, public
 
@@ -66,12 +66,11 @@ def _refused(outcome: Outcome, retry_after_s: float, target: str) -> Response:
 
 
 def _login_page(error: str, target: str) -> str:
-    accounts, bridge = site().gate.accounts, site().bridge
-    is_offered = bridge.certificate() is not None and not request.is_secure
+    accounts = site().gate.accounts
     return render_template(
         "login.html",
-        has_button=bridge.has_button(),
-        https_address=f"https://{request.host}/login" if is_offered else "",
+        has_button=site().bridge.has_button(),
+        https_address=https_address(),
         error=error,
         target=target,
         asks_name=accounts.asks_name,

@@ -11,7 +11,7 @@ from knxgw.store.trouble import StateError
 from knxgw.website.access.roles import Right
 from knxgw.website.encryption import Encryption
 from knxgw.website.language import marked
-from knxgw.website.pages.common import address, language, session, site
+from knxgw.website.pages.common import address, https_address, language, session, site
 from knxgw.website.security import needs
 
 pages = Blueprint("certificate", __name__)
@@ -142,4 +142,5 @@ def _page(errors: list[tuple[str, str]] | None = None) -> str:
         is_managed=encryption is None or encryption.is_by_file,
         has_uploaded=encryption is not None and encryption.has_uploaded,
         is_sent_on=bridge.redirects(),
+        https_address=https_address(),
     )

@@ -65,6 +65,12 @@ def session() -> SessionView:
     return found
 
 
+def https_address() -> str:
+    """Return where somebody who came by plain http finds the encrypted log-in, "": nowhere."""
+    is_there = site().bridge.certificate() is not None and not request.is_secure
+    return f"https://{request.host}/login" if is_there else ""
+
+
 def address() -> str:
     """Return from where a request comes."""
     return request.remote_addr or "?"

@@ -10,9 +10,9 @@ from knxgw.catalogue.load import catalogue
 from knxgw.device.panel import Led, Meaning
 from knxgw.website.language import Language
 from knxgw.website.licences import packages
-from knxgw.website.pages.common import language
+from knxgw.website.pages.common import language, site
 from knxgw.website.panel_words import MEANINGS
-from knxgw.website.questions import QUESTIONS
+from knxgw.website.questions import questions
 
 pages = Blueprint("help", __name__)
 
@@ -47,7 +47,7 @@ LEDS: dict[Meaning, tuple[Led, Led, Led]] = {  # APP, COM, programming
 def overview() -> str:
     """Explain LEDs, states, reasons and faults, and answer frequent questions."""
     words, product = language(), catalogue().product
-    code = words.code
+    code, has_button = words.code, site().bridge.has_button()
     states = [
         (int(state), texts.name.in_language(code), texts.when.in_language(code))
         for state, texts in product.texts.states.items()
@@ -62,7 +62,7 @@ def overview() -> str:
     ]
     return render_template(
         "help.html",
-        panel=list(_panel(words)),
+        panel=list(_panel(words, has_button=has_button)),
         states=states,
         reasons=reasons,
         faults=faults,
@@ -70,12 +70,16 @@ def overview() -> str:
             (band.at_least, band.flashes, band.meaning.in_language(code))
             for band in product.faults.bands
         ],
-        questions=[(words.text(one.question), words.text(one.answer)) for one in QUESTIONS],
+        questions=[
+            (words.text(one.question), words.text(one.answer)) for one in questions(has_button)
+        ],
     )
 
 
-def _panel(words: Language) -> Iterator[PanelRow]:
+def _panel(words: Language, *, has_button: bool) -> Iterator[PanelRow]:
     for meaning, text, remedy in MEANINGS:
+        if meaning is Meaning.RESTORES_PASSWORD and not has_button:
+            continue
         app, com, programming = LEDS[meaning]
         yield PanelRow(
             app, com, programming, words.text(text), words.text(remedy) if remedy else ""

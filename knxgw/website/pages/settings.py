@@ -9,7 +9,7 @@ from knxgw.website.access.answers import Change, Outcome
 from knxgw.website.access.roles import Right
 from knxgw.website.pages.account import refusal
 from knxgw.website.pages.certificate import source_words
-from knxgw.website.pages.common import address, come_back, language, session, site
+from knxgw.website.pages.common import address, come_back, https_address, language, session, site
 from knxgw.website.pages.logs import logging_mode
 from knxgw.website.security import needs
 
@@ -29,6 +29,7 @@ def settings() -> str:
         certificate=bridge.certificate(),
         certificate_source=source_words(),
         is_sent_on=bridge.redirects(),
+        https_address=https_address(),
         host_names=sorted(bridge.host_names()),
         is_programming=bridge.facts().panel.is_programming,
         can_restart=bridge.device.can_restart,

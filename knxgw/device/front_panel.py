@@ -1,0 +1,91 @@
+"""The front panel of a running device: programming mode, the button's presses, what the LEDs show.
+
+A driver that reads a real contact hands the panel its presses and releases; the button itself is a
+pure machine (`button`), and time passes in it whenever somebody looks. No page and no telegram can
+press it. Source: product 8.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from knxgw.device.button import Button, Outcome, Stage, power_on, press, release, tick
+from knxgw.device.panel import PanelState, Phase
+
+log = logging.getLogger(__name__)
+
+
+class ButtonContact(Protocol):
+    """The contact of the programming button; its driver takes the bouncing away."""
+
+    @property
+    def is_pressed(self) -> bool:
+        """Tell whether the button is held now."""
+
+    def report_to(self, press: Callable[[], None], release: Callable[[], None]) -> None:
+        """Call one of both at each change from now on; both are safe from any thread."""
+
+
+class FrontPanel:
+    """Programming mode and the programming button of one device."""
+
+    def __init__(
+        self,
+        contact: ButtonContact | None,
+        *,
+        now_s: Callable[[], float],
+        soon: Callable[..., object],
+        is_power_on: bool,
+    ) -> None:
+        """Begin; `soon` calls on the thread of the device whatever comes from that of a driver.
+
+        `is_power_on`: power has just come, so that a held button begins the reset. Where only the
+        program was started again, a button that is held means nothing until its release.
+        """
+        self.on_outcome: Callable[[Outcome], None] = lambda _outcome: None
+        self._soon = soon
+        self.has_button = contact is not None
+        self.is_programming = False
+        self._now_s = now_s
+        is_pressed = contact is not None and contact.is_pressed
+        self._button = power_on(is_pressed=is_pressed, now_s=now_s())
+        if is_pressed and not is_power_on:
+            self._button = Button(stage=Stage.STUCK, since=now_s())
+        if contact is not None:
+            contact.report_to(self.press, self.release)
+
+    def press(self) -> None:
+        """Note that the real button was pressed; safe from any thread."""
+        self._soon(self._pressed, self._now_s())
+
+    def release(self) -> None:
+        """Note that it was released, which may bring something about; safe from any thread."""
+        self._soon(self._released, self._now_s())
+
+    def _pressed(self, at_s: float) -> None:
+        self._button = press(self._button, at_s)
+
+    def _released(self, at_s: float) -> None:
+        self._button, outcome = release(self._button, at_s)
+        if outcome is Outcome.NOTHING:
+            return
+        if outcome is Outcome.TOGGLE_PROGRAMMING:
+            self.is_programming = not self.is_programming
+        log.info("the programming button: %s", outcome.value)
+        self.on_outcome(outcome)
+
+    def state(self, device: PanelState) -> PanelState:
+        """Return what the LEDs show of a device, with programming mode and the button."""
+        button = tick(self._button, self._now_s())
+        phase = device.phase
+        if button.is_flashing_slowly:
+            phase = Phase.RESET_ARMED
+        elif button.is_flashing_rapidly:
+            phase = Phase.RESET_READY
+        return replace(
+            device,
+            phase=phase,
+            is_programming=self.is_programming,
+            restores_password=button.restores_password,
+        )
