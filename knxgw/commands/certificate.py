@@ -18,7 +18,7 @@ from knxgw.store.private_files import write_private
 from knxgw.website.certificate import Certificate, load_certificate
 from knxgw.website.kept_certificate import make_own, unusable
 from knxgw.website.names import certificate_names
-from knxgw.website.own_certificate import is_own_work, new_key, signed
+from knxgw.website.own_certificate import is_self_signed, new_key, signed
 
 TAKES = "a gateway that runs takes that with SIGHUP (systemctl reload knxgw)"
 _WORDS = {
@@ -141,7 +141,7 @@ def _make_named(place: Place, certificate: Path, key: Path, now: datetime) -> No
 
 def _is_own(certificate: Path) -> bool:
     try:
-        return is_own_work(certificate)
+        return is_self_signed(certificate)
     except ValueError:
         raise GatewayError(
             f"{certificate} contains no certificate in PEM format; move it away, or name another file"

@@ -106,7 +106,7 @@ def names_in_certificate(names: Iterable[str]) -> list[str]:
     return [str(one.value) for one in _alternatives(names)]
 
 
-def is_own_work(file: Path) -> bool:
+def is_self_signed(file: Path) -> bool:
     """Tell whether nobody else vouches for the certificate of a file. Raises: OSError, ValueError."""
     leaf = x509.load_pem_x509_certificates(file.read_bytes())[0]
     return leaf.issuer == leaf.subject
