@@ -186,7 +186,7 @@ class Living:
             self._adapters = _adapters_of(self._addresses)
         return replace(
             facts,
-            warnings=self._warnings,
+            warnings=tuple(one for one in self._warnings if not self.encryption.has_settled(one)),
             addresses=tuple(one.address for one in self._addresses),
             macs=tuple(sorted({one.mac for one in self._addresses if one.mac})),
             adapters=self._adapters,

@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from knxgw.errors import Finding, RejectedError
+from knxgw.errors import FileLine, Finding, RejectedError
 from knxgw.store.certificate_files import CertificateFiles, Source
 
 # what makes and reads certificates takes a while to load, and most devices have none
@@ -36,6 +36,7 @@ class Encryption:
         self._files, self._names, self._now, self._on_change = files, names, now, on_change
         self._changing = threading.Lock()
         self._current: Certificate | None = None
+        self._is_changed = False  # since it was judged
         self._proved = files.proved()
 
     @property
@@ -45,7 +46,13 @@ class Encryption:
 
     def take(self, certificate: "Certificate | None") -> None:
         """Use what was judged, at a start or after the file was read again."""
-        self._current = certificate
+        self._current, self._is_changed = certificate, False
+
+    def has_settled(self, finding: Finding) -> bool:
+        """Tell whether a finding of the start is about a certificate that is not used any more."""
+        files = {str(self._files.own), str(self._files.uploaded)}
+        place = finding.place
+        return self._is_changed and isinstance(place, FileLine) and place.file in files
 
     # --- whether plain http is still served
 
@@ -141,6 +148,6 @@ class Encryption:
 
     def _use(self, certificate: "Certificate") -> None:
         begins = self._current is None
-        self._current = certificate
+        self._current, self._is_changed = certificate, True
         if begins:
             self._on_change()

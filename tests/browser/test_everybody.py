@@ -27,6 +27,7 @@ PAGES = {
     "support": "/support",
     "settings": "/settings",
     "accounts": "/settings/accounts",
+    "certificate": "/settings/certificate",
     "reset": "/settings/reset",
     "help": "/help",
     "fault": "/help/NotReachable",

@@ -198,7 +198,7 @@ def test_a_certificate_that_browsers_warn_of_is_taken_and_said(
     site.by_https()
     assert site.upload(*(one.read_bytes() for one in files)).status_code == 303
     page = site.browser.get("/settings/certificate", base_url=HTTPS).get_data(as_text=True)
-    assert "names neither a host nor an address" in text_of(page)
+    assert "The certificate names neither a host nor an address" in text_of(page)
 
 
 @pytest.mark.proves("W14")

@@ -267,6 +267,10 @@ def test_a_broken_uploaded_one_gives_way_to_the_own(device: Device) -> None:
     (said,) = device.warnings()
     assert "is left out" in said
     assert device.encryption.has_uploaded, "so that it can be removed"
+    (warning,) = [one for one in device.said if one.severity is Severity.WARNING]
+    assert not device.encryption.has_settled(warning)
+    device.encryption.remove_uploaded()
+    assert device.encryption.has_settled(warning), "Status says it no more"
 
 
 @pytest.mark.proves("W39")

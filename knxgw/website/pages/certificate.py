@@ -55,11 +55,11 @@ def upload() -> AnyResponse | tuple[str, int]:
     content = _uploaded()
     if content is None:
         text = language().text("Not saved: certificate and key have more than 64 KiB together.")
-        return _page([(text, "")]), 413
+        return _page([text]), 413
     try:
         encryption.upload(content)
     except ConfigError as err:
-        return _page(_said(err.findings)), 400
+        return _page([_not_saved(*one.said(language().code)) for one in err.findings]), 400
     except (RejectedError, StateError) as err:
         return _refused(err)
     return _done("certificate_uploaded", before, _fingerprint())
@@ -119,17 +119,24 @@ def _done(action: str, before: str, after: str) -> AnyResponse:
 def _refused(error: RejectedError | StateError) -> tuple[str, int]:
     words = language()
     if isinstance(error, StateError):
-        text, help_ = error.words.problem(words.code), error.words.remedy(words.code)
+        text = _not_saved(error.words.problem(words.code), error.words.remedy(words.code))
     else:
-        text, help_ = words.text("Not possible: the clock of the device was never set."), ""
-    return _page([(text, help_)]), 409
+        text = words.text("Not possible: the clock of the device was never set.")
+    return _page([text]), 409
 
 
-def _said(findings: tuple[Finding, ...] | list[Finding]) -> list[tuple[str, str]]:
-    return [one.said(language().code) for one in findings]
+def _not_saved(problem: str, remedy: str) -> str:
+    return language().text(
+        "Not saved: {reason}.", reason="; ".join(filter(None, (problem, remedy)))
+    )
 
 
-def _page(errors: list[tuple[str, str]] | None = None) -> str:
+def _warning(finding: Finding) -> str:
+    text = "; ".join(filter(None, finding.said(language().code)))
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _page(errors: list[str] | None = None) -> str:
     bridge = site().bridge
     found, encryption = bridge.certificate(), bridge.encryption
     risks = [] if found is None else found.findings(bridge.utc_now())
@@ -138,7 +145,7 @@ def _page(errors: list[tuple[str, str]] | None = None) -> str:
         errors=errors or [],
         certificate=found,
         certificate_source=source_words(),
-        warnings=_said([one for one in risks if one.severity is Severity.WARNING]),
+        warnings=[_warning(one) for one in risks if one.severity is Severity.WARNING],
         is_managed=encryption is None or encryption.is_by_file,
         has_uploaded=encryption is not None and encryption.has_uploaded,
         is_sent_on=bridge.redirects(),
