@@ -32,7 +32,7 @@ from knxgw.website.turns import InTurn
 SHUTDOWN_S = 0.7  # for pages that are being made
 FLUSH_S, POLL_S = 0.2, 0.01  # for answers on their way out
 JOIN_S = 1.0
-THREADS = 80  # each live page holds one (see `publisher.MOST_STREAMS`), the others make pages
+THREADS = 80  # each live page holds one (see `publisher.MOST_STREAMS`), the others wait for pages
 SETTINGS: Mapping[str, Any] = {
     "ident": "knxgw",
     "channel_request_lookahead": 1,  # a browser that is gone is noticed before the next write
@@ -82,22 +82,22 @@ class WebsiteServer:
         self._publisher = Publisher(secrets.token_hex(4), bridge.now_s, bridge.utc_now)
         keep_few_heaps()
         app = behind_proxy(create_app(bridge, self._publisher), bridge.trusted_proxy)
+        self._in_turn = InTurn(app)
         sockets = listener.copies()
         self._relay: Relay | None = None
         try:
             if bridge.certificate() is None:
                 create_server(
-                    InTurn(app),
+                    self._in_turn,
                     map=self._places,
                     _dispatcher=self._dispatcher,
                     sockets=sockets,
                     **SETTINGS,
                 )
             else:
-                in_turn = InTurn(app)
                 inner, plain = (
                     HandedOver(
-                        in_turn,
+                        self._in_turn,
                         listener.address,
                         self._places,
                         self._dispatcher,
@@ -107,6 +107,7 @@ class WebsiteServer:
                 )
                 self._relay = Relay(sockets, _services(bridge, inner, plain), self._fail)
         except BaseException:
+            self._in_turn.close()
             for one in sockets:
                 one.close()
             raise
@@ -133,6 +134,7 @@ class WebsiteServer:
             self._relay.stop_listening()
         self._in_thread(self._stop_listening)
         self._dispatcher.shutdown(timeout=SHUTDOWN_S)  # type: ignore[arg-type]  # any number will do
+        self._in_turn.close()
         for _ in range(round(FLUSH_S / POLL_S)):
             if not self._is_answering():
                 break
