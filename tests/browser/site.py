@@ -25,7 +25,19 @@ ARGUMENTS = (
     "--disable-sync",
 )
 COOKIE = "knxgw"  # of a session, where the address has no port
+HIDES = """() => {
+    Object.defineProperty(document, "hidden", { get: () => window.isHidden === true, configurable: true });
+}"""
 HEIGHTS = {320: 640, 360: 740, 768: 1024, 1280: 800}
+
+
+def set_hidden(page: Page, *, is_hidden: bool) -> None:
+    """Let a page think that its tab is in the background: a browser without a screen shows all."""
+    page.evaluate(HIDES)
+    page.evaluate(
+        "(hidden) => { window.isHidden = hidden; document.dispatchEvent(new Event('visibilitychange')); }",
+        is_hidden,
+    )
 
 
 @dataclass(frozen=True, slots=True)

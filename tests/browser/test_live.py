@@ -10,21 +10,8 @@ from knxgw.website.publisher import MOST_STREAMS_OF_SESSION
 from tests.browser.conftest import log_in
 from tests.browser.device import Device
 from tests.browser.proxy import Proxy, Treatment
-from tests.browser.site import DemoSite, Visit, visit
+from tests.browser.site import DemoSite, Visit, set_hidden, visit
 from tests.support.waiting import wait_until
-
-HIDES = """() => {
-    Object.defineProperty(document, "hidden", { get: () => window.isHidden === true, configurable: true });
-}"""
-
-
-def set_hidden(page: Page, *, is_hidden: bool) -> None:
-    """Let a page think that its tab is in the background: a browser without a screen shows all."""
-    page.evaluate(HIDES)
-    page.evaluate(
-        "(hidden) => { window.isHidden = hidden; document.dispatchEvent(new Event('visibilitychange')); }",
-        is_hidden,
-    )
 
 
 def wait_until_it_asks(page: Page) -> None:

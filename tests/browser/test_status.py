@@ -6,7 +6,8 @@ import signal
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.site import DemoSite, Visit, cookie_of, visit
+from tests.browser.conftest import log_in
+from tests.browser.site import DemoSite, Visit, cookie_of, set_hidden, visit
 
 
 @pytest.mark.proves("W21")
@@ -53,8 +54,77 @@ def test_a_device_that_is_gone_is_shown_as_gone(
         expect(connection).to_contain_text("Live", timeout=10000)
 
 
+@pytest.mark.proves("W22")
+def test_a_page_without_live_values_says_it_too_and_holds_no_stream(
+    browser: Browser, demo: DemoSite, signed_in: str
+) -> None:
+    with visit(browser, demo, signed_in) as owner:
+        owner.expected = ["ERR_", "Failed to load resource"]
+        page = owner.page
+        page.clock.install()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        owner.open("/settings")
+        connection = page.locator("#connection")
+        expect(connection).to_contain_text("Live")
+        with page.expect_response("**/api/v1/session"):
+            page.clock.run_for(6000)
+        save = page.get_by_role("button", name="Switch on", exact=True)
+        expect(save).to_be_enabled()
+        os.kill(demo.pid, signal.SIGSTOP)
+        try:
+            page.clock.fast_forward(8000)
+            expect(connection).to_contain_text("s old")
+            page.clock.fast_forward(8000)
+            expect(connection).to_contain_text("Disconnected for")
+            expect(save).to_be_disabled()
+        finally:
+            os.kill(demo.pid, signal.SIGCONT)
+        page.clock.resume()
+        expect(connection).to_contain_text("Live", timeout=10000)
+        expect(save).to_be_enabled()
+        assert not any("events" in one or "monitor" in one for one in asked), asked
+
+
+@pytest.mark.proves("W25")
+def test_a_page_without_live_values_asks_nothing_while_it_is_hidden(
+    browser: Browser, demo: DemoSite
+) -> None:
+    with visit(browser, demo, None) as nobody:
+        page = nobody.page
+        page.clock.install()
+        nobody.open("/login")
+        with page.expect_response("**/health"):
+            page.clock.run_for(6000)
+        set_hidden(page, is_hidden=True)
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.clock.run_for(60_000)
+        assert asked == []
+        with page.expect_response("**/health"):
+            set_hidden(page, is_hidden=False)
+        expect(page.locator("#connection")).to_contain_text("Live")
+
+
+@pytest.mark.proves("W04")
+def test_a_page_without_live_values_notices_that_its_session_has_ended(
+    browser: Browser, demo: DemoSite
+) -> None:
+    with visit(browser, demo, log_in(browser, demo)) as owner:
+        owner.expected = ["401"]
+        page = owner.page
+        page.clock.install()
+        owner.open("/help")
+        with page.context.new_page() as other:
+            other.goto(f"{demo.base}/more")
+            other.get_by_role("main").get_by_role("button", name="Log off").click()
+            other.wait_for_url("**/login")
+        page.clock.run_for(6000)
+        page.wait_for_url("**/login?next=*help")
+
+
 @pytest.mark.proves("W27")
-@pytest.mark.parametrize("path", ["/", "/points/1", "/help", "/login"])
+@pytest.mark.parametrize("path", ["/", "/points/1", "/history", "/settings", "/help", "/login"])
 def test_pages_are_complete_without_scripts(
     browser: Browser, demo: DemoSite, signed_in: str, path: str
 ) -> None:
@@ -64,6 +134,7 @@ def test_pages_are_complete_without_scripts(
     page = context.new_page()
     page.goto(f"{demo.base}{path}")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.locator("#connection")).to_be_hidden()
     if path == "/":
         expect(page.get_by_role("region", name="1 Left")).to_contain_text(" A")
     context.close()

@@ -1,14 +1,15 @@
 // Keeps a page as fresh as the device: one event stream while the page is visible. It puts the values
 // of the server into the elements that name them; it knows no words and no formats of its own.
 
-const WORDS = JSON.parse(document.getElementById("words").textContent);
+import { AWAY_MS, OLD_MS, POLL_MS, become, heard, heardAt, loggedOff, mode } from "./connection.js";
+
 const STREAM = document.body.dataset.stream; // of a live list; live pages have their own
-const OLD_MS = 7000, LOST_MS = 15000, HIDDEN_MS = 10000, POLL_MS = 5000, RETRY_STREAM_MS = 60000;
+const HIDDEN_MS = 10000, RETRY_STREAM_MS = 60000;
 const WAITS_S = [1, 2, 4, 8, 15, 30];
 const ATTRIBUTES = new Set(["x", "width", "x1", "x2", "aria-pressed", "value"]);
 
-let state = null, lastId = document.body.dataset.after ?? "", heardAt = 0, source = null, failures = 0;
-let mode = "live", hiddenTimer = 0, retryTimer = 0, pollTimer = 0, etag = "";
+let state = null, lastId = document.body.dataset.after ?? "", source = null, failures = 0;
+let hiddenTimer = 0, retryTimer = 0, pollTimer = 0, etag = "";
 let silences = 0, isAsking = false; // of a stream that is open, and yet nothing comes
 
 function lookUp(path) {
@@ -75,29 +76,7 @@ function take(next) {
   show();
 }
 
-function heard() {
-  heardAt = performance.now();
-  failures = 0;
-  tell();
-}
-
-function tell() {
-  const age = performance.now() - heardAt;
-  const seconds = Math.round(age / 1000);
-  const connection = document.getElementById("connection");
-  let tone = "good", text = mode === "polling" ? WORDS.polling : WORDS.live, now = "live";
-  if (mode === "restarting") [tone, text, now] = ["warning", WORDS.restarting, "disconnected"];
-  else if (age > LOST_MS) [tone, text, now] = ["bad", WORDS.disconnected.replace("{s}", seconds), "disconnected"];
-  else if (age > OLD_MS) [tone, text, now] = ["warning", WORDS.old.replace("{s}", seconds), "old"];
-  document.documentElement.dataset.connection = now;
-  connection.dataset.tone = tone;
-  const label = connection.querySelector(".words");
-  if (label.textContent !== text) label.textContent = text;
-  for (const control of document.querySelectorAll("[data-needs-device]")) control.disabled = now === "disconnected";
-}
-
 function watch() {
-  tell();
   if (mode === "live" && source && performance.now() - heardAt > OLD_MS) askBeside();
 }
 
@@ -129,8 +108,8 @@ function tellRows(detail) {
 
 function note(event) {
   if (event.lastEventId) lastId = event.lastEventId;
-  mode = "live";
-  silences = 0;
+  become("live");
+  silences = failures = 0;
   heard();
 }
 
@@ -143,10 +122,9 @@ function close() {
 
 function ended(why) {
   close();
-  if (why === "logged_off") document.dispatchEvent(new CustomEvent("knxgw:logged-off")); // keeps what was typed
-  if (why === "logged_off") location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+  if (why === "logged_off") loggedOff();
   else if (why === "too_many") poll();
-  else { mode = "restarting"; tell(); waitForDevice(); }
+  else { become("restarting"); waitForDevice(); }
 }
 
 function ask() {
@@ -164,7 +142,9 @@ async function took(answer, asked) {
     lastId = ""; // the next stream begins with a snapshot: its differences belong to what it sent itself
     take(await answer.json());
   }
-  if (answer.ok || answer.status === 304) heard();
+  if (!answer.ok && answer.status !== 304) return;
+  failures = 0;
+  heard();
 }
 
 async function refused() {
@@ -196,7 +176,7 @@ async function askBeside() {
 }
 
 async function poll(since = performance.now()) {
-  mode = "polling";
+  become("polling");
   const asked = lastId;
   try {
     const answer = await ask();
@@ -205,7 +185,7 @@ async function poll(since = performance.now()) {
     await took(answer, asked);
   } catch { /* said by its age */ }
   if (source) return;
-  if (performance.now() - since > RETRY_STREAM_MS) { mode = "live"; silences = 1; open(); }
+  if (performance.now() - since > RETRY_STREAM_MS) { become("live"); silences = 1; open(); }
   else pollTimer = setTimeout(poll, POLL_MS, since);
 }
 
@@ -213,7 +193,7 @@ async function waitForDevice() {
   try {
     if ((await fetch("/health", { cache: "no-store" })).status < 500) { location.reload(); return; }
   } catch { /* not yet */ }
-  retryTimer = setTimeout(waitForDevice, 2000);
+  retryTimer = setTimeout(waitForDevice, AWAY_MS);
 }
 
 document.addEventListener("visibilitychange", () => {
@@ -224,6 +204,5 @@ document.addEventListener("visibilitychange", () => {
 addEventListener("pageshow", (event) => { if (event.persisted) open(); });
 addEventListener("pagehide", close);
 
-heardAt = performance.now();
 setInterval(watch, 1000);
 open();
