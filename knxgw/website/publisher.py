@@ -27,6 +27,7 @@ ROWS_S = 0.25  # between two looks for new rows of a monitor
 KEPT_DELTAS = 120
 MOST_STREAMS = 56  # of the 80 threads; the others make pages
 MOST_STREAMS_OF_SESSION = 4
+TOO_MANY = "too_many"  # what a stream says that gives way to a newer one of its session
 
 Make = Callable[[], Mapping[str, Any]]
 ReadRows = Callable[[int], tuple[int, Mapping[str, Any] | None]]
@@ -60,6 +61,14 @@ class _Topic:
     making: threading.Lock = field(default_factory=threading.Lock)
 
 
+@dataclass(slots=True, eq=False)
+class _Place:
+    """The place of a stream among those of its session."""
+
+    topic: _Topic | None  # None: of a live list, which looks for itself
+    is_taken: bool = False  # by a newer stream of the session
+
+
 class TooManyStreamsError(Exception):
     """No more streams can be served: the page asks for the values itself."""
 
@@ -79,7 +88,7 @@ class Publisher:
         lock = threading.RLock()
         self._changed = threading.Condition(lock)
         self._new_news = partial(threading.Condition, lock)
-        self._owners: dict[str, int] = {}  # how many streams each session has
+        self._places: dict[str, list[_Place]] = {}  # of each session, the oldest stream first
         self._thread: threading.Thread | None = None
         self._bye: str | None = None
 
@@ -103,7 +112,7 @@ class Publisher:
     @property
     def streams(self) -> int:
         """Return how many streams are being served."""
-        return sum(self._owners.values())
+        return sum(len(places) for places in self._places.values())
 
     def stop(self, why: str) -> None:
         """End all streams, with a reason that their pages show: the first one that is given."""
@@ -117,18 +126,20 @@ class Publisher:
     ) -> Iterator[bytes]:
         """Return the encoded messages of a topic, for a session, from the id `after` on.
 
-        `is_allowed` is asked every few seconds: a session that has ended ends its streams.
-        Raises: KeyError, TooManyStreamsError.
+        `is_allowed` is asked every few seconds: a session that has ended ends its streams. One stream
+        too many of a session ends its oldest. Raises: KeyError, TooManyStreamsError.
         """
         found = self._topics[topic]
         with self._changed:
-            self._take_place(owner)
+            place = self._take_place(owner, found)
             found.listeners += 1
             was_idle = found.listeners == 1
             self._begin()
+        self._tell_who_gave_way(owner)
         if was_idle:
             self._look(found)  # what is kept may be old
-        return _Stream(self._messages(found, after, is_allowed), lambda: self._left(found, owner))
+        messages = self._messages(found, after, place, is_allowed)
+        return _Stream(messages, lambda: self._left(found, owner, place))
 
     def open_rows(
         self,
@@ -141,14 +152,17 @@ class Publisher:
         """Return what `read` gives four times a second as events of a kind, for a session.
 
         The id of each event names the number of the newest row that was looked at, so that a browser
-        which comes back can say how far it has got. Raises: TooManyStreamsError.
+        which comes back can say how far it has got. One stream too many of a session ends its oldest.
+        Raises: TooManyStreamsError.
         """
         with self._changed:
-            self._take_place(owner)
-        return _Stream(self._rows(kind, after, is_allowed, read), lambda: self._give_place(owner))
+            place = self._take_place(owner, None)
+        self._tell_who_gave_way(owner)
+        rows = self._rows(kind, after, place, is_allowed, read)
+        return _Stream(rows, lambda: self._give_place(owner, place))
 
     def _rows(
-        self, kind: str, seen: int, is_allowed: Callable[[], bool], read: ReadRows
+        self, kind: str, seen: int, place: _Place, is_allowed: Callable[[], bool], read: ReadRows
     ) -> Iterator[bytes]:
         yield b"retry: 2000\n\n"
         checked_at = said_at = self._now() - BEAT_S
@@ -167,31 +181,53 @@ class Publisher:
                 said_at = self._now()
             with self._changed:
                 self._changed.wait_for(lambda: bool(self._bye), ROWS_S)
-                bye = self._bye
+                bye = self._end_of(place)
             if bye:
                 yield self._message("bye", seen, {"why": bye}).encoded()
                 return
 
-    def _take_place(self, owner: str) -> None:
-        """Count one more stream of a session; called with the lock. Raises: TooManyStreamsError."""
-        mine = self._owners.get(owner, 0)
-        if self._bye or self.streams >= MOST_STREAMS or mine >= MOST_STREAMS_OF_SESSION:
+    def _take_place(self, owner: str, topic: _Topic | None) -> _Place:
+        """Return the place of one more stream of a session; called with the lock.
+
+        Where it has as many as it may, the oldest gives way: it may be of a browser that is gone.
+        Raises: TooManyStreamsError.
+        """
+        mine = self._places.get(owner, [])
+        staying = [one for one in mine if not one.is_taken]
+        is_leaving_slowly = len(mine) - len(staying) >= MOST_STREAMS_OF_SESSION
+        if self._bye or self.streams >= MOST_STREAMS or is_leaving_slowly:
             raise TooManyStreamsError
-        self._owners[owner] = mine + 1
+        if len(staying) >= MOST_STREAMS_OF_SESSION:
+            staying[0].is_taken = True
+        place = _Place(topic)
+        self._places[owner] = [*mine, place]
+        return place
 
-    def _give_place(self, owner: str) -> None:
+    def _tell_who_gave_way(self, owner: str) -> None:
+        """Wake the streams of a session that have to end."""
         with self._changed:
-            self._owners[owner] -= 1
-            if not self._owners[owner]:
-                del self._owners[owner]
+            taken = [one.topic for one in self._places.get(owner, ()) if one.is_taken]
+        for topic in taken:
+            if topic is not None:
+                self._wake_listeners(topic)
 
-    def _left(self, topic: _Topic, owner: str) -> None:
+    def _end_of(self, place: _Place) -> str | None:
+        """Return why a stream has to end, None: it goes on; called with the lock."""
+        return self._bye or (TOO_MANY if place.is_taken else None)
+
+    def _give_place(self, owner: str, place: _Place) -> None:
+        with self._changed:
+            self._places[owner].remove(place)
+            if not self._places[owner]:
+                del self._places[owner]
+
+    def _left(self, topic: _Topic, owner: str, place: _Place) -> None:
         with self._changed:
             topic.listeners -= 1
-        self._give_place(owner)
+        self._give_place(owner, place)
 
     def _messages(
-        self, topic: _Topic, after: str | None, is_allowed: Callable[[], bool]
+        self, topic: _Topic, after: str | None, place: _Place, is_allowed: Callable[[], bool]
     ) -> Iterator[bytes]:
         yield b"retry: 2000\n\n"
         seen, checked_at = self.number_of(after, topic.part), self._now() - BEAT_S
@@ -203,10 +239,10 @@ class Publisher:
                 checked_at = self._now()
             with self._changed:
                 news = self._since(topic, seen)
-                if not news and not self._bye:
-                    self._wait_for_news(topic, seen, checked_at + CHECK_S)
+                if not news and not self._end_of(place):
+                    self._wait_for_news(topic, seen, place, checked_at + CHECK_S)
                     news = self._since(topic, seen)
-                bye, seen = self._bye, topic.number
+                bye, seen = self._end_of(place), topic.number
             for one in news:
                 yield one.encoded()
             if bye:
@@ -216,10 +252,10 @@ class Publisher:
                 beat = self._stamp(seen, topic.part)
                 yield self._message("beat", seen, beat, topic.part).encoded()
 
-    def _wait_for_news(self, topic: _Topic, seen: int, until_s: float) -> None:
+    def _wait_for_news(self, topic: _Topic, seen: int, place: _Place, until_s: float) -> None:
         """Wait until a listener has to be told something, or looked at; called with the lock."""
         wait_s = min(CHECK_S, max(0.0, until_s - self._now()))
-        topic.news.wait_for(lambda: topic.number != seen or bool(self._bye), wait_s)
+        topic.news.wait_for(lambda: topic.number != seen or bool(self._end_of(place)), wait_s)
 
     def _since(self, topic: _Topic, seen: int) -> list[Message]:
         """Return what a listener has to get that has seen a number; called with the lock."""

@@ -4,7 +4,7 @@ import signal
 from dataclasses import replace
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from knxgw.website.publisher import MOST_STREAMS_OF_SESSION
 from tests.browser.conftest import log_in
@@ -77,19 +77,44 @@ def test_where_streams_do_not_pass_a_live_list_asks_for_its_rows(
 
 
 @pytest.mark.proves("W26")
-def test_a_live_list_that_gets_no_stream_any_more_asks_for_its_rows(
+def test_a_live_list_that_gets_no_stream_any_more_asks_for_its_rows(owner: Visit) -> None:
+    owner.expected = ["503"]
+
+    def refuse_streams(route: Route) -> None:
+        if "once=1" in route.request.url:
+            route.continue_()
+        else:
+            route.fulfill(status=503)
+
+    owner.page.route("**/api/v1/monitor/modbus*", refuse_streams)
+    owner.page.clock.install()
+    page = owner.open("/diagnostics/modbus")
+    wait_until_it_asks(page)
+    see_rows_come(page)
+
+
+@pytest.mark.proves("W26")
+def test_the_page_that_is_opened_last_has_a_stream_and_the_oldest_one_asks(
     browser: Browser, demo: DemoSite
 ) -> None:
     with visit(browser, demo, log_in(browser, demo)) as seen:
-        seen.expected = ["503"]  # four streams a session
+        oldest = seen.page
+        oldest.clock.install()
+        seen.open("/diagnostics/modbus")
+        expect(oldest.locator("#connection")).to_have_text("Live")
         for _ in range(MOST_STREAMS_OF_SESSION):
             tab = seen.page.context.new_page()
-            with tab.expect_response("**/api/v1/events*"):
+            with tab.expect_response("**/api/v1/events*") as answer:
                 tab.goto(f"{demo.base}/")
-        seen.page.clock.install()
-        page = seen.open("/diagnostics/modbus")
-        wait_until_it_asks(page)
-        see_rows_come(page)
+            assert answer.value.status == 200
+        wait_until_it_asks(oldest)
+        see_rows_come(oldest)
+        oldest.clock.run_for(120_000)
+        expect(oldest.locator("#connection")).to_contain_text("every 5 s")
+        set_hidden(oldest, is_hidden=True)
+        oldest.clock.run_for(11_000)
+        set_hidden(oldest, is_hidden=False)
+        expect(oldest.locator("#connection")).to_have_text("Live")
 
 
 @pytest.mark.proves("W23", "W33")
@@ -139,14 +164,13 @@ def test_eight_tabs_load_and_hidden_ones_hold_no_stream(
         Proxy.to(demo.base, Treatment.PASSES) as proxy,
         visit(browser, replace(demo, base=proxy.base), signed_in) as seen,
     ):
-        seen.expected = ["503"]  # four streams a session: the others ask
         tabs = [seen.page, *(seen.page.context.new_page() for _ in range(7))]
         for tab in tabs:
             tab.clock.install()
             tab.goto(f"{proxy.base}/")
         for tab in tabs:
             expect(tab.locator("#connection")).to_contain_text("Live")
-        assert 1 <= proxy.streams <= 4
+        wait_until(lambda: 1 <= proxy.streams <= 4, 5.0, "four streams a session: the others ask")
         for tab in tabs[1:]:
             set_hidden(tab, is_hidden=True)
             tab.clock.run_for(11_000)
@@ -155,14 +179,7 @@ def test_eight_tabs_load_and_hidden_ones_hold_no_stream(
         wait_until(lambda: proxy.streams == 0, 5.0, "no hidden tab to hold a stream")
         set_hidden(tabs[0], is_hidden=False)
         expect(tabs[0].locator("#connection")).to_contain_text("Live")
-        # the device may not have noticed yet that the streams of before are gone: then the tab asks, and
-        # tries again after a minute
-        for _ in range(30):
-            if proxy.streams == 1:
-                break
-            tabs[0].clock.run_for(6_000)
-            tabs[0].wait_for_timeout(300)
-        assert proxy.streams == 1, "the tab that is shown again holds one"
+        wait_until(lambda: proxy.streams == 1, 5.0, "the tab that is shown again to hold one")
 
 
 @pytest.mark.proves("W22")

@@ -120,16 +120,68 @@ def test_whoever_comes_back_late_gets_a_snapshot(source: Source) -> None:
 
 @pytest.mark.proves("W26")
 def test_there_is_an_end_to_streams(source: Source) -> None:
-    mine = [source.stream() for _ in range(MOST_STREAMS_OF_SESSION)]
-    with pytest.raises(TooManyStreamsError):
-        source.stream()
-    others = [source.stream(f"s{n}") for n in range(MOST_STREAMS - MOST_STREAMS_OF_SESSION)]
+    streams = [source.stream(f"session {number}") for number in range(MOST_STREAMS)]
     with pytest.raises(TooManyStreamsError):
         source.stream("one more")
-    for stream in (*mine, *others):
+    for stream in streams:
         stream.close()
     assert source.publisher.streams == 0
     source.stream().close()
+
+
+def rows_of(source: Source) -> Any:
+    """Return the stream of a live list in which nothing comes."""
+    return source.publisher.open_rows(
+        "rows", "me", 7, lambda: source.allowed, lambda seen: (seen, None)
+    )
+
+
+@pytest.mark.proves("W26")
+def test_the_oldest_stream_of_a_session_gives_way_to_a_newer_one(source: Source) -> None:
+    others = source.stream("somebody else")
+    oldest, *mine = [rows_of(source), *(source.stream() for _ in range(MOST_STREAMS_OF_SESSION))]
+    for stream in (oldest, *mine, others):
+        next(stream)
+    assert read(oldest) == ("beat", "boot-7", {"at": NOON.isoformat()})
+    assert read(oldest) == ("bye", "boot-7", {"why": "too_many"})
+    with pytest.raises(StopIteration):
+        next(oldest)
+    mine.append(rows_of(source))
+    assert read(mine[0])[0] == "snapshot", "what is known by then is told before"
+    assert read(mine[0])[0::2] == ("bye", {"why": "too_many"})
+    for stream in (*mine[1:-1], others):
+        assert read(stream)[0] == "snapshot"
+    for stream in (*mine, others):
+        stream.close()
+    assert source.publisher.streams == 0
+
+
+@pytest.mark.proves("W26")
+def test_a_session_whose_streams_do_not_end_gets_no_more_of_them(source: Source) -> None:
+    stuck = [source.stream() for _ in range(2 * MOST_STREAMS_OF_SESSION)]
+    with pytest.raises(TooManyStreamsError):
+        source.stream()
+    stuck[0].close()
+    stuck.append(source.stream())
+    for stream in stuck:
+        stream.close()
+    assert source.publisher.streams == 0
+
+
+@pytest.mark.real
+@pytest.mark.proves("W26")
+def test_a_stream_that_waits_is_told_at_once_that_it_gives_way(source: Source) -> None:
+    oldest = source.stream()
+    next(oldest)
+    read(oldest)
+    said: list[tuple[str, str, Any]] = []
+    waiting = threading.Thread(target=lambda: said.append(read(oldest)), daemon=True)
+    waiting.start()
+    newer = [source.stream() for _ in range(MOST_STREAMS_OF_SESSION)]
+    waiting.join(CHECK_S / 2)
+    assert said == [("bye", "boot-1", {"why": "too_many"})]
+    for stream in newer:
+        stream.close()
 
 
 @pytest.mark.proves("W04")

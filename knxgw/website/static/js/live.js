@@ -123,7 +123,7 @@ function close() {
 function ended(why) {
   close();
   if (why === "logged_off") loggedOff();
-  else if (why === "too_many") poll();
+  else if (why === "too_many") poll(Infinity); // until it is shown again: another page of this browser has the stream
   else { become("restarting"); waitForDevice(); }
 }
 
