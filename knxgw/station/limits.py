@@ -22,6 +22,7 @@ class EffectiveLimit:
     cap_ma: int | None  # what the point would get by this limit alone; None: not known
     is_effective: bool  # this limit decides what the point gets
     ends_in_s: float | None = None  # None: not known, or not by time alone
+    began_at: float | None = None  # [monotonic s]; None: not known
 
 
 def limits_of(station: Station, point: ChargingPoint, now_s: float) -> tuple[EffectiveLimit, ...]:
@@ -44,6 +45,7 @@ def limits_of(station: Station, point: ChargingPoint, now_s: float) -> tuple[Eff
             cap_ma=decision.offer_ma,
             is_effective=True,
             ends_in_s=ends_in_s(station, decision.reason, now_s),
+            began_at=began_at(station, point, decision.reason),
         )
         rest = list(found[1:])
     others = (
@@ -52,10 +54,29 @@ def limits_of(station: Station, point: ChargingPoint, now_s: float) -> tuple[Eff
             cap_ma=one.cap_ma,
             is_effective=False,
             ends_in_s=ends_in_s(station, one.reason, now_s),
+            began_at=began_at(station, point, one.reason),
         )
         for one in rest
     )
     return (first, *others)
+
+
+def began_at(station: Station, point: ChargingPoint, reason: Reason) -> float | None:
+    """Return since when [monotonic s] a limit that holds now has held; None: that is not kept."""
+    load_management, number = station.load_management, point.settings.number
+    participant = None if load_management is None else load_management.participants.get(number)
+    match reason:
+        case Reason.NOT_FOLLOWING:
+            return point.control.compliance.fault_at
+        case Reason.LOCK_OUT if load_management is not None:
+            lock_out = load_management.overcurrent.lock_out
+            return None if lock_out is None else lock_out.locked_at
+        case Reason.WAITING_FOR_CURRENT if participant is not None:
+            return participant.waiting_since
+        case Reason.IDLE if participant is not None:
+            return participant.idle_since
+        case _:
+            return None
 
 
 def ends_in_s(station: Station, reason: Reason, now_s: float) -> float | None:

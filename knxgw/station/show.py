@@ -5,7 +5,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import NamedTuple
 
-from knxgw.catalogue.codes import NO_ERROR, ChargingState, FaultCode
+from knxgw.catalogue.codes import NO_ERROR, ChargingState, FaultCode, Reason
 from knxgw.catalogue.text import Text
 from knxgw.catalogue.texts import Texts
 from knxgw.charging.events import LinkCondition
@@ -18,7 +18,7 @@ from knxgw.dlm.meter import age_s, is_alive
 from knxgw.dlm.participant import Participant
 from knxgw.dlm.state import LoadManagement
 from knxgw.station.actions import possible_actions
-from knxgw.station.limits import limits_of
+from knxgw.station.limits import EffectiveLimit, limits_of
 from knxgw.station.load_management import load_management_state, mains_phases, wired_phases
 from knxgw.station.model import Station
 from knxgw.station.view import (
@@ -36,6 +36,16 @@ from knxgw.station.view import (
 FaultTimes = Mapping[tuple[Scope, FaultCode], datetime | None]  # since when [UTC]; None: not known
 SHOWN_CARD_CHARACTERS = 4  # the last ones: a card is never shown as a whole
 _NO_TIMES: FaultTimes = MappingProxyType({})
+_NO_ANSWER = (FaultCode.NOT_REACHABLE, FaultCode.COMM, FaultCode.WRONG_CHARGER)
+_FAULTS_BEHIND: Mapping[Reason, tuple[FaultCode, ...]] = {  # a limit: of its point, or the device
+    Reason.CONFIGURATION: (FaultCode.DLM_ASSOCIATION,),
+    Reason.FAULT: (FaultCode.CHARGER_ERROR,),
+    Reason.INTERNAL_ERROR: (FaultCode.CONTACT_SUPPORT,),
+    Reason.METER_LOST: (FaultCode.SMART_METER_TIMEOUT,),
+    Reason.INVALID_CURRENT: (FaultCode.DLM_INVALID_CURRENT,),
+    Reason.NOT_REACHABLE: _NO_ANSWER,
+    Reason.CHARGER_SILENT: _NO_ANSWER,
+}
 
 
 class _Look(NamedTuple):
@@ -252,6 +262,7 @@ def _point_view(look: _Look, number: PointNumber, point: ChargingPoint) -> Point
                 words=texts.reasons[one.reason].words.in_language(language),
                 cap_ma=one.cap_ma,
                 is_effective=one.is_effective,
+                since=_since(look, number, one),
                 ends_in_s=one.ends_in_s,
             )
             for one in limits_of(station, point, now_s)
@@ -261,6 +272,15 @@ def _point_view(look: _Look, number: PointNumber, point: ChargingPoint) -> Point
         detail=_detail(station, number, point),
         session=_session(station, number, point),
     )
+
+
+def _since(look: _Look, number: PointNumber, limit: EffectiveLimit) -> datetime | None:
+    """Return since when a limit holds [aware UTC], or the fault behind it is present; None: not known."""
+    if limit.began_at is not None:
+        return look.station.now(limit.began_at)
+    scopes = (point_scope(number), DEVICE)
+    keys = [(scope, code) for code in _FAULTS_BEHIND.get(limit.reason, ()) for scope in scopes]
+    return next((at for key in keys if (at := look.fault_times.get(key)) is not None), None)
 
 
 def _installed(station: Station, point: ChargingPoint) -> InstalledView:

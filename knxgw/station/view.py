@@ -31,6 +31,7 @@ class LimitView:
     words: str
     cap_ma: int | None  # what the point would get by this limit alone; None: not known
     is_effective: bool  # this limit decides what the point gets
+    since: datetime | None = None  # aware UTC; None: not known
     ends_in_s: float | None = None  # None: not by time, or not known
 
 

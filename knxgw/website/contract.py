@@ -165,6 +165,7 @@ _LIMIT: Kind[_Limit] = shape(
     known("reason", noted(INTEGER, "as group object 511"), lambda of: of.limit.reason),
     maybe("ma", noted(INTEGER, "what this limit alone allows"), lambda of: of.limit.cap_ma),
     known("effective", BOOLEAN, lambda of: of.limit.is_effective),
+    maybe("since", TIME, lambda of: of.limit.since),
     maybe("until", TIME, lambda of: _after(of.now, of.limit.ends_in_s)),
 )
 _SESSION: Kind[SessionView] = shape(

@@ -84,7 +84,7 @@ def present_point(
             for rank, fault in enumerate(point.faults)
         },
         "limits": {
-            f"{rank:02}": _limit(limit, language) for rank, limit in enumerate(point.limits)
+            f"{rank:02}": _limit(limit, language, now) for rank, limit in enumerate(point.limits)
         },
         "can": {action.value: True for action in point.actions},
         "details": _details(point, language),
@@ -126,15 +126,15 @@ def _terminal(number: int, current_ma: int | None, point: PointView, language: L
     }
 
 
-def _limit(limit: LimitView, language: Language) -> Shown:
+def _limit(limit: LimitView, language: Language, now: datetime) -> Shown:
     cap = UNKNOWN if limit.cap_ma is None else language.ampere(limit.cap_ma)
-    until = (
-        ""
-        if limit.ends_in_s is None
-        else language.text("{time} left", time=language.duration(limit.ends_in_s))
-    )
+    times = []
+    if limit.since is not None:
+        times.append(language.text("since {time}", time=language.moment(limit.since, now)))
+    if limit.ends_in_s is not None:
+        times.append(language.text("{time} left", time=language.duration(limit.ends_in_s)))
     return {
-        "words": limit.words, "cap": cap, "until": until, "is_effective": limit.is_effective,
+        "words": limit.words, "cap": cap, "times": " · ".join(times), "is_effective": limit.is_effective,
         "mark": "▸" if limit.is_effective else "",
     }  # fmt: skip
 

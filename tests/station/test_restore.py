@@ -33,7 +33,8 @@ from knxgw.station.model import (
     Tick,
 )
 from knxgw.station.owner import Inbox, Owner
-from tests.charging.points import CHARGING, at
+from knxgw.station.show import view
+from tests.charging.points import CHARGING, NOON, at
 from tests.station.sites import (
     CP1,
     CP2,
@@ -162,6 +163,8 @@ def test_the_overcurrent_lock_out_interrupts_everybody_and_ends_with_what_holds(
     assert published(effects, "interruption_state") == []
     assert published(effects, "sharing_state", DEVICE) == [4]
     assert reason(station) is Reason.LOCK_OUT
+    (lock_out,) = [one for one in view(station, 1.0).points[0].limits if one.is_effective]
+    assert lock_out.since == NOON, "when it began, which is long before this step"
     station, effects = after(locked(station, on=False), Tick())
     assert offers(effects) == [6000]
     assert published(effects, "state") == [8]

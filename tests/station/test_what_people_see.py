@@ -1,24 +1,28 @@
 """What the view says of limits, actions and times."""
 
-from datetime import datetime
+from datetime import timedelta
 
 import pytest
 
 from knxgw.catalogue.codes import ChargingState, FaultCode, Reason
+from knxgw.charging.events import ChargerConditionChanged, LinkCondition
 from knxgw.charging.quantities import Quantity
 from knxgw.charging.scope import DEVICE
+from knxgw.config.devices import charger_id
 from knxgw.station.actions import Action, command_of, possible_actions
 from knxgw.station.model import (
     GridControlCommanded,
     InterruptionCommanded,
+    SetpointCommanded,
     Started,
     StartStopCommanded,
     StateLost,
+    Tick,
     UnlockCommanded,
 )
-from knxgw.station.show import view
+from knxgw.station.show import FaultTimes, view
 from tests.charging.points import NOON
-from tests.station.sites import CP1, SCOPE1, after, charger, new_station, started
+from tests.station.sites import CP1, SCOPE1, after, charger, new_station, started, without_clock
 
 CHARGES = {Quantity.STATE: ChargingState.CHARGE, Quantity.CONNECTED: 1, Quantity.CURRENT_L1: 9000}
 MANUAL = "number: 1, model: goe_charger, start: manual, connection: {host: 192.168.1.31}"
@@ -91,6 +95,33 @@ def test_a_card_is_shown_with_its_last_four_characters_only() -> None:
 
 def test_a_fault_says_since_when_it_is_present() -> None:
     station, _ = after(started(), StateLost())
-    times: dict[tuple[str, FaultCode], datetime | None] = {(DEVICE, FaultCode.STATE_LOST): NOON}
-    (fault,) = view(station, 1.0, "de", times).faults  # type: ignore[arg-type]
+    times: FaultTimes = {(DEVICE, FaultCode.STATE_LOST): NOON}
+    (fault,) = view(station, 1.0, "de", times).faults
     assert fault.since == NOON
+
+
+@pytest.mark.proves("W20")
+def test_a_limit_that_comes_from_a_fault_holds_since_it_is_present() -> None:
+    station, _ = after(started(), charger({**CHARGES, Quantity.STATE: ChargingState.ERROR}))
+    times: FaultTimes = {(SCOPE1, FaultCode.CHARGER_ERROR): NOON}
+    limits = view(station, 1.0, "en", times).points[0].limits
+    assert (limits[0].reason, limits[0].since) == (Reason.FAULT, NOON)
+    assert limits[-1].since is None, "of the maximum nobody asks since when"
+    other = view(station, 1.0, "en", {(SCOPE1, FaultCode.NOT_REACHABLE): NOON}).points[0]
+    assert other.limits[0].since is None, "another fault is not behind it"
+
+
+@pytest.mark.proves("W20")
+def test_a_vehicle_that_draws_too_much_is_held_back_since_that_was_found() -> None:
+    good = ChargerConditionChanged(device=charger_id(CP1), condition=LinkCondition.GOOD)
+    station = after(started(), good, SetpointCommanded(point=CP1, setpoint_ma=8000), now_s=0.0)[0]
+    too_much = charger({**CHARGES, Quantity.CURRENT_L1: 16_000})
+    for second in range(1, 40):
+        station = after(station, too_much, Tick(), now_s=float(second))[0]
+    found_at = station.points[CP1].control.compliance.fault_at
+    assert 1 < found_at < 39
+    limit = view(station, 39.0).points[0].limits[0]
+    assert limit.reason == Reason.NOT_FOLLOWING
+    assert limit.since == NOON + timedelta(seconds=found_at)
+    unknown = view(without_clock(station), 39.0).points[0].limits[0]
+    assert unknown.since is None

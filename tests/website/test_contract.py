@@ -226,11 +226,13 @@ def test_what_is_not_known_is_left_out() -> None:
     assert "null" not in json.dumps(said)
 
 
-def test_what_ends_by_time_says_when() -> None:
-    limit = LimitView(reason=9, words="w", cap_ma=0, is_effective=True, ends_in_s=89.7)
+def test_what_ends_by_time_says_when_and_what_has_a_begin_since_when() -> None:
+    began = NOON - timedelta(minutes=4)
+    limit = LimitView(reason=9, words="w", cap_ma=0, is_effective=True, since=began, ends_in_s=89.7)
     said = value_of(replace(SITE, points=(replace(POINT, limits=(limit,)),)))
-    until = {"until": (NOON + timedelta(seconds=90)).isoformat()}
-    assert said["points"]["1"]["limits"] == [{"reason": 9, "ma": 0, "effective": True} | until]
+    until = (NOON + timedelta(seconds=90)).isoformat()
+    times = {"since": began.isoformat(), "until": until}
+    assert said["points"]["1"]["limits"] == [{"reason": 9, "ma": 0, "effective": True} | times]
 
 
 # --- what it says -------------------------------------------------------------------------------

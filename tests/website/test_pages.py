@@ -2,11 +2,19 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from knxgw.station.actions import Action
-from knxgw.station.view import FaultView, LoadManagementView, PhaseView, PointView, SiteView
+from knxgw.station.view import (
+    FaultView,
+    LimitView,
+    LoadManagementView,
+    PhaseView,
+    PointView,
+    SiteView,
+)
 from knxgw.website.device_facts import AdapterFacts, DeviceFacts
 from tests.support.website import NOON, website
 
@@ -167,6 +175,23 @@ def test_the_page_shows_how_the_mains_connection_is_shared() -> None:
 def test_what_a_vehicle_gets_is_explained(change: dict[str, object], sentence: str) -> None:
     point = replace(POINT, **change)  # type: ignore[arg-type]
     assert sentence in text_of(page(replace(SITE, points=(point,))))
+
+
+@pytest.mark.proves("W20")
+def test_a_limit_says_since_when_and_how_long_it_holds() -> None:
+    began = NOON - timedelta(minutes=4)
+    limits = (
+        LimitView(
+            reason=6, words="lock-out", cap_ma=0, is_effective=True, since=began, ends_in_s=58.0
+        ),
+        LimitView(reason=3, words="not following", cap_ma=0, is_effective=False, since=began),
+        LimitView(reason=15, words="maximum current", cap_ma=16_000, is_effective=False),
+    )
+    site = replace(SITE, points=(replace(POINT, limits=limits),))
+    text = text_of(page(site, "/points/1"))
+    assert "lock-out since 11:56 · 58 s left 0.0 A not following since 11:56 0.0 A max" in text
+    german = text_of(page(site, "/points/1", "de"))
+    assert "lock-out seit 11:56 · noch 58 s 0,0 A not" in german
 
 
 def test_what_the_page_shows_first_is_what_its_stream_shows() -> None:
