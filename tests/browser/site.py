@@ -110,13 +110,14 @@ def visit(
     width: int = 360,
     theme: str = "light",
     language: str = "en-GB",
+    time_zone: str = "Europe/Berlin",
 ) -> Iterator[Visit]:
     """Give a window, logged in with the cookie of a session; at its end nothing may have gone wrong."""
     context = browser.new_context(
         viewport={"width": width, "height": HEIGHTS.get(width, 800)},
         color_scheme="dark" if theme == "dark" else "light",
         locale=language,
-        timezone_id="Europe/Berlin",
+        timezone_id=time_zone,
         reduced_motion="reduce",
     )
     if session is not None:

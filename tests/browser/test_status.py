@@ -138,3 +138,24 @@ def test_pages_are_complete_without_scripts(
     if path == "/":
         expect(page.get_by_role("region", name="1 Left")).to_contain_text(" A")
     context.close()
+
+
+@pytest.mark.parametrize(
+    ("time_zone", "is_named"),
+    [("Europe/Berlin", False), ("Europe/Paris", False), ("Africa/Algiers", True), ("UTC", True)],
+)
+def test_the_zone_of_the_device_is_named_where_the_clock_of_the_browser_shows_another_time(
+    browser: Browser,
+    demo: DemoSite,
+    signed_in: str,
+    time_zone: str,
+    is_named: bool,  # noqa: FBT001
+) -> None:
+    with visit(browser, demo, signed_in, time_zone=time_zone) as seen:
+        page = seen.open("/history")
+        named = page.get_by_text("Times are in the time zone of the device: Europe/Berlin.")
+        expect(page.locator("#connection")).to_contain_text("Live")
+        if is_named:
+            expect(named).to_be_visible()
+        else:
+            expect(named).to_be_hidden()
