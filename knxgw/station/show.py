@@ -1,6 +1,6 @@
 """Makes what people see of the station: `station/view.py`, with words in one language. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import NamedTuple
@@ -103,9 +103,18 @@ def _fault_views(look: _Look, scope: Scope) -> tuple[FaultView, ...]:
             remedy=definitions[code].remedy.in_language(language),
             since=look.fault_times.get((scope, code)),
             info=infos if code is FaultCode.CHARGER_ERROR else "",
+            about="; ".join(_what_is_wrong(station, scope, code, language)),
         )
         for code in shown
     )
+
+
+def _what_is_wrong(station: Station, scope: Scope, code: FaultCode, language: str) -> Iterator[str]:
+    """Yield in words what is wrong in the configuration, where a fault of a scope comes from there."""
+    for fault in station.configuration.faults:
+        its_scope = DEVICE if fault.point is None else point_scope(PointNumber(fault.point))
+        if (its_scope, fault.code) == (scope, code):
+            yield fault.message.in_language(language)
 
 
 def _own_error_codes(station: Station, number: PointNumber) -> list[str]:

@@ -21,6 +21,7 @@ class FaultView:
     remedy: str
     since: datetime | None = None  # aware UTC; None: the time was not valid, or is not kept
     info: str = ""  # error codes of the charger itself; "" with any other fault
+    about: str = ""  # which devices or group objects it is about, in words; "": the title says all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

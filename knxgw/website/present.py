@@ -6,11 +6,12 @@ paths in `data-bind` of the templates. Maps, not lists: an entry keeps its key, 
 the entries stand on the page. What is not there is left out.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from knxgw.catalogue.codes import LoadManagementState
+from knxgw.catalogue.codes import FaultCode, LoadManagementState
 from knxgw.charging.scope import DEVICE, point_scope
 from knxgw.errors import Finding
 from knxgw.monitoring.csv_table import plain_text
@@ -88,7 +89,8 @@ def _plain(shown: Shown) -> Shown:
 def _banner(site: SiteView, facts: DeviceFacts, language: Language, now: datetime) -> Shown:
     """Return the present faults of all scopes, the most severe first, and what else is to be known."""
     found: list[tuple[str, FaultView, int | None]] = [
-        (language.text("Device"), fault, None) for fault in site.faults
+        (language.text("Device"), _with_silence(fault, site, language, now), None)
+        for fault in site.faults
     ]
     for point in site.points:
         name = language.text("Charging point {number}", number=point.number)
@@ -98,7 +100,8 @@ def _banner(site: SiteView, facts: DeviceFacts, language: Language, now: datetim
         f"{rank:02}-{number or 0}-{fault.code}": fault_lines(fault, scope, number, language, now)
         for rank, (scope, fault, number) in enumerate(found)
     }
-    notices = [*site.messages, *(_warning(one, language) for one in facts.warnings)]
+    messages = (text for text in site.messages if not any(text in one.about for _, one, _ in found))
+    notices = [*messages, *(_warning(one, language) for one in facts.warnings)]
     if facts.stuck_s > STUCK_S:
         stuck = language.duration(facts.stuck_s)
         notices.insert(0, language.text("The gateway has not reacted for {time}.", time=stuck))
@@ -109,6 +112,16 @@ def _banner(site: SiteView, facts: DeviceFacts, language: Language, now: datetim
         "notices": {f"{rank:02}": {"text": text} for rank, text in enumerate(notices)},
         "has_notices": bool(notices),
     }
+
+
+def _with_silence(fault: FaultView, site: SiteView, language: Language, now: datetime) -> FaultView:
+    """Return a fault; that of the smart meter says when the meter was heard last."""
+    shared = site.load_management
+    if fault.code != FaultCode.SMART_METER_TIMEOUT or shared is None or shared.meter_age_s is None:
+        return fault
+    heard_at = now - timedelta(seconds=shared.meter_age_s)
+    last = language.text("last value: {time}", time=language.moment(heard_at, now))
+    return replace(fault, about=last)
 
 
 # --- mains connection -----------------------------------------------------------------------------

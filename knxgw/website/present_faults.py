@@ -24,6 +24,7 @@ def fault_lines(
     return {
         "scope": scope,
         "title": fault.title,
+        "about": f"– {fault.about}" if fault.about else "",
         "code": " ".join(filter(None, (fault.code, fault.info))),
         "since": language.text("since {time}", time=language.moment(fault.since, now))
         if fault.since

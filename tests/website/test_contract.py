@@ -172,7 +172,7 @@ WORDS = {
     LoadManagementView: {"state_words"},
     PhaseView: {"name"},
     LimitView: {"words"},
-    FaultView: {"title", "cause", "remedy"},
+    FaultView: {"title", "cause", "remedy", "about"},
     InstalledView: set(),
     DetailView: set(),
     SessionView: set(),

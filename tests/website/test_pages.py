@@ -115,6 +115,21 @@ def test_what_a_silent_meter_said_is_grey_has_no_bar_and_says_since_when() -> No
     assert 'data-tone="good">20.1 / 32.0' in fresh
 
 
+@pytest.mark.proves("W18")
+def test_the_fault_of_a_silent_meter_says_when_it_was_heard_last() -> None:
+    fault = FaultView(
+        code="SmartMeterTOut", severity=90, title="Smart meter silent", cause="c", remedy="r"
+    )
+    shared = replace(SHARED, meter_age_s=3600.0, is_meter_alive=False)
+    site = replace(SITE, load_management=shared, faults=(fault,))
+    assert "Device : Smart meter silent – last value: 11:00 SmartMeterTOut" in text_of(page(site))
+    assert "Smart meter silent – letzter Wert: 11:00" in text_of(page(site, language="de"))
+    never = replace(site, load_management=replace(shared, meter_age_s=None))
+    assert "Device : Smart meter silent SmartMeterTOut" in text_of(page(never))
+    other = replace(site, faults=(replace(fault, code="StateLost"),))
+    assert "last value" not in text_of(page(other))
+
+
 @pytest.mark.proves("W16")
 def test_whose_turn_it_is_stands_at_the_mains_connection() -> None:
     shared = replace(SHARED, turn=2)

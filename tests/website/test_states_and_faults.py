@@ -22,6 +22,7 @@ WORDS = (
     "manual start required", "charge", "charge with reduced current", "charge + ventilation",
     "interruption",
 )  # fmt: skip
+DYNAMIC = "load_management: {mode: dynamic, fuse_a: 35}\n"
 
 
 def page(station: Station, language: str = "en") -> str:
@@ -81,9 +82,23 @@ def test_a_general_fault_stands_above_the_charging_points_with_its_message() -> 
     station = after(new_station(LEFT, LEFT.replace("number: 1", "number: 2")), Started())[0]
     above, first, second = parts(station)
     assert "Conf Charger" in above
-    assert "charging point 2 has the same address as charging point 1" in above
+    what = "charging point 2 has the same address as charging point 1"
+    title = catalogue().product.faults.definitions[FaultCode.CONF_CHARGER].title.en
+    assert f"Charging point 2 : {title} – {what}" in above
+    assert above.count(what) == 1, "said once"
     assert "No fault" in first
     assert "Conf Charger" in second
+
+
+@pytest.mark.proves("W18")
+def test_a_fault_of_load_management_names_the_group_objects_it_is_about() -> None:
+    station = after(new_station(more=DYNAMIC), Started())[0]
+    above, _, _ = parts(station)
+    title = catalogue().product.faults.definitions[FaultCode.DLM_ASSOCIATION].title.en
+    what = "dynamic load management needs a group address at group objects 10, 11, 12"
+    assert f"Device : {title} – {what}" in above
+    assert above.count(what) == 1, "said once"
+    assert "– dynamisches Lastmanagement braucht eine Gruppenadresse" in page(station, "de")
 
 
 @pytest.mark.proves("7.12")
