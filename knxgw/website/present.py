@@ -191,12 +191,16 @@ def _phase(
         bars[str(point.number)] = {"x": left, "width": width}
         left += width
     shown_ma = phase.measured_ma
+    free_ma = None if shown_ma is None or not is_fresh else max(0, limit_ma - shown_ma)
     return {
         "name": phase.name,
         "figure": f"{language.ampere(shown_ma)[:-2] if shown_ma is not None else UNKNOWN} / "
         f"{language.ampere(limit_ma)}",
         "measured": language.ampere(phase.measured_ma),
         "base": language.ampere(phase.base_ma),
+        "points": language.ampere(sum(phase.shares_ma.values())),
+        "free": language.ampere(free_ma),
+        "limit": language.ampere(limit_ma),
         "available": language.ampere(phase.available_ma),
         "allocated": language.ampere(phase.allocated_ma),
         "mark": min(BAR_UNITS, limit_ma * BAR_UNITS // scale_ma),
