@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from knxgw.catalogue.flags import Priority
+from knxgw.catalogue.text import Text
 from knxgw.config.addresses import group_address, individual_address
 from knxgw.monitoring.figures import number_text
 from knxgw.monitoring.ring import Numbered, Ring
@@ -104,13 +105,15 @@ class Meaning:
     number: float | None = None
     unit: str = ""
     text: str = ""  # of a value that is no number
+    words: Text | None = None  # what a number means that is a code
     is_hidden: bool = False  # a value that nobody may read as a whole: `text` is what may be shown
 
     def value(self, language: str) -> str:
         """Return the value with its unit, as people of a language write it."""
         if self.number is None:
             return self.text
-        return f"{number_text(self.number, language)} {self.unit}".rstrip()
+        shown = f"{number_text(self.number, language)} {self.unit}".rstrip()
+        return shown if self.words is None else f"{shown} ({self.words.in_language(language)})"
 
 
 Interpret = Callable[[int, Payload], Meaning]  # raw group address and payload

@@ -41,7 +41,10 @@ def meaning_of(one: GroupObject | None, raw: RawPayload) -> Meaning:
             text = value if isinstance(value, str) else ""
     if is_hidden:
         text = card_shown(text)
-    return Meaning(name=name, dpt=dpt, number=number, unit=unit, text=text, is_hidden=is_hidden)
+    words = one.words.get(int(number)) if one.words and number is not None else None
+    return Meaning(
+        name=name, dpt=dpt, number=number, unit=unit, text=text, words=words, is_hidden=is_hidden
+    )
 
 
 def card_shown(card: str) -> str:

@@ -1,13 +1,17 @@
 """The running group object table: which objects this site has, and their sending rules."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from xknx.telegram.address import GroupAddress
 
+from knxgw.catalogue import object_keys
 from knxgw.catalogue.flags import Flags, Priority
 from knxgw.catalogue.objects import ObjectKind
 from knxgw.catalogue.product import Catalogue
+from knxgw.catalogue.text import Text
+from knxgw.catalogue.texts import Texts
 from knxgw.charging.publication import Published
 from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.model import (
@@ -45,6 +49,7 @@ class GroupObject:
     rule: SendingRule | None  # None: sends on every change
     cycle_s: float | None
     may_send: bool
+    words: Mapping[int, Text] = field(default_factory=dict)  # of values that are codes
     value: Published = None
     payload: Payload | None = None
     sent_value: Published = None
@@ -93,9 +98,8 @@ class GroupObject:
 
 def build_table(configuration: Configuration, catalogue: Catalogue) -> tuple[GroupObject, ...]:
     """Return the linked group objects of a site, in the order of their numbers."""
-    language = configuration.device.language
     objects = [
-        _group_object(configuration, existing, existing.link, language)
+        _group_object(configuration, existing, existing.link, catalogue.product.texts)
         for existing in existing_objects(configuration, catalogue)
         if existing.link
     ]
@@ -103,12 +107,12 @@ def build_table(configuration: Configuration, catalogue: Catalogue) -> tuple[Gro
 
 
 def _group_object(
-    configuration: Configuration, existing: ExistingObject, link: GroupObjectLink, language: str
+    configuration: Configuration, existing: ExistingObject, link: GroupObjectLink, texts: Texts
 ) -> GroupObject:
     """Return the running object for one that this site has and that is linked."""
     definition = existing.definition
     settings = None if existing.point is None else configuration.point(existing.point)
-    function = existing.function.in_language(language)
+    function = existing.function.in_language(configuration.device.language)
     rule, cycle_s = _sending(definition.kind, settings)
     if definition.kind is ObjectKind.ALIVE:
         cycle_s = configuration.device.alive_cycle_s
@@ -130,7 +134,21 @@ def _group_object(
         rule=rule,
         cycle_s=cycle_s,
         may_send=not temperature_off,
+        words=_words_of_values(definition.key, texts),
     )
+
+
+def _words_of_values(key: str, texts: Texts) -> Mapping[int, Text]:
+    """Return what the values of a group object mean; nothing where they are no codes."""
+    match key:
+        case object_keys.STATE:
+            return {int(state): words.name for state, words in texts.states.items()}
+        case object_keys.REASON:
+            return {int(reason): words.words for reason, words in texts.reasons.items()}
+        case object_keys.LOAD_MANAGEMENT_STATE:
+            return {int(state): words for state, words in texts.load_management.items()}
+        case _:
+            return {}
 
 
 def _sending(kind: ObjectKind, settings: PointSettings | None) -> "_ObjectSending":

@@ -1,5 +1,6 @@
 """Group objects as people look at them: value, sender, why one is missing; read, send, write."""
 
+import re
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -7,11 +8,15 @@ import pytest
 from xknx.dpt import DPTArray, DPTBinary
 from xknx.telegram.apci import GroupValueRead, GroupValueWrite
 
+from knxgw.catalogue.codes import Reason
 from knxgw.catalogue.load import catalogue
 from knxgw.errors import RejectedError
 from knxgw.monitoring.objects import Absence, ObjectLine, chosen_objects, objects_csv
 from knxgw.objects.codec import encode_for_people
 from knxgw.objects.listing import MOST_POINTS
+from knxgw.objects.meaning import meaning_of
+from knxgw.objects.table import build_table
+from tests.config.sites import configuration
 from tests.gateway.test_load_management import DYNAMIC
 from tests.support.world import World, to_payload
 
@@ -37,7 +42,8 @@ async def test_every_object_stands_there_once_with_its_value_or_the_reason(tmp_p
         assert by_absence == {None, *Absence}
         assert all(one.reason for one in lines if one.absence is Absence.NOT_THERE)
         state = line(world, 50)
-        assert (state.value("de"), state.addresses, state.point) == ("5", ("1/1/50",), 1)
+        assert (state.addresses, state.point) == (("1/1/50",), 1)
+        assert (state.value("de"), state.value("en")) == ("5 (Verfügbar)", "5 (Available)")
         assert state.name.startswith("One: ")
         assert state.changed_at is not None
         assert state.sent >= 1
@@ -63,6 +69,22 @@ async def test_an_input_shows_what_was_written_last_and_by_whom(tmp_path: Path) 
         await world.send("1/0/10", GroupValueWrite(DPTBinary(1)))
         await world.sleep(0.1)
         assert line(world, 10).wrong == 1
+
+
+@pytest.mark.proves("W34")
+async def test_a_value_that_is_a_code_has_its_word(tmp_path: Path) -> None:
+    async with World(SITE, tmp_path) as world:
+        world.strict = False
+        assert line(world, 504).value("en") == "3 (smart meter silent or wrong: minimum)"
+        assert line(world, 504).value("de").startswith("3 (Smart Meter")
+        assert re.fullmatch(r"\d+ \([^)]+\)", line(world, 511).value("de"))
+
+
+def test_a_code_that_is_not_known_stands_alone() -> None:
+    (one,) = (one for one in build_table(configuration(SITE), catalogue()) if one.number == 511)
+    assert one.words.keys() == {int(reason) for reason in Reason}
+    assert meaning_of(one, (15,)).value("en") == "15 (maximum of the charging point)"
+    assert meaning_of(one, (99,)).value("en") == "99"
 
 
 @pytest.mark.proves("W34")

@@ -218,7 +218,15 @@ def test_objects_stand_with_value_sender_and_the_reason_of_missing_ones(shown: W
     page = shown.get("/diagnostics/objects")
     assert SCRIPT not in page
     text = text_of(page)
-    for part in ("1/1/55", "C-WTU-", "1.1.9", "3 / 0", "no group address"):
+    for part in (
+        "55 1 Left",
+        "1/1/55",
+        "C-WTU-",
+        "12:00:00.000",
+        "1.1.9",
+        "3 / 0",
+        "no group address",
+    ):
         assert part in text
     assert "1/1/55" not in text_of(shown.get("/diagnostics/objects?missing=1"))
     assert "62" in text_of(shown.get("/diagnostics/objects?text=current"))

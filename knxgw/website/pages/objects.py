@@ -1,6 +1,7 @@
 """The group objects against the bus: what each says, why one is missing; read, send, write. Source: website 34."""
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -124,8 +125,8 @@ def _done(number: int, do: Callable[[], None]) -> AnyResponse | tuple[str, int]:
 
 
 def _page(refused: Refused | None = None) -> str:
-    words = language()
-    rows = [_row(line, words) for line in _chosen(words)]
+    words, now = language(), site().bridge.utc_now()
+    rows = [_row(line, words, now) for line in _chosen(words)]
     beside = None  # the field with what was typed, where the page shows it
     if refused is not None and refused.value:
         beside = next((row for row in rows if row["number"] == refused.number), None)
@@ -152,19 +153,20 @@ def _chosen(words: Language) -> tuple[ObjectLine, ...]:
     return chosen_objects(lines, wanted["text"], only_missing="missing" in wanted)
 
 
-def _row(line: ObjectLine, words: Language) -> dict[str, object]:
+def _row(line: ObjectLine, words: Language, now: datetime) -> dict[str, object]:
     missing = "" if line.absence is None else words.text(ABSENT[line.absence])
     if line.reason is not None:
         missing = line.reason.in_language(words.code)
     return {
         "number": line.number,
+        "point": line.point or "",
         "name": plain_text(line.name),
         "dpt": line.dpt,
         "flags": line.flags,
         "addresses": " ".join(line.addresses),
         "value": plain_text(line.value(words.code)),
         "raw": line.raw,
-        "changed": "" if line.changed_at is None else words.moment(line.changed_at, None),
+        "changed": "" if line.changed_at is None else words.stamp(line.changed_at, now),
         "sender": line.sender,
         "counts": "" if line.absence else f"{line.received} / {line.sent}",
         "wrong": line.wrong or "",
