@@ -40,6 +40,7 @@ from knxgw.website.pages import (
 from knxgw.website.panel_words import pattern_words
 from knxgw.website.publisher import Publisher
 from knxgw.website.security import Gate
+from knxgw.website.table_roles import with_roles
 
 
 def create_app(bridge: Bridge, publisher: Publisher) -> Flask:
@@ -75,6 +76,7 @@ def create_app(bridge: Bridge, publisher: Publisher) -> Flask:
     ):
         app.register_blueprint(blueprint)
     app.context_processor(lambda: _surroundings(bridge))
+    app.add_template_filter(with_roles)
     app.register_error_handler(HTTPException, _error)
     return app
 

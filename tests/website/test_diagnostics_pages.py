@@ -136,7 +136,7 @@ def test_requests_stand_with_name_value_raw_and_time(shown: Website, ring: Reque
 
 def rows_of(page: str) -> str:
     """Return the text of a page's live list."""
-    return text_of(page.split("<tbody>")[1].split("</tbody>", maxsplit=1)[0])
+    return text_of(page.split('<tbody role="rowgroup">')[1].split("</tbody>", maxsplit=1)[0])
 
 
 @pytest.mark.proves("W33")
