@@ -77,6 +77,7 @@ generate: $(STAMP) ## pages of docs/ that are made from product_db/, the tests a
 	$(BIN)/python -m tests.conformance > docs/conformance.md
 	$(BIN)/python -m tools.pages.bench docs/bench.md
 	$(BIN)/python -m tools.pages.translations
+	$(BIN)/python -m tools.pages.icon
 
 fuzz: $(STAMP) ## long property runs; 10 000 wrong Modbus answers for each transport
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 -m "not real" -o faulthandler_timeout=1800 $(ARGS)
