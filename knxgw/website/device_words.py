@@ -8,6 +8,7 @@ from knxgw.website.device_facts import AdapterFacts, DeviceFacts
 from knxgw.website.language import Language, marked
 
 PRODUCT = marked("knxgw, KNX gateway for charging points")
+WITH_KNX_DEVICE = marked("none yet (comes with the KNX device)")
 CAUSES: Mapping[str, str] = {  # how the time before the start ended
     "first": marked("first start"),
     "stopped": marked("it was stopped in order"),
@@ -57,7 +58,8 @@ def _lines(facts: DeviceFacts, words: Language, now: datetime) -> Iterator[tuple
     """Yield names, not translated yet, and values."""
     yield marked("Product"), words.text(PRODUCT)
     yield marked("Firmware"), facts.version
-    yield marked("Serial number"), facts.serial
+    yield marked("Order number"), words.text(WITH_KNX_DEVICE)
+    yield marked("Serial number"), facts.serial or words.text(WITH_KNX_DEVICE)
     yield marked("Configuration"), _configuration(facts, words)
     yield marked("Started"), words.moment(facts.started_at, now) if facts.started_at else None
     yield marked("The start before ended by"), cause_words(facts.start_cause, words)

@@ -57,8 +57,9 @@ def test_the_support_text_is_copied_by_a_button_over_http(owner: Visit) -> None:
     field = page.get_by_role("searchbox").or_(page.locator("input[name=filter]")).first
     field.focus()
     page.keyboard.press("Control+V")
-    assert field.input_value().split() == text.split()[: len(field.input_value().split())]
-    assert field.input_value()
+    pasted = "".join(field.input_value().split())  # cut off where the field is full
+    assert len(pasted) > 200
+    assert "".join(text.split()).startswith(pasted)
 
 
 @pytest.mark.proves("W36", "W37")

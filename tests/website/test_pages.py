@@ -183,6 +183,19 @@ def test_status_says_why_the_device_started_and_how_it_is_connected() -> None:
         assert line in text
 
 
+@pytest.mark.proves("W16", "W37")
+def test_numbers_that_the_device_has_not_got_yet_are_not_passed_over() -> None:
+    none = "none yet (comes with the KNX device)"
+    text = text_of(page(SITE))
+    assert f"Order number {none} Serial number {none}" in text
+    numbered = DeviceFacts(serial="00FA:12345678")
+    with website(lambda _language: SITE, facts=lambda: numbered) as found:
+        assert "Serial number 00FA:12345678" in text_of(found.get("/"))
+        assert "Serial number: 00FA:12345678" in found.get("/support.txt")
+        assert f"Order number: {none}" in found.get("/support.txt")
+        assert "noch keine (kommt mit dem KNX-Gerät)" in found.get("/support.txt", "de")
+
+
 @pytest.mark.parametrize(("ready", "status"), [(True, 200), (False, 503)])
 def test_health_is_503_until_the_gateway_is_ready(ready: bool, status: int) -> None:  # noqa: FBT001
     with website(lambda _language: SITE, is_ready=lambda: ready) as found:
