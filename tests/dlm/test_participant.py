@@ -391,6 +391,18 @@ def test_a_car_keeps_2_a_more_than_it_takes_and_when_it_takes_them_3_a_more_each
     assert caps[None] - caps[13_000] >= 10
 
 
+@pytest.mark.proves("D14.1b")
+@pytest.mark.parametrize(("draw_ma", "raised_cap_ma"), [(8900, 10_000), (9000, 13_000)])
+def test_the_cap_rises_once_half_of_the_headroom_is_taken(draw_ma: int, raised_cap_ma: int) -> None:
+    house = House(participant(1))
+    house.cars[1].most_ma = 8000
+    house.live(80)
+    assert house.participant().use_cap_ma == 10_000
+    house.cars[1].most_ma = draw_ma
+    house.live(5)
+    assert house.participant().use_cap_ma == raised_cap_ma
+
+
 @pytest.mark.proves("D14.2a")
 def test_a_finished_car_keeps_its_minimum_but_nothing_is_reserved_for_it() -> None:
     house = House(participant(1), participant(2), base_a=8)
