@@ -6,6 +6,7 @@ from knxgw.sim.bench.plant import Plant
 from knxgw.sim.bench.read_scenario import parse_scenario
 from knxgw.sim.bench.recording import Recording, Violation
 from knxgw.sim.bench.runner import Run
+from knxgw.sim.bench.scenario import Trouble
 from knxgw.station.model import GridControlCommanded, InterruptionCommanded
 
 CP1 = PointNumber(1)
@@ -46,6 +47,39 @@ def test_offers_above_what_the_line_has_are_noticed() -> None:
     world.telegram(43.0)
     assert world.names == ["I1"]
     assert world.found[0].words == "offers 14/14 A are 4.0 A above what L1 has"
+
+
+def test_a_charger_that_comes_back_is_read_and_lowered_before_the_offers_must_fit() -> None:
+    world = World(
+        "points: 2\nbase_a: 16"
+    )  # beside the 14 A that the first one holds no minimum fits
+    first = world.plant.chargers[0]
+    first.limit_ma = 14_000
+    spell = first.troubles.begin(Trouble.UNREACHABLE, is_timed=True)
+    world.telegram(41.0)
+    first.troubles.end(spell)
+    for at_s in (42.0, 43.0, 43.9):
+        world.telegram(at_s)
+    assert not world.found
+    world.telegram(46.0)
+    world.telegram(48.0)
+    assert world.names == ["I1"]
+
+
+def test_of_a_charger_that_cannot_be_told_counts_what_it_holds() -> None:
+    world = World("points: 2\nbase_a: 12")
+    first, second = world.plant.chargers
+    first.limit_ma = 6000  # the 14 A that it is offered have not arrived
+    first.troubles.begin(Trouble.UNREACHABLE, is_timed=True)
+    second.log.offers.add(30.0, 14_000)
+    world.telegram(41.0)
+    world.telegram(44.0)
+    assert not world.found
+    first.limit_ma = 14_000
+    world.plant.vehicle_changed(45.0, first)
+    for at_s in (61.0, 64.0):
+        world.telegram(at_s)
+    assert world.names == ["I1"]
 
 
 def test_an_offer_outside_the_range_is_noticed() -> None:
@@ -128,6 +162,13 @@ def test_an_overload_with_a_constant_building_is_noticed() -> None:
 def test_an_overload_that_the_building_causes_may_last_until_it_is_answered() -> None:
     scenario = parse_scenario("points: 2")
     assert overloaded(29.9)[0].at_s == 29.9 + answer_s(scenario)
+
+
+def test_with_slow_polls_it_takes_longer_until_it_is_answered() -> None:
+    usual, slow = (
+        parse_scenario(f"points: 2\nevery_point: {{poll_s: {poll_s}}}") for poll_s in (1, 3)
+    )
+    assert answer_s(slow) == answer_s(usual) + 2
 
 
 def test_the_building_is_known_one_look_later_when_a_vehicle_moves_while_the_meter_looks() -> None:

@@ -57,6 +57,8 @@ class Watch:
         self._due: list[tuple[float, float] | None] = [
             None
         ] * 3  # when offers must fit which sample
+        self._told = {one.number for one in plant.chargers}  # those that can be told what to do
+        self._returned_s = -1e9  # when one could be told again
         self.is_up = True  # the gateway; without power it answers nothing
         self._is_seen = all(point.is_measured for point in scenario.points)
         self._read_s = max(point.poll_s for point in scenario.points)
@@ -123,8 +125,9 @@ class Watch:
             for charger, offer_ma in zip(chargers, self._offers, strict=True)
         ):
             self._reduced[phase] = at_s
+        self._note_returned(at_s)
         excess_ma = self._excess_ma(phase, sampled_s)
-        if excess_ma is None:
+        if excess_ma is None or at_s < self._returned_s + self._read_s + CYCLE_S:
             self._due[phase] = None
             return
         if excess_ma <= LOWER_FROM_MA + SLACK_MA:
@@ -135,6 +138,13 @@ class Watch:
             offers = "/".join(f"{charger.log.offers.last / 1000:g}" for charger in chargers)
             words = f"offers {offers} A are {_a(excess_ma)} above what L{phase + 1} has"
             self._report(at_s, "I1", words)
+
+    def _note_returned(self, at_s: float) -> None:
+        """Note that a charger can be told again: it is read once, and the next cycle lowers it."""
+        told = {one.number for one in self._plant.chargers if one.can_be_told}
+        if told - self._told:
+            self._returned_s = at_s
+        self._told = told
 
     def _is_due(self, at_s: float, phase: int, sampled_s: float) -> bool:
         """Tell whether the offers must fit already.
@@ -171,14 +181,7 @@ class Watch:
         available_ma = _available_ma(self.scenario.connection, base_ma)
         if sum(_least_ma(one) for one in users) > available_ma:
             return None
-        claimed = (
-            # nobody can see that one without measurement takes less than it is told
-            one.log.offers.last
-            if one.model.is_measured
-            else min(one.log.offers.last, one.vehicle.draw_ma(sampled_s))
-            for one in users
-        )
-        return sum(claimed) - available_ma
+        return sum(_claimed_ma(one, sampled_s) for one in users) - available_ma
 
     def _must_pause(self, number: int) -> bool:
         grid_pause = self._grid_control and self.scenario.connection.grid_setpoint_ma == 0
@@ -206,6 +209,15 @@ def _least_ma(charger: Charger) -> float:
     if not charger.can_be_told:
         return max(charger.limit_ma, charger.model.minimum_ma)
     return charger.model.minimum_ma
+
+
+def _claimed_ma(charger: Charger, at_s: float) -> float:
+    """Return what it may take: what it is offered, or what it holds if it cannot be told that."""
+    if not charger.can_be_told:
+        return charger.limit_ma
+    offer_ma = charger.log.offers.last
+    # nobody can see that one without measurement takes less than it is told
+    return offer_ma if charger.model.is_measured else min(offer_ma, charger.vehicle.draw_ma(at_s))
 
 
 def _available_ma(connection: ConnectionModel, base_ma: float) -> float:
@@ -281,7 +293,11 @@ def _overdraw_ma(scenario: Scenario) -> int:
 
 
 def answer_s(scenario: Scenario) -> float:
-    """Return how long an excess may last that the building causes: T_int + tau_m + 1 s + T_EV."""
+    """Return how long an excess may last that the building causes: T_int + tau_m + 1 s + T_EV.
+
+    With chargers that are polled less often than once in a second, longer by that: what they draw is known
+    later, and what the building draws with it.
+    """
     meter = scenario.meter
     moves = [one for one in scenario.happenings if isinstance(one, CarMoved)]
     cars = [point.car for point in scenario.points] + [one.car for one in moves if one.car]
@@ -296,7 +312,9 @@ def answer_s(scenario: Scenario) -> float:
     if not all(point.is_measured for point in scenario.points):
         # what was lowered frees less than was thought when a vehicle took less than it was told
         misfortune_s += UNSEEN_ROUNDS * (OBEY_S + meter.sample_s)
-    return meter.sample_s + meter.longest_delay_s + 1.0 + latency_s + obeys_s + misfortune_s
+    poll_s = max((point.poll_s for point in scenario.points), default=CYCLE_S)
+    read_s = max(CYCLE_S, poll_s)
+    return meter.sample_s + meter.longest_delay_s + read_s + latency_s + obeys_s + misfortune_s
 
 
 def _quiet(scenario: Scenario, recording: Recording) -> Iterable[tuple[float, float]]:
