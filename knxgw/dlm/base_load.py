@@ -77,7 +77,7 @@ def add_sample(
     if before_ma is None or _is_covered_by_readings(sample, readable):
         base_ma = estimate.base_ma
         most_ma = _highest_base_ma(estimate, base_ma, sample, readable)
-        _set_base_load(phase_state, base_ma, most_ma, waiting=())
+        _set_base_load(phase_state, base_ma, most_ma, pending_samples=())
         return
     base_ma, most_ma = (
         _believed_base_ma(estimate.base_ma, before_ma, sample, settings),
@@ -90,8 +90,8 @@ def add_sample(
     ):
         # only what is likely keeps others from rising, not all that the configured delay leaves open
         most_ma = max(base_ma, estimate.base_ma, _likely_base_ma(estimate, base_ma))
-    waiting = (*phase_state.pending_samples[1 - MOST_SAMPLES :], sample) if is_news else ()
-    _set_base_load(phase_state, base_ma, most_ma, waiting=waiting)
+    pending = (*phase_state.pending_samples[1 - MOST_SAMPLES :], sample) if is_news else ()
+    _set_base_load(phase_state, base_ma, most_ma, pending_samples=pending)
 
 
 def _readable(participants: Iterable[Participant]) -> list[Participant]:
@@ -153,26 +153,27 @@ def reexamine(
 ) -> None:
     """Examine the samples of a phase again that had to wait for readings; `phase_state` changes in place.
 
+    At least one must wait (`pending_samples`).
     The newest sample that need not wait any more gives the base load, and those before it are dropped. The
     samples after it may raise the base load only in danger (`_believed_base_ma`), and go on waiting.
     While every sample has to wait, the base load may only become less certain. Source: load-management 7.2f.
     """
     readable = _readable(participants)
     samples = phase_state.pending_samples
-    decided = _newest_decided(samples, readable, now_s)
-    if decided is None:
+    decided_index = _newest_decided(samples, readable, now_s)
+    if decided_index is None:
         _widen(phase_state, phase, samples[-1], readable, settings)
         return
-    newest_sample = samples[decided]
+    newest_sample = samples[decided_index]
     estimate = _estimate(phase_state.base_ma, phase, newest_sample, readable, settings)
     base_ma = estimate.base_ma
-    still_waiting = samples[decided + 1 :]
-    for newest_sample in still_waiting:
+    later_samples = samples[decided_index + 1 :]
+    for newest_sample in later_samples:
         estimate = _estimate(base_ma, phase, newest_sample, readable, settings)
         base_ma = _believed_base_ma(estimate.base_ma, base_ma, newest_sample, settings)
     phase_state.possible_base_ma = BaseRange(estimate.least_ma, estimate.most_ma)
     most_ma = _highest_base_ma(estimate, base_ma, newest_sample, readable)
-    _set_base_load(phase_state, base_ma, most_ma, waiting=still_waiting)
+    _set_base_load(phase_state, base_ma, most_ma, pending_samples=later_samples)
 
 
 def _widen(
@@ -203,7 +204,8 @@ def _newest_decided(
 ) -> int | None:
     """Return the index of the newest sample that need not wait for readings any more; None: each must.
 
-    Readings cover it by now, or it has waited for as long as any reading may take.
+    Readings cover it by now, or it has waited for as long as any reading may take. `readable`: the
+    participants whose draw is known.
     """
     longest_wait_s = _longest_wait_s(readable)
     for index in range(len(samples) - 1, -1, -1):
@@ -218,17 +220,17 @@ def examine_at_rest(
     phase: int,
     participants: Iterable[Participant],
     *,
-    since: float,
-    long_since: float,
+    at_rest_since: float,
+    long_at_rest_since: float,
 ) -> None:
     """Make the base load of a phase exact by the value in force, once no charger moves (in place).
 
-    A meter that sends changes only still measures while it is silent. If no draw has moved since `since`,
-    the line carries what was reported last. A higher base load than the present one is believed at once. A
-    lower one is believed only if no draw has moved since `long_since`, because a telegram may have been
-    lost, and only to `UNREPORTED_MA` above what the value says, because the meter may not report so small a
-    change. The result stays within the range that the last sample allowed. Nothing changes while a charger
-    moves. `since`, `long_since`: monotonic seconds. Source: load-management 7.2g.
+    A meter that sends changes only still measures while it is silent. If no draw has moved since
+    `at_rest_since`, the line carries what was reported last. A higher base load than the present one is
+    believed at once. A lower one is believed only if no draw has moved since `long_at_rest_since`, because a
+    telegram may have been lost, and only to `UNREPORTED_MA` above what the value says, because the meter may
+    not report so small a change. The result stays within the range that the last sample allowed. Nothing
+    changes while a charger moves or a sample waits. Instants: monotonic seconds. Source: load-management 7.2g.
     """
     before_ma, possible_ma = phase_state.base_ma, phase_state.possible_base_ma
     if before_ma is None or phase_state.pending_samples or possible_ma.is_exact:
@@ -236,7 +238,7 @@ def examine_at_rest(
     readable = _readable(participants)
     drawn_ma = 0
     for participant in readable:
-        steady = steady_draw_about(participant, since)
+        steady = steady_draw_about(participant, at_rest_since)
         if steady is None:
             return  # a charger has moved
         drawn_ma += steady[phase]
@@ -245,10 +247,10 @@ def examine_at_rest(
         shown_ma = min(shown_ma + UNREPORTED_MA, before_ma)
     base_ma = min(max(shown_ma, possible_ma.least_ma), possible_ma.most_ma)
     if base_ma > before_ma or all(
-        steady_draw_about(participant, long_since) is not None for participant in readable
+        steady_draw_about(participant, long_at_rest_since) is not None for participant in readable
     ):
         phase_state.possible_base_ma = BaseRange(base_ma, base_ma)
-        _set_base_load(phase_state, base_ma, base_ma, waiting=())
+        _set_base_load(phase_state, base_ma, most_ma=base_ma, pending_samples=())
 
 
 def _believed_base_ma(estimated_ma: int, before_ma: int, sample: Sample, settings: Settings) -> int:
@@ -266,6 +268,7 @@ def _believed_base_ma(estimated_ma: int, before_ma: int, sample: Sample, setting
 def note_base_load(phase_state: PhaseState, now_s: float, window_s: float) -> None:
     """Note in the history which base load is in force from `now_s` on (in place).
 
+    To be called once that is set (`base_ma`).
     Earlier base loads that are no higher can never be the peak of a window again, and those that ended
     before the longest window are forgotten. When the load has risen, two things are noted for the back-off:
     for how long the load had been lower (`level_absent_s`), and whether the present window still remembers
@@ -300,13 +303,13 @@ def _level_absent_s(history: BaseHistory, base_ma: int, now_s: float) -> float |
 
 
 def _set_base_load(
-    phase_state: PhaseState, base_ma: int, most_ma: int, *, waiting: tuple[Sample, ...]
+    phase_state: PhaseState, base_ma: int, most_ma: int, *, pending_samples: tuple[Sample, ...]
 ) -> None:
     """Set the base load of a phase, how high it may be at most [mA], and the samples that wait (in place)."""
     phase_state.base_ma, phase_state.uncertainty_ma, phase_state.pending_samples = (
         base_ma,
         most_ma - base_ma,
-        waiting,
+        pending_samples,
     )
 
 
@@ -373,13 +376,13 @@ def _may_have_followed(participant: Participant, sample: Sample, settings: Setti
     The draw of a charger without measurement is never read: it is known again once the vehicle must have
     obeyed, and while nothing flows.
     """
-    until = must_be_obeyed_at(participant, settings)
+    obeyed_at = must_be_obeyed_at(participant, settings)
     if not participant.settings.measures_current:
-        return participant.highest_draw_ma > 0 and sample.sampled_at - EARLY_S < until
+        return participant.highest_draw_ma > 0 and sample.sampled_at - EARLY_S < obeyed_at
     read_at = last_read_at(participant)
     if read_at is None or read_at >= sample.arrived_at:
         return False  # a reading after the sample shows it, or there is none to be compared with
-    return read_at < until
+    return read_at < obeyed_at
 
 
 def _unseen_peak_ma(participant: Participant, phase: int, sampled_at: float) -> int:
@@ -387,10 +390,10 @@ def _unseen_peak_ma(participant: Participant, phase: int, sampled_at: float) -> 
 
     A vehicle that was raised and soon lowered again may have drawn meanwhile what it was raised to.
     """
-    turned = (
+    was_lowered_again = (
         participant.offer_ma < participant.raised_to_ma and sampled_at < participant.rises_until
     )
-    return participant.raised_to_ma if turned and phase in participant.phases else 0
+    return participant.raised_to_ma if was_lowered_again and phase in participant.phases else 0
 
 
 def _is_covered_by_readings(sample: Sample, readable: list[Participant]) -> bool:
@@ -398,8 +401,8 @@ def _is_covered_by_readings(sample: Sample, readable: list[Participant]) -> bool
     return _are_all_read_since(readable, sample.arrived_at)
 
 
-def _are_all_read_since(readable: list[Participant], since: float) -> bool:
-    """Tell whether all currents were read at `since` or after it [monotonic s].
+def _are_all_read_since(readable: list[Participant], moment_at: float) -> bool:
+    """Tell whether all currents were read at an instant or after it [monotonic s].
 
     No reading is needed where no vehicle is connected, since nothing flows there, nor of a charger without
     measurement, whose assumed draw is known at any time.
@@ -407,7 +410,7 @@ def _are_all_read_since(readable: list[Participant], since: float) -> bool:
     return not any(
         participant.is_connected
         and participant.settings.measures_current
-        and ((read_at := last_read_at(participant)) is None or read_at < since)
+        and ((read_at := last_read_at(participant)) is None or read_at < moment_at)
         for participant in readable
     )
 

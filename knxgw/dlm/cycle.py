@@ -66,6 +66,7 @@ def cycle(
     meter value that no cycle has taken yet; an overcurrent counts samples. Source: load-management 9.1.
     """
     cycle = CycleState(state, settings, now_s)
+    # in the order that stands at the head of this module: each step relies on those before it
     _observe(cycle, observations)
     _reexamine_reports(cycle)
     _supervise_meter_age(cycle)
@@ -99,13 +100,13 @@ def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None
             continue
         took_part = participant.takes_part
         was_known = participant.has_valid_currents and participant.is_reachable
-        moved = observe(participant, observations[number], cycle.settings, cycle.now_s)
+        moved_ma = observe(participant, observations[number], cycle.settings, cycle.now_s)
         if not took_part and participant.takes_part:
             # what it was offered as a free point is its start: it waits for its next raise
             participant.raised_at = cycle.now_s
             participant.raised_in_set = cycle.state.meter.sets.count
-        if moved is not None:
-            _add_to_base_load(cycle, moved)
+        if moved_ma is not None:
+            _add_to_base_load(cycle, moved_ma)
         elif not was_known and participant.has_valid_currents and participant.is_reachable:
             _take_from_base_load(cycle, participant.draw_ma)
         update_use(participant, cycle.settings, cycle.now_s)
@@ -119,7 +120,8 @@ def _reexamine_reports(cycle: CycleState) -> None:
     """Examine samples of the meter again that the chargers' readings cover by now.
 
     Where no sample waits and the meter sends changes only, its value in force says more once no charger
-    moves any more. A base load that has changed is noted in the history. Source: load-management 7.2f, 7.2g.
+    moves any more, but not in an emergency. A base load that has changed is noted in the history.
+    Source: load-management 7.2f, 7.2g.
     """
     participants, window_s = cycle.participants.values(), meters.window_s(cycle.state.meter)
     for index, phase in enumerate(cycle.phases):
@@ -127,9 +129,13 @@ def _reexamine_reports(cycle: CycleState) -> None:
         if phase.pending_samples:
             reexamine(phase, index, participants, cycle.settings, cycle.now_s)
         elif cycle.has_meter_on_change and not cycle.is_emergency:
-            since = cycle.now_s - cycle.settings.meter_delay_s - AT_REST_S
-            long_since = cycle.now_s - window_s
-            examine_at_rest(phase, index, participants, since=since, long_since=long_since)
+            examine_at_rest(
+                phase,
+                index,
+                participants,
+                at_rest_since=cycle.now_s - cycle.settings.meter_delay_s - AT_REST_S,
+                long_at_rest_since=cycle.now_s - window_s,
+            )
         if phase.base_ma != before_ma:
             note_base_load(phase, cycle.now_s, meters.window_s(cycle.state.meter))
 
@@ -203,6 +209,7 @@ _NOTHING_WRONG = {None}
 def _limit_by_absolute_value(cycle: CycleState) -> None:
     """Lower the room to raise where the meter does not follow: its absolute value counts as base load.
 
+    To be called after `find_room`, which sets that room.
     If only the sign is wrong, that value is the whole load of the line, so never less than the building's.
     The room does not become 0: some vehicle must be able to start, because without steps of the chargers
     nothing would ever show that the meter is right again. Source: load-management 13.5d.
@@ -220,9 +227,9 @@ def _limit_by_absolute_value(cycle: CycleState) -> None:
 def _stop_those_that_may_not_charge(cycle: CycleState) -> None:
     """Offer 0 A at once where nothing may flow: lock-out, constraint, invalid currents, cap too low.
 
-    A participant that cannot be reached keeps its offer, which nothing can change now (13.2); only the
-    reason is noted. Otherwise a reason is noted where load management itself is the cause: constraints and
-    caps bring their own. Source: load-management 6, 13.2.
+    That a participant cannot be reached is noted as its reason, but does not stop it (13.2). Other reasons
+    are noted where load management itself is the cause: constraints and caps bring their own.
+    Source: load-management 6, 13.2.
     """
     is_locked_out = cycle.overcurrent.is_locked_out
     for number, participant in cycle.participants.items():
@@ -243,9 +250,11 @@ def _stop_those_that_may_not_charge(cycle: CycleState) -> None:
 
 
 def _hold_at_minimum(cycle: CycleState) -> None:
-    """Hold every participant at its minimum, and start one with 0 A only where its minimum fits.
+    """Hold every eligible participant at its minimum, and start one with 0 A only where its minimum fits.
 
-    In an emergency the room is not known; in a high-power window it will soon be less.
+    In a high-power window the room will soon be less. In an emergency it is that of the last values of the
+    meter, of which no peak is forgotten; before there were any, `_may_start_at_minimum` decides without it.
+    The reason of one that stays at 0 A is the emergency, but in the window the room.
     Source: load-management 10, 11.
     """
     reason = Reason.METER_LOST if cycle.is_emergency else Reason.HIGH_POWER
@@ -256,9 +265,8 @@ def _hold_at_minimum(cycle: CycleState) -> None:
         if participant.offer_ma > participant.settings.minimum_ma:
             cycle.set_offer(participant, participant.settings.minimum_ma)
         elif participant.offer_ma == 0:
-            if not _may_start_at_minimum(
-                cycle, has_room=cycle.try_to_claim_start(room_ma, participant)
-            ):
+            has_room = cycle.try_to_claim_start(room_ma, participant)
+            if not _may_start_at_minimum(cycle, has_room=has_room):
                 cycle.reasons[number] = reason if cycle.is_emergency else Reason.WAITING_FOR_CURRENT
                 continue
             cycle.start(participant)
@@ -284,9 +292,10 @@ def _offer_to_free_points(cycle: CycleState) -> None:
     What is offered at one free point is not available to the next: two vehicles may be plugged in at the
     same moment. A vehicle that still draws although its charger interrupts keeps its offer while all
     commitments fit, and no emergency or high-power window holds all at the minimum; else the point is
-    treated as any free one. Source: load-management 5.4, 5.5.
+    treated as any free one. To be called after newcomers have claimed their minima (`claimed_ma`).
+    Source: load-management 5.4, 5.5.
     """
-    available_ma = (
+    available_ma = (  # as in `_hold_at_minimum`: the emergency counts before the window
         cycle.least_room_now_ma
         if cycle.is_in_high_power_window and not cycle.is_emergency
         else cycle.room_to_raise_ma
@@ -312,7 +321,10 @@ def _offer_to_free_points(cycle: CycleState) -> None:
 
 
 def _is_free_point(cycle: CycleState, participant: Participant) -> bool:
-    """Tell whether no vehicle takes part at a charging point to which its minimum may be offered."""
+    """Tell whether no vehicle takes part at a charging point to which its minimum may be offered.
+
+    False in a lock-out.
+    """
     if participant.takes_part or cycle.overcurrent.is_locked_out:
         return False
     return (

@@ -88,7 +88,7 @@ class CycleState:
     def eligible(self) -> list[Participant]:
         """Return the participants that the allocation is for: they take part, and no cap forbids the minimum.
 
-        None in a lock-out.
+        In a lock-out the list is empty.
         """
         if self.overcurrent.is_locked_out:
             return []
@@ -111,19 +111,27 @@ class CycleState:
     def start(self, participant: Participant) -> None:
         """Offer a newcomer its minimum, and forget its failed trials.
 
-        The start counts as a raise: the next one waits for its spacing and a new complete set of the meter.
+        The start counts as a raise of the participant: its next one waits for the spacing and a new complete
+        set of the meter. It is not noted as one of its phases (`PhaseState.raised_at`, for the back-off).
         """
         self.set_offer(participant, participant.settings.minimum_ma)
         participant.raised_at, participant.raised_in_set = self.now_s, self.state.meter.sets.count
         forget_trials(participant)
 
     def find_room(self) -> None:
-        """Find the room on each phase [mA]: for lowering by the latest base load, for raising by its peak.
+        """Find the room on each phase [mA]: by the latest base load and by its peak, each in two ways.
 
-        When the peak is forgotten is noted in `peak_expires_at`: then there is more room. A back-off that
-        was of no use for `BACK_OFF_ENDS_S` ends. Source: load-management 7.3, 9.4e.
+        | base load | as estimated | as high as it may be |
+        |---|---|---|
+        | the latest one: for lowering | `room_now_ma` | `least_room_now_ma` |
+        | its peak: for starting and raising | `certain_room_ma` | `room_to_raise_ma` |
+
+        For raising the higher of peak and highest possible base load counts, not their sum. A peak counts
+        for the window W, after a back-off (`PhaseState.back_off`: k) for 2**k times as long. A back-off that
+        was of no use for `BACK_OFF_ENDS_S` ends. When a phase gets more room by time alone is noted in
+        `peak_expires_at`. A phase over range has no room to start or raise. Source: load-management 7.3, 9.4e.
         """
-        window = meters.window_s(self.state.meter)
+        window_s = meters.window_s(self.state.meter)
         claims = self._claims()
         counted_until = self._peaks_count_until()
         for index, phase in enumerate(self.phases):
@@ -131,11 +139,12 @@ class CycleState:
                 phase.back_off = 0
             base_ma = peak_ma = phase.base_ma or 0
             value = self.state.meter.values[index]
-            held_s = window * 2**phase.back_off
+            held_s = window_s * 2**phase.back_off
             peak = _peak(phase.history, counted_until - held_s)
             if peak.base_ma > peak_ma:
                 peak_ma, self.peak_expires_at[index] = peak.base_ma, peak.until + held_s
-            most_ma = base_ma + self._uncertainty_ma(index, phase, window)
+            # after the peak: the uncertainty may end before it, and then counts as `peak_expires_at`
+            most_ma = base_ma + self._note_uncertainty_ma(index, phase, window_s)
             peak_ma = max(peak_ma, most_ma)
             self.room_now_ma[index] = claims[index].room_ma(self.settings, base_ma)
             self.least_room_now_ma[index] = claims[index].room_ma(self.settings, most_ma)
@@ -148,12 +157,13 @@ class CycleState:
                 self.room_to_raise_ma[index] = min(self.room_to_raise_ma[index], 0)
                 self.least_room_now_ma[index] = min(self.least_room_now_ma[index], 0)
 
-    def _uncertainty_ma(self, index: int, phase: PhaseState, window_s: float) -> int:
-        """Return by how much the base load of a phase may be higher than its estimate [mA].
+    def _note_uncertainty_ma(self, index: int, phase: PhaseState, window_s: float) -> int:
+        """Note when the uncertainty of a phase ends by time alone; return it as it is now [mA].
 
-        The next sample settles that. Where none comes for `window_s`, as of a meter that has nothing new to
-        report, the uncertainty ends (0): otherwise it would keep all offers from rising for good. That end
-        is noted in `peak_expires_at`. While samples wait for readings, these settle it.
+        It is by how much the base load may be higher than its estimate. The next sample settles that. Where
+        none comes for `window_s`, as of a meter that has nothing new to report, the uncertainty ends (0):
+        otherwise it would keep all offers from rising for good. That end is noted in `peak_expires_at` if it
+        comes before the one noted there. While samples wait for readings, these settle it.
         """
         value = self.state.meter.values[index]
         if phase.pending_samples or not phase.uncertainty_ma or value is None:
@@ -265,8 +275,8 @@ class CycleState:
         spare_ma = [ma - held - need_ma for ma, held in zip(available_ma, held_ma, strict=True)]
         if any(spare_ma[index] < 0 for index in participant.phases):
             return False
-        standing_ma = self._offered_without_vehicle_ma()
-        if all(spare_ma[index] >= standing_ma[index] for index in participant.phases):
+        free_points_ma = self._offered_without_vehicle_ma()
+        if all(spare_ma[index] >= free_points_ma[index] for index in participant.phases):
             return True
         for index in participant.phases:
             self.claimed_ma[index] += need_ma
@@ -278,7 +288,7 @@ class CycleState:
 
         A withdrawn offer counts until the charger has acknowledged 0 A, or a vehicle must have obeyed.
         """
-        standing_ma = [0] * len(self.phases)
+        free_points_ma = [0] * len(self.phases)
         for participant in self.participants.values():
             # as `cycle._is_free_point`: no vehicle takes part, and the offer can be withdrawn
             if participant.takes_part or not (
@@ -294,8 +304,8 @@ class CycleState:
             if offer_ma == 0 and self.now_s < participant.obey_by_at and not is_acknowledged:
                 offer_ma = participant.previous_offer_ma
             for index in participant.phases:
-                standing_ma[index] += offer_ma
-        return standing_ma
+                free_points_ma[index] += offer_ma
+        return free_points_ma
 
     def has_room_for_commitments(self, participant: Participant) -> bool:
         """Tell whether the commitments of all participants fit into the present room on this one's phases."""
@@ -304,7 +314,7 @@ class CycleState:
 
     def finish(self) -> LoadManagement:
         """Return the state that this cycle leaves, and when the next one is due."""
-        known = not self.is_emergency and self.is_base_known
+        is_room_known = not self.is_emergency and self.is_base_known
         padded = (*self.room_now_ma, 0, 0)  # a connection with one phase has no room on L2 and L3
         return LoadManagement(
             participants=self.participants,
@@ -318,7 +328,7 @@ class CycleState:
             outcome=Outcome(
                 faults=self.faults,
                 reasons=self.reasons,
-                available_ma=(padded[0], padded[1], padded[2]) if known else None,
+                available_ma=(padded[0], padded[1], padded[2]) if is_room_known else None,
             ),
             due_at=self._next_due_at(),
         )
@@ -328,6 +338,7 @@ class CycleState:
 
         Now: each cycle has something to do, because something is timed in each of them, or a participant
         could get more by waiting a moment. Otherwise the first instant at which any wait, window or hold ends.
+        Also notes it for each participant (`_note_unchanged_until`), so it is asked once, at the end.
         """
         now_s = self.now_s
         due_at = self._note_unchanged_until()
@@ -354,15 +365,17 @@ class CycleState:
     def _next_change_of_phase_at(self, phase: PhaseState, window_s: float) -> float:
         """Return when time alone changes something about a phase [monotonic s]; NEVER: it does not.
 
-        Raising may go on, a small excess has lasted for long enough, or the back-off ends.
+        The hold after a reduction ends, a small excess has lasted for long enough, or the back-off ends.
         """
         next_at = NEVER
         hold_ends_at = phase.reduced_at + window_s * 2**phase.back_off
+        # also now: the difference of two instants may come out a little too short
         if hold_ends_at >= self.now_s:
             next_at = hold_ends_at
+        # only later: if it has lasted for long enough already, this cycle has acted on it
         if phase.excess_since is not None and phase.excess_since + LOW_EXCESS_S > self.now_s:
             next_at = min(next_at, phase.excess_since + LOW_EXCESS_S)
-        if phase.back_off:
+        if phase.back_off:  # its end is never past: `find_room` has ended one that was
             next_at = min(next_at, phase.back_off_useful_at + BACK_OFF_ENDS_S)
         return next_at
 
@@ -403,9 +416,13 @@ class CycleState:
         participants = [
             participant for participant in self.participants.values() if participant.takes_part
         ]
-        served = [one.offered_since or self.now_s for one in participants if one.offer_ma > 0]
-        waiting = [one.waiting_since or self.now_s for one in participants if one.offer_ma == 0]
-        if not self.settings.queue or not served or not waiting:
+        served_since = [one.offered_since or self.now_s for one in participants if one.offer_ma > 0]
+        waiting_since = [
+            one.waiting_since or self.now_s for one in participants if one.offer_ma == 0
+        ]
+        if not self.settings.queue or not served_since or not waiting_since:
             return float("inf")
-        turn_at = max(min(waiting), min(served)) + self.settings.rotation_s - queues.SLACK_S
+        turn_at = (
+            max(min(waiting_since), min(served_since)) + self.settings.rotation_s - queues.SLACK_S
+        )
         return max(turn_at, self.now_s)

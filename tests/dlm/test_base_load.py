@@ -217,5 +217,5 @@ def test_a_value_in_force_while_nothing_moves_is_known_to_half_an_ampere(
     phase = PhaseState(
         base_ma=36_000, reported_ma=told_ma, possible_base_ma=BaseRange(33_000, 37_000)
     )
-    examine_at_rest(phase, 0, [known], since=97.0, long_since=85.0)
+    examine_at_rest(phase, 0, [known], at_rest_since=97.0, long_at_rest_since=85.0)
     assert phase.base_ma == base_ma
