@@ -56,6 +56,7 @@ STILL_MA = 3 * STEP_MA // 10
 STEADY_MA = 500  # readings of a steady charger differ by no more than this
 LATE_S = 5.0  # a telegram is late by no more than this; by how much is not known
 STEADY_S = 4.0  # for so long telegrams must have reported a level
+KEPT_LONGER_S = 2.0  # than `STEADY_S` values are kept: to be steady they must span that time
 ZERO_MA = 1500  # phases that add up to less than this may be held at zero
 STILL_S = 15.0  # that the meter does not move is believed so long after the chargers
 LONGEST_S = 180.0  # a step that takes longer from one level to the next is not judged
@@ -116,12 +117,14 @@ class RestingChargers(NamedTuple):
 
     def are_still_resting(self, phase: int, participants: Iterable[Participant]) -> bool:
         """Tell whether the same number of chargers still draws the same, within 0.5 A."""
-        drawn_ma = known = 0
+        drawn_ma = known_count = 0
         for participant in participants:
             if participant.has_valid_currents and participant.is_reachable:
                 drawn_ma += participant.draw_ma[phase]
-                known += 1
-        return known == self.known_count and -STEADY_MA <= drawn_ma - self.drawn_ma <= STEADY_MA
+                known_count += 1
+        return (
+            known_count == self.known_count and -STEADY_MA <= drawn_ma - self.drawn_ma <= STEADY_MA
+        )
 
 
 class Trail(NamedTuple):
@@ -165,7 +168,8 @@ class PresentLevel(NamedTuple):
     def steady_current_ma(self, now_s: float) -> int | None:
         """Return the median of the values [mA]; None: there is none that can be believed.
 
-        The values do not span `STEADY_S` yet, or the building moves.
+        The values do not span `STEADY_S` yet, or the building moves. To be asked only while the chargers are
+        at a level: then there is a value.
         """
         if now_s < self.values[0].arrived_at + STEADY_S:
             return None
@@ -178,7 +182,7 @@ class PresentLevel(NamedTuple):
 class Step(NamedTuple):
     """A step of the chargers: the steady level it began at, and which answers it still allows."""
 
-    began_at: Level | None = None  # a level, no instant; None: no steady level to compare with
+    from_level: Level | None = None  # None: no steady level to compare with
     possible_answers: tuple[Answer, ...] = EVERY_ANSWER  # empty: the building has stepped as well
     # since when the chargers are a step away from that level [monotonic s]; None: they are not
     away_since: float | None = None
@@ -190,7 +194,7 @@ class Step(NamedTuple):
         None: they are not, or no answer fits because the building has stepped as well. Of several answers
         that fit, the most harmless one is returned: it comes first in `Answer`.
         """
-        if self.began_at is None or self.away_since is None or not self.possible_answers:
+        if self.from_level is None or self.away_since is None or not self.possible_answers:
             return None
         return self.possible_answers[0]
 
@@ -241,26 +245,30 @@ def add_report(
     While the chargers rest nothing is examined: the last few values are kept until a charger moves, or the
     meter shows export for the first time. `phase`: 0 to 2; `spacing_s`: how far apart its values come.
     """
-    still, same = unchanged_since(check.trail, report)
+    nearly_constant_since, constant_since = unchanged_since(check.trail, report)
     if check.rest is not None:
+        # an export below 0.5 A may be an error of the meter
         if check.rest.are_still_resting(phase, participants) and (
             check.has_reported_export or report.current_ma > -STEADY_MA
         ):
             kept = FEW_KEPT if spacing_s > STEADY_S else MANY_KEPT
             kept_on = (*check.trail.pending[-kept:], report)
-            return check.with_trail(Trail(kept_on, still, same))
+            return check.with_trail(Trail(kept_on, nearly_constant_since, constant_since))
         # the kept values are examined now, beginning with a level of their own
-        check = replace(check, rest=None, step=check.step._replace(began_at=None), present=NOWHERE)
-    waiting = check.trail.pending
-    while waiting:
-        paired = _with_draws(phase, waiting[0], participants)
+        check = replace(
+            check, rest=None, step=check.step._replace(from_level=None), present=NOWHERE
+        )
+    pending = check.trail.pending
+    while pending:  # as far as all chargers were read since; the others wait
+        paired = _with_draws(phase, pending[0], participants)
         if paired is None:
             break
-        waiting = waiting[1:]
+        pending = pending[1:]
         check = examine(check, paired, spacing_s)
+    # None: the chargers move; else the next values are only kept
     rest = _resting_chargers(check, phase, participants)
-    waiting = (*waiting[-MOST_WAITING:], report)
-    return replace(check, trail=Trail(waiting, still, same), rest=rest)
+    pending = (*pending[-MOST_WAITING:], report)
+    return replace(check, trail=Trail(pending, nearly_constant_since, constant_since), rest=rest)
 
 
 def unchanged_since(trail: Trail, report: Report) -> tuple[Report, Report]:
@@ -268,12 +276,19 @@ def unchanged_since(trail: Trail, report: Report) -> tuple[Report, Report]:
 
     "About" is within `STILL_MA` of the first of them. Each is `report` itself where its value is new.
     """
-    still, same = trail.nearly_constant_since, trail.constant_since
-    if same is None or still is None or report.current_ma != same.current_ma:
-        same = report
-        if still is None or not -STILL_MA <= report.current_ma - still.current_ma <= STILL_MA:
-            still = report
-    return still, same
+    nearly_since, exactly_since = trail.nearly_constant_since, trail.constant_since
+    if (
+        exactly_since is None
+        or nearly_since is None
+        or report.current_ma != exactly_since.current_ma
+    ):
+        exactly_since = report
+        if (
+            nearly_since is None
+            or not -STILL_MA <= report.current_ma - nearly_since.current_ma <= STILL_MA
+        ):
+            nearly_since = report
+    return nearly_since, exactly_since
 
 
 def _resting_chargers(
@@ -283,13 +298,13 @@ def _resting_chargers(
 
     They may be at rest only when the last value examined has just begun a new step: nothing is open then.
     """
-    before, last = check.step.began_at, check.last_sample
-    if before is None or last is None or before.reached_at != last.arrived_at:
+    from_level, last = check.step.from_level, check.last_sample
+    if from_level is None or last is None or from_level.reached_at != last.arrived_at:
         return None  # a step is open
-    known = sum(
+    known_count = sum(
         participant.has_valid_currents and participant.is_reachable for participant in participants
     )
-    rest = RestingChargers(before.drawn_ma + last.assumed_ma, known)
+    rest = RestingChargers(from_level.drawn_ma + last.assumed_ma, known_count)
     return rest if rest.are_still_resting(phase, participants) else None
 
 
@@ -300,21 +315,19 @@ def examine(check: FollowCheck, paired: PairedReport, spacing_s: float) -> Follo
     during which something moved unmeasured is dropped without an answer. An export is noted: it shows that
     the meter has a sign. `spacing_s`: how far apart the values come.
     """
-    # `before`: the level at which the step began
-    before, possible, away_since = check.step
-    if before is not None and _has_unseen_move(check, before, paired):
-        before = None
-    if before is not None:
-        possible = _answers_still_possible(possible, before, paired)
-        away_since = _away_since(away_since, before, paired)
+    from_level, possible_answers, away_since = check.step
+    if from_level is not None and _has_unseen_move(check, from_level, paired):
+        from_level = None
+    if from_level is not None:
+        possible_answers = _answers_still_possible(possible_answers, from_level, paired)
+        away_since = _away_since(away_since, from_level, paired)
     drawn_ma = _level_drawn_ma(check.present.drawn_ma, paired)
     value = MeterValue(paired.arrived_at, paired.current_ma)
-    # values are kept for longer than `STEADY_S`: they must span that time to be steady
     check = replace(
         check,
         last_sample=paired,
-        present=check.present.with_value(drawn_ma, value, max(spacing_s, STEADY_S) + 2.0),
-        step=Step(before, possible, away_since),
+        present=check.present.with_value(drawn_ma, value, max(spacing_s, STEADY_S) + KEPT_LONGER_S),
+        step=Step(from_level, possible_answers, away_since),
     )
     if paired.current_ma <= -STEADY_MA and not check.has_reported_export:
         # with a sign, earlier answers may make a finding now
@@ -322,8 +335,8 @@ def examine(check: FollowCheck, paired: PairedReport, spacing_s: float) -> Follo
     return check if drawn_ma is None else _with_step_concluded(check, drawn_ma, paired)
 
 
-def _has_unseen_move(check: FollowCheck, before: Level, paired: PairedReport) -> bool:
-    """Tell whether a step from the level `before` cannot be judged any more.
+def _has_unseen_move(check: FollowCheck, from_level: Level, paired: PairedReport) -> bool:
+    """Tell whether a step from `from_level` cannot be judged any more.
 
     An assumed draw has moved, a charger came or went since the last value, or the step has taken longer
     than `LONGEST_S`.
@@ -332,31 +345,33 @@ def _has_unseen_move(check: FollowCheck, before: Level, paired: PairedReport) ->
     return last is not None and (
         paired.measured_bits != last.measured_bits
         or abs(paired.assumed_ma - last.assumed_ma) > STEADY_MA
-        or paired.arrived_at > before.reached_at + LONGEST_S
+        or paired.arrived_at > from_level.reached_at + LONGEST_S
     )
 
 
-def _away_since(since: float | None, before: Level, paired: PairedReport) -> float | None:
-    """Return since when the chargers have been 3 A or more away from the level `before` [monotonic s].
+def _away_since(known_since: float | None, from_level: Level, paired: PairedReport) -> float | None:
+    """Return since when the chargers have been 3 A or more away from `from_level` [monotonic s].
 
-    None: they are not, or some of what they may draw now is nearer. `since`: the result at the value before.
+    None: they are not, or some of what they may draw now is nearer. `known_since`: the result at the value
+    before.
     """
     is_away = (
-        paired.low_ma >= before.drawn_ma + STEP_MA or paired.high_ma <= before.drawn_ma - STEP_MA
+        paired.low_ma >= from_level.drawn_ma + STEP_MA
+        or paired.high_ma <= from_level.drawn_ma - STEP_MA
     )
-    return (paired.arrived_at if since is None else since) if is_away else None
+    return (paired.arrived_at if known_since is None else known_since) if is_away else None
 
 
 def _answers_still_possible(
-    answers: Iterable[Answer], before: Level, paired: PairedReport
+    answers: Iterable[Answer], from_level: Level, paired: PairedReport
 ) -> tuple[Answer, ...]:
     """Return which of `answers` a value of the meter still allows.
 
-    An answer is allowed if, by it, the building has moved by 1 A at most since the level `before`; a tenth of
-    the step is added for the errors of both devices. Standing still has a fixed tolerance instead.
+    An answer is allowed if, by it, the building has moved by 1 A at most since `from_level`; a tenth of the
+    step is added for the errors of both devices. Standing still has a fixed tolerance instead.
     """
-    least_ma, most_ma = paired.low_ma - before.drawn_ma, paired.high_ma - before.drawn_ma
-    moved_ma = paired.current_ma - before.current_ma
+    least_ma, most_ma = paired.low_ma - from_level.drawn_ma, paired.high_ma - from_level.drawn_ma
+    moved_ma = paired.current_ma - from_level.current_ma
     slack_ma = BUILDING_MA + max(abs(least_ma), abs(most_ma)) // 10
     lowest_ma, highest_ma = least_ma - slack_ma, most_ma + slack_ma
     kept = []
@@ -392,11 +407,11 @@ def _with_step_concluded(check: FollowCheck, drawn_ma: int, paired: PairedReport
     such an answer a new step begins as soon as the meter is steady, too. Until then, and while a meter that
     seems to stand still may only be late, the check is returned as it is.
     """
-    before, answer = check.step.began_at, check.step.answer
-    if before is not None and answer is not None:
+    from_level, answer = check.step.from_level, check.step.answer
+    if from_level is not None and answer is not None:
         if answer is Answer.STILL and not _has_stood_still(check.step, paired):
             return check  # the meter may only be late
-        if not _may_have_other_cause(check, before, paired, answer):
+        if not _may_have_other_cause(check, from_level, paired, answer):
             return _with_step_from(_with_answer(check, answer), drawn_ma, paired, paired.current_ma)
     steady_ma = check.present.steady_current_ma(paired.arrived_at)
     return check if steady_ma is None else _with_step_from(check, drawn_ma, paired, steady_ma)
@@ -408,14 +423,14 @@ def _has_stood_still(step: Step, paired: PairedReport) -> bool:
 
 
 def _may_have_other_cause(
-    check: FollowCheck, before: Level, paired: PairedReport, answer: Answer
+    check: FollowCheck, from_level: Level, paired: PairedReport, answer: Answer
 ) -> bool:
     """Tell whether an answer may have another cause than a wrong meter.
 
     A system that holds the line at some value (this gateway at its limit, a battery at zero) moves the
     chargers or itself when the building moves, and the meter stands still. But vehicles begin and stop
     charging by themselves: then only a battery can deceive, or a charger that is read later than the meter.
-    `before`: the level at which the step began. Source: load-management 13.5.
+    `from_level`: the level at which the step began. Source: load-management 13.5.
     """
     if answer is Answer.FOLLOWS:
         return False
@@ -429,9 +444,9 @@ def _may_have_other_cause(
         and constant_since.arrived_at <= before_step_at
     ):
         return False  # nothing that is alive repeats itself to the milliampere
-    if paired.drawing_bits == before.drawing_bits:
+    if paired.drawing_bits == from_level.drawing_bits:
         return True  # no vehicle came or went: the step may be an answer to the building
-    if max(abs(before.total_ma), abs(paired.total_ma)) <= ZERO_MA:
+    if max(abs(from_level.total_ma), abs(paired.total_ma)) <= ZERO_MA:
         return True  # a battery may hold the line at zero
     nearly_since = check.trail.nearly_constant_since
     # a value that moved shortly before may have shown the step before the charger was read
@@ -449,7 +464,7 @@ def _with_step_from(
     telegram, or the median of the steady ones before it.
     """
     level = Level(drawn_ma, current_ma, paired.total_ma, paired.drawing_bits, paired.arrived_at)
-    return replace(check, step=Step(began_at=level))
+    return replace(check, step=Step(from_level=level))
 
 
 def _with_answer(check: FollowCheck, answer: Answer) -> FollowCheck:
@@ -460,7 +475,8 @@ def _with_answer(check: FollowCheck, answer: Answer) -> FollowCheck:
 def _with_finding(check: FollowCheck) -> FollowCheck:
     """Return the check with what five equal answers in a row say of the meter.
 
-    Without five equal answers the finding stays as it is. Five times `FOLLOWS` clears it.
+    Without five equal answers the finding stays as it is. Five times `FOLLOWS` clears it. A wrong way is
+    believed only of a phase that has reported export.
     Source: load-management 13.5.
     """
     answers = check.answers
@@ -481,7 +497,7 @@ def _with_draws(
     been read since. A charger that does not measure every phase has no range: what it is assumed to draw
     when the value came is added up apart (`assumed_ma`).
     """
-    at, current_ma, total_ma = report
+    arrived_at, current_ma, total_ma = report
     low_ma = high_ma = assumed_ma = measured_bits = drawing_bits = 0
     for participant in participants:
         if not (participant.has_valid_currents and participant.is_reachable):
@@ -489,22 +505,24 @@ def _with_draws(
         if not (
             participant.settings.measures_current and participant.settings.measures_every_phase
         ):
-            assumed_ma += draw_range_about(participant, at, at, phase).most_ma
+            assumed_ma += draw_range_about(participant, arrived_at, arrived_at, phase).most_ma
             continue
         if participant.is_connected and (
-            (read_at := last_read_at(participant)) is None or read_at < at
+            (read_at := last_read_at(participant)) is None or read_at < arrived_at
         ):
             return None
         bit = 1 << participant.settings.number
         measured_bits |= bit
-        steady = steady_draw_about(participant, at - LATE_S)
+        steady = steady_draw_about(participant, arrived_at - LATE_S)
         if steady is not None:  # the range is one value; that is quicker than to look for it
             least_ma = most_ma = steady[phase]
         else:
-            least_ma, most_ma = draw_range_about(participant, at - LATE_S, at, phase)
+            least_ma, most_ma = draw_range_about(
+                participant, arrived_at - LATE_S, arrived_at, phase
+            )
         low_ma, high_ma = low_ma + least_ma, high_ma + most_ma
         if most_ma >= DRAWS_FROM_MA:
             drawing_bits |= bit
     return PairedReport(
-        at, current_ma, total_ma, low_ma, high_ma, assumed_ma, measured_bits, drawing_bits
+        arrived_at, current_ma, total_ma, low_ma, high_ma, assumed_ma, measured_bits, drawing_bits
     )

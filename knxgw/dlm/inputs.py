@@ -57,6 +57,8 @@ from knxgw.dlm.used_phases import (
     line_at_rest,
 )
 
+REPORTS_WITHIN_S = 8.0  # beside its spacing, the meter needs so long to report a new load (10.4)
+
 
 def initial_state(
     settings: Settings, participants: Iterable[ParticipantSettings], now_s: float
@@ -66,7 +68,7 @@ def initial_state(
     With a static limit there is no meter to wait for: no emergency, and no building (a base load of 0).
     Source: load-management 11.4.
     """
-    static = settings.static_limit_ma is not None
+    is_static = settings.static_limit_ma is not None
     return LoadManagement(
         participants={
             one.number: Participant(
@@ -77,9 +79,9 @@ def initial_state(
             for one in participants
         },
         meter=Meter(supervised_since=now_s),
-        phases=tuple(PhaseState(base_ma=0 if static else None) for _ in range(settings.phases)),
-        is_emergency=not static,
-        starts_unmeasured=not static,
+        phases=tuple(PhaseState(base_ma=0 if is_static else None) for _ in range(settings.phases)),
+        is_emergency=not is_static,
+        starts_unmeasured=not is_static,
     )
 
 
@@ -92,10 +94,11 @@ def after_meter_value(
 ) -> LoadManagement:
     """Return the state after a value of one phase of the smart meter.
 
-    An implausible value changes only its counter. `observations`: the last one of each charging point, by
-    number; they show up to when draws are known. A cycle is due if the base load or a finding about the
-    meter has changed, or a sample waits for readings. A value that completes a set ends an emergency.
-    Source: load-management 3.1, 7, 11.2.
+    A value that is implausible, or of a phase that is not configured, is only counted. `observations`: the
+    last one of each charging point, by number; they show up to when draws are known. A cycle is due if the
+    base load or a finding about the meter has changed, or a sample waits for readings of chargers. A value
+    that completes a set ends an emergency; the complete set may also show which phases vehicles use.
+    Source: load-management 3.1, 4.7, 7, 11.2.
     """
     meter, is_plausible = meters.with_reading(state.meter, settings, reading, now_s)
     if not is_plausible:
@@ -107,18 +110,18 @@ def after_meter_value(
     phase = reading.phase
     before = state.phases[phase]
     after = before.clone()
-    _update_phase(after, phase, meter, participants, settings)
-    is_moved = (
+    _update_phase(after, phase, meter, participants, settings)  # changes `after`
+    has_news = (
         after.base_ma != before.base_ma
         or after.uncertainty_ma != before.uncertainty_ma
         or after.follow_check.finding is not before.follow_check.finding
     )
-    due_at = now_s if is_moved or after.pending_samples else state.due_at
+    due_at = now_s if has_news or after.pending_samples else state.due_at
     phases = tuple(after if index == phase else one for index, one in enumerate(state.phases))
     has_new_set = meter.sets.count > state.meter.sets.count
     state = state.with_meter_value(meter, phases, due_at)
     if has_new_set:
-        state = _with_used_phases(state, settings, now_s, since=_oldest_value_at(meter))
+        state = _with_used_phases(state, settings, now_s, in_force_since=_oldest_value_at(meter))
     return _with_emergency_ended(state, now_s) if state.is_emergency and has_new_set else state
 
 
@@ -131,7 +134,8 @@ def _update_phase(
 ) -> None:
     """Update `phase_state` in place by the meter's value of the phase: base load, and whether the meter follows.
 
-    `phase`: 0 to 2. A value over range does not tell whether the meter follows: its true current is unknown.
+    `phase`: 0 to 2; without a value of it nothing changes. A value over range does not tell whether the meter
+    follows: its true current is unknown.
     """
     value = meter.values[phase]
     if value is None:
@@ -198,23 +202,24 @@ def after_in_operation(
     they were requested is noted. Source: load-management 3.2, 11.6.
     """
     meter = meters.with_in_operation(state.meter, settings, now_s)
-    state = _values_confirmed(state, settings, now_s, observations)
-    begins = meter.in_operation is not None and meter.in_operation.since == now_s
-    if state.is_emergency and begins:
+    state = _with_values_confirmed(state, settings, now_s, observations)
+    is_first = meter.in_operation is not None and meter.in_operation.since == now_s
+    if state.is_emergency and is_first:
         meter = meters.note_request(meter, range(settings.phases), now_s)
     return replace(state, meter=meter)
 
 
-def _values_confirmed(
+def _with_values_confirmed(
     state: LoadManagement, settings: Settings, now_s: float, observations: Mapping[int, Observation]
 ) -> LoadManagement:
     """Return the state after the meter said that the values it reported last are still in force.
 
     They are examined as if they had come now: whether the meter follows the chargers, and which phases
-    vehicles use. A cycle is due if a finding has changed.
+    vehicles use. A cycle is due if a finding has changed. Where the meter is supervised by its values,
+    In operation says nothing about them, and nothing changes.
     """
     if settings.monitoring is Monitoring.VALUES:
-        return state  # there In operation says nothing about values
+        return state
     participants = [
         _with_reading_time(participant, observations.get(number))
         for number, participant in state.participants.items()
@@ -227,12 +232,12 @@ def _values_confirmed(
             phase.follow_check = follows.add_report(
                 phase.follow_check, index, report, participants, state.meter.spacing_s
             )
-    found = any(
+    has_news = any(
         one.follow_check.finding is not two.follow_check.finding
         for one, two in zip(phases, state.phases, strict=True)
     )
-    state = replace(state, phases=tuple(phases), due_at=now_s if found else state.due_at)
-    return _with_used_phases(state, settings, now_s, since=now_s - AT_REST_S)
+    state = replace(state, phases=tuple(phases), due_at=now_s if has_news else state.due_at)
+    return _with_used_phases(state, settings, now_s, in_force_since=now_s - AT_REST_S)
 
 
 def _oldest_value_at(meter: Meter) -> float:
@@ -241,13 +246,15 @@ def _oldest_value_at(meter: Meter) -> float:
 
 
 def _with_used_phases(
-    state: LoadManagement, settings: Settings, now_s: float, *, since: float
+    state: LoadManagement, settings: Settings, now_s: float, *, in_force_since: float
 ) -> LoadManagement:
     """Return the state after the meter may have shown which phases vehicles at unmeasured chargers use.
 
-    `since`: when the oldest of its values came [monotonic s]. The state stays as it is where every charger
-    measures, a value is missing, or the line is not at rest. What was taken to flow on a phase that turns
-    out unused was the building's all the time, and moves into the base load. Source: load-management 4.7.
+    `in_force_since`: from then on the values of all phases have been in force [monotonic s]: since the oldest
+    came, or, where the meter has just confirmed them, for as long as a line must rest (`AT_REST_S`). The state
+    stays as it is where every charger measures, a value is missing, or the line is not at rest. What was
+    taken to flow on a phase that turns out unused was the building's all the time, and moves into the base
+    load. A cycle is due if anything was found. Source: load-management 4.7.
     """
     participants = state.participants
     values = [value.current_ma for value in state.meter.values if value]
@@ -255,12 +262,13 @@ def _with_used_phases(
         one.settings.measures_current for one in participants.values()
     ):
         return state
-    sampled_at = since - settings.meter_delay_s
+    sampled_at = in_force_since - settings.meter_delay_s
     line = line_at_rest(values, sampled_at, now_s, participants.values(), settings)
     if line is None:
         return state
     before = state.meter.line_at_rest
     changed = {} if before is None else find_used_phases(before, line, participants, now_s)
+    # since when a vehicle should be lowered to see which phases it uses (`phase_test`)
     line = with_reason_to_test(line, before, {**participants, **changed}, settings, now_s)
     state = replace(state, meter=replace(state.meter, line_at_rest=line))
     if not changed:
@@ -279,8 +287,7 @@ def after_high_power(state: LoadManagement, settings: Settings, now_s: float) ->
     All are held at the minimum until the window ends. Peaks from before it are forgotten: after it only
     loads since its begin count. Source: load-management 10.
     """
-    # the meter needs its spacing and 8 s to report the new load (10.4)
-    lasts_s = max(settings.high_power_s, state.meter.spacing_s + 8.0)
+    lasts_s = max(settings.high_power_s, state.meter.spacing_s + REPORTS_WITHIN_S)
     phases = [phase.clone() for phase in state.phases]
     for phase in phases:
         phase.history = ()
@@ -301,9 +308,9 @@ def observe_charger(
     has_new_part = _part_in_allocation(participant) != _part_in_allocation(before)
     if moved_to_base_ma is not None or has_new_part:
         return None
-    moved = participant.draw_ma != before.draw_ma
+    has_moved = participant.draw_ma != before.draw_ma
     participants = {**state.participants, number: participant}
-    return replace(state, participants=participants, due_at=now_s if moved else state.due_at)
+    return replace(state, participants=participants, due_at=now_s if has_moved else state.due_at)
 
 
 def _part_in_allocation(
@@ -325,8 +332,9 @@ def _part_in_allocation(
 def is_urgent(state: LoadManagement, settings: Settings, phase: int, now_s: float) -> bool:
     """Tell whether a new value of a phase (0 to 2) must be acted on at once.
 
-    The value can wait for the cycle of the next second if the phase is within its limit, all commitments
-    fit on it, and nothing is timed: raising is never urgent. Source: load-management 9.1.
+    It can wait for the cycle of the next second if the phase is within its limit, all commitments fit on it,
+    the minima make no severe overcurrent, and nothing is timed: raising is never urgent. In an emergency or
+    a high-power window, and before the base load is known, no value waits. Source: load-management 9.1.
     """
     value, base_ma = state.meter.values[phase], state.phases[phase].base_ma
     if value is None or base_ma is None or state.is_emergency or now_s < state.high_power_until:

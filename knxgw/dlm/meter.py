@@ -16,6 +16,10 @@ from knxgw.dlm.used_phases import LineAtRest
 OVER_RANGE_MA = 65_000  # DPT 7.012 ends at 65.535 A: from here on the true current is not known
 # all values over range count as this one (3.1c): they say nothing more exact
 OVER_RANGE_COUNTS_MA = 65_500
+# parts of the rated current: outside, a value is implausible (3.1f)
+LEAST_PLAUSIBLE, MOST_PLAUSIBLE = -1.5, 20
+WINDOW_SPACINGS = 1.5  # the window of the peak-hold spans at least so many spacings of sets (7.3)
+LATE_SET_S = 1.0  # a complete set may come so much later than its spacing says (3.1h)
 MOST_SPACINGS = 9  # the median is taken of the last ones: at most so many
 FEWEST_SPACINGS = 3  # fewer do not tell yet how far apart sets are
 APART_S = 0.5  # within this time the telegrams of one moment come
@@ -89,7 +93,7 @@ class Meter:
 
 def window_s(meter: Meter) -> float:
     """Return W, the window of the peak-hold [s]. Source: load-management 7.3."""
-    return max(PEAK_HOLD_S, 1.5 * meter.spacing_s)
+    return max(PEAK_HOLD_S, WINDOW_SPACINGS * meter.spacing_s)
 
 
 def current_of_power(settings: Settings, power_w: float) -> float:
@@ -108,7 +112,7 @@ def with_reading(
     phase, value = reading.phase, reading.value
     current_ma = current_of_power(settings, value) if reading.is_power else value
     is_plausible = math.isfinite(current_ma) and (
-        -1.5 * settings.fuse_ma <= current_ma <= 20 * settings.fuse_ma
+        LEAST_PLAUSIBLE * settings.fuse_ma <= current_ma <= MOST_PLAUSIBLE * settings.fuse_ma
     )
     if not is_plausible or phase >= settings.phases:
         left_out = replace(meter, implausible_values=meter.implausible_values + 1)
@@ -122,10 +126,10 @@ def with_reading(
         else known
         for index, known in enumerate(meter.values)
     )
-    fresh = _fresh_phases_of_this_round(meter, now_s) | {phase}
+    fresh_phases = _fresh_phases_of_this_round(meter, now_s) | {phase}
     updated = Meter(  # as `replace` would, but faster: this is for each value
         values=values,
-        sets=_updated_sets(meter.sets, fresh, values, settings, now_s),
+        sets=_updated_sets(meter.sets, fresh_phases, values, settings, now_s),
         in_operation=meter.in_operation,
         requested_at=meter.requested_at,
         supervised_since=meter.supervised_since,
@@ -152,28 +156,30 @@ def _fresh_phases_of_this_round(meter: Meter, now_s: float) -> frozenset[int]:
     fresh, spacings_s = meter.sets.fresh_phases, meter.sets.spacings_s
     if len(spacings_s) < FEWEST_SPACINGS:
         return fresh  # the spacing is not known yet
-    since = now_s - ROUND * meter.spacing_s
+    round_began_at = now_s - ROUND * meter.spacing_s
     values = meter.values
-    return frozenset(one for one in fresh if (value := values[one]) and value.arrived_at > since)
+    return frozenset(
+        one for one in fresh if (value := values[one]) and value.arrived_at > round_began_at
+    )
 
 
 def _updated_sets(
     sets: CompleteSets,
-    fresh: frozenset[int],
+    fresh_phases: frozenset[int],
     values: Sequence[PhaseValue | None],
     settings: Settings,
     now_s: float,
 ) -> CompleteSets:
     """Return the sets after a value: the next one so far, or one complete set more.
 
-    `fresh`: the phases that have come since the last complete set. With every phase, and no value too old,
-    they are a complete set; a new one begins empty. The median spacing is updated only where the meter
+    `fresh_phases`: the phases that have come since the last complete set. With every phase, and no value too
+    old, they are a complete set; a new one begins empty. The median spacing is updated only where the meter
     sends cyclically: that of changes says nothing about it. Source: load-management 2.3, 3.1h.
     """
     spacings, spacing_s = sets.spacings_s, sets.spacing_s
-    if len(fresh) < settings.phases or not _are_recent(values, spacing_s, settings, now_s):
+    if len(fresh_phases) < settings.phases or not _are_recent(values, spacing_s, settings, now_s):
         return CompleteSets(
-            fresh_phases=fresh,
+            fresh_phases=fresh_phases,
             completed_at=sets.completed_at,
             count=sets.count,
             spacings_s=spacings,
@@ -215,9 +221,9 @@ def are_values_recent(meter: Meter, settings: Settings, now_s: float) -> bool:
 def _are_recent(
     values: Sequence[PhaseValue | None], spacing_s: float, settings: Settings, now_s: float
 ) -> bool:
-    """Tell whether no phase's value is older than the spacing of sets and 1 s; false while one is missing."""
+    """Tell whether no phase's value is older than the spacing of sets and 1 s; False while one is missing."""
     oldest_s = _oldest_age_s(values, settings, now_s)
-    return oldest_s is not None and oldest_s <= spacing_s + 1.0
+    return oldest_s is not None and oldest_s <= spacing_s + LATE_SET_S
 
 
 def with_in_operation(meter: Meter, settings: Settings, now_s: float) -> Meter:
@@ -286,6 +292,7 @@ def alive_at(meter: Meter, settings: Settings) -> float | None:
         return None
     if settings.monitoring is Monitoring.VALUES:
         return min(times)
+    # without such a telegram `completed_at` changes nothing: a value came then
     return max(*times, meter.in_operation.last_at if meter.in_operation else completed_at)
 
 

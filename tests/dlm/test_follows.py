@@ -49,9 +49,9 @@ class Line:
             self.now_s += self.spacing_s
             paired = self.paired()
             report = Report(paired.arrived_at, paired.current_ma, paired.total_ma)
-            still, same = follows.unchanged_since(self.follow_check.trail, report)
+            nearly_since, constant_since = follows.unchanged_since(self.follow_check.trail, report)
             trail = self.follow_check.trail._replace(
-                nearly_constant_since=still, constant_since=same
+                nearly_constant_since=nearly_since, constant_since=constant_since
             )
             self.follow_check = examine(
                 replace(self.follow_check, trail=trail), paired, self.spacing_s
