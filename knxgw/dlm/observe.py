@@ -65,10 +65,11 @@ def observe(
 
     The draw [mA per grid phase] counts as the building's from now on. It is the last draw of a participant
     whose draw has just become unknown (invalid or unreachable), or, without measurement, the assumed draw
-    that has just ended: only the meter can show that it has gone. None: nothing moves.
-    Source: load-management 7.2, 13.1, 13.2.
+    that has just ended: only the meter can show that it has gone. None: nothing moves, also where an assumed
+    draw ends with a static limit. Source: load-management 7.2, 13.1, 13.2.
     """
     was_known, before_ma = _is_draw_known(participant), participant.draw_ma
+    # in this order: reachability needs since when it answers; currents are taken only while it is reachable
     _update_plug(participant, observation, now_s)
     _update_reachability(participant, observation, settings, now_s)
     _update_currents(participant, observation, settings, now_s)
@@ -76,18 +77,18 @@ def observe(
     participant.is_interrupting = (
         participant.is_connected and observation.state is ChargingState.INTERRUPTION
     )
-    if participant.is_reachable:
+    if participant.is_reachable:  # else what was held back at its loss stays
         participant.held_back_ma = _held_back_until_acknowledged_ma(participant, observation, now_s)
     if was_known and not _is_draw_known(participant):
         _forget_draw(participant, settings)
-        return before_ma
+        return before_ma  # with a static limit, too: the caller has no base load to add it to
     if participant.is_reachable and (
         participant.has_valid_currents or _reports_no_charging(participant, observation)
     ):
         # its draw is read again, or nothing flows: no more comes over the chargers' own line (7.1d)
         participant.unread_draw_ma = NO_CURRENT
     is_assumed = participant.is_reachable and not participant.settings.measures_current
-    if is_assumed and settings.static_limit_ma is None:
+    if is_assumed and settings.static_limit_ma is None:  # else there is no base load to move it to
         has_stopped = any(before_ma) and not any(participant.draw_ma)
         return before_ma if has_stopped else None
     return None
@@ -161,9 +162,9 @@ def _update_reachability(
     if participant.is_reachable and not observation.is_reachable:
         acknowledged_ma = observation.acknowledged_ma or 0  # a lower offer may not have arrived
         stays_ma = max(participant.offer_ma, acknowledged_ma, participant.settings.fallback_ma)
-        actual = NO_CURRENT if settings.static_limit_ma is not None else participant.draw_ma
+        in_base_ma = NO_CURRENT if settings.static_limit_ma is not None else participant.draw_ma
         participant.held_back_ma = _on_phases(
-            participant.settings.wired_phases, lambda phase: max(0, stays_ma - actual[phase])
+            participant.settings.wired_phases, lambda phase: max(0, stays_ma - in_base_ma[phase])
         )
     participant.is_reachable = observation.is_reachable and not _is_first_reading_awaited(
         participant, observation, now_s
@@ -205,8 +206,8 @@ def _held_back_until_acknowledged_ma(
     """Return what a charger may still take per grid phase [mA] beyond its offer and its draw.
 
     That is up to its acknowledged offer, if that is still the higher one although the lower offer must have
-    been obeyed by now. Before, and where nothing higher is acknowledged, it is nothing: until then draw and
-    earlier offers count otherwise. Source: load-management 9.3i.
+    been obeyed by now. Before, and where nothing higher is acknowledged, it is nothing: until then the draw
+    and the earlier offers are committed anyway (`CycleState.committed_ma`). Source: load-management 9.3i.
     """
     acknowledged_ma = observation.acknowledged_ma
     if (
@@ -215,9 +216,9 @@ def _held_back_until_acknowledged_ma(
         or now_s < participant.obey_by_at
     ):
         return NO_CURRENT
-    actual, offer_ma = participant.draw_ma, participant.offer_ma
+    draw_ma, offer_ma = participant.draw_ma, participant.offer_ma
     return _on_phases(
-        participant.phases, lambda phase: max(0, acknowledged_ma - max(offer_ma, actual[phase]))
+        participant.phases, lambda phase: max(0, acknowledged_ma - max(offer_ma, draw_ma[phase]))
     )
 
 
@@ -235,8 +236,10 @@ def _update_currents(
 ) -> None:
     """Take a participant's currents, if they can be believed, into draw, history and phases (in place).
 
-    Without measurement its draw is assumed, and always valid. While it is unreachable nothing is taken. A
-    reading that was taken before is not taken twice. Source: load-management 3.3, 13.1.
+    To be called once it is known whether the participant is reachable: else nothing is taken. Without
+    measurement its draw is assumed, and always valid. Where there are no recent currents to believe, they may
+    become invalid (`_note_no_currents`). A reading that was taken before is not taken twice.
+    Source: load-management 3.3, 13.1.
     """
     currents_ma = observation.currents_ma
     if not participant.is_reachable:
@@ -258,10 +261,10 @@ def _update_currents(
 
 
 def _note_no_currents(participant: Participant, now_s: float) -> None:
-    """Make a participant's currents invalid when none can be believed, and have not been for too long.
+    """Make a participant's currents invalid if none could be believed for too long (in place).
 
-    The time counts from its last reading or its return, whichever is later: after a return they will be read
-    in a moment.
+    To be called while none can be believed. The time counts from its last reading or its return, whichever is
+    later: after a return they will be read in a moment.
     """
     if now_s - age_counts_from(participant) > stale_after_s(participant):
         participant.has_valid_currents, participant.plausible_since = False, None
@@ -382,32 +385,32 @@ def _update_phases(participant: Participant, now_s: float) -> None:
     charged clearly, for `UNUSED_AFTER_S`. Since when both have been so is noted. Without measurement only
     that is noted: the meter finds the phases (`used_phases`). Source: load-management 4.3, 4.4.
     """
-    actual, wired = participant.draw_ma, participant.settings.wired_phases
-    if max(actual) < CHARGES_CLEARLY_MA:
+    draw_ma, wired = participant.draw_ma, participant.settings.wired_phases
+    if max(draw_ma) < CHARGES_CLEARLY_MA:
         participant.charges_clearly_since = None
     elif participant.charges_clearly_since is None:
         participant.charges_clearly_since = now_s
     unused_since = {
         phase: participant.unused_since.get(phase, now_s)
         for phase in wired
-        if actual[phase] < UNUSED_BELOW_MA
+        if draw_ma[phase] < UNUSED_BELOW_MA
     }
     participant.unused_since = unused_since
     if not participant.settings.measures_current or (
         not unused_since and participant.phases == wired
     ):
         return
-    used = [
-        phase for phase in wired if phase in participant.phases or actual[phase] > UNUSED_BELOW_MA
+    used_phases = [
+        phase for phase in wired if phase in participant.phases or draw_ma[phase] > UNUSED_BELOW_MA
     ]
     clearly_since = participant.charges_clearly_since
     if clearly_since is not None and now_s - clearly_since >= UNUSED_AFTER_S:
-        used = [
+        used_phases = [
             phase
-            for phase in used
+            for phase in used_phases
             if phase not in unused_since or now_s - unused_since[phase] < UNUSED_AFTER_S
         ]
-    participant.phases = tuple(used)
+    participant.phases = tuple(used_phases)
 
 
 def _wants_to_charge(observation: Observation) -> bool:

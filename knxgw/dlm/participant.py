@@ -260,9 +260,10 @@ class Participant:
     def committed_ma(self, phase: int, *, holds_offer: bool) -> int:
         """Return its commitment on a grid phase (0 to 2) [mA]: the larger of offer and draw.
 
-        Without `holds_offer`, and on a phase for which it does not count, only the draw counts. Known
-        overdraw is left out of the draw: the room is smaller by that already, and it must not count twice.
-        Source: load-management 7.1, 9.2.
+        `holds_offer`: whether the whole offer counts; mostly the property of that name, but one who allocates
+        leaves it out. Without it, and on a phase for which the participant does not count, only the draw
+        counts. Known overdraw is left out of the draw: the room is smaller by that already, and it must not
+        count twice. Source: load-management 7.1, 9.2.
         """
         draw_ma = self.draw_ma[phase] - self.overdraw_ma[phase]
         if holds_offer and self.offer_ma > draw_ma and phase in self.phases:

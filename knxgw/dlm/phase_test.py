@@ -78,7 +78,10 @@ def next_to_test(
 
 
 def note_test(participant: Participant, now_s: float) -> None:
-    """Note that a vehicle is tested (in place); its next test waits 60 s, each further one twice as long."""
+    """Note that a vehicle is tested (in place); its next test waits 60 s, each further one twice as long.
+
+    No test waits for longer than `LONGEST_WAIT_S`.
+    """
     participant.phases_tested_at = now_s
     participant.phase_test_wait_s = min(
         max(FIRST_WAIT_S, 2 * participant.phase_test_wait_s), LONGEST_WAIT_S
@@ -96,8 +99,8 @@ def _is_still_at_rest(
         participant = participants.get(number)
         if participant is None or participant.highest_draw_ma != assumed_ma:
             return False
-        since = rests_since(participant, settings)
-        if since is None or now_s < since:
+        resting_since = rests_since(participant, settings)
+        if resting_since is None or now_s < resting_since:
             return False
     return True
 
@@ -109,19 +112,20 @@ def with_reason_to_test(
     settings: Settings,
     now_s: float,
 ) -> LineAtRest:
-    """Return a line at rest with the instant since when there has been a reason for a test, if there is one.
+    """Return a line at rest with `reason_since` noted, if there is a reason for a test; else as it is.
 
-    The reason is that, on some phase, the chargers are taken to fill their own line although the meter shows
-    less. It goes on from the line at rest before (`before`); without a reason the time begins again later.
-    Source: load-management 4.7d.
+    The reason is that, on some phase, the chargers are taken to fill their own line (I_feeder) although the
+    meter shows less. `line`: made just now, without `reason_since`. `before`: the line at rest before it;
+    None: there was none. A reason that `before` had already keeps its instant; after a line without a reason
+    the time begins again. Source: load-management 4.7d.
     """
     if not any(
         _is_assumed_draw_too_high(line, participants, settings, phase)
         for phase in range(len(line.rest_ma))
     ):
-        return line  # a new line has no reason yet
-    since = None if before is None else before.reason_since
-    return line._replace(reason_since=now_s if since is None else since)
+        return line
+    known_since = None if before is None else before.reason_since
+    return line._replace(reason_since=now_s if known_since is None else known_since)
 
 
 def _is_assumed_draw_too_high(

@@ -89,14 +89,13 @@ def _update_overdraw(participant: Participant, settings: Settings, now_s: float)
     """Update what a vehicle draws above its offer per grid phase [mA] (D_i, in place).
 
     A new overdraw counts only once the vehicle must have obeyed its offer: on the way there it holds what
-    it draws (`committed_ma`). An overdraw is remembered until a settled reading shows another one. A small
-    overdraw (1.5 A or a tenth of the offer) is how this vehicle is: it is remembered also while the vehicle
-    is stopped or does not draw, until it leaves. With a larger one the vehicle ignores its offer: the
+    it draws (`committed_ma`). An overdraw is remembered until a reading from after that time shows another.
+    A small overdraw (1.5 A or a tenth of the offer) is how this vehicle is: it is remembered also while the
+    vehicle is stopped or does not draw, until it leaves. With a larger one the vehicle ignores its offer: the
     overdraw is updated at once, and forgotten when the draw is back within the offer, or the participant is
-    stopped.
-    Source: load-management 13.4.
+    stopped. Source: load-management 13.4.
     """
-    offer_ma, actual = participant.offer_ma, participant.draw_ma
+    offer_ma, draw_ma = participant.offer_ma, participant.draw_ma
     ignores_offer = max(participant.overdraw_ma) > max(OVERDRAW_FROM_MA, offer_ma // 10)
     if not participant.takes_part or offer_ma == 0:
         if ignores_offer or not participant.is_connected or not participant.has_valid_currents:
@@ -104,18 +103,18 @@ def _update_overdraw(participant: Participant, settings: Settings, now_s: float)
         return
     if not ignores_offer and not _has_had_time_to_obey(participant, settings, now_s):
         return  # it may still be on its way to the offer
-    if max(actual) <= offer_ma:
+    if max(draw_ma) <= offer_ma:
         # while the vehicle draws nothing, a small overdraw stays remembered
-        if ignores_offer or max(actual) > DRAWS_FROM_MA:
+        if ignores_offer or max(draw_ma) > DRAWS_FROM_MA:
             participant.overdraw_ma = NO_CURRENT
         return
-    found = (
-        max(0, actual[0] - offer_ma),
-        max(0, actual[1] - offer_ma),
-        max(0, actual[2] - offer_ma),
+    overdraw_ma = (
+        max(0, draw_ma[0] - offer_ma),
+        max(0, draw_ma[1] - offer_ma),
+        max(0, draw_ma[2] - offer_ma),
     )
-    if found != participant.overdraw_ma:
-        participant.overdraw_ma = found
+    if overdraw_ma != participant.overdraw_ma:
+        participant.overdraw_ma = overdraw_ma
 
 
 def _has_had_time_to_obey(participant: Participant, settings: Settings, now_s: float) -> bool:
@@ -161,9 +160,9 @@ def _update_idle(participant: Participant, settings: Settings, now_s: float) -> 
 def _update_under_use(participant: Participant, settings: Settings, now_s: float) -> None:
     """Cap what a vehicle is offered that has drawn less for T_obs; raise the cap once it draws more (in place).
 
-    While the vehicle does not use its cap, the headroom that the cap leaves is narrowed or widened. Nothing
-    changes for an idle vehicle, nor without measurement: there the draw is assumed to be the offer.
-    Source: load-management 14.1.
+    A cap is set again, lower, when the vehicle has drawn still less for T_obs. While it does not use its cap,
+    the headroom that the cap leaves is narrowed or widened. Nothing changes for an idle vehicle, nor without
+    measurement: there the draw is assumed to be the offer. Source: load-management 14.1.
     """
     if not participant.settings.measures_current or participant.is_idle:
         return
@@ -174,6 +173,7 @@ def _update_under_use(participant: Participant, settings: Settings, now_s: float
             _raise_use_cap(participant, cap_ma, now_s)
             return
         _update_headroom(participant, settings, now_s)
+    # from here on with or without a cap: one that is too high for the draw of now is set again
     if not UNDER_USE_FROM_MA < draw_ma < participant.offer_ma - settings.headroom_ma:
         participant.under_use_since = None
         return
@@ -184,10 +184,10 @@ def _update_under_use(participant: Participant, settings: Settings, now_s: float
 
 
 def _raise_use_cap(participant: Participant, cap_ma: int, now_s: float) -> None:
-    """Raise the cap of a vehicle that uses it by 3 A, at most once in 10 s; remove it at the maximum (in place).
+    """Raise by 3 A the cap of a vehicle that uses it, at most once in 10 s; at the maximum remove it (in place).
 
-    The headroom counts as wide again. That the vehicle draws less than its offer is timed from the start,
-    also where the cap was raised less than 10 s ago and stays. Source: load-management 14.1b.
+    In any case its draw below the offer is timed from the start again. With a new cap the headroom counts as
+    wide again. `cap_ma`: its present cap by use. Source: load-management 14.1b.
     """
     participant.under_use_since = None
     if now_s - participant.cap_raised_at < CAP_STEP_S:
@@ -203,7 +203,8 @@ def _set_use_cap(
 ) -> None:
     """Cap a participant's offers at its draw and a headroom, but no lower than its minimum (in place).
 
-    By the headroom [mA] the vehicle can show that it wants more.
+    By the headroom [mA] the vehicle can show that it wants more. Its draw below the offer is timed from the
+    start again.
     """
     participant.draw_at_cap_ma, participant.under_use_since, participant.headroom_changed_at = (
         participant.highest_draw_ma,
@@ -220,8 +221,9 @@ def _update_headroom(participant: Participant, settings: Settings, now_s: float)
     """Narrow the headroom of a vehicle while others have lacked current for 5 min; widen it again (in place).
 
     A vehicle that stays a little below any offer never shows that it would use a narrow headroom. So the
-    whole headroom is offered again every 15 min, and at once when the others lack nothing any more.
-    Source: load-management 14.1.
+    whole headroom is offered again every 15 min, for 45 s at least, and at once when the others lack nothing
+    any more. Nothing changes while the vehicle does not charge, or where the whole headroom is no wider than
+    a narrow one. It must have a cap by use. Source: load-management 14.1.
     """
     if participant.highest_draw_ma <= UNDER_USE_FROM_MA:
         return  # it does not charge: a cap by this draw would say nothing
@@ -266,7 +268,8 @@ def next_change_at(participant: Participant, settings: Settings, now_s: float) -
 def _instants_of_change(participant: Participant, settings: Settings) -> list[float]:
     """Return the instants [monotonic s] at which time alone changes something about a participant.
 
-    Past ones are among them.
+    Past ones are among them. Each belongs to a rule of this module, of `observe` or of `raising`: a rule that
+    times something more needs its instant here.
     """
     moments = [participant.obey_by_at, participant.rises_until]
     if participant.settings.measures_current:
@@ -279,17 +282,22 @@ def _instants_of_change(participant: Participant, settings: Settings) -> list[fl
     if participant.under_use_since is not None:
         moments.append(participant.under_use_since + settings.observe_s)
     if participant.use_cap_ma is not None:
-        moments += _instants_of_headroom_change(participant)
+        moments += _instants_of_use_cap_change(participant)
     if participant.charges_clearly_since is not None and participant.unused_since:
-        unused = [since for p, since in participant.unused_since.items() if p in participant.phases]
         moments += [
-            max(participant.charges_clearly_since, since) + UNUSED_AFTER_S for since in unused
+            max(participant.charges_clearly_since, unused_since) + UNUSED_AFTER_S
+            for phase, unused_since in participant.unused_since.items()
+            if phase in participant.phases
         ]
     return moments
 
 
-def _instants_of_headroom_change(participant: Participant) -> list[float]:
-    """Return the instants [monotonic s] at which time alone may change a participant's cap by use."""
+def _instants_of_use_cap_change(participant: Participant) -> list[float]:
+    """Return the instants [monotonic s] at which time alone may change the cap by use that a participant has.
+
+    A cap that is used may rise again, a narrow headroom is widened, a wide one is narrowed while others lack
+    current. Past ones are among them.
+    """
     moments = [participant.cap_raised_at + CAP_STEP_S]
     changed_at = participant.headroom_changed_at
     if participant.has_narrow_headroom:

@@ -37,7 +37,7 @@ from knxgw.dlm.draw_history import (
 from knxgw.dlm.participant import FoundPhases, Participant, PastDraw, Phases
 from knxgw.dlm.settings import Settings
 
-TIMES = 2  # so often the same must be found to count; a clear start counts for that by itself
+CERTAIN_TIMES = 2  # so often the same must be found to count; a clear start counts as so many
 ANSWER_FROM_MA = 3000  # a change of the draw by less does not show clearly
 FOUND_FOR_S = 60.0  # a finding counts after that: some vehicles add phases a little later
 UNCHANGED_MA = 1000  # a phase that changed by less carries no more than before
@@ -78,8 +78,8 @@ def line_at_rest(
         if not (participant.is_reachable and participant.has_valid_currents):
             continue  # its draw counts as the building's
         if not participant.settings.measures_current:
-            since = rests_since(participant, settings)
-            if since is None or sampled_at - EARLY_S < since:
+            resting_since = rests_since(participant, settings)
+            if resting_since is None or sampled_at - EARLY_S < resting_since:
                 return None
             assumed_ma[participant.settings.number] = participant.highest_draw_ma
             continue
@@ -113,11 +113,11 @@ def rests_since(participant: Participant, settings: Settings) -> float | None:
 def is_certain(participant: Participant) -> bool:
     """Tell whether nothing more is to be found out about the phases of a participant's vehicle.
 
-    Only one phase is wired, or the same phases were found often enough.
+    Only one phase is wired, or the same phases were found `CERTAIN_TIMES` times.
     """
     found = participant.found_phases
     return len(participant.settings.wired_phases) == 1 or (
-        found is not None and found.times >= TIMES
+        found is not None and found.times >= CERTAIN_TIMES
     )
 
 
@@ -163,25 +163,27 @@ def _found_phases(
     drew_ma, draws_ma = before.assumed_ma[number], after.assumed_ma[number]
     if not draws_ma:
         return known  # the vehicle has stopped: what was found of it holds
-    changes = {p: _change_of_phase(p, number, before, after, participants) for p in wired}
+    changes = {
+        phase: _change_of_phase(phase, number, before, after, participants) for phase in wired
+    }
     if known is not None and drew_ma:
-        left_out = [changes[p] for p in wired if p not in known.phases]
-        if left_out and _have_joined(left_out, [changes[p] for p in known.phases]):
+        left_out = [changes[phase] for phase in wired if phase not in known.phases]
+        if left_out and _have_joined(left_out, [changes[phase] for phase in known.phases]):
             return None
     if abs(draws_ma - drew_ma) < ANSWER_FROM_MA:
         return known  # too small a change to show on the line
-    answers = {p: _answers(changes[p], drew_ma, draws_ma) for p in wired}
-    used = tuple(p for p in wired if answers[p])
+    answers = {phase: _answers(changes[phase], drew_ma, draws_ma) for phase in wired}
+    used = tuple(phase for phase in wired if answers[phase])
     if known is not None and not set(used) <= set(known.phases):
         known = None  # it answered on a phase that was left out
     if None in answers.values() or not used:
         return known  # some phase is unclear, or none has answered
     # one phase of three: the building could feign that only on two phases at once; all: none is left out
     is_clear_start = not drew_ma and len(wired) - len(used) != 1
-    times = TIMES if is_clear_start else 1
+    times = CERTAIN_TIMES if is_clear_start else 1
     if known is not None and known.phases == used:
         times += known.times
-    return FoundPhases(used, now_s, min(times, TIMES))
+    return FoundPhases(used, now_s, min(times, CERTAIN_TIMES))
 
 
 def _counted_phases(
@@ -194,8 +196,8 @@ def _counted_phases(
     """
     if found is None or not set(found.phases) <= set(participant.phases):
         return participant.settings.wired_phases
-    is_certain = found.times >= TIMES and now_s >= found.at + FOUND_FOR_S
-    return found.phases if is_certain else participant.phases
+    counts_now = found.times >= CERTAIN_TIMES and now_s >= found.at + FOUND_FOR_S
+    return found.phases if counts_now else participant.phases
 
 
 class Change(NamedTuple):
