@@ -20,9 +20,9 @@ def admit_newcomers(
 ) -> list[Participant]:
     """Return the waiting participants that get a minimum if the others give way, in order of admission.
 
-    Both lists are changed in place: `waiting` is sorted into that order; with the queue a running
-    participant may be stopped for a waiting one, and is removed from `running`. Waiting participants for
-    which others gave way in vain are marked (`trial.note_failure`).
+    Both lists are changed in place: `waiting`, which must not be empty, is sorted into that order; with the
+    queue a running participant may be stopped for a waiting one, and is removed from `running`. Waiting
+    participants for which others gave way in vain are marked (`trial.note_failure`).
     """
     waiting.sort(key=lambda participant: _admission_order(cycle, participant))
     _rotate_if_due(cycle, running, waiting)
@@ -41,21 +41,22 @@ def _admission_order(
     Source: load-management 9.2a, 18.1l.
     """
     number = participant.settings.number
-    since = (  # [monotonic s]; 0.0 for all without the queue: the time of waiting decides nothing
+    waiting_since = (  # [monotonic s]; 0.0 for all without the queue: the time of waiting decides nothing
         participant.waiting_since
         if cycle.settings.queue and participant.waiting_since is not None
         else 0.0
     )
     is_first = number == cycle.settings.priority
     is_its_turn = cycle.turn is not None and cycle.turn.number == number
-    return not is_first, not is_its_turn, participant.energy_mwh, since, number
+    return not is_first, not is_its_turn, participant.energy_mwh, waiting_since, number
 
 
 def end_turn(cycle: CycleState, waiting: Sequence[Participant]) -> None:
     """End the turn for which another participant has yielded, once it is used or in vain.
 
     It is used when the participant is no longer among `waiting` (it has its current, or wants none any
-    more), and in vain when there has been no room for it for `NEXT_WAITS_S`. Otherwise the turn stays.
+    more), and in vain when there has been no room for it for `NEXT_WAITS_S`. Otherwise the turn stays. Without
+    a turn nothing happens.
     """
     turn = cycle.turn
     if turn is None:
@@ -70,8 +71,9 @@ def _rotate_if_due(
 ) -> None:
     """Stop a running participant that has had its turn, for the one that has waited longest (queue).
 
-    Only if that one has waited for a whole turn, and cannot be admitted beside all that run. The stopped
-    participant is removed from `running` (in place); its turn goes to the other one.
+    Only if no turn is given yet, that one has waited for a whole turn and cannot be admitted beside all that
+    run, and some participant may yield. The stopped one is removed from `running` (in place); its turn goes
+    to the other one. `waiting` must not be empty.
     Source: load-management 18.1g.
     """
     settings, now_s = cycle.settings, cycle.now_s
@@ -91,7 +93,10 @@ def _rotate_if_due(
 
 
 def _give_turn(cycle: CycleState, leaving: Participant, next_one: Participant) -> None:
-    """Stop `leaving`, and give its turn to `next_one`, for which that makes the room."""
+    """Stop `leaving`, and give its turn to `next_one`, for which that makes the room.
+
+    The caller takes `leaving` out of those that run.
+    """
     cycle.set_offer(leaving, 0)
     queues.note_stop(leaving, cycle.now_s)
     cycle.turn = Turn(number=next_one.settings.number, since=cycle.now_s)
@@ -121,8 +126,9 @@ def _admit(
     """Return the waiting participants whose minimum fits into `available_ma` if the others make room.
 
     `available_ma`: the room per phase. In the order of `waiting`, each beside the minima of all that run
-    and of those admitted before. One that was shed is readmitted on the way (`_try_to_readmit` changes it).
-    Source: load-management 9.2b.
+    and of those admitted before. None is started here, but one that was shed is readmitted on the way
+    (`_try_to_readmit` changes it). That happens at each call, also where the room is only a possible one
+    (`certain_room_ma`): one that was shed waits behind a hopeful one. Source: load-management 9.2b.
     """
     minimums = [
         sum(
@@ -156,10 +162,11 @@ def _note_failures(
 ) -> None:
     """Note each waiting participant for which others gave way in vain: its minimum does not fit after all.
 
-    One that only the uncertainty of the base load keeps out may still succeed: it is not noted.
+    One that only the uncertainty of the base load keeps out (*hopeful*) may still succeed: it is not noted.
     """
     tried = [one for one in waiting if one.tried_since is not None and one not in admitted]
     if tried:
+        # asked again as if the base load were certain; the answer starts none
         hopeful = _admit(cycle, running, waiting, cycle.certain_room_ma)
         for one in tried:
             if one not in hopeful:
@@ -187,10 +194,10 @@ def targets_beside_hopeful(
         participant.settings.number: allocation_request(cycle, participant)
         for participant in (*running, *hopeful)
     }
-    clear_ma = allocated_ma(
+    beside_hopeful_ma = allocated_ma(
         cycle.certain_room_ma, committed_by_others_ma(cycle, requests), requests
     )
-    return {number: min(ma, clear_ma.get(number, ma)) for number, ma in least_ma.items()}
+    return {number: min(ma, beside_hopeful_ma.get(number, ma)) for number, ma in least_ma.items()}
 
 
 def _try_to_readmit(

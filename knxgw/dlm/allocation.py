@@ -47,18 +47,18 @@ def solve(
     """
     result = [request.minimum_ma for request in requests]
     rest = _available_by_users(available_ma, requests)
-    free = 0  # the requests that may still rise, as bits
+    free_bits = 0  # the requests that may still rise, as bits
     for number, request in enumerate(requests):
         if request.cap_ma > request.minimum_ma:
-            free |= 1 << number
+            free_bits |= 1 << number
         for users in rest:
             if users >> number & 1:
                 rest[users] -= request.minimum_ma
     for users, rest_ma in rest.items():
         if rest_ma <= 0:  # nothing is left for any of its users
-            free &= ~users
-    free = _raise_prioritised(rest, requests, free, result)
-    _raise_equally(rest, requests, free, result)
+            free_bits &= ~users
+    free_bits = _raise_prioritised(rest, requests, free_bits, result)
+    _raise_equally(rest, requests, free_bits, result)
     return result
 
 
@@ -70,7 +70,8 @@ def _raise_prioritised(
 ) -> int:
     """Raise the prioritised request as far as it goes, and return which requests may still rise, as bits.
 
-    That one may not: it takes no part in the even split. If it may not rise (`free_bits`), nothing changes.
+    The prioritised one is not among these: it takes no part in the even split. If it may not rise
+    (`free_bits`), nothing changes.
     The arguments are those of `_raise_equally`; room and `allocated_ma` are changed in place [mA].
     """
     for number, request in enumerate(requests):
@@ -99,11 +100,11 @@ def _available_by_users(
         bit = 1 << number
         for constraint in request.constraints:
             users[constraint] |= bit
-    tightest: dict[int, int] = {}
+    tightest_ma: dict[int, int] = {}
     for constraint, ma in available_ma.items():
         if mask := users[constraint]:
-            tightest[mask] = min(ma, tightest.get(mask, ma))
-    return tightest
+            tightest_ma[mask] = min(ma, tightest_ma.get(mask, ma))
+    return tightest_ma
 
 
 def _raise_equally(
@@ -126,16 +127,16 @@ def _raise_equally(
         if step_ma > 0:
             for number in numbers:
                 allocated_ma[number] += step_ma
-        ended = 0
+        ended_bits = 0
         for users, rest_ma in room_by_users.items():
             count = (users & free_bits).bit_count()
             room_by_users[users] = rest_ma - step_ma * count
             if room_by_users[users] < count:  # there is not 1 mA more for each of them
-                ended |= users
+                ended_bits |= users
         for number in numbers:
             if allocated_ma[number] >= requests[number].cap_ma:
-                ended |= 1 << number
-        free_bits &= ~ended
+                ended_bits |= 1 << number
+        free_bits &= ~ended_bits
         numbers = [number for number in numbers if free_bits >> number & 1]
 
 
@@ -154,14 +155,16 @@ def rounded(
         max(request.minimum_ma, exact // request.resolution_ma * request.resolution_ma)
         for request, exact in zip(requests, exact_ma, strict=True)
     ]
-    coarse = [n for n, request in enumerate(requests) if request.resolution_ma > FINE_MA]
-    if not coarse:
+    coarse_numbers = [n for n, request in enumerate(requests) if request.resolution_ma > FINE_MA]
+    if not coarse_numbers:
         return result
     rest = dict(available_ma)
     for request, current_ma in zip(requests, result, strict=True):
         for constraint in request.constraints:
             rest[constraint] -= current_ma
-    for number in sorted(coarse, key=lambda n: _order_of_extra_steps(n, requests[n], result[n])):
+    for number in sorted(
+        coarse_numbers, key=lambda n: _order_of_extra_steps(n, requests[n], result[n])
+    ):
         request = requests[number]
         step_ma = request.resolution_ma
         fits = all(rest[constraint] >= step_ma for constraint in request.constraints)
@@ -187,5 +190,5 @@ def _order_of_extra_steps(
 
     `floor_ma`: what the request has without that step.
     """
-    holds = request.offer_ma >= floor_ma + request.resolution_ma
-    return not request.is_prioritised, not holds, request.energy_mwh, number
+    has_step = request.offer_ma >= floor_ma + request.resolution_ma
+    return not request.is_prioritised, not has_step, request.energy_mwh, number

@@ -27,7 +27,7 @@ def even_out(
 
     `down_ma`: the share of each [mA]; `least_ma`: what each may rise to; both by number. Since when each
     participant has lacked what others keep is noted in `short_since`; None: it does not. In one cycle others
-    are lowered for one participant at most. Source: load-management 9.3k.
+    are lowered for one participant at most. To be called after `lower`. Source: load-management 9.3k.
     """
     surplus_ma = {
         participant.settings.number: participant.offer_ma - down_ma[participant.settings.number]
@@ -35,14 +35,16 @@ def even_out(
         if participant.offer_ma - down_ma[participant.settings.number]
         >= participant.settings.resolution_ma
     }
-    above = [participant for participant in running if participant.settings.number in surplus_ma]
-    held_ma = cycle.committed_ma() if above else []
+    participants_above = [
+        participant for participant in running if participant.settings.number in surplus_ma
+    ]
+    held_ma = cycle.committed_ma() if participants_above else []
     for participant in running:
         lacked_ma = least_ma[participant.settings.number] - participant.offer_ma
         if (
-            not above
+            not participants_above
             or not _is_worth_lowering_others(cycle, participant, lacked_ma)
-            or not _is_held_back_by(cycle, participant, above, surplus_ma, held_ma)
+            or not _is_held_back_by(cycle, participant, participants_above, surplus_ma, held_ma)
         ):
             participant.short_since = None
             continue
@@ -50,7 +52,7 @@ def even_out(
         if participant.short_since is None:
             participant.short_since = cycle.now_s
         elif cycle.now_s - participant.short_since >= LOW_EXCESS_S:
-            for one in above:
+            for one in participants_above:
                 if not set(one.phases).isdisjoint(participant.phases):
                     cycle.set_offer(one, down_ma[one.settings.number])
             return
@@ -59,21 +61,21 @@ def even_out(
 def _is_held_back_by(
     cycle: CycleState,
     participant: Participant,
-    above: Sequence[Participant],
+    participants_above: Sequence[Participant],
     surplus_ma: Mapping[int, int],
     held_ma: Sequence[int],
 ) -> bool:
-    """Tell whether a participant has no room to rise by a step, and would if `above` gave their surplus back.
+    """Tell whether a participant has no room to rise by a step, and would if others gave their surplus back.
 
-    `above`: the participants above their share; `surplus_ma`: what each of them keeps, by number; `held_ma`:
-    all commitments on each phase.
+    The others are `participants_above`, those above their share; `surplus_ma`: what each of them keeps, by
+    number; `held_ma`: all commitments on each phase.
     """
     step_ma = participant.settings.resolution_ma
     spare_ma = [cycle.room_to_raise_ma[index] - held_ma[index] for index in participant.phases]
     if min(spare_ma) >= step_ma:
         return False
     given_ma = [
-        sum(surplus_ma[one.settings.number] for one in above if index in one.phases)
+        sum(surplus_ma[one.settings.number] for one in participants_above if index in one.phases)
         for index in participant.phases
     ]
     gained_ma = min(spare + given for spare, given in zip(spare_ma, given_ma, strict=True))

@@ -19,6 +19,8 @@ from knxgw.dlm.state import PhaseState
 
 # a smaller excess may be no more than a step of the meter: 41 mA at 60 A with 9.021
 METER_STEP_MA = 50
+# a reduction may help so much later than vehicles and meter need: an allowance, not derived from anything
+HELP_SLACK_S = 1.0
 
 
 def lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, int]) -> None:
@@ -30,12 +32,13 @@ def lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, i
     Source: load-management 9.3.
     """
     danger = _update_dangers(cycle, running)
-    again, still_over = _phases_in_danger_again(cycle, danger), _phases_still_over_range(cycle)
+    in_danger_again = _phases_in_danger_again(cycle, danger)
+    still_over_range = _phases_still_over_range(cycle)
     for participant in running:
         target_ma = down_ma[participant.settings.number]
         if target_ma >= participant.offer_ma:
             continue
-        if _needs_minimum(participant, again, still_over):
+        if _needs_minimum(participant, in_danger_again, still_over_range):
             target_ma = participant.settings.minimum_ma
         is_safety = any(danger[index] is not Danger.NONE for index in participant.phases)
         # also a step of the charger: one with whole amperes would lose an ampere to each flicker
@@ -83,18 +86,21 @@ def _without_raise_in_flight(participant: Participant, target_ma: int) -> int:
 def _phases_in_danger_again(cycle: CycleState, danger: Sequence["Danger"]) -> set[int]:
     """Return the phases (0 to 2) on which a safety reduction has not helped.
 
-    They are in danger although they were reduced a moment ago. A vehicle that draws less than its offer
-    releases nothing when the offer is lowered a little, and without measurement nobody knows which vehicle
-    does. Source: load-management 9.3j.
+    They are clearly in danger (`LARGE`) although they were reduced a moment ago. A vehicle that draws less
+    than its offer releases nothing when the offer is lowered a little, and without measurement nobody knows
+    which vehicle does. Source: load-management 9.3j.
     """
     # until the vehicles have obeyed and the meter has shown it, twice
-    soon_s = (
-        cycle.settings.obey_s + 2 * cycle.state.meter.spacing_s + cycle.settings.meter_delay_s + 1.0
+    helps_within_s = (
+        cycle.settings.obey_s
+        + 2 * cycle.state.meter.spacing_s
+        + cycle.settings.meter_delay_s
+        + HELP_SLACK_S
     )
     return {
         index
         for index, phase in enumerate(cycle.phases)
-        if danger[index] is Danger.LARGE and cycle.now_s - phase.reduced_at <= soon_s
+        if danger[index] is Danger.LARGE and cycle.now_s - phase.reduced_at <= helps_within_s
     }
 
 
@@ -121,7 +127,7 @@ def lower_for_newcomer(
     newcomer: Participant,
     allocated_ma: Mapping[int, int],
 ) -> None:
-    """Lower the running participants on a newcomer's phases to their allocation, by however little.
+    """Lower the running participants on a newcomer's phases to their allocation, by however little (in place).
 
     `allocated_ma`: by number, with the newcomer among those that share. Source: load-management 9.3c.
     """
@@ -155,9 +161,9 @@ def _update_dangers(cycle: CycleState, running: list[Participant]) -> list[Dange
             for index in participant.phases:
                 offered_ma[index] += participant.offer_ma
             continue
-        leaves = participant.draws_while_interrupting
+        holds_offer = participant.draws_while_interrupting
         for index in range(len(room_ma)):
-            room_ma[index] -= participant.committed_ma(index, holds_offer=leaves)
+            room_ma[index] -= participant.committed_ma(index, holds_offer=holds_offer)
     return [
         _update_danger(cycle, phase, offered_ma[index], room_ma[index])
         for index, phase in enumerate(cycle.phases)

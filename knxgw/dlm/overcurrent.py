@@ -143,13 +143,14 @@ def _timed_excess(
 ) -> Excess:
     """Return since when each phase carries too much, and how many samples in a row were far too high.
 
-    A phase that is not in `loads` (its meter is silent) keeps what `before` says of it. Samples are counted
-    only where the meter has measured since the last cycle, so that each counts once.
+    A phase that is not in `loads` (its meter is silent) keeps what `before` says of it. A sample is far too
+    high if its base load and the minima that charge are severe; it is counted only where the meter has
+    measured since the last cycle, so that each counts once.
     """
     fuse_ma, limit_ma = settings.fuse_ma, settings.limit_ma + settings.lower_from_ma
     severe_ma = settings.severe_factor * fuse_ma
     above_fuse, above_limit = list(before.above_fuse_since), list(before.above_limit_since)
-    severe = list(before.severe_samples)
+    severe_samples = list(before.severe_samples)
     for load in loads:
         phase = load.phase
         is_above_fuse = _is_helpless_excess(
@@ -162,11 +163,11 @@ def _timed_excess(
         above_limit[phase] = (above_limit[phase] or now_s) if is_above_limit else None
         if load.is_new:
             is_severe = load.minimums_ma > 0 and load.base_ma + load.minimums_ma > severe_ma
-            severe[phase] = severe[phase] + 1 if is_severe else 0
+            severe_samples[phase] = severe_samples[phase] + 1 if is_severe else 0
     return Excess(
         above_fuse_since=tuple(above_fuse),
         above_limit_since=tuple(above_limit),
-        severe_samples=tuple(severe),
+        severe_samples=tuple(severe_samples),
     )
 
 
@@ -194,10 +195,10 @@ def _is_helpless_excess(load: PhaseLoad, most_ma: int, *, is_counting: bool) -> 
     is enough that the minima alone would be too much: a participant that comes back with more than its
     minimum must not restart the time. Source: load-management 12.2d.
     """
-    helpless = load.are_all_at_minimum or (
+    is_helpless = load.are_all_at_minimum or (
         is_counting and load.base_ma + load.minimums_ma > most_ma
     )
-    return helpless and load.carried_ma > most_ma
+    return is_helpless and load.carried_ma > most_ma
 
 
 def _lock(overcurrent: Overcurrent, settings: Settings, now_s: float) -> Overcurrent:
@@ -228,6 +229,7 @@ def lock_out_ends_at(overcurrent: Overcurrent) -> float | None:
 
 
 def _ends_at(overcurrent: Overcurrent, lock_out: LockOut, possible_since: float) -> float:
+    """Return when a lock-out ends [monotonic s] if a restart stays possible, as since `possible_since`."""
     return max(possible_since + overcurrent.restart_after_s, lock_out.locked_at + SHORTEST_S)
 
 
@@ -237,8 +239,9 @@ def _continue_lock_out(
     """Return what is known after a cycle in the lock-out.
 
     The lock-out ends when a restart has been possible for `restart_after_s`, `SHORTEST_S` have passed, and
-    the meter has shown what the line carries without the chargers. If no restart is possible now, its time
-    begins again later. The same object is returned while nothing has changed. Source: load-management 12.4.
+    the meter has shown what the line carries without the chargers (`is_released`). If no restart is possible
+    now, its time begins again later. The same object is returned while nothing has changed.
+    Source: load-management 12.4.
     """
     possible_since = lock_out.restart_possible_since
     if not may_restart:

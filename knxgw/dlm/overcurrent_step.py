@@ -29,18 +29,20 @@ def supervise_overcurrent(cycle: CycleState, new_phases: Sequence[int]) -> None:
     if cycle.is_static:
         return  # nothing is measured
     if cycle.is_emergency:
-        silent = [index for index in range(len(cycle.phases)) if not _is_value_usable(cycle, index)]
-        cycle.overcurrent = overcurrents.without_silent_phases(cycle.overcurrent, silent)
+        silent_phases = [
+            index for index in range(len(cycle.phases)) if not _is_value_usable(cycle, index)
+        ]
+        cycle.overcurrent = overcurrents.without_silent_phases(cycle.overcurrent, silent_phases)
     else:
-        silent = []
+        silent_phases = []
     if cycle.overcurrent.needs_supervision or _may_be_overcurrent(cycle):
         loads = [
             _phase_load(cycle, index, is_new=index in new_phases)
             for index in range(len(cycle.phases))
-            if index not in silent
+            if index not in silent_phases
         ]
         may_restart = not cycle.is_emergency and _is_restart_possible(cycle)
-        _note_whether_released(cycle)
+        _note_whether_released(cycle)  # `supervise` asks for it
         before = cycle.overcurrent
         cycle.overcurrent = overcurrents.supervise(
             before, cycle.settings, loads, cycle.now_s, may_restart=may_restart
@@ -64,6 +66,7 @@ def _begin_lock_out(cycle: CycleState) -> None:
     With the queue participants are shed first until the minima of the others fit; mostly that is enough, and
     ends the lock-out before it has interrupted anyone. Otherwise the rest of this cycle stops all of them.
     The room that a restart needs may have been there since before the lock-out: since when is noted.
+    To be called in the cycle in which the lock-out was confirmed.
     Source: load-management 12.3, 12.4d, 18.1c, 18.1d.
     """
     running = [
@@ -189,7 +192,7 @@ def _phase_load(cycle: CycleState, index: int, *, is_new: bool) -> PhaseLoad:
         for participant in participants
         if participant.takes_part and participant.offer_ma and index in participant.phases
     ]
-    at_minimum = all(
+    are_at_minimum = all(
         participant.offer_ma <= participant.settings.minimum_ma for participant in running
     )
     minimums_ma = sum(participant.settings.minimum_ma for participant in running)
@@ -198,7 +201,7 @@ def _phase_load(cycle: CycleState, index: int, *, is_new: bool) -> PhaseLoad:
         carried_ma=_carried_ma(cycle, index, minimums_ma),
         base_ma=cycle.phases[index].base_ma or 0,
         minimums_ma=minimums_ma,
-        are_all_at_minimum=bool(running) and at_minimum,
+        are_all_at_minimum=bool(running) and are_at_minimum,
         is_new=is_new,
     )
 
@@ -206,6 +209,7 @@ def _phase_load(cycle: CycleState, index: int, *, is_new: bool) -> PhaseLoad:
 def _carried_ma(cycle: CycleState, index: int, minimums_ma: int) -> int:
     """Return what a phase carries [mA], as the supervision counts it; 0 while there is no value.
 
+    There must be a participant.
     A value that was sampled before all vehicles must have obeyed shows what has been acted on already. Then
     it counts no higher than base load and minima, which is what will be left. Source: load-management 12.2f.
     """

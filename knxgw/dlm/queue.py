@@ -24,30 +24,30 @@ MOST_STOPS = 4  # of one charging point in an hour. Source: load-management 22
 
 def participant_to_yield(
     running: Sequence[Participant],
-    first: Participant,
+    next_one: Participant,
     room_ma: Sequence[int],
     settings: Settings,
     now_s: float,
 ) -> Participant | None:
-    """Return which running participant gives its place to `first`, the one that has waited longest.
+    """Return which running participant gives its place to `next_one`, the one that has waited longest.
 
     Those come into question that have had a full turn, are not prioritised, and by their stop make room for
-    the minimum of `first`. Of them the one with the most energy in its session yields, of nearly equal ones
+    the minimum of `next_one`. Of them the one with the most energy in its session yields, of nearly equal ones
     the one that was served longest. One that was stopped often in the last hour yields only if there is no
     other. None: none comes into question. `room_ma`: what the minima may add up to per phase.
     Source: load-management 18.1b, 18.1g, 18.1m.
     """
-    turned = [
+    candidates = [
         participant
         for participant in running
         if participant.offered_since is not None
         and now_s - participant.offered_since >= settings.rotation_s - SLACK_S
         and participant.settings.number != settings.priority
-        and _frees_enough(running, participant, first, room_ma)
+        and _frees_enough(running, participant, next_one, room_ma)
     ]
     rarely_stopped = [
-        participant for participant in turned if not was_stopped_often(participant, now_s)
-    ] or turned
+        participant for participant in candidates if not was_stopped_often(participant, now_s)
+    ] or candidates
     most_mwh = max((participant.energy_mwh for participant in rarely_stopped), default=0)
     equals = [
         participant for participant in rarely_stopped if participant.energy_mwh >= most_mwh * NEARLY
@@ -68,11 +68,13 @@ def participants_to_shed(
     staying = list(running)
     order = sorted(running, key=lambda one: (was_stopped_often(one, now_s), *_shed_order(one)))
     for participant in order:
-        full = {p for p in range(len(room_ma)) if minimums_ma(staying, p) > room_ma[p]}
-        if not full:
+        full_phases = {
+            phase for phase in range(len(room_ma)) if minimums_ma(staying, phase) > room_ma[phase]
+        }
+        if not full_phases:
             break
         if (
-            full.intersection(participant.phases)
+            full_phases.intersection(participant.phases)
             and participant.settings.number != settings.priority
         ):
             leaving.append(participant)
@@ -83,12 +85,15 @@ def participants_to_shed(
 def note_shed(participant: Participant, now_s: float) -> None:
     """Note that a participant was shed (in place), and for how long there must be room before it starts again.
 
-    That is `ROOM_S`, or twice as long as the last time if it has to stop again within 10 min of its return.
+    That is `ROOM_S`, or twice as long as the last time, at most `LONGEST_RESTART_S`, if it has to stop again
+    within 10 min of its return.
     Source: load-management 18.1f, 18.1k.
     """
-    again = now_s - participant.returned_at <= RECURS_S
-    after_s = min(2 * participant.room_needed_s, LONGEST_RESTART_S) if again else ROOM_S
-    participant.was_shed, participant.room_since, participant.room_needed_s = True, None, after_s
+    has_just_returned = now_s - participant.returned_at <= RECURS_S
+    participant.was_shed, participant.room_since = True, None
+    participant.room_needed_s = (
+        min(2 * participant.room_needed_s, LONGEST_RESTART_S) if has_just_returned else ROOM_S
+    )
     note_stop(participant, now_s)
 
 

@@ -25,8 +25,8 @@ def raise_offers(
 ) -> None:
     """Raise offers as far as room has been released, each by the ramp at most.
 
-    `target_ma`: to what each may rise, by number. The participants are changed in place.
-    Source: load-management 9.4.
+    `target_ma`: to what each may rise, by number. The participants are changed in place. To be called once
+    offers were lowered and newcomers started. Source: load-management 9.4.
     """
     possible = _possible_raises(cycle, running, target_ma)
     if not possible:
@@ -119,9 +119,11 @@ def _is_small_raise_due(participant: Participant, now_s: float) -> bool:
 
 
 def _may_participant_rise(cycle: CycleState, participant: Participant) -> bool:
-    """Tell whether a participant may be raised now: spacing, a complete set of the meter, and the hold.
+    """Tell whether a participant may be raised now.
 
-    Source: load-management 9.4a, 9.4d.
+    Not before the spacing has passed, the meter has measured since its last raise (a static limit has no
+    meter), and no phase of it is in a hold; nor while the meter is to answer to a test of phases, or to show
+    what the participant has released. Source: load-management 9.4a, 9.4d, 9.4h.
     """
     if cycle.now_s - participant.raised_at < cycle.settings.raise_spacing_s - CLOCK_SLACK_S:
         return False

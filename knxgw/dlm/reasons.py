@@ -20,14 +20,15 @@ def note_reasons(
 ) -> None:
     """Note the reason of every participant that runs or waits, also of one that was started in this cycle.
 
-    `target_ma`: to what each may rise by the allocation, by number. Source: load-management 6.
+    `target_ma`: to what each may rise by the allocation, by number. To be called once their offers are those
+    of this cycle. Source: load-management 6.
     """
     for participant in running:
         cycle.reasons[participant.settings.number] = _reason_of(cycle, participant, target_ma)
     for participant in waiting:
-        started = participant.offer_ma > 0
+        was_started = participant.offer_ma > 0
         reason = (
-            _reason_of(cycle, participant, target_ma) if started else Reason.WAITING_FOR_CURRENT
+            _reason_of(cycle, participant, target_ma) if was_started else Reason.WAITING_FOR_CURRENT
         )
         cycle.reasons[participant.settings.number] = reason
 

@@ -32,22 +32,25 @@ def reconfigured(
     `is_same_measurement`: the values of the smart meter are still those of this line. Otherwise load
     management begins as at a start, with an emergency until the first complete set, and no participant has
     more than before. A participant is kept if its number and its wired phases are the same; the last draw of
-    any other counts as the building's. `state` is not changed. Source: load-management 11.7, 16.70, 16.71.
+    any other counts as the building's. What compares the meter with the participants is forgotten where
+    these are others; a turn ends with its participant. A cycle is due. `state` is not changed.
+    Source: load-management 11.7, 16.70, 16.71.
     """
-    wanted = {one.number: one for one in participants}
+    wanted_settings = {one.number: one for one in participants}
     if not is_same_measurement:
-        return _restarted(state, settings, wanted, now_s)
+        return _restarted(state, settings, wanted_settings, now_s)
     kept = {
-        number: _with_settings(participant, wanted[number], settings, now_s)
+        number: _with_settings(participant, wanted_settings[number], settings, now_s)
         for number, participant in state.participants.items()
-        if number in wanted and participant.settings.wired_phases == wanted[number].wired_phases
+        if number in wanted_settings
+        and participant.settings.wired_phases == wanted_settings[number].wired_phases
     }
     phases = [phase.clone() for phase in state.phases]
     if settings.static_limit_ma is None:  # a static limit leaves the building out
         for number, participant in state.participants.items():
             if number not in kept and participant.has_valid_currents and participant.is_reachable:
                 add_draw(phases, participant.draw_ma)
-    if len(kept) != len(wanted) or len(kept) != len(state.participants):
+    if len(kept) != len(wanted_settings) or len(kept) != len(state.participants):
         for phase in phases:  # what is examined there compares the meter with other participants
             phase.follow_check, phase.pending_samples = follows.NEW, ()
     reasons = {n: reason for n, reason in state.outcome.reasons.items() if n in kept}
@@ -57,7 +60,9 @@ def reconfigured(
     return replace(
         state,
         meter=meter,
-        participants={number: kept.get(number) or newcomer(one) for number, one in wanted.items()},
+        participants={
+            number: kept.get(number) or newcomer(one) for number, one in wanted_settings.items()
+        },
         phases=tuple(phases),
         starts_unmeasured=state.starts_unmeasured and kept == state.participants,
         turn=state.turn if state.turn is not None and state.turn.number in kept else None,

@@ -46,7 +46,8 @@ class Settings:
     def limit_ma(self) -> int:
         """Return I_lim: what the protected line may carry per phase [mA].
 
-        With a static limit that limit itself; with 7.012 no more than that type can say well (3.1b).
+        With a static limit that limit itself. With a meter of type 7.012, whose values end at 65.535 A, 60 A
+        at most (3.1b).
         """
         if self.static_limit_ma is not None:
             return self.static_limit_ma
@@ -60,7 +61,10 @@ class Settings:
 
     @property
     def timeout_s(self) -> float:
-        """Return T_to: how long the smart meter may be silent [s]."""
+        """Return T_to: how long the smart meter may be silent [s].
+
+        That is its interval and a fifth of it, but at least 1 s, beyond.
+        """
         return self.interval_s + max(1.0, 0.2 * self.interval_s)
 
 

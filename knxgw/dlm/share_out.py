@@ -88,17 +88,19 @@ def _test_phases(cycle: CycleState) -> None:
 def _start_if_possible(
     cycle: CycleState, running: list[Participant], newcomer: Participant
 ) -> None:
-    """Start an admitted newcomer if its minimum fits by now; else the next cycle looks again.
+    """Start an admitted newcomer if its minimum fits by now; else a later cycle looks again.
 
     The newcomer waits for the answer of the meter to a test, which a start would hide, and for the other
     telegrams of a moment, because a phase may carry more than it reported last. While its minimum does not
     fit yet the others are giving way: that is noted as a trial where they do not measure (`trial`).
     """
     if cycle.is_answer_awaited or not is_moment_complete(cycle.meter, newcomer.phases, cycle.now_s):
-        cycle.is_at_target = False
+        cycle.is_at_target = (
+            False  # no event tells when that ends: the next cycle must not be left out
+        )
     elif cycle.try_to_claim_start(cycle.room_to_raise_ma, newcomer):
         cycle.start(newcomer)
-    else:
+    else:  # what the others release, or the claim, makes a cycle due
         note_trial(newcomer, running, cycle.now_s)
 
 
@@ -107,12 +109,13 @@ def _update_scarcity(
 ) -> None:
     """Note for each participant (`others_lack_since`) since when some phase of it has been scarce.
 
-    A phase is scarce while a participant on it could take more than its allocation `target_ma`. Only the
-    headroom of a vehicle with a cap by use depends on that: it is narrowed then (`use`).
+    A phase is scarce while a participant on it could take more than its allocation `target_ma`, by more than
+    `raise_from_ma`: less would not be raised at once. Only the headroom of a vehicle with a cap by use depends
+    on that, which is narrowed then (`use`); where none has such a cap nothing is noted.
     Source: load-management 14.1.
     """
     if all(participant.use_cap_ma is None for participant in running):
-        return  # no headroom depends on it
+        return
     scarce_phases = {
         index
         for participant in running

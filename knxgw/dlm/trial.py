@@ -38,7 +38,8 @@ def note_trial(participant: Participant, running: Sequence[Participant], now_s: 
 def note_failure(participant: Participant, now_s: float) -> None:
     """Note that others gave way for a newcomer, and its minimum does not fit all the same (in place).
 
-    The next trial waits for twice as long as the last one. Without a trial nothing is noted.
+    The next trial waits for `FIRST_WAIT_S`, then for twice as long as the last one, at most for
+    `LONGEST_WAIT_S`. Without a trial nothing is noted.
     """
     if participant.tried_since is None:
         return
