@@ -5,6 +5,7 @@ management, are details. A charging point that changes too often has its lines a
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from knxgw.allowance import ALMOST_ONE, refilled
@@ -63,23 +64,23 @@ def offer_note(point: ChargingPoint, decision: Decision) -> Note:
 
 
 def notes_of(
-    before: ChargingPoint, point: ChargingPoint, was: Published, now: Published
+    before: ChargingPoint, point: ChargingPoint, state_before: Published, state: Published
 ) -> Iterable[Note]:
-    """Yield the lines about a changed charging point; `was`, `now`: the published state before and after.
+    """Yield the lines about a changed charging point; `state_before`, `state`: as published before and now.
 
     There is a line for another state, for a session that starts or ends, and for another code of the charger
     while its fault lasts. The code with which the fault began stands in the line of the fault.
     """
     name, decision = f"cp{point.settings.number}", point.control.decision
     offer = f"offer {decision.offer_ma / 1000:.1f} A" if decision else "no offer"
-    if was != now:
+    if state_before != state:
         why = decision.reason.name.lower() if decision else "-"
-        states = f"{_state_text(point, was)} -> {_state_text(point, now)}"
+        states = f"{_state_text(point, state_before)} -> {_state_text(point, state)}"
         yield Note(text=f"{name}: state {states}, {offer} ({why})")
     old, new = before.session.latest, point.session.latest
     was_open, is_open = old is not None and old.is_open, new is not None and new.is_open
     if is_open and not was_open:
-        text = f"{name}: session started, state {_state_text(point, now)}, {offer}"
+        text = f"{name}: session started, state {_state_text(point, state)}, {offer}"
         yield Note(text=text, level=NoteLevel.EVENT)
     elif was_open and new is not None and not is_open:
         text = f"{name}: session ended: {_summary(point, new)}"
@@ -95,13 +96,14 @@ def _summary(point: ChargingPoint, session: Session) -> str:
     minutes, seconds = divmod(session.duration_s, 60)
     lasted = f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
     lasted = lasted if minutes else f"{seconds} s"
-    measured = {"energy", "power"} & point.settings.capabilities or point.energy.is_register_adopted
-    energy = f"{session.energy_mwh / 1_000_000:.2f} kWh" if measured else "energy not measured"
+    kinds = {"energy", "power"} & point.settings.capabilities
+    is_measured = bool(kinds) or point.energy.is_register_adopted
+    energy = f"{session.energy_mwh / 1_000_000:.2f} kWh" if is_measured else "energy not measured"
     return f"{energy} in {lasted}"
 
 
 def _state_text(point: ChargingPoint, state: Published) -> str:
-    """Return the number and the name of a published charging state; "unknown" if it is None."""
+    """Return the number and the name of a published charging state; "unknown" if there is none."""
     if not isinstance(state, int):
         return "unknown"
     name = point.installation.product.texts.states[ChargingState(state)].name.en
@@ -125,9 +127,13 @@ def own_code(point: ChargingPoint) -> str:
 def _meanings(register: Point, text: str) -> Iterable[str]:
     """Yield the meaning of a code by the table of the charger's model; of bits, that of each bit that is set.
 
-    A code or bit that the table lacks yields nothing.
+    `text`: as `codec.fault_text` writes it: hexadecimal with 0x, or the characters of a text register. A
+    code or bit that the table lacks yields nothing.
     """
-    raw: int | str = int(text, 16) if text.startswith("0x") else text
+    raw: int | str = text
+    if text.startswith("0x"):
+        with suppress(ValueError):  # the characters of a text register may begin like that, too
+            raw = int(text, 16)
     keys: Iterable[int | str] = (raw,)
     if register.type in _BITS and isinstance(raw, int):
         keys = [bit for bit in range(raw.bit_length()) if raw >> bit & 1]
@@ -155,16 +161,16 @@ def with_lines_rationed(
         most, line_s = MOST_LINES[effect.level]
         # a scope that had no line of this level yet has its whole allowance
         allowance = allowances.get((scope, effect.level), LineAllowance(most, now_s))
-        left = refilled(
+        lines_left = refilled(
             allowance.lines_left, now_s - allowance.counted_at, most=most, every_s=line_s
         )
-        is_cut = allowance.is_cut and left < most / 2
-        if left > ALMOST_ONE:
-            left = max(0.0, left - 1.0)
+        is_cut = allowance.is_cut and lines_left < most / 2
+        if lines_left > ALMOST_ONE:
+            lines_left = max(0.0, lines_left - 1.0)
         else:
             effects[index] = replace(effect, level=NoteLevel.DETAIL)
             if not is_cut:
                 effects.append(Note(text=f"{log_name(scope)}: {TOO_OFTEN}"))
             is_cut = True
-        allowances = {**allowances, (scope, effect.level): LineAllowance(left, now_s, is_cut)}
+        allowances = {**allowances, (scope, effect.level): LineAllowance(lines_left, now_s, is_cut)}
     return allowances

@@ -122,3 +122,10 @@ def test_an_ordinary_day_is_told_in_full() -> None:
                 [one for one in loud(effects) if isinstance(one, Note)]
             )
     assert details == 0
+
+
+@pytest.mark.parametrize("code", ["0xZZ", "0x", "overheated"])
+def test_a_code_that_is_a_text_and_no_number_is_told_as_it_is(code: str) -> None:
+    values = {**WAITING, Quantity.STATE: ChargingState.ERROR, Quantity.FAULT_INFO_1: code}
+    _, effects = step(started(), charger(values), 1.0)
+    assert [one.own_code for one in effects if isinstance(one, FaultChanged)] == [code]
