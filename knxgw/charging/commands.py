@@ -42,16 +42,16 @@ def command_start_stop(
     allow raises `OpNotPossible` for information, and changes nothing else. `is_site_paused`: as for
     `shown_state`.
     """
-    given = ProcessInput.STOP
+    process_input = ProcessInput.STOP
     if is_start:
         state = shown_state(point, now_s, is_site_paused=is_site_paused)
-        waits = state is ChargingState.MANUAL_START
-        given = ProcessInput.START if waits else ProcessInput.START_OTHERWISE
-    process = advance(point.process.stage, given)
-    if process is None:
+        is_waiting = state is ChargingState.MANUAL_START
+        process_input = ProcessInput.START if is_waiting else ProcessInput.START_OTHERWISE
+    stage = advance(point.process.stage, process_input)
+    if stage is None:
         faults = point.faults.raise_transient(FaultCode.OPERATION_NOT_POSSIBLE)
         return replace(point, faults=faults)
-    return replace(point, process=replace(point.process, stage=process))
+    return replace(point, process=replace(point.process, stage=stage))
 
 
 def may_unlock(point: ChargingPoint, now_s: float) -> bool:

@@ -93,8 +93,8 @@ def _with_offer(state: LimitCompliance, offer_ma: int | None, now_s: float) -> L
     """
     if offer_ma == state.offer_ma:
         return state
-    lowered = offer_ma is not None and (state.offer_ma is None or offer_ma < state.offer_ma)
-    obey_by_at = now_s + OBEY_S if lowered else state.obey_by_at
+    is_lowered = offer_ma is not None and (state.offer_ma is None or offer_ma < state.offer_ma)
+    obey_by_at = now_s + OBEY_S if is_lowered else state.obey_by_at
     return replace(state, offer_ma=offer_ma, obey_by_at=obey_by_at, over_since=None)
 
 

@@ -147,6 +147,7 @@ class EnergyCounter:
             return Counted(_unchanged(self, now_s), 0)
         gap_s = 0.0 if self.read_at is None else now_s - self.read_at
         most_mwh = self.register.most_mwh_in(gap_s)
+        # each of the two readings may be off by the jitter
         is_plain_rise = 0 < rise_mwh <= most_mwh + 2 * self.register.jitter_mwh
         if self.previous_meter_mwh is not None and not is_plain_rise:
             # a plain rise needs no other explanation; else the meter before this one may be back
@@ -161,12 +162,13 @@ class EnergyCounter:
     def _is_unchanged(self, rise_mwh: int) -> bool:
         """Tell whether a reading that rose by `rise_mwh` shows that nothing has flowed.
 
-        True: the value is the same, or fell by no more than the jitter of the register. A register that
-        may restart, and shows 0 or is doubted, gets the jitter of a fine one: with that of a coarse
-        register the fall of a small value to 0 would be jitter, and the restart would be missed.
+        True: the value is the same, or fell by no more than the jitter of the register: `JITTER_MWH`, or
+        one step of it if that is more (1 kWh). If it may restart, and shows 0 or its last reading is
+        doubted, `JITTER_MWH` counts in any case: else the fall of a small value to 0 would be jitter, and
+        the restart would be missed.
         """
-        falls_to_zero = rise_mwh == -(self.reading_mwh or 0)
-        may_have_restarted = self.register.may_restart and (falls_to_zero or self.doubt is not None)
+        shows_zero = (self.reading_mwh or 0) + rise_mwh == 0
+        may_have_restarted = self.register.may_restart and (shows_zero or self.doubt is not None)
         jitter_mwh = JITTER_MWH if may_have_restarted else self.register.jitter_mwh
         return -jitter_mwh <= rise_mwh <= 0
 
@@ -274,7 +276,10 @@ def _doubting(counter: EnergyCounter, reading_mwh: int, now_s: float) -> Counted
 
 
 def _accept_of_meter(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
-    """Accept the doubted reading of a register that cannot restart: it was late, or is another meter."""
+    """Accept the doubted reading of a register that cannot restart.
+
+    The register was late if power and time allow its rise; else it is another meter.
+    """
     before_mwh = counter.reading_mwh or 0
     if 0 < doubt.reading_mwh - before_mwh <= counter.allowed_mwh(now_s):
         return _with_growth(counter, before_mwh, doubt.reading_mwh, now_s)
@@ -364,6 +369,7 @@ def _may_have_restarted(counter: EnergyCounter, reading_mwh: int, now_s: float) 
     if counter.read_at is None:  # nobody knows how long ago that was
         return True
     elapsed_s = now_s - counter.read_at + LAG_S  # with what flowed before and is shown only now
+    # as in `add_reading`: each of the two readings may be off by the jitter
     return reading_mwh <= counter.register.most_mwh_in(elapsed_s) + 2 * counter.register.jitter_mwh
 
 
@@ -464,19 +470,19 @@ def new_counter(settings: PointSettings, quantity: Quantity) -> EnergyCounter:
     if settings.meter is not None and quantity in metered_quantities(settings):
         supplier = settings.meter.model
     phases = 1 if quantity in PHASE_ENERGIES else 3
-    # of the register in the model file
+    # how the model file calls the register; of a phase by the end of the quantity's name, "l1" to "l3"
     name = _ENERGY_POINTS.get(quantity, f"energy_total_{quantity.value[-2:]}")
-    point = supplier.points.get(name)
+    model_point = supplier.points.get(name)
     coarse_wh = step_wh = 0.0
-    if point is not None:
-        # a scale that the device tells is not known here: the step may be wide for a rise, and
-        # counts as fine for a fall
-        tells_scale = point.scale_from or point.ratio_points
-        coarse_wh = max(point.scale, COARSEST_WH) if tells_scale else point.scale
-        step_wh = 0.0 if tells_scale else point.scale
+    if model_point is not None:
+        # the scale of an energy is its step [Wh]. One that the device tells is not known here: the step
+        # may be wide for a rise, and counts as fine for a fall
+        tells_scale = model_point.scale_from or model_point.ratio_points
+        coarse_wh = max(model_point.scale, COARSEST_WH) if tells_scale else model_point.scale
+        step_wh = 0.0 if tells_scale else model_point.scale
     register = Register(
         most_w=control.maximum_ma * MOST_V * phases // 1000 if control else MOST_W,  # mA·V are mW
-        slack_mwh=max(SLACK_MWH, round(2 * coarse_wh * 1000)),
+        slack_mwh=max(SLACK_MWH, round(2 * coarse_wh * 1000)),  # two steps
         jitter_mwh=max(JITTER_MWH, round(step_wh * 1000)),
         may_restart=quantity is Quantity.SESSION_ENERGY,
     )

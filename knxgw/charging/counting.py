@@ -36,12 +36,12 @@ def filter_energies(
     how much can have flowed since; None: not valid.
     """
     energy = point.energy
-    counted = [quantity for quantity in COUNTED if isinstance(values.get(quantity), int)]
-    if not counted:
+    energies = [quantity for quantity in COUNTED if isinstance(values.get(quantity), int)]
+    if not energies:
         return CountedReading(energy=energy, values=values, added_mwh={})
-    accepted, added_mwh = dict(values), dict.fromkeys(counted, 0)
+    accepted, added_mwh = dict(values), dict.fromkeys(energies, 0)
     last_moved = energy.last_moved
-    for quantity in counted:
+    for quantity in energies:
         # readings that showed nothing new passed the counter by (`observe_repeated`)
         before = point.counter(quantity).read_unchanged(point.readings.read_at.get(quantity))
         after, added_mwh[quantity] = before.add_reading(int(values[quantity]), now_s)
@@ -123,10 +123,11 @@ def _with_energy(state: SessionState, added_mwh: int) -> SessionState:
 
 
 def start_session_register(point: ChargingPoint) -> EnergyState:
-    """Return the counters at the start of a session: that of the charger's session register is new.
+    """Return the counters at the start of a session, with a new counter of the charger's session register.
 
-    It starts from what the charger reported last, if anything. The register is not adopted yet: it may
-    still show the session before.
+    It starts from what that register showed last, if anything: only what it grows by from here on counts.
+    The register may still show the session before, so the session does not follow it yet: see
+    `adopt_session_register`.
     """
     reading_mwh = point.number(Quantity.SESSION_ENERGY)
     quantity = Quantity.SESSION_ENERGY

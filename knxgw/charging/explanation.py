@@ -15,6 +15,8 @@ from knxgw.charging.quantities import Quantity
 
 # for this long after an acknowledged write, a charger may still report its setpoint of before
 APPLIED_AFTER_S = 5.0
+# a setpoint is clearly lower than the offer by more than this, and by more than a step of the charger
+CLEARLY_LOWER_MA = 300
 
 # the reasons that give way to a more useful one
 _REPLACEABLE = frozenset(
@@ -41,9 +43,9 @@ def with_shown_reason(
 ) -> Decision:
     """Return the decision with the reason to show; its offer stays.
 
-    A silent charger is shown first, then a missing vehicle, then a charger that limits itself (only where
-    load management is off). If none of them holds, the reason stays. `is_load_managed`: load management
-    is on.
+    A reason that holds the point back stays (one that is not in `_REPLACEABLE`). Of the others, a silent
+    charger is shown first, then a missing vehicle, then a charger that limits itself (only where load
+    management is off). If none of them holds, the reason stays. `is_load_managed`: load management is on.
     """
     reason = decision.reason
     if reason not in _REPLACEABLE:
@@ -88,5 +90,4 @@ def _is_limited_by_charger(point: ChargingPoint, offer_ma: int, now_s: float) ->
         return False  # it does not report a setpoint, or the offer has not reached it yet
     if point.readings.read_at[Quantity.SETPOINT] < point.link.acknowledged_since + APPLIED_AFTER_S:
         return False  # what was read may still be the setpoint before
-    # clearly lower: by more than 0.3 A, and by more than one step of the charger
-    return 0 < reported_ma < offer_ma - max(point.limits.resolution_ma, 300)
+    return 0 < reported_ma < offer_ma - max(point.limits.resolution_ma, CLEARLY_LOWER_MA)

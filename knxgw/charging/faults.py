@@ -73,14 +73,14 @@ class FaultRegister:
         It is counted in any case. While a more severe fault is present, it is not shown, and `last` stays.
         """
         current = self.current
-        hidden = current is not None and self.severities[current] > self.severities[code]
-        last = self.last if hidden else code
+        is_hidden = current is not None and self.severities[current] > self.severities[code]
+        last = self.last if is_hidden else code
         return replace(
             self,
             last=last,
             last_transient=code,
             transient_count=self.transient_count + 1,
-            shown_transient=None if hidden else code,
+            shown_transient=None if is_hidden else code,
         )
 
     def clear_transient(self) -> "FaultRegister":

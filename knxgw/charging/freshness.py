@@ -43,11 +43,11 @@ def phase_current_ma(point: ChargingPoint, now_s: float) -> int | None:
     phase current, so no vehicle is wrongly found to draw too much.
     """
     found = [fresh_value(point, quantity, now_s) for quantity in PHASE_CURRENTS]
-    phases = [current for current in found if isinstance(current, int)]
-    total = fresh_value(point, Quantity.CURRENT, now_s)
-    if phases:
-        return max(phases)
-    return total // point.settings.phases if isinstance(total, int) else None
+    phases_ma = [current for current in found if isinstance(current, int)]
+    total_ma = fresh_value(point, Quantity.CURRENT, now_s)
+    if phases_ma:
+        return max(phases_ma)
+    return total_ma // point.settings.phases if isinstance(total_ma, int) else None
 
 
 def fresh_s(point: ChargingPoint, quantity: Quantity) -> float:
@@ -63,8 +63,9 @@ def spacings_with(
 ) -> Mapping[Quantity, tuple[float, ...]]:
     """Return how far apart [s] the last readings of each quantity were, including those of now.
 
-    A copy, if anything is added. Of a line that is quick enough for the fixed times nothing is noted. Once
-    a quantity has come slowly, quick spacings are noted too, so that its period can fall again.
+    A copy, if anything is added. Of a line on which every quantity comes within `USUAL_PERIOD_S` nothing is
+    noted, nor of the first reading of a quantity. Once a quantity has come slowly, quick spacings are
+    noted too, so that its period can fall again.
     """
     known, read_at = readings.spacings_s, readings.read_at
     for quantity in quantities:
@@ -105,9 +106,9 @@ def fresh_current_ma(point: ChargingPoint, now_s: float) -> int | None:
     This is to tell whether a vehicle draws at all; `phase_current_ma` is to be compared with an offer.
     """
     found = [fresh_value(point, quantity, now_s) for quantity in PHASE_CURRENTS]
-    phases = [current for current in found if isinstance(current, int)]
-    total = fresh_value(point, Quantity.CURRENT, now_s)
-    return max(phases) if phases else total if isinstance(total, int) else None
+    phases_ma = [current for current in found if isinstance(current, int)]
+    total_ma = fresh_value(point, Quantity.CURRENT, now_s)
+    return max(phases_ma) if phases_ma else total_ma if isinstance(total_ma, int) else None
 
 
 def typical_spacing_s(spacings_s: Sequence[float]) -> float:

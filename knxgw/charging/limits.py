@@ -23,7 +23,7 @@ def highest_obedient_ma(offer_ma: int) -> int:
 
 
 def highest_plausible_ma(maximum_ma: int) -> int:
-    """Return the highest current [mA] that a charging point with this maximum can carry.
+    """Return the highest current [mA] that a charging point with this maximum can carry: 30 % and 2 A more.
 
     Source: load-management 3.3.
     """

@@ -79,7 +79,7 @@ class Readings:
         spacings_s: Mapping[Quantity, tuple[float, ...]],
         repeated_at: float | None,
     ) -> "Readings":
-        """Return the same values, read at other times. Quick, see `ChargingPoint.with_readings`."""
+        """Return the same values, read at other times, built directly: that is much faster than `replace`."""
         return Readings(
             values=self.values,
             read_at=read_at,
@@ -154,7 +154,7 @@ class Control:
     wake_at: float = 0.0  # when to look again even if nothing happens [monotonic s]
 
     def with_wake_at(self, wake_at: float) -> "Control":
-        """Return the same with another `wake_at`. Quick, see `ChargingPoint.with_control`."""
+        """Return the same with another `wake_at`, built directly: that is much faster than `replace`."""
         return Control(
             is_interrupted=self.is_interrupted,
             setpoint_ma=self.setpoint_ma,
@@ -189,7 +189,7 @@ class ChargingPoint:
         return self.installation.limits
 
     def with_readings(self, readings: Readings) -> "ChargingPoint":
-        """Return the point with other readings, five times as fast as `replace` does it.
+        """Return the point with other readings, built directly: five times as fast as `replace`.
 
         Once per second and charger this is all that happens.
         """
@@ -207,7 +207,7 @@ class ChargingPoint:
     def with_session_and_process(
         self, session: SessionState, process: ChargingProcess
     ) -> "ChargingPoint":
-        """Return the point with another session and process, as quickly as `with_readings`."""
+        """Return the point with another session and process, five times as fast as `replace`."""
         return ChargingPoint(
             installation=self.installation,
             faults=self.faults,
@@ -220,7 +220,7 @@ class ChargingPoint:
         )
 
     def with_control(self, control: Control) -> "ChargingPoint":
-        """Return the point with other commands and decisions, as quickly as `with_readings`."""
+        """Return the point with another `control`, built directly: five times as fast as `replace`."""
         return ChargingPoint(
             installation=self.installation,
             faults=self.faults,
@@ -252,9 +252,9 @@ class ChargingPoint:
         It does if the model says so, unless the device has said of every current that was read that it
         has no value.
         """
-        asked = [one for one in MEASURED_KINDS["current"] if one in self.readings.read_at]
-        lacks = bool(asked) and self.is_reported_unavailable(asked)
-        return "current" in self.settings.capabilities and not lacks
+        read_currents = [one for one in MEASURED_KINDS["current"] if one in self.readings.read_at]
+        has_no_value = bool(read_currents) and self.is_reported_unavailable(read_currents)
+        return "current" in self.settings.capabilities and not has_no_value
 
     def number(self, quantity: Quantity) -> int | None:
         """Return the last value of a quantity, however old; None: there is none, or it is no number."""

@@ -84,7 +84,9 @@ def constraints_by_rank(limits: Limits, inputs: ControlInputs) -> tuple[Constrai
     exceeded. Source: load-management 6.
     """
     grid_ma, lowest_ma = inputs.grid_control_ma, limits.lowest_ma
-    grid_stops = grid_ma is not None and grid_ma < lowest_ma  # the charger cannot offer so little
+    is_grid_cap_too_low = (
+        grid_ma is not None and grid_ma < lowest_ma
+    )  # the charger cannot offer so little
     # whether it holds, the cap [mA], the reason; no offer fits if the smallest is above the maximum
     ranks = (
         (inputs.is_misconfigured or lowest_ma > limits.maximum_ma, 0, Reason.CONFIGURATION),
@@ -93,7 +95,7 @@ def constraints_by_rank(limits: Limits, inputs: ControlInputs) -> tuple[Constrai
         (inputs.is_interrupted, 0, Reason.INTERRUPTION),
         (grid_ma == 0, 0, Reason.GRID_CONTROL),
         (inputs.is_locked_out, 0, Reason.LOCK_OUT),
-        (grid_stops, 0, Reason.GRID_CONTROL),
+        (is_grid_cap_too_low, 0, Reason.GRID_CONTROL),
         (inputs.is_cancelled, 0, Reason.CANCELLED),
         (inputs.is_waiting_for_start, 0, Reason.WAITING_FOR_START),
         (grid_ma is not None, grid_ma or 0, Reason.GRID_CONTROL),

@@ -74,15 +74,15 @@ def _states(
     """Return the values of state, plug, interruption, temperature warning and card."""
     state = shown_state(point, now_s, is_site_paused=is_site_paused)
     # the plug outlasts a lost link (`link_changed`), but is shown only while the charger is heard
-    known = Quantity.CONNECTED in fresh or state is not None
+    is_plug_known = Quantity.CONNECTED in fresh or state is not None
     return {
         "state": None if state is None else int(state),
-        "connected": point.process.is_connected if known else None,
+        "connected": point.process.is_connected if is_plug_known else None,
         "charging": None if state is None else state.is_charging,
         "complete": None if state is None else point.process.is_complete,
         "interruption_state": point.control.is_interrupted,
         "temperature_warning": _temperature_warning(point, fresh),
-        "rfid": point.process.card.enabled_by or "",  # empty: no card has enabled charging
+        "rfid": point.process.card.enabled_by,  # empty: no card has enabled charging
     }
 
 
@@ -119,8 +119,8 @@ def _is_meter_heard(point: ChargingPoint, fresh: Fresh) -> bool:
 
     A doubted value is left out of the readings, and renews no age: there the charger's state tells.
     """
-    doubted = point.energy.lifetime_counter.doubt is not None and Quantity.STATE in fresh
-    return Quantity.ENERGY in fresh or doubted
+    is_doubted = point.energy.lifetime_counter.doubt is not None and Quantity.STATE in fresh
+    return Quantity.ENERGY in fresh or is_doubted
 
 
 def _session_energy(point: ChargingPoint, fresh: Fresh, *, is_known: bool) -> Published:
@@ -128,8 +128,8 @@ def _session_energy(point: ChargingPoint, fresh: Fresh, *, is_known: bool) -> Pu
 
     It is the sum that the gateway keeps by the charger's register, where there is one, so a register that
     goes back to 0 on unplugging, or with each start command, does no harm. Before the first session the
-    charger's register itself is shown.
-    None: it is not known, or the charger does not report how an open session goes on (not `is_known`).
+    charger's register itself is shown. None: it is not known, or the charger does not report how an
+    open session goes on (not `is_known`).
     """
     if point.session.latest is None:
         return fresh.get(Quantity.SESSION_ENERGY)
@@ -149,9 +149,9 @@ def _faults(point: ChargingPoint, fresh: Fresh) -> dict[str, Published]:
 
     Before the charger was tried for the first time they are not known, but those of a blocked point are.
     """
-    known = point.link.condition is not LinkCondition.STARTING or point.installation.is_blocked
+    is_known = point.link.condition is not LinkCondition.STARTING or point.installation.is_blocked
     return {
-        "point_fault": point.faults.is_present if known else None,
-        "last_point_fault": point.faults.text if known else None,
+        "point_fault": point.faults.is_present if is_known else None,
+        "last_point_fault": point.faults.text if is_known else None,
         **{key: fresh.get(quantity) for key, quantity in _FAULT_INFOS.items()},
     }

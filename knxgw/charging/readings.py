@@ -107,12 +107,12 @@ def observe_repeated(
     metered = point.installation.metered_quantities
     if not metered.isdisjoint(values):
         return None  # the meter's figures stand for these: they have to be left out first
-    asked: Collection[Quantity] = values
+    read_quantities: Collection[Quantity] = values
     if unavailable:
         unavailable -= metered  # a new set: the caller's stays as it is
         if not point.is_reported_unavailable(unavailable):
             return None  # the charger says for the first time that it has no value
-        asked = [*values, *unavailable]
+        read_quantities = [*values, *unavailable]
     oldest_at = min(map(readings.read_at.__getitem__, values))
     if oldest_at < now_s - RECENT_S:
         return None  # the value may have been stale meanwhile: what followed from that ends
@@ -121,7 +121,7 @@ def observe_repeated(
     spacings_s = readings.spacings_s
     if spacings_s or now_s - oldest_at > USUAL_PERIOD_S:
         spacings_s = spacings_with(readings, values, now_s)
-    read_at = {**readings.read_at, **dict.fromkeys(asked, now_s)}
+    read_at = {**readings.read_at, **dict.fromkeys(read_quantities, now_s)}
     return point.with_readings(readings.with_times(read_at, spacings_s, now_s))
 
 
@@ -167,7 +167,8 @@ def _apply_readings(
 ) -> ChargingPoint:
     """Return the point with new values and all that follows: energy, plug, session, heat, card.
 
-    Energy comes before the plug: what this reading adds belongs to the session that it may end.
+    First the point is brought up to the last reading that showed nothing new (`catch_up`). Energy comes before
+    the plug: what this reading adds belongs to the session that it may end.
     """
     before = catch_up(point, now_s, now)
     believed = counting.filter_energies(before, values, now_s, now)
@@ -212,8 +213,9 @@ def _plugged_in(point: ChargingPoint, before: ChargingPoint) -> ChargingPoint:
     Its session counts from the charger's session register as it was read before, if it is known that no
     vehicle was there then.
     """
-    manual = point.is_started_manually
-    process_input = ProcessInput.PLUGGED_IN_TO_WAIT if manual else ProcessInput.PLUGGED_IN
+    process_input = (
+        ProcessInput.PLUGGED_IN_TO_WAIT if point.is_started_manually else ProcessInput.PLUGGED_IN
+    )
     # not known (None): the vehicle may have been there for a while, and the register may count for it
     was_unplugged = before.process.is_connected is False
     register_mwh = before.number(Quantity.SESSION_ENERGY) if was_unplugged else None
@@ -224,9 +226,9 @@ def _plugged_in(point: ChargingPoint, before: ChargingPoint) -> ChargingPoint:
     )
 
 
-def _advanced(process: ChargingProcess, given: ProcessInput) -> ChargingProcess:
+def _advanced(process: ChargingProcess, process_input: ProcessInput) -> ChargingProcess:
     """Return the process after an input; unchanged where its stage does not allow that input."""
-    return replace(process, stage=advance(process.stage, given) or process.stage)
+    return replace(process, stage=advance(process.stage, process_input) or process.stage)
 
 
 def _update_card(point: ChargingPoint) -> ChargingPoint:

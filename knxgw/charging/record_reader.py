@@ -36,11 +36,7 @@ class RecordReader:
         is_known = isinstance(value, bool) or (
             value is None and is_null_allowed and name in self._values
         )
-        return (
-            value
-            if self._note_if_unknown(name, is_known, is_optional) and value is not None
-            else None
-        )
+        return value if self._note_if_unknown(name, is_known, is_optional) else None
 
     def number(self, name: str, low: int, high: int, *, is_optional: bool = False) -> int | None:
         """Return a whole number from `low` to `high`; None: null is stored, or it is not known.

@@ -62,7 +62,7 @@ def urgent_values(point: ChargingPoint) -> tuple[object, ...]:
         point.control.is_interrupted,
         point.process.stage,
         point.control.setpoint_ma if point.control.is_setpoint_given else None,
-        point.link.acknowledged_ma == 0,
+        point.link.acknowledged_ma == 0,  # as "paused" in the record: other offers are not stored
         point.process.is_connected,
         point.process.has_charged,
         point.process.is_complete,
@@ -80,6 +80,7 @@ def restored(
 ) -> ChargingPoint:
     """Return the charging point with what was stored; `now` is None while the time is not valid.
 
+    An open session goes on, and the time that the gateway was off counts for it as far as the clock tells.
     A setpoint that was given is clamped again, because limits may have changed meanwhile; without one
     the maximum stays. `linked_keys`: those of `HOLDING_KEYS` that have a group address. Where the record
     does not say, only a command that can have come, and can be taken back, is assumed.
@@ -94,7 +95,7 @@ def restored(
     setpoint_ma = stored.setpoint_ma
     if "setpoint_ma" in stored.unknown_fields and SETPOINT in linked_keys:
         setpoint_ma = 0  # clamped below to the lowest that it can have been
-    interrupted = (
+    is_interrupted = (
         INTERRUPTION in linked_keys if stored.is_interrupted is None else stored.is_interrupted
     )
     return replace(
@@ -112,7 +113,7 @@ def restored(
         energy=_restored_energy(point, stored, now, now_s),
         control=replace(
             point.control,
-            is_interrupted=interrupted,
+            is_interrupted=is_interrupted,
             setpoint_ma=point.control.setpoint_ma
             if setpoint_ma is None
             else point.limits.clamp_setpoint(setpoint_ma),
@@ -295,7 +296,8 @@ def _session(reader: RecordReader) -> Session | None:
 def _session_details(part: RecordReader) -> SessionDetails:
     """Return what the history says of a session; what cannot be read of it is left out.
 
-    This comes after the look at `unknown_fields`, so a detail that cannot be read costs no session.
+    To be called once `part.unknown_fields` has been looked at: what `part` notes there now is ignored, so
+    that a detail that cannot be read costs no session.
     """
     ending, held_by = part.text("ending"), part.number("held_by", 0, MOST_STORED, is_optional=True)
     return SessionDetails(

@@ -104,11 +104,13 @@ def moment_near(near: datetime, second_of_day: int, zone: tzinfo) -> datetime:
     after, and in the hour that a clock shows twice in autumn it may be either.
     """
     midnight = near.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-    wall = [
+    wall_times = [
         midnight.replace(tzinfo=None) + timedelta(days=day, seconds=second_of_day)
         for day in (-1, 0, 1)
     ]
     moments = [
-        moment.replace(tzinfo=zone, fold=fold).astimezone(UTC) for moment in wall for fold in (0, 1)
+        moment.replace(tzinfo=zone, fold=fold).astimezone(UTC)
+        for moment in wall_times
+        for fold in (0, 1)
     ]
     return min(moments, key=lambda moment: abs(moment - near))
