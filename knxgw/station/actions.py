@@ -39,13 +39,13 @@ def possible_actions(station: Station, point: ChargingPoint, now_s: float) -> tu
     capabilities, stage = point.settings.capabilities, point.process.stage
     state = shown_state(point, now_s, is_site_paused=is_site_paused(station))
     # as in `command_start_stop`: a start is possible only while manual start is shown
-    start = (
+    start_input = (
         ProcessInput.START if state is ChargingState.MANUAL_START else ProcessInput.START_OTHERWISE
     )
     is_controllable = "start_stop" in capabilities and bool(point.process.is_connected)
     is_interrupted = point.control.is_interrupted
     found = {
-        Action.START: is_controllable and advance(stage, start) is not None,
+        Action.START: is_controllable and advance(stage, start_input) is not None,
         Action.STOP: is_controllable and advance(stage, ProcessInput.STOP) is not None,
         Action.UNLOCK: "unlock" in capabilities and may_unlock(point, now_s),
         Action.INTERRUPT: not is_interrupted,

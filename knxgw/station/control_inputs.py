@@ -20,9 +20,9 @@ def constraints_of(station: Station, point: ChargingPoint) -> tuple[Constraint, 
     Its setpoint, or what load management allocates, is not among them: see `requested`.
     Source: load-management 6.
     """
-    managed = station.load_management is not None
+    is_managed = station.load_management is not None
     inputs = ControlInputs(
-        is_misconfigured=managed and FaultCode.DLM_ASSOCIATION in station.faults.present,
+        is_misconfigured=is_managed and FaultCode.DLM_ASSOCIATION in station.faults.present,
         has_charger_error=point.readings.in_error,
         is_not_following=point.control.compliance.verdict is not Compliance.FOLLOWS,
         is_interrupted=point.control.is_interrupted,
@@ -32,7 +32,7 @@ def constraints_of(station: Station, point: ChargingPoint) -> tuple[Constraint, 
         is_locked_out=station.is_locked_out,
         is_cancelled=point.process.stage is Process.CANCELLED,
         is_waiting_for_start=point.is_waiting_for_start,
-        minimum_reason=_minimum_reason(station, is_managed=managed),
+        minimum_reason=_minimum_reason(station, is_managed=is_managed),
     )
     return constraints_by_rank(point.limits, inputs)
 
@@ -61,7 +61,7 @@ def _minimum_reason(station: Station, *, is_managed: bool) -> Reason | None:
 
 def is_site_paused(station: Station) -> bool:
     """Tell whether all charging points show an interruption: grid control with 0 A, or the lock-out."""
-    grid_pause = (
+    is_paused_by_grid = (
         station.operation.is_grid_control_active and station.configuration.grid_setpoint_ma == 0
     )
-    return grid_pause or station.is_locked_out
+    return is_paused_by_grid or station.is_locked_out

@@ -89,12 +89,12 @@ def derive(
     """
     station = _with_load_management(before, changed, dirty, now_s)
     effects: list[Effect] = []
-    decided = (
+    points_to_decide = (
         station.points
         if dirty.is_everything_dirty
         else _points_to_decide(before, station, dirty.points)
     )
-    for number in decided:
+    for number in points_to_decide:
         station = _derive_point(station, number, before.points[number], now_s, effects)
     effects.extend(_requested_from_bus(before, station))
     if dirty.is_device_dirty or station.faults is not before.faults:
@@ -123,11 +123,13 @@ def _with_load_management(before: Station, station: Station, dirty: Dirty, now_s
 
 
 def _points_to_decide(
-    before: Station, station: Station, dirty: Collection[PointNumber]
+    before: Station, station: Station, dirty_points: Collection[PointNumber]
 ) -> tuple[PointNumber, ...]:
     """Return the charging points that need a decision: dirty ones, and those with another allocation."""
-    shared = _points_with_new_allocation(before, station)
-    return tuple(number for number in station.points if number in dirty or number in shared)
+    changed_points = _points_with_new_allocation(before, station)
+    return tuple(
+        number for number in station.points if number in dirty_points or number in changed_points
+    )
 
 
 def _requested_from_bus(before: Station, station: Station) -> Iterator[Ask]:
@@ -138,10 +140,10 @@ def _requested_from_bus(before: Station, station: Station) -> Iterator[Ask]:
     old, new = before.load_management, station.load_management
     if old is None or new is None or old.meter.requested_at == new.meter.requested_at:
         return
-    for phase, (was_s, is_s) in enumerate(
+    for phase, (old_at, new_at) in enumerate(
         zip(old.meter.requested_at, new.meter.requested_at, strict=True)
     ):
-        if was_s != is_s:
+        if old_at != new_at:
             yield Ask(scope=DEVICE, key=SMART_METER[phase])
 
 
@@ -174,10 +176,10 @@ def _derive_device(
     The effects of that are appended to `effects`.
     """
     if station.faults is not before.faults:
-        first = len(effects)
+        own_effects_from = len(effects)
         effects.extend(_faults_changed(DEVICE, before.faults, station.faults, station.now(now_s)))
         allowances = with_lines_rationed(
-            station.output.line_allowances, DEVICE, effects, first, now_s
+            station.output.line_allowances, DEVICE, effects, own_effects_from, now_s
         )
         station = replace(station, output=replace(station.output, line_allowances=allowances))
     published = _publish(station, DEVICE, _device_values(station, now_s), effects)
@@ -220,6 +222,7 @@ def _derive_point(
     language = station.configuration.device.language
     values = point_values(point, now_s, is_site_paused=is_site_paused(station), language=language)
     effects.extend(notes_of(before, point, station.last_published(scope, "state"), values["state"]))
+    # the first two append to `effects`, the third makes some of these lines details
     output = Output(
         published=_publish(station, scope, values, effects),
         remembered=_remember_point(station, scope, point, now_s, effects),
@@ -332,7 +335,8 @@ def _publish(
 ) -> Mapping[Scope, Mapping[str, Published]]:
     """Append to `effects` the values of a scope that have changed; return all that is published, by scope.
 
-    If nothing has changed, the same mapping is returned, not a copy.
+    `values`: all of that scope; one that is not known any more is None in it, never missing. If nothing has
+    changed, the same mapping is returned, not a copy.
     """
     known = station.output.published.get(scope, _NOTHING)
     if values == known:

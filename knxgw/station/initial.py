@@ -47,13 +47,15 @@ def initial(
         )
         for settings in configuration.points
     }
-    numbers = load_management_settings or load_management.load_management_settings(configuration)
+    management_settings = load_management_settings or load_management.load_management_settings(
+        configuration
+    )
     is_grid_control_linked = configuration.is_linked(GRID_CONTROL)
     station = Station(
         site=Site(
             configuration=configuration,
             devices={one.id: one for one in devices(configuration)},
-            load_management_settings=numbers,
+            load_management_settings=management_settings,
         ),
         points=points,
         faults=FaultRegister(severities=configuration.product.faults.general),
@@ -64,7 +66,9 @@ def initial(
             restore_until=now_s + RESTORE_LAST_S if asks_for_grid_control(configuration) else None,
             clock=WallClock(time=now, set_at=now_s, source=ClockSource.SYSTEM) if now else None,
         ),
-        load_management=load_management.start(numbers, points, now_s) if numbers else None,
+        load_management=load_management.start(management_settings, points, now_s)
+        if management_settings
+        else None,
     )
     if unknown_in(configuration, records):
         station = state_lost(station)
@@ -73,9 +77,9 @@ def initial(
 
 def configured_point(configuration: Configuration, settings: PointSettings) -> ChargingPoint:
     """Return a charging point as it is configured, of which nothing else is known yet."""
-    blocked = any(settings.number in fault.blocked_points for fault in configuration.faults)
+    is_blocked = any(settings.number in fault.blocked_points for fault in configuration.faults)
     zone = ZoneInfo(configuration.device.time_zone)
-    return new_point(settings, configuration.product, is_blocked=blocked, zone=zone)
+    return new_point(settings, configuration.product, is_blocked=is_blocked, zone=zone)
 
 
 def stored_point(
@@ -107,8 +111,8 @@ def unknown_in(
         for scope in (point_scope(point.number) for point in configuration.points)
         if scope in records
     }
-    linked = configuration.is_linked(GRID_CONTROL)
-    if linked and DEVICE in records and _stored_grid_control(records) is None:
+    is_linked = configuration.is_linked(GRID_CONTROL)
+    if is_linked and DEVICE in records and _stored_grid_control(records) is None:
         unknown[DEVICE] = ("grid_control",)
     return {scope: names for scope, names in unknown.items() if names}
 
@@ -156,8 +160,8 @@ def without_unlinked(configuration: Configuration, point: ChargingPoint) -> Char
 
 def asks_for_grid_control(configuration: Configuration) -> bool:
     """Tell whether the bus is asked at the start whether the grid operator limits the site."""
-    linked = configuration.is_linked(GRID_CONTROL)
-    return linked and configuration.knx.link is not KnxLinkKind.NONE
+    is_linked = configuration.is_linked(GRID_CONTROL)
+    return is_linked and configuration.knx.link is not KnxLinkKind.NONE
 
 
 def with_configuration_faults(station: Station) -> Station:

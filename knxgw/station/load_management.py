@@ -47,7 +47,7 @@ NO_FUSE_MA = 6000
 
 
 def load_management_settings(configuration: Configuration) -> Settings | None:
-    """Return the named numbers of load management by the configuration, None: it is off.
+    """Return the settings of load management by the configuration, None: it is off.
 
     Those that are not configured have the values of the specification. A static limit needs no meter.
     """
@@ -73,12 +73,12 @@ def load_management_settings(configuration: Configuration) -> Settings | None:
     meter = given.smart_meter
     if meter is None:
         return settings
-    on_bus = meter.meter is None
+    is_on_bus = meter.meter is None
     return replace(
         settings,
         phases=meter.phases,
         interval_s=meter.interval_s,
-        saturating=on_bus and meter.dpt == SATURATING_DPT,  # `dpt` means nothing on Modbus
+        saturating=is_on_bus and meter.dpt == SATURATING_DPT,  # `dpt` means nothing on Modbus
         monitoring=meter.monitoring,
     )
 
@@ -186,7 +186,7 @@ def _read_at(point: ChargingPoint) -> float | None:
     """Return when the oldest of the phase currents was read [monotonic s]; None: no current ever was.
 
     Phase currents that were not read yet are left out. Where none is measured, or none was read yet, the
-    reading of the sum counts. So does a reading without a value: then it is known that there is none.
+    reading of the sum counts. A reading that brought no value counts too: then it is known that there is none.
     """
     read_at, currents = point.readings.read_at, point.measured_currents
     if not currents:
@@ -429,8 +429,8 @@ def _with_invalid_points(
     """
     for number, point in points.items():
         participant = load_management.participants[number]
-        invalid = participant.is_reachable and not participant.has_valid_currents
-        faults = point.faults.set(FaultCode.DLM_INVALID_CURRENT, is_present=invalid)
+        is_invalid = participant.is_reachable and not participant.has_valid_currents
+        faults = point.faults.set(FaultCode.DLM_INVALID_CURRENT, is_present=is_invalid)
         if faults is not point.faults:
             points = {**points, number: replace(point, faults=faults)}
     return points
@@ -470,7 +470,7 @@ def published(station: Station, now_s: float) -> dict[str, Published]:
             # below 0 when more is drawn or held back than the limit: then nothing is available
             None if available_ma is None else max(0, available_ma[phase])
         )
-    age = age_s(load_management.meter, settings, now_s)
+    meter_age_s = age_s(load_management.meter, settings, now_s)
     values["limit"] = settings.limit_ma
-    values["smart_meter_age"] = None if age is None else round(age)
+    values["smart_meter_age"] = None if meter_age_s is None else round(meter_age_s)
     return values

@@ -337,7 +337,7 @@ class Station:
 
     @property
     def load_management_settings(self) -> Settings | None:
-        """Return the numbers of load management, None while it is off."""
+        """Return the settings of load management, None while it is off."""
         return self.site.load_management_settings
 
     def with_points(self, points: Mapping[PointNumber, ChargingPoint]) -> "Station":

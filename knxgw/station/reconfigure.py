@@ -105,20 +105,26 @@ def _with_configuration(before: Station, event: ConfigurationChanged, now_s: flo
             points[number] = stored_point(
                 configuration, new, event.records, before.now(now_s), now_s
             )
-    numbers = load_management.load_management_settings(configuration)
-    found = {one.id: one for one in devices(configuration)}
+    management_settings = load_management.load_management_settings(configuration)
+    new_devices = {one.id: one for one in devices(configuration)}
     scopes = {DEVICE, *map(point_scope, points)}
     # a point that is gone and comes back later has its record stored again
-    kept = {scope: one for scope, one in before.output.remembered.items() if scope in scopes}
+    kept_records = {
+        scope: one for scope, one in before.output.remembered.items() if scope in scopes
+    }
     return _without_old_faults(
         replace(
             before,
-            site=Site(configuration=configuration, devices=found, load_management_settings=numbers),
+            site=Site(
+                configuration=configuration,
+                devices=new_devices,
+                load_management_settings=management_settings,
+            ),
             points=points,
             submeters={
                 name: state
                 for name, state in before.submeters.items()
-                if found.get(name) == before.site.devices[name]
+                if new_devices.get(name) == before.site.devices[name]
             },
             operation=replace(
                 before.operation,
@@ -127,9 +133,11 @@ def _with_configuration(before: Station, event: ConfigurationChanged, now_s: flo
                 and configuration.is_linked(GRID_CONTROL),
                 restore_until=_restore_until(before, configuration, now_s),
             ),
-            load_management=_load_management(before, configuration, numbers, points, now_s),
+            load_management=_load_management(
+                before, configuration, management_settings, points, now_s
+            ),
             observations={},  # the next cycle observes all charging points
-            output=replace(before.output, remembered=kept),
+            output=replace(before.output, remembered=kept_records),
         )
     )
 
@@ -186,28 +194,28 @@ def _continued(
     charging point goes on as after a restart.
     """
     number = PointNumber(new.settings.number)
-    linked, now = linked_holds(configuration, number), before.now(now_s)
-    restored = _restored(old, new, linked, now, now_s)
+    linked_keys, now = linked_holds(configuration, number), before.now(now_s)
+    continued = _restored(old, new, linked_keys, now, now_s)
     if old.installation.is_blocked == new.installation.is_blocked and is_same_charger(
         old.settings, new.settings
     ):
-        restored = _with_same_charger(old, restored)
-    return without_unlinked(configuration, restored)
+        continued = _with_same_charger(old, continued)
+    return without_unlinked(configuration, continued)
 
 
 def _restored(
     old: ChargingPoint,
     new: ChargingPoint,
-    linked: frozenset[str],
+    linked_keys: frozenset[str],
     now: datetime | None,
     now_s: float,
 ) -> ChargingPoint:
     """Return `new` with what a restart would restore from `old`, and what only this process knows.
 
-    `linked`: those of `HOLDING_KEYS` that have a group address. No fault is present at first: each is
+    `linked_keys`: those of `HOLDING_KEYS` that have a group address. No fault is present at first: each is
     reported again when it occurs.
     """
-    kept = restored(new, to_record(old), now, now_s, linked)
+    kept = restored(new, to_record(old), now, now_s, linked_keys)
     return replace(
         kept,
         session=replace(
@@ -231,9 +239,9 @@ def _with_same_charger(old: ChargingPoint, new: ChargingPoint) -> ChargingPoint:
     needed any more. If the electricity meter is another one, the quantities that either meter supplies are
     not known, the faults of the meter end, and all energy counters go on as after a restart.
     """
-    process = old.process.stage
-    if process is Process.WAITING and not new.is_started_manually:
-        process = Process.FREE
+    stage = old.process.stage
+    if stage is Process.WAITING and not new.is_started_manually:
+        stage = Process.FREE
     carried = replace(
         old,
         installation=replace(
@@ -245,19 +253,27 @@ def _with_same_charger(old: ChargingPoint, new: ChargingPoint) -> ChargingPoint:
             is_setpoint_given=new.control.is_setpoint_given,
             wake_at=0.0,  # with the next tick: other settings may mean another instant
         ),
-        process=replace(old.process, stage=process),
+        process=replace(old.process, stage=stage),
     )
     if old.settings.meter == new.settings.meter:
         return carried
-    gone = old.metered_quantities | new.metered_quantities
+    gone_quantities = old.metered_quantities | new.metered_quantities
     return replace(
         carried,
         readings=replace(
             carried.readings,
-            values={one: value for one, value in old.readings.values.items() if one not in gone},
-            read_at={one: at_s for one, at_s in old.readings.read_at.items() if one not in gone},
+            values={
+                one: value
+                for one, value in old.readings.values.items()
+                if one not in gone_quantities
+            },
+            read_at={
+                one: at for one, at in old.readings.read_at.items() if one not in gone_quantities
+            },
             spacings_s={
-                one: some for one, some in old.readings.spacings_s.items() if one not in gone
+                one: some
+                for one, some in old.readings.spacings_s.items()
+                if one not in gone_quantities
             },
         ),
         energy=replace(
@@ -302,11 +318,11 @@ def _load_management(
         load_management.participant_settings(point.settings, point.limits, settings.phases)
         for point in points.values()
     ]
-    same = _are_meter_settings_alike(old_settings, settings) and _has_same_meter(
+    is_same_measurement = _are_meter_settings_alike(old_settings, settings) and _has_same_meter(
         before.configuration, configuration
     )
     return load_management_reconfigured(
-        old, settings, participants, now_s, is_same_measurement=same
+        old, settings, participants, now_s, is_same_measurement=is_same_measurement
     )
 
 

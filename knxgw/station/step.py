@@ -155,11 +155,12 @@ def _after_site_event(station: Station, event: SiteEvent, now_s: float) -> Stati
     """Return the station after an event that concerns the whole site."""
     match event:
         case BusAsked():
-            # the question goes out now, so the answer comes within RESTORE_S. `until` counts from the start
+            # the question goes out now, so the answer comes within RESTORE_S. The wait counts from the start
             # and is not extended; None: nothing is waited for, also when the link comes back later
-            until = station.operation.restore_until
-            soon = None if until is None else min(until, now_s + RESTORE_S)
-            return _with_operation(station, replace(station.operation, restore_until=soon))
+            waits_until = station.operation.restore_until
+            if waits_until is not None:
+                waits_until = min(waits_until, now_s + RESTORE_S)
+            return _with_operation(station, replace(station.operation, restore_until=waits_until))
         case ClockSet():
             return _set_clock(station, event, now_s)
         case GridControlCommanded(is_active=active):
@@ -252,13 +253,13 @@ def _set_clock(station: Station, event: ClockSet, now_s: float) -> Station:
         return station
     clock = WallClock(time=event.now, set_at=now_s, source=event.source)
     station = _with_operation(station, replace(station.operation, clock=clock))
-    off = None if old is None else abs(event.now - old.at_monotonic(now_s))
-    if off is not None and off <= CORRECTION:
+    clock_error = None if old is None else abs(event.now - old.at_monotonic(now_s))
+    if clock_error is not None and clock_error <= CORRECTION:
         return station  # the clock was right: no session has a wrong time
     dated = {
         number: session_dates.with_new_times(point, event.now, now_s)
         for number, point in station.points.items()
-        if session_dates.needs_new_times(point, off)
+        if session_dates.needs_new_times(point, clock_error)
     }
     return replace(station, points={**station.points, **dated})
 
