@@ -46,6 +46,7 @@ from knxgw.dlm import meter as meters
 from knxgw.dlm.base_load import AT_REST_S, add_draw, add_sample, note_base_load
 from knxgw.dlm.meter import Meter, window_s
 from knxgw.dlm.observe import observe
+from knxgw.dlm.paired_report import Report
 from knxgw.dlm.participant import Observation, Participant, ParticipantSettings, Phases
 from knxgw.dlm.phase_test import with_reason_to_test
 from knxgw.dlm.room import Claims
@@ -149,7 +150,7 @@ def _update_phase(
     add_sample(phase_state, phase, sample, participants, settings)
     note_base_load(phase_state, value.arrived_at, window_s(meter))
     if not value.is_over_range:
-        report = follows.Report(value.arrived_at, value.current_ma, meter.total_ma)
+        report = Report(value.arrived_at, value.current_ma, meter.total_ma)
         phase_state.follow_check = follows.add_report(
             phase_state.follow_check, phase, report, participants, meter.spacing_s
         )
@@ -228,7 +229,7 @@ def _with_values_confirmed(
     for index, phase in enumerate(phases):
         value = state.meter.values[index]
         if value is not None and not value.is_over_range:
-            report = follows.Report(now_s, value.current_ma, state.meter.total_ma)
+            report = Report(now_s, value.current_ma, state.meter.total_ma)
             phase.follow_check = follows.add_report(
                 phase.follow_check, index, report, participants, state.meter.spacing_s
             )

@@ -9,7 +9,8 @@ import pytest
 
 from knxgw.catalogue.codes import FaultCode, Reason
 from knxgw.dlm import follows
-from knxgw.dlm.follows import Answer, FollowCheck, PairedReport, Report, examine
+from knxgw.dlm.follows import Answer, FollowCheck, examine
+from knxgw.dlm.paired_report import PairedReport, Report
 from tests.dlm.houses import HOUSE, House, participant
 
 SPACING_S = 2.0
