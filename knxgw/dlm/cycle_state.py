@@ -58,6 +58,7 @@ class CycleState:
         self.least_room_now_ma = [0] * count  # A_now if the base load is as high as it may be
         self.room_to_raise_ma = [0] * count  # A_up
         self.certain_room_ma = [0] * count  # A_up without the uncertainty of the base load
+        self.room_to_start_ma = [0] * count  # A_up with all that the last sample leaves possible
         self.peak_expires_at = [float("inf")] * count  # when the peak of a phase is forgotten
         self.is_static = settings.static_limit_ma is not None
         self.has_meter_on_change = settings.monitoring is Monitoring.VALUES_AND_IN_OPERATION
@@ -126,7 +127,8 @@ class CycleState:
         | the latest one: for lowering | `room_now_ma` | `least_room_now_ma` |
         | its peak: for starting and raising | `certain_room_ma` | `room_to_raise_ma` |
 
-        For raising the higher of peak and highest possible base load counts, not their sum. A peak counts
+        `room_to_start_ma` is `room_to_raise_ma` if the last sample of a fast meter means the highest base load
+        that it leaves possible: the next sample shows whether it does. For raising the higher of peak and highest possible base load counts, not their sum. A peak counts
         for the window W, after a back-off (`PhaseState.back_off`: k) for 2**k times as long. A back-off that
         was of no use for `BACK_OFF_ENDS_S` ends. When a phase gets more room by time alone is noted in
         `peak_expires_at`. A phase over range has no room to start or raise. Source: load-management 7.3, 9.4e.
@@ -152,10 +154,27 @@ class CycleState:
             self.certain_room_ma[index] = claims[index].room_ma(
                 self.settings, max(base_ma, peak.base_ma)
             )
+            possible_ma = self._possible_base_ma(phase, value, window_s)
+            self.room_to_start_ma[index] = claims[index].room_ma(
+                self.settings, max(peak_ma, possible_ma)
+            )
             # by how much the phase carries too much is not known, so nothing is raised or started on it
             if value is not None and value.is_over_range:
                 self.room_to_raise_ma[index] = min(self.room_to_raise_ma[index], 0)
                 self.least_room_now_ma[index] = min(self.least_room_now_ma[index], 0)
+
+    def _possible_base_ma(
+        self, phase: PhaseState, value: meters.PhaseValue | None, window_s: float
+    ) -> int:
+        """Return the highest base load [mA] that the last sample of a phase leaves possible; 0: it is settled.
+
+        Settled: by a slow meter, whose samples all count as uncertain as they are (`uncertainty_ma`), and where
+        no sample came for `window_s`.
+        """
+        if value is None or self.now_s >= value.arrived_at + window_s:
+            return 0
+        is_fast = self.state.meter.spacing_s <= self.settings.raise_spacing_s
+        return phase.possible_base_ma.most_ma if is_fast else 0
 
     def _note_uncertainty_ma(self, index: int, phase: PhaseState, window_s: float) -> int:
         """Note when the uncertainty of a phase ends by time alone; return it as it is now [mA].

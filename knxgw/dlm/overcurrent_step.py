@@ -209,14 +209,16 @@ def _phase_load(cycle: CycleState, index: int, *, is_new: bool) -> PhaseLoad:
 def _carried_ma(cycle: CycleState, index: int, minimums_ma: int) -> int:
     """Return what a phase carries [mA], as the supervision counts it; 0 while there is no value.
 
-    There must be a participant.
     A value that was sampled before all vehicles must have obeyed shows what has been acted on already. Then
     it counts no higher than base load and minima, which is what will be left. Source: load-management 12.2f.
     """
     value = cycle.state.meter.values[index]
     if value is None:
         return 0
-    obeyed_at = max(participant.obey_by_at for participant in cycle.participants.values())
+    # a device may supervise a line before it has a usable charging point: then nobody has to obey
+    obeyed_at = max(
+        (participant.obey_by_at for participant in cycle.participants.values()), default=LONG_AGO
+    )
     if value.arrived_at - cycle.settings.meter_delay_s >= obeyed_at:
         return value.current_ma
     left_ma = (cycle.phases[index].base_ma or 0) + minimums_ma

@@ -94,14 +94,28 @@ def _start_if_possible(
     telegrams of a moment, because a phase may carry more than it reported last. While its minimum does not
     fit yet the others are giving way: that is noted as a trial where they do not measure (`trial`).
     """
-    if cycle.is_answer_awaited or not is_moment_complete(cycle.meter, newcomer.phases, cycle.now_s):
-        cycle.is_at_target = (
-            False  # no event tells when that ends: the next cycle must not be left out
-        )
+    if (
+        cycle.is_answer_awaited
+        or not is_moment_complete(cycle.meter, newcomer.phases, cycle.now_s)
+        or _is_next_sample_awaited(cycle, newcomer)
+    ):
+        # no event tells when that ends: the next cycle must not be left out
+        cycle.is_at_target = False
     elif cycle.try_to_claim_start(cycle.room_to_raise_ma, newcomer):
         cycle.start(newcomer)
     else:  # what the others release, or the claim, makes a cycle due
         note_trial(newcomer, running, cycle.now_s)
+
+
+def _is_next_sample_awaited(cycle: CycleState, newcomer: Participant) -> bool:
+    """Tell whether a minimum fits by what is likely, but not by all that the last sample leaves possible.
+
+    While vehicles follow lower offers, a step of the building may look like theirs. The next sample shows it.
+    Source: load-management 7.2.
+    """
+    return cycle.has_room(cycle.room_to_raise_ma, newcomer) and not cycle.has_room(
+        cycle.room_to_start_ma, newcomer
+    )
 
 
 def _update_scarcity(

@@ -168,7 +168,8 @@ def _update_under_use(participant: Participant, settings: Settings, now_s: float
         return
     draw_ma, cap_ma = participant.highest_draw_ma, participant.use_cap_ma
     if cap_ma is not None:
-        # it takes half of the headroom: it may want more, though some vehicles stay a little below any offer
+        # it takes half of the headroom that the cap left above its draw then: it may want more, though some
+        # vehicles stay a little below any offer
         if draw_ma >= (participant.draw_at_cap_ma + cap_ma) / 2:
             _raise_use_cap(participant, cap_ma, now_s)
             return

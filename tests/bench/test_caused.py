@@ -177,3 +177,25 @@ def test_a_gateway_with_a_rule_broken_causes_much_and_the_gateway_nothing(
     wrong = Run(scenario, controller=mutant(scenario)).run()
     assert caused_as(controller_caused(scenario, right, ABOVE_MA)) == 0
     assert caused_as(controller_caused(scenario, wrong, ABOVE_MA)) > 50
+
+
+@pytest.mark.proves("D7.2d")
+@pytest.mark.parametrize("later_s", [1.0, 1.4, 1.8])
+def test_a_step_of_the_building_hidden_by_vehicles_that_follow_starts_nobody(
+    later_s: float,
+) -> None:
+    # four vehicles give way for a fifth; the meter is a second faster than the gateway was told
+    plugged_s = 100.2
+    text = f"""
+duration_s: 160
+points: [{{}}, {{car: {{plug_s: {plugged_s}}}}}, {{}}, {{}}, {{}}]
+connection: {{fuse_a: 50}}
+base_a: 7.6
+meter: {{sample_s: 1, first_s: 0, delay_s: 0.1, told_delay_s: 1.0}}
+events: [{{at: {plugged_s + later_s:.1f}, phase: 1, base_a: 12.5}}]
+"""
+    scenario = parse_scenario(text)
+    recording = Run(scenario).run()
+    above_ma = scenario.connection.limit_ma + 500
+    assert caused_as(controller_caused(scenario, recording, above_ma)) < 0.005
+    assert recording.points[1].offers.last >= 6000  # it is started all the same

@@ -202,3 +202,12 @@ def test_a_house_without_reserve_does_not_stay_above_its_fuse() -> None:
     house.live(60)
     house.live(20, base_a=29.3)
     assert house.offers_ma == [0], "29.3 A and the minimum are 35.3 A"
+
+
+def test_without_any_charging_point_a_line_above_its_fuse_is_no_overcurrent_of_the_gateways() -> (
+    None
+):
+    house = House(settings=HOUSE, base_a=40.0)
+    house.live(20)
+    assert house.state.outcome.available_ma == (-8000, -8000, -8000)
+    assert FaultCode.OVER_CURRENT not in house.state.outcome.faults
