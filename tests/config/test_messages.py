@@ -31,6 +31,7 @@ NAMED_FILES = {  # about a file that a parameter names
     *("password_file_unreadable", "password_file_no_text"),
     *("certificate_not_pem", "key_not_pem", "key_has_password", "key_of_another_certificate"),
     *("website_key_missing", "website_certificate_missing", "certificate_refused"),
+    "uploaded_file",  # by a page
 }
 
 
