@@ -18,7 +18,7 @@ from knxgw.dlm.settings import SMALL_RAISE_S, Settings
 UNDER_USE_FROM_MA = 500
 # a cap that is used rises by so much, at most once in that time (14.1b)
 CAP_STEP_MA, CAP_STEP_S = 3000, 10.0
-NARROW_AFTER_S = 300.0  # others have lacked current for so long: then the headroom is narrowed
+NARROW_AFTER_S = 180.0  # others have lacked current for so long: then the headroom is narrowed
 NARROW_HEADROOM_MA = 500  # or one step of the charger, if that is more
 WIDE_AGAIN_AFTER_S = 900.0  # a narrow headroom has lasted for so long: the whole one is tried again
 WIDE_FOR_S = 45.0  # the whole headroom is kept for so long at least
