@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, sleep
 
+from knxgw.host.memory import SERVICE_ENVIRONMENT
+
 READY_TIMEOUT_S = 30.0
 POLL_S = 0.01
 
@@ -24,7 +26,7 @@ class Cost:
 
 
 class GatewayProcess:
-    """`knxgw run` on a configuration whose website listens on 127.0.0.1."""
+    """`knxgw run`, as a service begins it, on a configuration whose website listens on 127.0.0.1."""
 
     def __init__(self, site: Path, state: Path, port: int) -> None:
         self._health = f"http://127.0.0.1:{port}/health"
@@ -40,7 +42,10 @@ class GatewayProcess:
             str(state),
         ]
         self._process = subprocess.Popen(  # noqa: S603 - our own program
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command,
+            env=os.environ | SERVICE_ENVIRONMENT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         self._wait_ready()
         self.ready_s = perf_counter() - started_s

@@ -17,6 +17,7 @@ from knxgw.catalogue.codes import ChargingState
 from knxgw.catalogue.directory import product_db
 from knxgw.catalogue.load import catalogue
 from knxgw.cli import main
+from knxgw.host.memory import SERVICE_ENVIRONMENT
 from tests.support.pages import CODE, DOCS, ROOT, anchors, links, prose
 from tools.pages.catalogue import PAGES
 
@@ -341,3 +342,9 @@ def test_the_readme_counts_the_models() -> None:
         count = re.search(rf"(\d+) \[{kind}\]", readme)
         assert count is not None
         assert int(count[1]) == len(models), f"{kind} in README.md"
+
+
+@pytest.mark.parametrize("path", [DOCS / "install.md", ROOT / "Dockerfile"], ids=name)
+def test_service_and_container_begin_as_the_bench_measures(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert all(f"{key}={value}" in text for key, value in SERVICE_ENVIRONMENT.items())

@@ -2,6 +2,11 @@
 
 import ctypes
 
+# What glibc is told when a process begins, and cannot be told later: a thread keeps none of the blocks that
+# it frees (tcache). The eighty threads of the website would keep 10 MiB.
+# Source: [glibc-manual] Memory Allocation Tunables.
+SERVICE_ENVIRONMENT = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
+
 _M_MMAP_THRESHOLD = -3  # malloc.h of glibc
 _M_ARENA_MAX = -8
 LARGE_BYTES = 1 << 20
