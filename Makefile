@@ -30,7 +30,7 @@ sim: $(STAMP) ## only the simulated chargers, to be used by other tools
 
 # Let Python keep what it compiled, whatever the environment says: the tests start it many times.
 test: $(STAMP) ## every test but those of `make browser`; those that need an outside peer say why they are skipped
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 -m "not browser" $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 6 -m "not browser" $(ARGS)
 
 browser: $(STAMP) ## tests of the website in a real browser (needs Debian's chromium); screenshots in build/screenshots
 	$(BIN)/python -m pytest -n 2 tests/browser $(ARGS)

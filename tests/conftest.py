@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 EARLY, EARLY_MARKS = 0.8, ("real", "long")
 # What waits for minutes in real time: each group is the business of one worker from the beginning,
-# so that the others compute meanwhile.
+# so that the others compute meanwhile. Also modules whose fixture takes seconds: it is made once then.
 WAITING = {
     "tests/links/test_serial_line.py": "a serial line",
     "tests/e2e/test_main_job.py": "processes",
@@ -65,11 +65,15 @@ WAITING = {
     "tests/cli/test_demo.py": "simulators",
     "tests/links/test_modbus_wrong_answers.py": "processes",
     "tests/links/test_abl_line.py": "processes",
+    "tests/website/test_planted_secrets.py": "planted secrets",
+    "tests/test_package.py": "an installed package",
+    "tests/gateway/test_every_parameter_is_read.py": "every parameter",
+    "tests/website/test_https.py": "https",
 }
 
 
 class Waiting(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Each test by itself to whoever is free, but for those that wait."""
+    """Each test by itself to whoever is free, but for the groups of `WAITING`."""
 
     def _split_scope(self, nodeid: str) -> str:
         return WAITING.get(nodeid.partition("::")[0], nodeid)
