@@ -25,6 +25,7 @@ from bench.rows import (
     rate_row,
     reaction_row,
     realtime_row,
+    renewed,
     rule_rows,
     serial_rows,
 )
@@ -103,10 +104,12 @@ def _simulator(site: Path) -> list[str]:
 
 
 def main() -> None:
-    """Measure, print, write the page."""
+    """Measure, print, write the page; with `--only` the rows of that part are renewed."""
     parser = argparse.ArgumentParser(prog="bench", description="Measure the design's budgets.")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only", choices=PARTS)
+    parser.add_argument(
+        "--only", choices=PARTS, help="measure one part, and renew its rows of the page"
+    )
     parser.add_argument("--minutes", type=float, default=30.0, help="of the real-time check")
     parser.add_argument("--browser-minutes", type=float, default=10.0, help="of 50 live browsers")
     options = parser.parse_args()
@@ -133,6 +136,9 @@ def main() -> None:
         print(row)
     if options.only is None:
         PAGE.write_text(page(rows, options.runs, load_average), encoding="utf-8")
+    elif rows:
+        text = PAGE.read_text(encoding="utf-8")
+        PAGE.write_text(renewed(text, rows, load_average), encoding="utf-8")
 
 
 if __name__ == "__main__":
