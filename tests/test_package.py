@@ -1,5 +1,6 @@
 """What is installed: one package, nothing in it that no command reaches, and its data with it."""
 
+import os
 import subprocess
 import sys
 import sysconfig
@@ -94,14 +95,22 @@ def test_an_installed_command_reads_the_data_of_its_package(wheel: Path, tmp_pat
     guests = sysconfig.get_path("purelib")  # a path of its own reads no .pth: not our checkout
     (packages / "guests.pth").write_text(f"{guests}\n", encoding="utf-8")
 
+    # no path of this checkout, which an environment may name
+    without_paths = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     asked = "from knxgw.catalogue.directory import product_db; print(product_db())"
     where = subprocess.run(
-        [python, "-c", asked], cwd=tmp_path, check=True, capture_output=True, text=True
+        [python, "-c", asked],
+        cwd=tmp_path,
+        env=without_paths,
+        check=True,
+        capture_output=True,
+        text=True,
     )
     assert Path(where.stdout.strip()) == packages / "knxgw" / "product_db"
     models = subprocess.run(
         [environment / "bin" / "knxgw", "models", "keba_p30"],
         cwd=tmp_path,
+        env=without_paths,
         check=True,
         capture_output=True,
         text=True,
