@@ -199,7 +199,7 @@ class Gateway:
             else serial_line_text(configuration.serial),
             individual_address=None if knx is None else str(knx.individual_address),
             is_secure=knx is not None and knx.is_secure,
-            knx_since_s=None if up_since is None else now_s - up_since,
+            knx_up_s=None if up_since is None else now_s - up_since,
             clock_source=None if clock is None else clock.source.name.lower(),
             panel=PanelFacts(
                 programming=shown.programming,

@@ -267,8 +267,8 @@ _DEVICE: Kind[_Site] = shape(
 )  # fmt: skip
 _KNX: Kind[_Site] = shape(
     maybe("link", codes_of(KnxLinkKind), lambda of: of.facts.knx_link),
-    known("connected", BOOLEAN, lambda of: of.facts.knx_since_s is not None),
-    maybe("connected_at", TIME, lambda of: _before(of.now, of.facts.knx_since_s)),
+    known("connected", BOOLEAN, lambda of: of.facts.knx_up_s is not None),
+    maybe("connected_at", TIME, lambda of: _before(of.now, of.facts.knx_up_s)),
     maybe("individual_address", TEXT, lambda of: of.facts.individual_address),
     known("secure", BOOLEAN, lambda of: of.facts.is_secure),
 )

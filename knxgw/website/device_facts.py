@@ -43,7 +43,7 @@ class DeviceFacts:
     knx_link: str | None = None  # as the configuration names it; None: not configured
     individual_address: str | None = None
     is_secure: bool = False
-    knx_since_s: float | None = None  # how long it has been connected; None: it is not
+    knx_up_s: float | None = None  # how long it has been connected; None: it is not
     addresses: tuple[str, ...] = ()  # of the machine, at which the website answers
     macs: tuple[str, ...] = ()  # of its network adapters
     adapters: tuple[AdapterFacts, ...] = ()  # those with such an address

@@ -68,10 +68,10 @@ def _lines(facts: DeviceFacts, words: Language, now: datetime) -> Iterator[tuple
     yield marked("MAC address"), ", ".join(facts.macs) or None
     yield marked("Network"), "; ".join(_adapter(one, words) for one in facts.adapters) or None
     yield marked("KNX link"), LINKS.get(facts.knx_link or "", facts.knx_link)
-    is_up = facts.knx_since_s is not None
+    is_up = facts.knx_up_s is not None
     yield (
         marked("Connected to KNX for"),
-        words.duration(facts.knx_since_s) if is_up else words.text("not connected"),
+        words.duration(facts.knx_up_s) if is_up else words.text("not connected"),
     )
     yield marked("Individual address"), facts.individual_address
     yield marked("KNX Secure"), words.text("yes") if facts.is_secure else words.text("no")

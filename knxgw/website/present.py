@@ -238,7 +238,7 @@ def _general(
 
 
 def _device(facts: DeviceFacts, language: Language, now: datetime) -> Shown:
-    is_up = facts.knx_since_s is not None
+    is_up = facts.knx_up_s is not None
     return {
         "knx": language.text("KNX connected") if is_up else language.text("KNX not connected"),
         "knx_tone": "good" if is_up else "bad",

@@ -252,9 +252,9 @@ class Publisher:
                 beat = self._stamp(seen, topic.part)
                 yield self._message("beat", seen, beat, topic.part).encoded()
 
-    def _wait_for_news(self, topic: _Topic, seen: int, place: _Place, until_s: float) -> None:
+    def _wait_for_news(self, topic: _Topic, seen: int, place: _Place, look_at: float) -> None:
         """Wait until a listener has to be told something, or looked at; called with the lock."""
-        wait_s = min(CHECK_S, max(0.0, until_s - self._now()))
+        wait_s = min(CHECK_S, max(0.0, look_at - self._now()))
         topic.news.wait_for(lambda: topic.number != seen or bool(self._end_of(place)), wait_s)
 
     def _since(self, topic: _Topic, seen: int) -> list[Message]:

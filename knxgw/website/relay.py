@@ -62,7 +62,7 @@ class Relay:
         self._clients: dict[_Client, None] = {}  # in the order they came
         self._bell, self._ear = socket.socketpair()
         self._is_ending = self._is_late = self._is_accepting = False
-        self._rests_until_s = 0.0
+        self._rests_until = 0.0
         for one in (*self._listening, self._bell, self._ear):
             one.settimeout(0)
         self._selector.register(self._ear, EVENT_READ)
@@ -119,7 +119,7 @@ class Relay:
     def _listen_or_not(self) -> None:
         """Listen, unless there is no room, no descriptor, or the thread ends."""
         is_full = len(self._clients) >= MOST_CONNECTIONS and self._guest() is None
-        rests = self._services.now_s() < self._rests_until_s
+        rests = self._services.now_s() < self._rests_until
         wanted = not (self._is_ending or is_full or rests)
         if wanted != self._is_accepting:
             self._is_accepting = wanted
@@ -138,7 +138,7 @@ class Relay:
         except (BlockingIOError, ConnectionError):
             return
         except OSError:  # no descriptors are left: some will be, soon
-            self._rests_until_s = self._services.now_s() + SWEEP_S
+            self._rests_until = self._services.now_s() + SWEEP_S
             return
         if len(self._clients) >= MOST_CONNECTIONS:
             guest = self._guest()
@@ -173,7 +173,7 @@ class Relay:
         """Drop who waits too long."""
         now_s = self._services.now_s()
         for one in list(self._clients):
-            if one.phase is None or one.phase.deadline_s < now_s:
+            if one.phase is None or one.phase.deadline_at < now_s:
                 self._drop(one)
 
     def _drop(self, one: _Client) -> None:

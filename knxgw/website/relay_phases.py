@@ -47,7 +47,7 @@ class Phase(Protocol):
     """One phase; a failure of its sockets is raised as OSError."""
 
     @property
-    def deadline_s(self) -> float:
+    def deadline_at(self) -> float:
         """Return until when the client may leave it at that."""
 
     def go_on(self) -> "Phase | None":
@@ -68,7 +68,7 @@ class Hello:
         with suppress(OSError):
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._client, self._peer, self._services = client, peer, services
-        self.deadline_s = services.now_s() + HELLO_S
+        self.deadline_at = services.now_s() + HELLO_S
 
     def go_on(self) -> Phase | None:
         """Look what the client begins with."""
@@ -84,9 +84,9 @@ class Hello:
             if take is not None:  # nothing of the request was taken yet
                 take(socket.socket(fileno=self._client.detach()), self._peer)
                 return None
-            return _PlainRequest(self._client, self._services, self.deadline_s)
+            return _PlainRequest(self._client, self._services, self.deadline_at)
         client = context.wrap_socket(self._client, server_side=True, do_handshake_on_connect=False)
-        return _Handshake(client, self._peer, self._services, self.deadline_s)
+        return _Handshake(client, self._peer, self._services, self.deadline_at)
 
     def wanted(self) -> Watched:
         """Wait for the first byte."""
@@ -100,8 +100,8 @@ class Hello:
 class _PlainRequest:
     """A request that is not encrypted: it is answered with a word on where to go."""
 
-    def __init__(self, client: socket.socket, services: Services, deadline_s: float) -> None:
-        self._client, self._services, self.deadline_s = client, services, deadline_s
+    def __init__(self, client: socket.socket, services: Services, deadline_at: float) -> None:
+        self._client, self._services, self.deadline_at = client, services, deadline_at
         self._head = b""
 
     def go_on(self) -> Phase | None:
@@ -130,10 +130,10 @@ class _Handshake:
     """The client and we agree on keys."""
 
     def __init__(
-        self, client: ssl.SSLSocket, peer: Peer, services: Services, deadline_s: float
+        self, client: ssl.SSLSocket, peer: Peer, services: Services, deadline_at: float
     ) -> None:
         self._client, self._peer, self._services = client, peer, services
-        self.deadline_s = deadline_s
+        self.deadline_at = deadline_at
         self._wants = EVENT_READ
 
     def go_on(self) -> Phase | None:
@@ -169,7 +169,7 @@ class Encrypted:
     def __init__(self, client: ssl.SSLSocket, server: socket.socket, services: Services) -> None:
         server.settimeout(0)
         self._client, self._server, self._services = client, server, services
-        self.deadline_s = inf
+        self.deadline_at = inf
         self._to_client = self._to_server = b""
         self._recv_wants, self._send_wants = EVENT_READ, EVENT_WRITE  # of the client
         self._server_takes = self._server_speaks = True
@@ -240,7 +240,7 @@ class Encrypted:
         except OSError:  # the server has closed before it had read the whole request
             self._to_client = b""
         self._server_speaks = bool(self._to_client)
-        self.deadline_s = self._services.now_s() + STALL_S
+        self.deadline_at = self._services.now_s() + STALL_S
         return self._server_speaks
 
     def _pass_out(self) -> bool:
@@ -255,25 +255,25 @@ class Encrypted:
             self._send_wants = EVENT_READ
             return False
         self._to_client = self._to_client[sent:]
-        self.deadline_s = self._services.now_s() + STALL_S if self._to_client else inf
+        self.deadline_at = self._services.now_s() + STALL_S if self._to_client else inf
         return True
 
     def _leaving(self) -> Phase:
         """Close as TLS wants it; the client's own word for that is not waited for."""
-        deadline_s = self._services.now_s() + LAST_S  # from before the client hears of it
+        deadline_at = self._services.now_s() + LAST_S  # from before the client hears of it
         self._server.close()
         with suppress(OSError):
             self._client.unwrap()
         client = socket.socket(fileno=self._client.detach())
         client.settimeout(0)
-        return _Leaving(client, b"", deadline_s)
+        return _Leaving(client, b"", deadline_at)
 
 
 class _Leaving:
     """Everything is said: closing while the client still sends would take the last bytes away."""
 
-    def __init__(self, client: socket.socket, rest: bytes, deadline_s: float) -> None:
-        self._client, self._rest, self.deadline_s = client, rest, deadline_s
+    def __init__(self, client: socket.socket, rest: bytes, deadline_at: float) -> None:
+        self._client, self._rest, self.deadline_at = client, rest, deadline_at
         self._has_ended = False
 
     def go_on(self) -> Phase | None:

@@ -29,7 +29,7 @@ from tests.support.virtual_time import InlineExecutor
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 PASSWORD = "a sentence of our own"  # noqa: S105 - of the tests
-FACTS = DeviceFacts(version="1.0", knx_since_s=10.0, knx_link="routing", clock_source="ntp")
+FACTS = DeviceFacts(version="1.0", knx_up_s=10.0, knx_link="routing", clock_source="ntp")
 
 
 class Clock:

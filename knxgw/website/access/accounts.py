@@ -99,7 +99,7 @@ class Accounts:
         session, account = found
         if by_hand:
             self._ledger.note_use(session)
-            session = replace(session, used_s=self._ledger.now_s())
+            session = replace(session, used_at=self._ledger.now_s())
         return self._view(session, account, csrf=sessions.csrf_of(token))
 
     def sessions_for(self, token: str) -> tuple[SessionView, ...]:
@@ -113,7 +113,7 @@ class Accounts:
             for one in self._ledger.sessions.values()
             if one.account == own.account and one.digest != own.digest
         ]
-        others.sort(key=lambda one: one.used_s, reverse=True)
+        others.sort(key=lambda one: one.used_at, reverse=True)
         return tuple(self._view(one, account) for one in (own, *others))
 
     def accounts_for(self, token: str) -> tuple[AccountView, ...]:
@@ -200,9 +200,9 @@ class Accounts:
                     address=address[:LONGEST_ADDRESS],
                     browser=browser[: sessions.LONGEST_BROWSER],
                     began_at=self._ledger.now(),
-                    began_s=now_s,
-                    used_s=now_s,
-                    proved_s=now_s,
+                    logged_in_since=now_s,
+                    used_at=now_s,
+                    proved_at=now_s,
                 )
                 return self._opened(session, renewed, replaces)
         except RefusedError as refused:
@@ -263,7 +263,7 @@ class Accounts:
         with self._ledger.changes():
             session, _ = self._actor(token)
             now_s = self._ledger.now_s()
-            self._ledger.take_session(replace(session, proved_s=now_s, used_s=now_s))
+            self._ledger.take_session(replace(session, proved_at=now_s, used_at=now_s))
         return Change(outcome=Outcome.DONE)
 
     @answered
@@ -286,7 +286,7 @@ class Accounts:
         with ledger.changes():
             session, account = self._actor(token)
             now_s = ledger.now_s()
-            kept = replace(session, by_initial=False, proved_s=now_s, used_s=now_s)
+            kept = replace(session, by_initial=False, proved_at=now_s, used_at=now_s)
             changed = replace(account, password_hash=password_hash, must_change=False)
             row = ledger.row(account.name, Action.PASSWORD_CHANGED, address)
             others = ledger.without_sessions_of(account)
@@ -335,7 +335,7 @@ class Accounts:
             address=session.address,
             browser=session.browser,
             began_at=session.began_at,
-            ends_in_s=max(0.0, sessions.ends_s(session, account.role) - now_s),
+            ends_in_s=max(0.0, sessions.ends_at(session, account.role) - now_s),
             is_proved=sessions.is_proved(session, now_s),
             csrf=csrf,
         )

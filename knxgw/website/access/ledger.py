@@ -40,7 +40,7 @@ class Ledger:
         self._used: dict[str, float] = {}  # when sessions were used since
         self._ended: set[str] = set()  # sessions that were ended while others changed something
         self._failed: Counter[str] = Counter()  # log-ins that failed since
-        self._kept_s = now_s()
+        self._kept_at = now_s()
         self.accounts: Mapping[str, Account] = book.restored(store.newest.accounts)
         restored = (sessions.restored(row, now(), now_s()) for row in store.newest.sessions)
         self._sessions = self._live({one.digest: one for one in restored if one is not None})
@@ -65,7 +65,7 @@ class Ledger:
         if session is None or account is None or session.digest in self._ended:
             return None
         session = self._as_used(session)
-        if self.now_s() >= sessions.ends_s(session, account.role):
+        if self.now_s() >= sessions.ends_at(session, account.role):
             return None
         return session, account
 
@@ -159,8 +159,8 @@ class Ledger:
     # --- inside
 
     def _as_used(self, session: Session) -> Session:
-        used_s = max(session.used_s, self._used.get(session.digest, session.used_s))
-        return replace(session, used_s=used_s)
+        used_at = max(session.used_at, self._used.get(session.digest, session.used_at))
+        return replace(session, used_at=used_at)
 
     def _live(self, of: Mapping[str, Session]) -> dict[str, Session]:
         current = {key: self._as_used(one) for key, one in of.items() if key not in self._ended}
@@ -183,10 +183,10 @@ class Ledger:
 
     def _keep_now_and_then(self) -> None:
         """Store when sessions were used and how many log-ins failed, but not each time."""
-        if self.now_s() - self._kept_s < KEEP_S or not self._changing.acquire(blocking=False):
+        if self.now_s() - self._kept_at < KEEP_S or not self._changing.acquire(blocking=False):
             return
         try:
-            self._kept_s = self.now_s()
+            self._kept_at = self.now_s()
             with self._counting:
                 failed, self._failed = self._failed, Counter()
             self.accounts = {

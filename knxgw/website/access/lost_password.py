@@ -38,8 +38,8 @@ class InitialPassword:
         self._ledger = ledger
         self._request = ResetRequest(directory)
         self._taken: tuple[int, int] | None = None  # the request that holds in memory already
-        self._looked_s: float | None = None
-        self._until_s: float | None = None  # the button
+        self._looked_at: float | None = None
+        self._button_until: float | None = None  # it lets the owner in
         self._making = threading.Lock()
         self._known: str | None = None
         self.made: str | None = None
@@ -67,7 +67,7 @@ class InitialPassword:
     @property
     def left_s(self) -> float | None:
         """Return how long the button still lets it in, None: it does not."""
-        left_s = None if self._until_s is None else self._until_s - self._ledger.now_s()
+        left_s = None if self._button_until is None else self._button_until - self._ledger.now_s()
         return left_s if left_s is not None and left_s > 0 else None
 
     def lets_in(self, account: Account) -> bool:
@@ -77,7 +77,7 @@ class InitialPassword:
 
     def was_changed(self) -> None:
         """Note that the owner has a password again."""
-        self._until_s = None
+        self._button_until = None
 
     def by_button(self) -> None:
         """Let the owner in with it for ten minutes, to change it.
@@ -88,7 +88,7 @@ class InitialPassword:
         """
         ledger = self._ledger
         with ledger.changes(BUTTON_WAIT_S):
-            self._until_s = ledger.now_s() + BUTTON_S
+            self._button_until = ledger.now_s() + BUTTON_S
             row = ledger.row(ledger.owner.name, Action.INITIAL_PASSWORD, BY_BUTTON)
             ledger.adopt_anyway(ledger.accounts, ledger.without_sessions_of(ledger.owner), row)
         log.warning(
@@ -100,9 +100,9 @@ class InitialPassword:
     def look_for_request(self) -> None:
         """Take a request of `knxgw password --reset`, if there is one."""
         now_s = self._ledger.now_s()
-        if self._looked_s is not None and 0 <= now_s - self._looked_s < LOOK_S:
+        if self._looked_at is not None and 0 <= now_s - self._looked_at < LOOK_S:
             return
-        self._looked_s = now_s
+        self._looked_at = now_s
         if self._request.stamp() is None:
             return
         with suppress(BusyError), self._ledger.changes():

@@ -25,7 +25,7 @@ LONGEST_BROWSER = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """Someone who is logged in; times are monotonic [s], negative ones are of before the start."""
+    """Someone who is logged in; monotonic times [s] that are negative are of before the start."""
 
     digest: str = field(repr=False)
     account: str
@@ -33,10 +33,10 @@ class Session:
     by_initial: bool  # logged in with the initial password: it has to be changed
     address: str
     browser: str
-    began_at: datetime | None
-    began_s: float
-    used_s: float  # the last request by hand
-    proved_s: float | None  # when the password was given; None: before the start
+    began_at: datetime | None  # by the wall clock; None: it was not valid
+    logged_in_since: float  # from the same moment on
+    used_at: float  # the last request by hand
+    proved_at: float | None  # when the password was given; None: before the start
 
 
 def new_token() -> str:
@@ -54,16 +54,16 @@ def csrf_of(token: str) -> str:
     return hashlib.sha256(b"form " + token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def ends_s(session: Session, role: Role) -> float:
+def ends_at(session: Session, role: Role) -> float:
     """Return when a session ends if nobody does anything [monotonic s]."""
     if session.stays and role in STAYING:
-        return session.began_s + STAY_S
-    return min(session.used_s + IDLE_S, session.began_s + LONGEST_S)
+        return session.logged_in_since + STAY_S
+    return min(session.used_at + IDLE_S, session.logged_in_since + LONGEST_S)
 
 
 def is_proved(session: Session, now_s: float) -> bool:
     """Tell whether the password was given a short while ago."""
-    return session.proved_s is not None and now_s - session.proved_s <= PROVED_S
+    return session.proved_at is not None and now_s - session.proved_at <= PROVED_S
 
 
 def must_change(session: Session, *, is_ordered: bool) -> bool:
@@ -77,10 +77,10 @@ def live(
     """Return the sessions that have not ended, for each account the newest ones."""
     kept: dict[str, Session] = {}
     counts: dict[str, int] = {}
-    for session in sorted(sessions.values(), key=lambda one: one.used_s, reverse=True):
+    for session in sorted(sessions.values(), key=lambda one: one.used_at, reverse=True):
         role = roles.get(session.account)
         count = counts.get(session.account, 0)
-        if role is None or now_s >= ends_s(session, role) or count >= MOST_OF_AN_ACCOUNT:
+        if role is None or now_s >= ends_at(session, role) or count >= MOST_OF_AN_ACCOUNT:
             continue
         counts[session.account] = count + 1
         kept[session.digest] = session
@@ -98,8 +98,8 @@ def stored(session: Session, now: datetime | None, now_s: float) -> WebsiteSessi
         browser=session.browser,
         began_at=session.began_at.isoformat() if session.began_at else None,
         stored_at=now.isoformat() if now else None,
-        age_s=now_s - session.began_s,
-        idle_s=now_s - session.used_s,
+        age_s=now_s - session.logged_in_since,
+        idle_s=now_s - session.used_at,
     )
 
 
@@ -124,9 +124,9 @@ def restored(row: WebsiteSessionRow, now: datetime | None, now_s: float) -> Sess
         address=row.address,
         browser=row.browser,
         began_at=moment(row.began_at),
-        began_s=now_s - max(0.0, row.age_s) - off_s,
-        used_s=now_s - max(0.0, row.idle_s) - off_s,
-        proved_s=None,
+        logged_in_since=now_s - max(0.0, row.age_s) - off_s,
+        used_at=now_s - max(0.0, row.idle_s) - off_s,
+        proved_at=None,
     )
 
 

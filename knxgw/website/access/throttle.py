@@ -22,7 +22,7 @@ MOST_KEPT = 1000  # pairs of account and network
 @dataclass(slots=True)
 class _Failures:
     count: int
-    last_s: float
+    last_at: float
 
 
 class Throttle:
@@ -43,7 +43,7 @@ class Throttle:
         key = _key(account, network)
         failures = self._failures.setdefault(key, _Failures(0, now_s))
         failures.count += 1
-        failures.last_s = now_s
+        failures.last_at = now_s
         self._failures.move_to_end(key)
         if len(self._failures) > MOST_KEPT:
             self._failures.popitem(last=False)
@@ -68,11 +68,11 @@ class Throttle:
         failures = self._failures.get(_key(account, network))
         if failures is None:
             return 0.0
-        return max(0.0, failures.last_s + pause_s(failures.count) - now_s)
+        return max(0.0, failures.last_at + pause_s(failures.count) - now_s)
 
     def _minute_s(self, network: str, now_s: float) -> float:
         """Return how long until the last minute has room for one more try."""
-        own = [at_s for at_s, whose in self._minute if whose == network]
+        own = [tried_at for tried_at, whose in self._minute if whose == network]
         wait_s = 0.0
         if len(self._minute) >= MOST_A_MINUTE:
             wait_s = self._minute[-MOST_A_MINUTE][0] + MINUTE_S - now_s
@@ -85,7 +85,7 @@ class Throttle:
             self._minute.popleft()
         while self._failures:
             key, oldest = next(iter(self._failures.items()))
-            if now_s - oldest.last_s < FORGET_S:
+            if now_s - oldest.last_at < FORGET_S:
                 break
             del self._failures[key]
 
