@@ -125,18 +125,18 @@ def chosen_lines(
 class LoggingMode:
     """How much is logged."""
 
-    extended_since_s: float | None = None  # [monotonic s]; None: simple
+    extended_since: float | None = None  # [monotonic s]; None: simple
 
     @property
     def is_extended(self) -> bool:
         """Tell whether everything is logged."""
-        return self.extended_since_s is not None
+        return self.extended_since is not None
 
     def left_s(self, now_s: float) -> float | None:
         """Return how long extended mode still lasts [s], None in simple mode."""
-        if self.extended_since_s is None:
+        if self.extended_since is None:
             return None
-        return max(0.0, self.extended_since_s + EXTENDED_S - now_s)
+        return max(0.0, self.extended_since + EXTENDED_S - now_s)
 
 
 SIMPLE = LoggingMode()
@@ -144,7 +144,7 @@ SIMPLE = LoggingMode()
 
 def extended(now_s: float) -> LoggingMode:
     """Return extended mode, from now on for its whole time."""
-    return LoggingMode(extended_since_s=now_s)
+    return LoggingMode(extended_since=now_s)
 
 
 def after_download(mode: LoggingMode) -> LoggingMode:
