@@ -45,13 +45,13 @@ class SecureNumbers:
         stored: Mapping[str, int],
         store: NumberStore,
         wall_clock: Callable[[], datetime | None],
-        time_s: Callable[[], float],
+        now_s: Callable[[], float],
     ) -> None:
         """Begin with what was stored.
 
-        `wall_clock` gives None while the clock is not set, `time_s` is the monotonic time [s].
+        `wall_clock` gives None while the clock is not set, `now_s` the monotonic time [s].
         """
-        self._time_s = time_s
+        self._now_s = now_s
         self._stored = dict(stored)
         self._store = store
         self._wall_clock = wall_clock
@@ -78,7 +78,7 @@ class SecureNumbers:
         self._stored[name] = number
         if name not in self._allowances:
             self._allowances[name] = Allowance(most=AT_ONCE, every_s=AT_ONCE_EVERY_S)
-        at_once = self._allowances[name].take(self._time_s())
+        at_once = self._allowances[name].take(self._now_s())
         self._store.note_number(name, number, at_once=at_once)
         if at_once:
             self._waiting.clear()  # they are written together
