@@ -136,8 +136,8 @@ class Application:
         Source: load-management 16.
         """
         self.inbox.put(Stopping())
-        last_s = self._now_s() + LAST_WRITES_S
-        while self._now_s() < last_s and not self._is_left_safe:  # noqa: ASYNC110 - many parts
+        give_up_at = self._now_s() + LAST_WRITES_S
+        while self._now_s() < give_up_at and not self._is_left_safe:  # noqa: ASYNC110 - many parts
             await asyncio.sleep(CHECK_EVERY_S)
 
     @property

@@ -120,8 +120,8 @@ class Gateway:
         self._changing = asyncio.Lock()
         self._group: asyncio.TaskGroup | None = None  # while it runs
         self._tasks: dict[str, asyncio.Task[NoReturn]] = {}  # those that may be exchanged
-        self._started_s, self._started_at = self._loop.time(), self.valid_now()
-        self._alive_s = self._loop.time()  # when the loop was last seen to turn
+        self._running_since, self._started_at = self._loop.time(), self.valid_now()
+        self._alive_at = self._loop.time()  # when the loop was last seen to turn
         self.history = History(self._database.directory)
         self._runs = RunHistory(self._database, world.executor)
         self.start_cause = self._runs.begin(_iso(self._started_at), __version__, world.boot_id())
@@ -189,8 +189,8 @@ class Gateway:
         return DeviceFacts(
             version=__version__,
             started_at=self._started_at,
-            up_s=now_s - self._started_s,
-            stuck_s=now_s - self._alive_s,
+            up_s=now_s - self._running_since,
+            stuck_s=now_s - self._alive_at,
             start_cause=self.start_cause.value,
             knx_link=None if configuration is None else configuration.knx.link.value,
             configuration_source=None if configuration is None else configuration.source.value,
@@ -255,12 +255,12 @@ class Gateway:
 
     async def store_took_s(self) -> float | None:
         """Return how long the disk took to store something [s]; None: it did not."""
-        begun_s = self._loop.time()
+        begun_at = self._loop.time()
         try:
             await self._loop.run_in_executor(self.world.executor, self._runs.touch)
         except Exception:  # noqa: BLE001 - whatever it is, it is not stored
             return None
-        return self._loop.time() - begun_s
+        return self._loop.time() - begun_at
 
     # --- life
 
@@ -406,7 +406,7 @@ class Gateway:
     def _end_run(self) -> None:
         now, started = self.valid_now(), None
         if now is not None:
-            started = now - timedelta(seconds=self._loop.time() - self._started_s)
+            started = now - timedelta(seconds=self._loop.time() - self._running_since)
         self._runs.end(_iso(started), _iso(now))
 
     async def _watch_clock(self) -> NoReturn:
@@ -428,7 +428,7 @@ class Gateway:
     async def _note_alive(self) -> NoReturn:
         """Note that the loop turns: pages are made in other threads, and say so if it does not."""
         while True:
-            self._alive_s = self._loop.time()
+            self._alive_at = self._loop.time()
             await asyncio.sleep(ALIVE_S)
 
     async def _record_plot(self) -> NoReturn:
@@ -450,7 +450,7 @@ class Gateway:
             await asyncio.sleep(0.1)
         loop = asyncio.get_running_loop()
         self._was_ready = True
-        log.info("ready after %.1f s", loop.time() - self._started_s)
+        log.info("ready after %.1f s", loop.time() - self._running_since)
         gc.freeze()
 
     def _stored(self, configuration: Configuration) -> Mapping[Scope, Mapping[str, Any]]:

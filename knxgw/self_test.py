@@ -93,9 +93,9 @@ async def _lag_s() -> float:
     """Return by how much the loop was late, at worst, in a second [s]."""
     loop, worst_s = asyncio.get_running_loop(), 0.0
     for _ in range(LAG_ROUNDS):
-        due_s = loop.time() + LAG_ROUND_S
+        due_at = loop.time() + LAG_ROUND_S
         await asyncio.sleep(LAG_ROUND_S)
-        worst_s = max(worst_s, loop.time() - due_s)
+        worst_s = max(worst_s, loop.time() - due_at)
     return worst_s
 
 

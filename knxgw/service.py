@@ -128,7 +128,7 @@ class Service:
             catalogue=self._gateway.catalogue,
             running=self._gateway.objects.by_number,
             news=self._gateway.recorder.telegrams.news,
-            when=lambda at_s: now - timedelta(seconds=now_s - at_s),
+            when=lambda seen_at: now - timedelta(seconds=now_s - seen_at),
         )
         return listing(sources, language)
 

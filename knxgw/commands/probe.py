@@ -66,13 +66,13 @@ async def _probe(
 ) -> Found:
     serial = target.kind is ConnectionKind.SERIAL
     timeout_s = SERIAL_TIMEOUT_S if serial else TCP_TIMEOUT_S
-    ends_s = asyncio.get_running_loop().time() + limit_s
+    ends_at = asyncio.get_running_loop().time() + limit_s
     found = Found(candidates=(), line=None, has_heard=False, in_time=True)
     for attempt in tries(target, catalogue().models, units):
         probing = Probing(
             attempt.models, attempt.units, timeout_s=timeout_s, must_probe_all=units is not None
         )
-        left_s = ends_s - asyncio.get_running_loop().time()
+        left_s = ends_at - asyncio.get_running_loop().time()
         in_time, trouble = True, ""
         with _progress(_what(attempt), show=show) as progress:
             try:
