@@ -209,7 +209,8 @@ class Counted(NamedTuple):
 def _unchanged(counter: EnergyCounter, now_s: float) -> EnergyCounter:
     """Return the counter after a reading that shows no flow: it confirms the accepted one.
 
-    A doubt ends. What it has counted in advance stays counted, and the next growth adds so much less.
+    A doubt ends. What it has counted in advance (`counted_mwh`) stays counted (`counted_ahead_mwh`), and the
+    next growth adds so much less.
     """
     reading = counter.reading
     since = now_s if reading is None or reading.since is None else reading.since

@@ -188,9 +188,10 @@ def _apply_readings(
 def _with_values(
     point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float
 ) -> ChargingPoint:
-    """Return the point with what was read now: values, their age, plug, and that the charger was heard.
+    """Return the point with what was read now: values, their age, and the plug.
 
-    What follows from a changed plug is left to the caller.
+    With a state among them the charger counts as heard. What follows from a changed plug is left to the
+    caller.
     """
     readings, process, link = point.readings, point.process, point.link
     if Quantity.STATE in values and not link.was_heard:

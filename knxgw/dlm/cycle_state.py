@@ -127,11 +127,14 @@ class CycleState:
         | the latest one: for lowering | `room_now_ma` | `least_room_now_ma` |
         | its peak: for starting and raising | `certain_room_ma` | `room_to_raise_ma` |
 
-        `room_to_start_ma` is `room_to_raise_ma` if the last sample of a fast meter means the highest base load
-        that it leaves possible: the next sample shows whether it does. For raising the higher of peak and highest possible base load counts, not their sum. A peak counts
-        for the window W, after a back-off (`PhaseState.back_off`: k) for 2**k times as long. A back-off that
-        was of no use for `BACK_OFF_ENDS_S` ends. When a phase gets more room by time alone is noted in
-        `peak_expires_at`. A phase over range has no room to start or raise. Source: load-management 7.3, 9.4e.
+        `room_to_start_ma` is as `room_to_raise_ma`, but with the highest base load that the last sample of a fast
+        meter leaves possible (`_possible_base_ma`), if that is more: the next sample shows what is true.
+
+        In `room_to_raise_ma` the higher of two counts, not their sum: the peak, and the latest base load as high
+        as it may be. A peak counts for the window W, after a back-off (`PhaseState.back_off`: k) for 2**k times
+        as long. A back-off that was of no use for `BACK_OFF_ENDS_S` ends. `peak_expires_at` notes when a phase
+        gets more room by time alone. Of a phase over range `room_to_raise_ma` and `least_room_now_ma` are 0 at
+        most: each start and each raise needs room by one of these two. Source: load-management 7.3, 9.4e.
         """
         window_s = meters.window_s(self.state.meter)
         claims = self._claims()
@@ -158,7 +161,7 @@ class CycleState:
             self.room_to_start_ma[index] = claims[index].room_ma(
                 self.settings, max(peak_ma, possible_ma)
             )
-            # by how much the phase carries too much is not known, so nothing is raised or started on it
+            # by how much the phase carries too much is not known: these two decide on starts and raises
             if value is not None and value.is_over_range:
                 self.room_to_raise_ma[index] = min(self.room_to_raise_ma[index], 0)
                 self.least_room_now_ma[index] = min(self.least_room_now_ma[index], 0)
@@ -166,10 +169,12 @@ class CycleState:
     def _possible_base_ma(
         self, phase: PhaseState, value: meters.PhaseValue | None, window_s: float
     ) -> int:
-        """Return the highest base load [mA] that the last sample of a phase leaves possible; 0: it is settled.
+        """Return the highest base load [mA] that the last sample of a phase leaves possible; 0: nothing to add.
 
-        Settled: by a slow meter, whose samples all count as uncertain as they are (`uncertainty_ma`), and where
-        no sample came for `window_s`.
+        It counts for a start only, which waits for the next sample of a fast meter to show whether the base load
+        is that high. 0 with a slow meter, whose next sample comes later than a raise might: all that is possible
+        is in `uncertainty_ma` already. 0 also where no sample came for `window_s`: the meter has nothing new to
+        report. Source: load-management 7.2d, 7.2f.
         """
         if value is None or self.now_s >= value.arrived_at + window_s:
             return 0
@@ -261,14 +266,16 @@ class CycleState:
     def _is_meter_unread_since_change(self, participant: Participant, phase: int) -> bool:
         """Tell whether a phase (0 to 2) was not measured since a participant had to obey its last offer.
 
-        The silence of a meter that sends changes only counts as a value of this moment.
+        The silence of a meter that sends changes only counts as a value of this moment. So does a phase that
+        has had no value yet: before the first one nothing is started or raised on it anyway.
         """
         if phase not in participant.phases or self.is_static:
             return False  # the participant draws nothing there, or no meter will ever show it
         value = self.state.meter.values[phase]
-        reported_at = (
-            value.arrived_at if value is not None and not self.has_meter_on_change else self.now_s
-        )
+        if value is None or self.has_meter_on_change:
+            reported_at = self.now_s
+        else:
+            reported_at = value.arrived_at
         return reported_at - self.settings.meter_delay_s - EARLY_S < must_be_obeyed_at(
             participant, self.settings
         )

@@ -131,8 +131,9 @@ class PresentLevel(NamedTuple):
         """Return the level after `value` of the meter, with its values of the last `kept_s` seconds.
 
         `drawn_ma`: the level at which the chargers are when the value arrives; None: they move, and there is
-        no level. Another level than before begins with this value only. One earlier value is kept in any
-        case, however old.
+        no level. Another level than before begins with this value only; small changes of the draw begin none,
+        because `drawn_ma` stays the same then (`_level_drawn_ma`). One earlier value is kept in any case,
+        however old.
         """
         if drawn_ma is None:
             return NOWHERE

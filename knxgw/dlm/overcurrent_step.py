@@ -144,10 +144,11 @@ def _line_measured_at(cycle: CycleState) -> float:
 
 
 def _is_restart_possible(cycle: CycleState) -> bool:
-    """Tell whether the minimum of at least one interrupted participant that still wants to charge fits again.
+    """Tell whether at least one interrupted participant that still wants to charge fits again.
 
-    If none of these wants to charge any more, one of those that only waited before must fit; if none wants
-    to charge at all, `RESTART_ROOM_MA` on each phase is enough. Source: load-management 12.4a.
+    It fits if each of its phases has room for its minimum and `RESTART_ROOM_MA` beside it. If no interrupted
+    one wants to charge any more, one of those that only waited before must fit; if none wants to charge at
+    all, `RESTART_ROOM_MA` on each phase is enough. Source: load-management 12.4a.
     """
     wanting = [participant for participant in cycle.participants.values() if participant.takes_part]
     lock_out = cycle.overcurrent.lock_out

@@ -26,10 +26,13 @@ from knxgw.dlm.trial import note_trial
 
 
 def share_out(cycle: CycleState) -> None:
-    """Allocate the room: admit newcomers, lower, start, raise, and note the reason of each offer.
+    """Allocate the room: admit, lower, even out, start, raise, test phases, and note the reason of each offer.
 
-    Participants and reasons of `cycle` are changed in place. An idle participant is offered its minimum
-    without an allocation, so that its vehicle may precondition (14.2). Source: load-management 8, 9.
+    Lowering goes by the room of the latest base load (`room_now_ma`), raising by that of its peak
+    (`room_to_raise_ma`); `certain_room_ma` is the latter without the uncertainty of the base load.
+    `admit_newcomers` sorts `waiting`, and takes out of `running` those that it stops for a turn. Participants
+    and reasons of `cycle` are changed in place. An idle participant is offered its minimum without an
+    allocation, so that its vehicle may precondition (14.2). Source: load-management 8, 9.
     """
     eligible = cycle.eligible
     active = [participant for participant in eligible if not participant.is_idle]
@@ -124,8 +127,8 @@ def _update_scarcity(
     """Note for each participant (`others_lack_since`) since when some phase of it has been scarce.
 
     A phase is scarce while a participant on it could take more than its allocation `target_ma`, by more than
-    `raise_from_ma`: less would not be raised at once. Only the headroom of a vehicle with a cap by use depends
-    on that, which is narrowed then (`use`); where none has such a cap nothing is noted.
+    `raise_from_ma`: less would not be raised at once. Scarcity only narrows the headroom of vehicles that have
+    a cap by use (`use`). Where no vehicle has one, nothing is noted or cleared: an earlier instant stays.
     Source: load-management 14.1.
     """
     if all(participant.use_cap_ma is None for participant in running):

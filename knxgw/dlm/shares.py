@@ -11,7 +11,10 @@ from knxgw.dlm.participant import Participant
 
 
 def allocation_request(cycle: CycleState, participant: Participant) -> AllocationRequest:
-    """Return what a participant asks of the allocation: at least its minimum, even where its cap is lower."""
+    """Return what a participant asks of the allocation: at least its minimum, even where its cap is lower.
+
+    Its offer of now and the energy of its session decide who gets an extra step (`AllocationRequest`).
+    """
     one = participant.settings
     return AllocationRequest(
         one.minimum_ma,

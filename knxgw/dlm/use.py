@@ -219,7 +219,7 @@ def _set_use_cap(
 
 
 def _update_headroom(participant: Participant, settings: Settings, now_s: float) -> None:
-    """Narrow the headroom of a vehicle while others have lacked current for 5 min; widen it again (in place).
+    """Narrow the headroom of a vehicle while others have lacked current for 3 min; widen it again (in place).
 
     A vehicle that stays a little below any offer never shows that it would use a narrow headroom. So the
     whole headroom is offered again every 15 min, for 45 s at least, and at once when the others lack nothing

@@ -98,9 +98,10 @@ def line_at_rest(
 def rests_since(participant: Participant, settings: Settings) -> float | None:
     """Return since when an unmeasured vehicle must draw what it is taken to draw [monotonic s].
 
-    None: its assumed draw still moves. A vehicle that has just begun to charge clearly needs T_ev from then
-    on, as after a change of its offer.
+    None: its assumed draw still moves, or was noted less than twice. A vehicle that has drawn 3 A or more
+    (`charges_clearly_since`) only for a moment needs T_ev from then on, as after a change of its offer.
     """
+    # of equal entries in a row only the first and the last are kept: [-2] is when the draw became this
     history = participant.history
     if len(history) < 2 or history[-1].draw_ma != history[-2].draw_ma:
         return None
@@ -129,9 +130,10 @@ def find_used_phases(
 ) -> dict[int, Participant]:
     """Return copies, by number, of the participants whose `found_phases` or `phases` two lines at rest change.
 
-    A start or another offer has shown, or a finding has lasted for a minute and counts now. Empty when a
-    charger could not be reached, or had invalid currents, in one of the two lines only: its draw is the
-    building's there. Source: load-management 4.7.
+    `found_phases`: what a start or another offer has shown on the line. `phases`: those that count, which a
+    finding changes once it is certain and a minute old (`_counted_phases`). Empty when a charger could not be
+    reached, or had invalid currents, in one of the two lines only: its draw is the building's there.
+    Source: load-management 4.7.
     """
     if before.assumed_ma.keys() != after.assumed_ma.keys() or before.measured != after.measured:
         return {}

@@ -190,8 +190,9 @@ def _continued(
 ) -> ChargingPoint:
     """Return a charging point that there was before, with its new settings.
 
-    If the charger is the same, and is blocked or not as before, all that is known stays. Otherwise the
-    charging point goes on as after a restart.
+    If the charger is the same, and is blocked or not as before (`is_blocked`), all that is known stays.
+    Otherwise the charging point goes on as after a restart. In either case an interruption or a setpoint of
+    0 A ends whose group object has no address any more: no telegram could end it.
     """
     number = PointNumber(new.settings.number)
     linked_keys, now = linked_holds(configuration, number), before.now(now_s)
