@@ -272,10 +272,7 @@ class CycleState:
         if phase not in participant.phases or self.is_static:
             return False  # the participant draws nothing there, or no meter will ever show it
         value = self.state.meter.values[phase]
-        if value is None or self.has_meter_on_change:
-            reported_at = self.now_s
-        else:
-            reported_at = value.arrived_at
+        reported_at = self.now_s if value is None or self.has_meter_on_change else value.arrived_at
         return reported_at - self.settings.meter_delay_s - EARLY_S < must_be_obeyed_at(
             participant, self.settings
         )
