@@ -52,7 +52,9 @@ def see_rows_come(page: Page) -> None:
     for _ in range(8):
         with page.expect_response("**/api/v1/monitor/*once=1*"):
             page.clock.run_for(6000)
-        page.wait_for_timeout(300)  # the time of the device goes on as always
+        page.wait_for_timeout(
+            1200
+        )  # the time of the device goes on as always: it asks its chargers each second
         if rows.count() > shown:
             break
     assert rows.count() > shown
