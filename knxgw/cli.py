@@ -20,6 +20,15 @@ _FILE = click.Path(path_type=Path, readable=False)  # whoever opens it says what
 _DIRECTORY = click.Path(path_type=Path, file_okay=False)
 
 
+_state = click.option(
+    "--state",
+    type=_DIRECTORY,
+    default=DEFAULT_STATE,
+    show_default=True,
+    help="Directory for what must survive a restart.",
+)
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="knxgw")
 def main() -> None:
@@ -39,13 +48,7 @@ def main() -> None:
     show_default=True,
     help="Configuration file of the site.",
 )
-@click.option(
-    "--state",
-    type=_DIRECTORY,
-    default=DEFAULT_STATE,
-    show_default=True,
-    help="Directory for what must survive a restart.",
-)
+@_state
 @click.option("--verbose", "-v", count=True, help="More log lines: -v values, -vv every telegram.")
 @click.pass_context
 def run(context: click.Context, path: Path, state: Path, verbose: int) -> None:
@@ -249,7 +252,7 @@ def probe(address: str, units: str | None, seconds: float, *, as_json: bool) -> 
 @main.command(short_help="Show the initial password of the website, or restore it.")
 @click.option("--initial", is_flag=True, help="Show the initial password.")
 @click.option("--reset", is_flag=True, help="Let the owner log in with it again.")
-@click.option("--state", type=_DIRECTORY, default=DEFAULT_STATE, show_default=True)
+@_state
 def password(state: Path, *, initial: bool, reset: bool) -> None:
     """Show the initial password of the website, or restore it.
 
@@ -278,7 +281,7 @@ def password(state: Path, *, initial: bool, reset: bool) -> None:
     show_default=True,
     help="Configuration file of the site: its host names, and a certificate that it names.",
 )
-@click.option("--state", type=_DIRECTORY, default=DEFAULT_STATE, show_default=True)
+@_state
 @click.pass_context
 def certificate(
     context: click.Context, path: Path, state: Path, *, make: bool, remove: bool

@@ -264,7 +264,7 @@ def _kept(
     state: Path | None, configuration: Configuration | None, *, may_renew: bool
 ) -> "tuple[Certificate | None, list[Finding]]":
     """Read the certificate that the device keeps, if there is one; a start renews what it has made."""
-    if state is None or not (files := CertificateFiles(state)).is_any:
+    if state is None or not (files := CertificateFiles(state)).kept():
         return None, []
     from knxgw.website.kept_certificate import kept_certificate  # noqa: PLC0415 - as above
 

@@ -53,5 +53,5 @@ class PressedButton:
             await self._in_thread(self._accounts.restore_by_button)
         except BusyError:
             log.warning("the initial password is not restored: too much to do; hold it once more")
-        except Exception:
+        except Exception:  # a failed task would end its group, and charging with it
             log.exception("the initial password is not restored: please report this")

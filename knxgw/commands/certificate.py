@@ -12,11 +12,10 @@ from knxgw.config.load import LoadedConfiguration, load_configuration
 from knxgw.config.model import Configuration
 from knxgw.errors import ConfigError, GatewayError, Severity
 from knxgw.host.clock import system_clock
-from knxgw.station.model import EARLIEST_VALID
 from knxgw.store.certificate_files import CertificateFiles, Source
 from knxgw.store.private_files import write_private
 from knxgw.website.certificate import Certificate, load_certificate
-from knxgw.website.kept_certificate import make_own, unusable
+from knxgw.website.kept_certificate import make_own, refuse_unset_clock, unusable
 from knxgw.website.names import certificate_names
 from knxgw.website.own_certificate import is_self_signed, new_key, signed
 
@@ -70,8 +69,7 @@ def show_certificate(place: Place) -> None:
 def make_certificate(place: Place) -> None:
     """Make or renew a certificate, and print it. Raises: GatewayError."""
     now = system_clock()
-    if now < EARLIEST_VALID:
-        raise GatewayError(f"the clock of this computer is wrong ({now:%Y-%m-%d}); set it first")
+    refuse_unset_clock(now)
     if place.named is not None:
         _make_named(place, *place.named, now)
     else:
@@ -97,7 +95,7 @@ def remove_certificates(place: Place) -> None:
         raise GatewayError(
             f"{place.config} names a certificate: leave out website.certificate and website.key there"
         )
-    if not place.files.is_any:
+    if not place.files.kept():
         raise GatewayError(_none(place))
     try:
         place.files.remove_all()
@@ -155,16 +153,12 @@ def _in_use(place: Place) -> tuple[Certificate, Path]:
             return load_certificate(*place.named), place.named[0]
         except ConfigError as err:
             raise ConfigError([loaded.located(one) for one in err.findings]) from None
-    files = place.files
-    for file, source in ((files.uploaded, Source.UPLOADED), (files.own, Source.OWN)):
-        if file.exists():
-            try:
-                return load_certificate(file, file, source), file
-            except ConfigError as err:
-                found = [unusable(file, one) for one in err.findings]
-                raise ConfigError(
-                    [replace(one, severity=Severity.ERROR) for one in found]
-                ) from None
+    for file, source in place.files.kept():
+        try:
+            return load_certificate(file, file, source), file
+        except ConfigError as err:
+            found = [unusable(file, one) for one in err.findings]
+            raise ConfigError([replace(one, severity=Severity.ERROR) for one in found]) from None
     raise GatewayError(_none(place))
 
 

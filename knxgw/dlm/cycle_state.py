@@ -178,8 +178,8 @@ class CycleState:
         """
         if value is None or self.now_s >= value.arrived_at + window_s:
             return 0
-        is_fast = self.state.meter.spacing_s <= self.settings.raise_spacing_s
-        return phase.possible_base_ma.most_ma if is_fast else 0
+        is_slow = meters.is_slow(self.state.meter, self.settings)
+        return 0 if is_slow else phase.possible_base_ma.most_ma
 
     def _note_uncertainty_ma(self, index: int, phase: PhaseState, window_s: float) -> int:
         """Note when the uncertainty of a phase ends by time alone; return it as it is now [mA].

@@ -44,7 +44,7 @@ from knxgw.config.model import Monitoring
 from knxgw.dlm import follows
 from knxgw.dlm import meter as meters
 from knxgw.dlm.base_load import AT_REST_S, add_draw, add_sample, note_base_load
-from knxgw.dlm.meter import Meter, window_s
+from knxgw.dlm.meter import Meter, is_slow, window_s
 from knxgw.dlm.observe import observe
 from knxgw.dlm.paired_report import Report
 from knxgw.dlm.participant import Observation, Participant, ParticipantSettings, Phases
@@ -145,7 +145,7 @@ def _update_phase(
         current_ma=value.current_ma,
         sampled_at=value.arrived_at - settings.meter_delay_s,
         arrived_at=value.arrived_at,
-        is_from_slow_meter=meter.spacing_s > settings.raise_spacing_s,
+        is_from_slow_meter=is_slow(meter, settings),
     )
     add_sample(phase_state, phase, sample, participants, settings)
     note_base_load(phase_state, value.arrived_at, window_s(meter))

@@ -91,6 +91,11 @@ class Meter:
         return len(times) > 1
 
 
+def is_slow(meter: Meter, settings: Settings) -> bool:
+    """Tell whether the next sample comes later than the next raise might (T_mon_eff beyond T_up)."""
+    return meter.spacing_s > settings.raise_spacing_s
+
+
 def window_s(meter: Meter) -> float:
     """Return W, the window of the peak-hold [s]. Source: load-management 7.3."""
     return max(PEAK_HOLD_S, WINDOW_SPACINGS * meter.spacing_s)

@@ -33,10 +33,10 @@ class CertificateFiles:
         self.uploaded = directory / UPLOADED_NAME  # by a page
         self._proved = directory / PROVED_NAME
 
-    @property
-    def is_any(self) -> bool:
-        """Tell whether there is a certificate, without reading it."""
-        return self.uploaded.exists() or self.own.exists()
+    def kept(self) -> list[tuple[Path, Source]]:
+        """Return the certificates that there are, the one to be used first; none of them is read."""
+        places = ((self.uploaded, Source.UPLOADED), (self.own, Source.OWN))
+        return [(file, source) for file, source in places if file.exists()]
 
     def proved(self) -> str:
         """Return with which key somebody has logged in by https, "": nobody has."""

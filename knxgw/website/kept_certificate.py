@@ -31,9 +31,7 @@ def kept_certificate(
     start: charging does not wait for the website.
     """
     found: list[Finding] = []
-    for file, source in ((files.uploaded, Source.UPLOADED), (files.own, Source.OWN)):
-        if not file.exists():
-            continue
+    for file, source in files.kept():
         try:
             certificate = load_certificate(file, file, source)
             if source is Source.OWN and names is not None:
@@ -78,13 +76,18 @@ def renewed(
     return following
 
 
+def refuse_unset_clock(now: datetime) -> None:
+    """Refuse to date a certificate by a clock that was never set. Raises: RejectedError."""
+    if now < EARLIEST_VALID:
+        raise RejectedError(f"the clock of this computer is wrong ({now:%Y-%m-%d}); set it first")
+
+
 def make_own(files: CertificateFiles, names: Iterable[str], now: datetime) -> Certificate:
     """Make the device's own certificate; one that is there is renewed with the same key.
 
     Raises: StateError, the disk does not take it; RejectedError, the clock was never set.
     """
-    if now < EARLIEST_VALID:
-        raise RejectedError(f"the clock of this computer is wrong ({now:%Y-%m-%d}); set it first")
+    refuse_unset_clock(now)
     try:
         key = files.own.read_bytes() if files.own.exists() else new_key()
         try:

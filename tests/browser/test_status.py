@@ -2,9 +2,11 @@
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import log_in
 from tests.browser.site import DemoSite, Visit, cookie_of, set_hidden, visit
@@ -29,6 +31,23 @@ def test_a_change_is_shown_at_once_and_moves_nothing(owner: Visit) -> None:
     assert page.evaluate("document.activeElement.textContent").strip() == "2 Middle left"
 
 
+@contextmanager
+def gone(demo: DemoSite, page: Page) -> Iterator[None]:
+    """Let a device say nothing for a block, see its page say so, and see it come back afterwards."""
+    connection = page.locator("#connection")
+    os.kill(demo.pid, signal.SIGSTOP)
+    try:
+        page.clock.fast_forward(8000)
+        expect(connection).to_contain_text("s old")
+        page.clock.fast_forward(8000)
+        expect(connection).to_contain_text("Disconnected for")
+        yield
+    finally:
+        os.kill(demo.pid, signal.SIGCONT)
+    page.clock.resume()
+    expect(connection).to_contain_text("Live", timeout=10000)
+
+
 @pytest.mark.proves("W22")
 def test_a_device_that_is_gone_is_shown_as_gone(
     browser: Browser, demo: DemoSite, signed_in: str
@@ -40,18 +59,9 @@ def test_a_device_that_is_gone_is_shown_as_gone(
         owner.open("/")
         connection = page.locator("#connection")
         expect(connection).to_contain_text("Live")
-        os.kill(demo.pid, signal.SIGSTOP)
-        try:
-            page.clock.fast_forward(8000)
-            expect(connection).to_contain_text("s old")
-            page.clock.fast_forward(8000)
-            expect(connection).to_contain_text("Disconnected for")
+        with gone(demo, page):
             for button in page.get_by_role("button", name="Interrupt", exact=True).all():
                 expect(button).to_be_disabled()
-        finally:
-            os.kill(demo.pid, signal.SIGCONT)
-        page.clock.resume()
-        expect(connection).to_contain_text("Live", timeout=10000)
 
 
 @pytest.mark.proves("W22")
@@ -71,17 +81,8 @@ def test_a_page_without_live_values_says_it_too_and_holds_no_stream(
             page.clock.run_for(6000)
         save = page.get_by_role("button", name="Switch on", exact=True)
         expect(save).to_be_enabled()
-        os.kill(demo.pid, signal.SIGSTOP)
-        try:
-            page.clock.fast_forward(8000)
-            expect(connection).to_contain_text("s old")
-            page.clock.fast_forward(8000)
-            expect(connection).to_contain_text("Disconnected for")
+        with gone(demo, page):
             expect(save).to_be_disabled()
-        finally:
-            os.kill(demo.pid, signal.SIGCONT)
-        page.clock.resume()
-        expect(connection).to_contain_text("Live", timeout=10000)
         expect(save).to_be_enabled()
         assert not any("events" in one or "monitor" in one for one in asked), asked
 

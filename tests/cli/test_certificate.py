@@ -181,7 +181,7 @@ def test_a_faulty_configuration_is_said_and_a_missing_one_at_its_default_place_i
     assert f"{machine.file}:1: error: " in shown.stderr
     machine.file.unlink()
     assert machine.command("--make").exit_code == 1
-    assert not machine.files.is_any
+    assert not machine.files.kept()
 
 
 def test_beside_an_uploaded_one_it_says_which_the_website_uses(machine: Machine) -> None:

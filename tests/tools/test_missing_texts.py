@@ -16,10 +16,9 @@ def test_a_language_of_the_menu_lacks_nothing(language: str) -> None:
 
 
 def test_a_language_without_a_catalogue_lacks_everything(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["missing_texts", "fr"])
-    main()
+    main("fr")
     lines = capsys.readouterr().out.splitlines()
     assert len([one for one in lines if one.startswith("website: ")]) == len(list(texts()))
     assert "website: {count} problem found" in lines

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
@@ -206,7 +207,7 @@ def test_a_key_is_not_taken_by_plain_http(site: Secure, pair: tuple[bytes, bytes
     assert 'type="file"' not in site.page()
     given = {"csrf": site.csrf, "certificate": (BytesIO(pair[0] + pair[1]), "site.pem")}
     assert site.browser.post("/settings/certificate/upload", data=given).status_code == 409
-    assert not site.files.is_any
+    assert not site.files.kept()
 
 
 @pytest.mark.proves("W12")
@@ -217,7 +218,7 @@ def test_only_the_owner_may(role: Role, site: Secure) -> None:
     assert guest.browser.get("/settings/certificate").status_code == 403
     for what in ("make", "upload", "remove"):
         assert guest.post(f"/settings/certificate/{what}").status_code == 403
-    assert not site.files.is_any
+    assert not site.files.kept()
 
 
 @pytest.mark.proves("W15")
@@ -226,7 +227,7 @@ def test_it_asks_for_the_password_again(site: Secure) -> None:
     answer = site.browser.get("/settings/certificate")
     assert answer.headers["Location"] == "/password/again?next=/settings/certificate"
     assert site.post("/settings/certificate/make").headers["Location"].startswith("/password/again")
-    assert not site.files.is_any
+    assert not site.files.kept()
     site.post("/password/again", password=PASSWORD, next="/settings/certificate")
     assert site.post("/settings/certificate/make").status_code == 303
 
@@ -244,17 +245,21 @@ def test_one_that_the_file_names_is_managed_by_the_host(site: Secure, tmp_path: 
 # --- plain http beside it, by a real server ------------------------------------------------------
 
 
-@pytest.mark.real
-@pytest.mark.proves("W15")
-def test_http_is_served_until_somebody_has_logged_in_by_https(tmp_path: Path) -> None:
-    files = CertificateFiles(tmp_path)
+def encrypted(files: CertificateFiles) -> tuple[Encryption, dict[str, Any]]:
+    """Return the encryption by the device's own certificate, and what a website takes of it."""
     encryption = Encryption(files, names=lambda: NAMES, now=lambda: NOON)
     encryption.make()
-    given = {
+    return encryption, {
         "encryption": encryption,
         "certificate": lambda: encryption.current,
         "redirects": lambda: encryption.redirects,
     }
+
+
+@pytest.mark.real
+@pytest.mark.proves("W15")
+def test_http_is_served_until_somebody_has_logged_in_by_https(tmp_path: Path) -> None:
+    _, given = encrypted(CertificateFiles(tmp_path))
     with served(tmp_path, lambda _language: SITE, **given) as (site, port):
         asked = f"GET /login HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n"
         first = plain(port, asked)
@@ -268,7 +273,7 @@ def test_http_is_served_until_somebody_has_logged_in_by_https(tmp_path: Path) ->
         assert "127.0.0.1" in by_http.page("/settings"), "it knows who asks by http as well"
         assert b" 200 " in plain(port, asked).partition(b"\r\n")[0], "a log-in by http is none"
 
-        by_https = Visitor(port, trusting(files.own))
+        by_https = Visitor(port, trusting(CertificateFiles(tmp_path).own))
         by_https.log_in(PASSWORD)
         assert "Charge (8)" in by_https.page("/")
         answer = plain(port, asked)
@@ -278,15 +283,8 @@ def test_http_is_served_until_somebody_has_logged_in_by_https(tmp_path: Path) ->
 
 @pytest.mark.real
 def test_a_proxy_may_go_on_by_http_and_its_log_ins_prove_nothing(tmp_path: Path) -> None:
-    files = CertificateFiles(tmp_path)
-    encryption = Encryption(files, names=lambda: NAMES, now=lambda: NOON)
-    encryption.make()
-    given = {
-        "encryption": encryption,
-        "certificate": lambda: encryption.current,
-        "redirects": lambda: encryption.redirects,
-        "trusted_proxy": lambda: "127.0.0.1",
-    }
+    encryption, given = encrypted(CertificateFiles(tmp_path))
+    given["trusted_proxy"] = lambda: "127.0.0.1"
     with served(tmp_path, lambda _language: SITE, **given) as (site, port):
         site.clock.now_s += 100
         behind = Visitor(port)

@@ -21,9 +21,8 @@ PRODUCT = ROOT / "product_db"
 ENGLISH = "en"
 
 
-def main() -> None:
-    """Print what the language of the command line lacks."""
-    (language,) = sys.argv[1:]
+def main(language: str) -> None:
+    """Print what a language lacks."""
     for line in (*missing_on_pages(language), *missing_in_product(PRODUCT, language)):
         print(line)  # noqa: T201 - a tool for the terminal
 
@@ -77,4 +76,4 @@ def _name(entry: object, number: int) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -312,8 +312,7 @@ def answer_s(scenario: Scenario) -> float:
     if not all(point.is_measured for point in scenario.points):
         # what was lowered frees less than was thought when a vehicle took less than it was told
         misfortune_s += UNSEEN_ROUNDS * (OBEY_S + meter.sample_s)
-    poll_s = max((point.poll_s for point in scenario.points), default=CYCLE_S)
-    read_s = max(CYCLE_S, poll_s)
+    read_s = max(CYCLE_S, *(point.poll_s for point in scenario.points))
     return meter.sample_s + meter.longest_delay_s + read_s + latency_s + obeys_s + misfortune_s
 
 
