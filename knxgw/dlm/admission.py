@@ -27,6 +27,7 @@ def admit_newcomers(
     waiting.sort(key=lambda participant: _admission_order(cycle, participant))
     _rotate_if_due(cycle, running, waiting)
     admitted = _admit(cycle, running, waiting, cycle.room_to_raise_ma)
+    _note_room_of_shed(cycle, running, waiting, admitted)
     _note_failures(cycle, running, waiting, admitted)
     return admitted
 
@@ -126,32 +127,47 @@ def _admit(
     """Return the waiting participants whose minimum fits into `available_ma` if the others make room.
 
     `available_ma`: the room per phase. In the order of `waiting`, each beside the minima of all that run
-    and of those admitted before. None is started here, but one that was shed is readmitted on the way
-    (`_try_to_readmit` changes it). That happens at each call, also where the room is only a possible one
-    (`certain_room_ma`): one that was shed waits behind a hopeful one. Source: load-management 9.2b.
+    and of those admitted before. Nothing is changed: where the room is only a possible one (`certain_room_ma`),
+    the answer tells who is hopeful. Source: load-management 9.2b.
     """
-    minimums = [
-        sum(
-            participant.settings.minimum_ma
-            for participant in running
-            if index in participant.phases
-        )
-        for index in range(len(cycle.phases))
-    ]
+    minimums_ma = _minimums_ma(cycle, running)
     room = _room_beside_others_ma(cycle, available_ma, running, waiting)
     room_now = _room_beside_others_ma(cycle, cycle.room_now_ma, running, waiting)
     admitted = []
     for participant in waiting:
-        need_ma = participant.settings.minimum_ma
-        if not may_try(participant, cycle.now_s):
-            continue  # others gave way for it in vain a moment ago
-        if _try_to_readmit(cycle, participant, minimums, room_now) and all(
-            minimums[index] + need_ma <= room[index] for index in participant.phases
+        if (
+            may_try(participant, cycle.now_s)  # else others gave way for it in vain a moment ago
+            and _may_return(cycle, participant, minimums_ma, room_now)
+            and _fits(participant, minimums_ma, room)
         ):
             admitted.append(participant)
-            for index in participant.phases:
-                minimums[index] += need_ma
+            _add_minimum(participant, minimums_ma)
     return admitted
+
+
+def _minimums_ma(cycle: CycleState, running: Sequence[Participant]) -> list[int]:
+    """Return per phase the sum of the minima of all that run [mA]."""
+    minimums_ma = [0] * len(cycle.phases)
+    for participant in running:
+        _add_minimum(participant, minimums_ma)
+    return minimums_ma
+
+
+def _add_minimum(participant: Participant, minimums_ma: list[int]) -> None:
+    """Add a participant's minimum to the sums on its phases (in place)."""
+    for index in participant.phases:
+        minimums_ma[index] += participant.settings.minimum_ma
+
+
+def _fits(
+    participant: Participant,
+    minimums_ma: Sequence[int],
+    room_ma: Sequence[int],
+    spare_ma: int = 0,
+) -> bool:
+    """Tell whether a participant's minimum fits beside the other minima, with so much to spare."""
+    need_ma = participant.settings.minimum_ma + spare_ma
+    return all(minimums_ma[index] + need_ma <= room_ma[index] for index in participant.phases)
 
 
 def _note_failures(
@@ -200,28 +216,51 @@ def targets_beside_hopeful(
     return {number: min(ma, beside_hopeful_ma.get(number, ma)) for number, ma in least_ma.items()}
 
 
-def _try_to_readmit(
-    cycle: CycleState, participant: Participant, minimums: list[int], room: list[int]
+def _may_return(
+    cycle: CycleState,
+    participant: Participant,
+    minimums_ma: Sequence[int],
+    room_ma: Sequence[int],
 ) -> bool:
     """Tell whether a participant may be admitted: it was not shed, or has had room again for long enough.
 
-    In the second case it counts as not shed from now on; else since when it has had room is noted in
-    `room_since`, or reset. `minimums`: the minima per phase that are given already; `room`: what they may
-    add up to, by the latest base load. Its peak need not count: the room must last for a minute or more
-    anyhow. A participant that was stopped often waits for the hour to end: contactor and vehicle wear.
-    Source: load-management 18.1f, 18.1m.
+    `minimums_ma`: the minima per phase that are given already; `room_ma`: what they may add up to, by the latest
+    base load. Its peak need not count: the room must last for a minute or more anyhow. A participant that was
+    stopped often waits for the hour to end: contactor and vehicle wear. Source: load-management 18.1f, 18.1m.
     """
     if not participant.was_shed:
         return True
     if queues.was_stopped_often(participant, cycle.now_s):
         return False
-    need_ma = participant.settings.minimum_ma + queues.ROOM_MA
-    if any(minimums[index] + need_ma > room[index] for index in participant.phases):
-        participant.room_since = None
+    if not _fits(participant, minimums_ma, room_ma, queues.ROOM_MA):
         return False
-    if participant.room_since is None:
-        participant.room_since = cycle.now_s
-    if cycle.now_s - participant.room_since < participant.room_needed_s:
-        return False  # there is room, but it has not lasted for long enough
-    participant.was_shed, participant.room_since, participant.returned_at = False, None, cycle.now_s
-    return True
+    since = cycle.now_s if participant.room_since is None else participant.room_since
+    return cycle.now_s - since >= participant.room_needed_s
+
+
+def _note_room_of_shed(
+    cycle: CycleState,
+    running: Sequence[Participant],
+    waiting: Sequence[Participant],
+    admitted: Sequence[Participant],
+) -> None:
+    """Note since when each participant that was shed has had room again (`room_since`; None: it has none).
+
+    Once that has lasted for long enough, the participant counts as not shed. To be called once in a cycle, with
+    `waiting` in the order of admission. One that may not be tried now is left as it is.
+    """
+    minimums_ma = _minimums_ma(cycle, running)
+    room_now_ma = _room_beside_others_ma(cycle, cycle.room_now_ma, running, waiting)
+    for participant in waiting:
+        if not may_try(participant, cycle.now_s):
+            continue
+        if participant.was_shed and not queues.was_stopped_often(participant, cycle.now_s):
+            if _may_return(cycle, participant, minimums_ma, room_now_ma):
+                participant.was_shed, participant.room_since = False, None
+                participant.returned_at = cycle.now_s
+            elif not _fits(participant, minimums_ma, room_now_ma, queues.ROOM_MA):
+                participant.room_since = None
+            elif participant.room_since is None:
+                participant.room_since = cycle.now_s
+        if participant in admitted:
+            _add_minimum(participant, minimums_ma)

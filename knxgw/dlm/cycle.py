@@ -207,7 +207,7 @@ _NOTHING_WRONG = {None}
 
 
 def _limit_by_absolute_value(cycle: CycleState) -> None:
-    """Lower the room to raise where the meter does not follow: its absolute value counts as base load.
+    """Lower the room for starts and raises where the meter does not follow: its absolute value is the base load.
 
     To be called after `find_room`, which sets that room.
     If only the sign is wrong, that value is the whole load of the line, so never less than the building's.
@@ -219,6 +219,7 @@ def _limit_by_absolute_value(cycle: CycleState) -> None:
         if phase.follow_check.finding is not None and value is not None:
             room_ma = cycle.settings.limit_ma - abs(value.current_ma)
             cycle.room_to_raise_ma[index] = min(cycle.room_to_raise_ma[index], room_ma)
+            cycle.room_to_grant_ma[index] = min(cycle.room_to_grant_ma[index], room_ma)
 
 
 # --- zero, minimum -------------------------------------------------------------------------------
@@ -259,7 +260,7 @@ def _hold_at_minimum(cycle: CycleState) -> None:
     """
     reason = Reason.METER_LOST if cycle.is_emergency else Reason.HIGH_POWER
     # in the window peaks are forgotten (10.5), so the highest base load that is possible counts (10.3)
-    room_ma = cycle.room_to_raise_ma if cycle.is_emergency else cycle.least_room_now_ma
+    room_ma = cycle.room_to_grant_ma if cycle.is_emergency else cycle.least_room_now_ma
     for participant in cycle.eligible:
         number = participant.settings.number
         if participant.offer_ma > participant.settings.minimum_ma:
@@ -292,15 +293,18 @@ def _offer_to_free_points(cycle: CycleState) -> None:
     What is offered at one free point is not available to the next: two vehicles may be plugged in at the
     same moment. A vehicle that still draws although its charger interrupts keeps its offer while all
     commitments fit, and no emergency or high-power window holds all at the minimum; else the point is
-    treated as any free one. To be called after newcomers have claimed their minima (`claimed_ma`).
-    Source: load-management 5.4, 5.5.
+    treated as any free one. A new offer must fit `room_to_grant_ma`, as a start must; one that is there stays
+    as long as it fits `room_to_raise_ma`. To be called after newcomers have claimed their minima (`claimed_ma`).
+    Source: load-management 5.4, 5.5, 7.2d.
     """
-    available_ma = (  # as in `_hold_at_minimum`: the emergency counts before the window
-        cycle.least_room_now_ma
-        if cycle.is_in_high_power_window and not cycle.is_emergency
-        else cycle.room_to_raise_ma
+    # as in `_hold_at_minimum`: the emergency counts before the window
+    is_in_window = cycle.is_in_high_power_window and not cycle.is_emergency
+    room_to_keep_ma = _unclaimed_ma(
+        cycle, cycle.least_room_now_ma if is_in_window else cycle.room_to_raise_ma
     )
-    room_ma = [ma - claimed for ma, claimed in zip(available_ma, cycle.claimed_ma, strict=True)]
+    room_to_offer_ma = _unclaimed_ma(
+        cycle, cycle.least_room_now_ma if is_in_window else cycle.room_to_grant_ma
+    )
     for number, participant in cycle.participants.items():
         if not _is_free_point(cycle, participant):
             continue
@@ -312,12 +316,19 @@ def _offer_to_free_points(cycle: CycleState) -> None:
             cycle.set_offer(participant, min(participant.offer_ma, participant.highest_offer_ma))
             cycle.reasons[number] = Reason.MINIMUM
             continue
+        room_ma = room_to_keep_ma if participant.offer_ma else room_to_offer_ma
         fits = _may_start_at_minimum(cycle, has_room=cycle.has_room(room_ma, participant))
         if fits:
             for index in participant.phases:
-                room_ma[index] -= participant.settings.minimum_ma
+                room_to_keep_ma[index] -= participant.settings.minimum_ma
+                room_to_offer_ma[index] -= participant.settings.minimum_ma
         cycle.set_offer(participant, participant.settings.minimum_ma if fits else 0)
         cycle.reasons[number] = Reason.MINIMUM if fits else Reason.WAITING_FOR_CURRENT
+
+
+def _unclaimed_ma(cycle: CycleState, available_ma: Sequence[int]) -> list[int]:
+    """Return the room per phase [mA] that newcomers have not claimed."""
+    return [ma - claimed for ma, claimed in zip(available_ma, cycle.claimed_ma, strict=True)]
 
 
 def _is_free_point(cycle: CycleState, participant: Participant) -> bool:

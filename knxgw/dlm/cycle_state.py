@@ -58,7 +58,7 @@ class CycleState:
         self.least_room_now_ma = [0] * count  # A_now if the base load is as high as it may be
         self.room_to_raise_ma = [0] * count  # A_up
         self.certain_room_ma = [0] * count  # A_up without the uncertainty of the base load
-        self.room_to_start_ma = [0] * count  # A_up with all that the last sample leaves possible
+        self.room_to_grant_ma = [0] * count  # A_up with all that the last sample leaves possible
         self.peak_expires_at = [float("inf")] * count  # when the peak of a phase is forgotten
         self.is_static = settings.static_limit_ma is not None
         self.has_meter_on_change = settings.monitoring is Monitoring.VALUES_AND_IN_OPERATION
@@ -127,14 +127,14 @@ class CycleState:
         | the latest one: for lowering | `room_now_ma` | `least_room_now_ma` |
         | its peak: for starting and raising | `certain_room_ma` | `room_to_raise_ma` |
 
-        `room_to_start_ma` is as `room_to_raise_ma`, but with the highest base load that the last sample of a fast
-        meter leaves possible (`_possible_base_ma`), if that is more: the next sample shows what is true.
+        A start or a raise must also fit `room_to_grant_ma`. It is `room_to_raise_ma`, or less where the last sample
+        of a fast meter leaves a higher base load possible (`_possible_base_ma`): the next sample shows what is true.
 
         In `room_to_raise_ma` the higher of two counts, not their sum: the peak, and the latest base load as high
         as it may be. A peak counts for the window W, after a back-off (`PhaseState.back_off`: k) for 2**k times
         as long. A back-off that was of no use for `BACK_OFF_ENDS_S` ends. `peak_expires_at` notes when a phase
-        gets more room by time alone. Of a phase over range `room_to_raise_ma` and `least_room_now_ma` are 0 at
-        most: each start and each raise needs room by one of these two. Source: load-management 7.3, 9.4e.
+        gets more room by time alone. Of a phase over range there is no room but `room_now_ma`, by which offers are
+        lowered. Source: load-management 7.3, 9.4e.
         """
         window_s = meters.window_s(self.state.meter)
         claims = self._claims()
@@ -149,7 +149,7 @@ class CycleState:
             if peak.base_ma > peak_ma:
                 peak_ma, self.peak_expires_at[index] = peak.base_ma, peak.until + held_s
             # after the peak: the uncertainty may end before it, and then counts as `peak_expires_at`
-            most_ma = base_ma + self._note_uncertainty_ma(index, phase, window_s)
+            most_ma = base_ma + self._note_uncertainty_ma(index, phase, window_s, counted_until)
             peak_ma = max(peak_ma, most_ma)
             self.room_now_ma[index] = claims[index].room_ma(self.settings, base_ma)
             self.least_room_now_ma[index] = claims[index].room_ma(self.settings, most_ma)
@@ -157,51 +157,56 @@ class CycleState:
             self.certain_room_ma[index] = claims[index].room_ma(
                 self.settings, max(base_ma, peak.base_ma)
             )
-            possible_ma = self._possible_base_ma(phase, value, window_s)
-            self.room_to_start_ma[index] = claims[index].room_ma(
-                self.settings, max(peak_ma, possible_ma)
-            )
-            # by how much the phase carries too much is not known: these two decide on starts and raises
+            # by how much the phase carries too much is not known: these decide on starts and raises
             if value is not None and value.is_over_range:
-                self.room_to_raise_ma[index] = min(self.room_to_raise_ma[index], 0)
-                self.least_room_now_ma[index] = min(self.least_room_now_ma[index], 0)
+                for room_ma in (
+                    self.room_to_raise_ma,
+                    self.least_room_now_ma,
+                    self.certain_room_ma,
+                ):
+                    room_ma[index] = min(room_ma[index], 0)
+            is_recent = value is not None and counted_until < value.arrived_at + window_s
+            possible_ma = self._possible_base_ma(phase) if is_recent else base_ma
+            self.room_to_grant_ma[index] = min(
+                self.room_to_raise_ma[index], claims[index].room_ma(self.settings, possible_ma)
+            )
 
-    def _possible_base_ma(
-        self, phase: PhaseState, value: meters.PhaseValue | None, window_s: float
-    ) -> int:
-        """Return the highest base load [mA] that the last sample of a phase leaves possible; 0: nothing to add.
+    def _possible_base_ma(self, phase: PhaseState) -> int:
+        """Return the highest base load [mA] that the last sample of a phase leaves possible.
 
-        It counts for a start only, which waits for the next sample of a fast meter to show whether the base load
-        is that high. 0 with a slow meter, whose next sample comes later than a raise might: all that is possible
-        is in `uncertainty_ma` already. 0 also where no sample came for `window_s`: the meter has nothing new to
-        report. Source: load-management 7.2d, 7.2f.
+        It counts for starts and raises, which wait for the next sample of a fast meter to show whether the base
+        load is that high. It is the base load itself with a slow meter, whose next sample comes later than a
+        raise might: all that is possible is in `uncertainty_ma` already. Source: load-management 7.2d, 7.2f.
         """
-        if value is None or self.now_s >= value.arrived_at + window_s:
-            return 0
-        is_slow = meters.is_slow(self.state.meter, self.settings)
-        return 0 if is_slow else phase.possible_base_ma.most_ma
+        if meters.is_slow(self.state.meter, self.settings):
+            return phase.base_ma or 0
+        return phase.possible_base_ma.most_ma
 
-    def _note_uncertainty_ma(self, index: int, phase: PhaseState, window_s: float) -> int:
+    def _note_uncertainty_ma(
+        self, index: int, phase: PhaseState, window_s: float, counted_until: float
+    ) -> int:
         """Note when the uncertainty of a phase ends by time alone; return it as it is now [mA].
 
         It is by how much the base load may be higher than its estimate. The next sample settles that. Where
-        none comes for `window_s`, as of a meter that has nothing new to report, the uncertainty ends (0):
-        otherwise it would keep all offers from rising for good. That end is noted in `peak_expires_at` if it
-        comes before the one noted there. While samples wait for readings, these settle it.
+        none came for `window_s` until `counted_until`, as of a meter that has nothing new to report, the
+        uncertainty ends (0): otherwise it would keep all offers from rising for good. That end is noted in
+        `peak_expires_at` if it comes before the one noted there. While samples wait for readings, these settle
+        it. In an emergency it never ends (`_peaks_count_until`).
         """
         value = self.state.meter.values[index]
         if phase.pending_samples or not phase.uncertainty_ma or value is None:
             return phase.uncertainty_ma
-        if self.now_s >= value.arrived_at + window_s:
+        expires_at = value.arrived_at + window_s
+        if counted_until >= expires_at:
             return 0
-        self.peak_expires_at[index] = min(self.peak_expires_at[index], value.arrived_at + window_s)
+        self.peak_expires_at[index] = min(self.peak_expires_at[index], expires_at)
         return phase.uncertainty_ma
 
     def _peaks_count_until(self) -> float:
         """Return the instant from which the windows of the peak-hold reach back [monotonic s].
 
-        That is the present one; in an emergency the arrival of the oldest value, so that no peak is
-        forgotten while the meter is silent.
+        That is the present one; in an emergency the arrival of the oldest value, so that no peak and no
+        uncertainty is forgotten while the meter is silent.
         """
         times = [value.arrived_at for value in self.state.meter.values if value is not None]
         return min(times) if self.is_emergency and times else self.now_s
@@ -309,7 +314,8 @@ class CycleState:
     def _offered_without_vehicle_ma(self) -> list[int]:
         """Return per phase [mA] what free charging points are offered, or were until a moment ago.
 
-        A withdrawn offer counts until the charger has acknowledged 0 A, or a vehicle must have obeyed.
+        A withdrawn offer counts until a vehicle must have obeyed: one that was plugged in since the last reading
+        may still draw, also when the charger has acknowledged 0 A.
         """
         free_points_ma = [0] * len(self.phases)
         for participant in self.participants.values():
@@ -321,10 +327,7 @@ class CycleState:
             ):
                 continue
             offer_ma = participant.offer_ma
-            is_acknowledged = (
-                participant.observation is not None and participant.observation.acknowledged_ma == 0
-            )
-            if offer_ma == 0 and self.now_s < participant.obey_by_at and not is_acknowledged:
+            if offer_ma == 0 and self.now_s < participant.obey_by_at:
                 offer_ma = participant.previous_offer_ma
             for index in participant.phases:
                 free_points_ma[index] += offer_ma

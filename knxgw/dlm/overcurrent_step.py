@@ -210,15 +210,22 @@ def _phase_load(cycle: CycleState, index: int, *, is_new: bool) -> PhaseLoad:
 def _carried_ma(cycle: CycleState, index: int, minimums_ma: int) -> int:
     """Return what a phase carries [mA], as the supervision counts it; 0 while there is no value.
 
-    A value that was sampled before all vehicles must have obeyed shows what has been acted on already. Then
-    it counts no higher than base load and minima, which is what will be left. Source: load-management 12.2f.
+    A value that was sampled before all vehicles on the phase must have obeyed shows what has been acted on
+    already. Then it counts no higher than base load and minima, which is what will be left. A vehicle on other
+    phases only says nothing about this one: a new offer to it must not hold up a lock-out here.
+    Source: load-management 12.2f.
     """
     value = cycle.state.meter.values[index]
     if value is None:
         return 0
     # a device may supervise a line before it has a usable charging point: then nobody has to obey
     obeyed_at = max(
-        (participant.obey_by_at for participant in cycle.participants.values()), default=LONG_AGO
+        (
+            participant.obey_by_at
+            for participant in cycle.participants.values()
+            if index in participant.phases
+        ),
+        default=LONG_AGO,
     )
     if value.arrived_at - cycle.settings.meter_delay_s >= obeyed_at:
         return value.current_ma

@@ -25,8 +25,10 @@ def raise_offers(
 ) -> None:
     """Raise offers as far as room has been released, each by the ramp at most.
 
-    `target_ma`: to what each may rise, by number. The participants are changed in place. To be called once
-    offers were lowered and newcomers started. Source: load-management 9.4.
+    Where the raises together would not fit beside the highest base load that the last sample leaves possible,
+    nobody on that phase is raised before the next sample. `target_ma`: to what each may rise, by number. The
+    participants are changed in place. To be called once offers were lowered and newcomers started.
+    Source: load-management 7.2d, 9.4.
     """
     possible = _possible_raises(cycle, running, target_ma)
     if not possible:
@@ -37,7 +39,13 @@ def raise_offers(
     # rounded to what a charger can express; a whole step that is left over is given to one of them
     granted_rises_ma = rounded(room, requests, solve(room, requests))
     for one, rise_ma in zip(possible, granted_rises_ma, strict=True):
-        if rise_ma > 0:
+        for index in one.participant.phases:
+            held_ma[index] += rise_ma
+    for one, rise_ma in zip(possible, granted_rises_ma, strict=True):
+        is_safe = all(
+            held_ma[index] <= cycle.room_to_grant_ma[index] for index in one.participant.phases
+        )
+        if rise_ma > 0 and is_safe:
             _raise_offer(cycle, one.participant, rise_ma)
 
 

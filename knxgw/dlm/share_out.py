@@ -117,7 +117,7 @@ def _is_next_sample_awaited(cycle: CycleState, newcomer: Participant) -> bool:
     Source: load-management 7.2.
     """
     return cycle.has_room(cycle.room_to_raise_ma, newcomer) and not cycle.has_room(
-        cycle.room_to_start_ma, newcomer
+        cycle.room_to_grant_ma, newcomer
     )
 
 
@@ -128,10 +128,11 @@ def _update_scarcity(
 
     A phase is scarce while a participant on it could take more than its allocation `target_ma`, by more than
     `raise_from_ma`: less would not be raised at once. Scarcity only narrows the headroom of vehicles that have
-    a cap by use (`use`). Where no vehicle has one, nothing is noted or cleared: an earlier instant stays.
-    Source: load-management 14.1.
+    a cap by use (`use`): where no vehicle has one, no phase counts as scarce. Source: load-management 14.1.
     """
     if all(participant.use_cap_ma is None for participant in running):
+        for participant in running:
+            participant.others_lack_since = None
         return
     scarce_phases = {
         index

@@ -199,3 +199,51 @@ events: [{{at: {plugged_s + later_s:.1f}, phase: 1, base_a: 12.5}}]
     above_ma = scenario.connection.limit_ma + 500
     assert caused_as(controller_caused(scenario, recording, above_ma)) < 0.005
     assert recording.points[1].offers.last >= 6000  # it is started all the same
+
+
+# Found by a search at random: vehicles that begin or end to charge hide a step of the building.
+RAISED_ON_A_STEP = """
+duration_s: 90
+points:
+  - {car: {delay_s: 2, rise_a_per_s: 1.5}}
+  - {car: {delay_s: 3, rise_a_per_s: 3, plug_s: 35}}
+connection: {fuse_a: 40}
+base_a: 15
+meter: {sample_s: 2, first_s: 0.9, delay_s: 0.5, told_delay_s: 1}
+events: [{at: 36.6, base_a: 18.3}, {at: 37.2, base_a: 21.3}]
+"""
+OFFERED_TO_FREE_POINTS_ON_A_STEP = """
+duration_s: 90
+points:
+  - {car: {rise_a_per_s: 1}}
+  - {car: {delay_s: 2, plug_s: 32.6}}
+  - {car: {delay_s: 2, rise_a_per_s: 1, plug_s: 35.6}}
+  - {car: {delay_s: 2, rise_a_per_s: 2, plug_s: 30.6}}
+connection: {fuse_a: 32}
+base_a: 10
+meter: {sample_s: 2, first_s: 0.2, delay_s: 0.1, told_delay_s: 1}
+events: [{at: 33.7, base_a: 12.8}]
+"""
+STARTED_BESIDE_A_WITHDRAWN_OFFER = """
+duration_s: 40
+points:
+  - {car: {delay_s: 3, rise_a_per_s: 1.5}}
+  - {car: {delay_s: 3, rise_a_per_s: 1.5, plug_s: 30.4}}
+  - {car: {delay_s: 3, plug_s: 30.4}}
+  - {car: {plug_s: 30.4}}
+connection: {fuse_a: 35}
+base_a: 10
+meter: {sample_s: 2, first_s: 0.4}
+"""
+
+
+@pytest.mark.proves("D7.2d", "D5.5")
+@pytest.mark.parametrize(
+    "text",
+    [RAISED_ON_A_STEP, OFFERED_TO_FREE_POINTS_ON_A_STEP, STARTED_BESIDE_A_WITHDRAWN_OFFER],
+    ids=["raise", "free points", "withdrawn offer"],
+)
+def test_nobody_gets_more_than_the_highest_base_load_that_is_possible_leaves(text: str) -> None:
+    scenario = parse_scenario(text)
+    above_ma = scenario.connection.limit_ma + 500
+    assert caused_as(controller_caused(scenario, Run(scenario).run(), above_ma)) < 0.005

@@ -8,7 +8,7 @@ import pytest
 from knxgw.catalogue.codes import FaultCode
 from knxgw.dlm.overcurrent import Overcurrent, PhaseLoad, supervise, without_silent_phases
 from knxgw.dlm.settings import Settings
-from tests.dlm.houses import House, participant, slow_cars
+from tests.dlm.houses import Car, House, participant, slow_cars
 
 HOUSE = Settings(fuse_ma=35_000)
 CALM = PhaseLoad(
@@ -165,6 +165,29 @@ def test_a_value_from_after_they_could_obey_confirms_it() -> None:
     slow_cars(house)
     house.live(40, base_a=25.5)
     assert FaultCode.OVER_CURRENT in house.state.outcome.faults
+    assert house.offers_ma == [0, 0]
+
+
+class Overdrawing(Car):
+    """A vehicle that takes 0.8 A more than it is offered."""
+
+    @property
+    def current_ma(self) -> int:
+        drawn_ma = super().current_ma
+        return drawn_ma + 800 if drawn_ma else 0
+
+
+@pytest.mark.proves("D12.2f")
+def test_new_offers_on_another_phase_do_not_hold_up_a_lock_out() -> None:
+    house = House(participant(1, (0,)), participant(2, (1,)))
+    house.cars[1] = Overdrawing()
+    house.live(60)
+    house.live(10, base_a=[26.4, 4, 4])  # with the minimum it would fit: 32.4 A
+    excess_s = house.now_s
+    while FaultCode.OVER_CURRENT not in house.state.outcome.faults and house.now_s < 300:
+        house.cars[2].cap_ma = 10_000 if house.now_s % 8 < 4 else 12_000
+        house.live(1)
+    assert house.now_s - excess_s < 75
     assert house.offers_ma == [0, 0]
 
 

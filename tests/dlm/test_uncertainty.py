@@ -30,15 +30,17 @@ def test_a_doubt_is_resolved_when_a_slow_meter_has_nothing_new_to_tell_for_a_who
     doubted = state.phases[0].clone()
     doubted.uncertainty_ma, doubted.history = 2000, ()
     slow = replace(state.meter, sets=replace(state.meter.sets, spacing_s=10.0))
-    state = replace(state, phases=(doubted, *state.phases[1:]), meter=slow)
+    state = replace(state, phases=(doubted, *state.phases[1:]), meter=slow, is_emergency=False)
 
-    def room_ma(now_s: float) -> int:
+    def room_ma(state: LoadManagement, now_s: float) -> int:
         cycle = CycleState(state, HOUSE, now_s)
         cycle.find_room()
         return cycle.room_to_raise_ma[0]
 
-    assert room_ma(15.9) == HOUSE.limit_ma - 4000 - 2000
-    assert room_ma(16.1) == HOUSE.limit_ma - 4000
+    assert room_ma(state, 15.9) == HOUSE.limit_ma - 4000 - 2000
+    assert room_ma(state, 16.1) == HOUSE.limit_ma - 4000
+    lost = replace(state, is_emergency=True)
+    assert room_ma(lost, 16.1) == HOUSE.limit_ma - 4000 - 2000, "no sample will resolve it"
     cycle = CycleState(state, HOUSE, 15.9)
     cycle.find_room()
     assert cycle.peak_expires_at[0] == 16.0, "then a cycle is due"
