@@ -56,6 +56,7 @@ class Surroundings:
     """What an application has of its device."""
 
     catalogue: Catalogue
+    inbox: Inbox  # of whatever station there is
     objects: ObjectServer  # it speaks for the objects of whatever is configured
     wake_knx: Callable[[], None]  # there may be something to send
     store_writer: StoreWriter
@@ -72,17 +73,17 @@ class Application:
     ) -> None:
         """Begin with what was stored; nothing is written to a charger yet."""
         self.configuration = configuration
-        self.inbox = Inbox()
         self._device = device
         self._now_s = asyncio.get_running_loop().time  # pages are made in other threads
         station = initial(configuration, records, self._now_s(), device.now())
-        self._owner = Owner(station, self.inbox, self._carry_out)
+        self._owner = Owner(station, device.inbox, self._carry_out)
         self._fault_times: dict[tuple[Scope, FaultCode], datetime | None] = {}  # since when present
         table = _table(configuration, device.catalogue)
-        self.buses = ModbusBuses(self.inbox.put, device.on_exchange)
+        self.buses = ModbusBuses(device.inbox.put, device.on_exchange)
         self.buses.configure(configuration)
         device.objects.load(*table)  # last: a configuration that cannot be taken changes nothing
-        self.inbox.put(Started())
+        device.inbox.open()
+        device.inbox.put(Started())
 
     @property
     def station(self) -> Station:
@@ -135,7 +136,7 @@ class Application:
 
         Source: load-management 16.
         """
-        self.inbox.put(Stopping())
+        self._device.inbox.put(Stopping())
         give_up_at = self._now_s() + LAST_WRITES_S
         while self._now_s() < give_up_at and not self._is_left_safe:  # noqa: ASYNC110 - many parts
             await asyncio.sleep(CHECK_EVERY_S)

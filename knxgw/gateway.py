@@ -1,7 +1,8 @@
 """The device: what lives from power-on to the end, whatever it is configured to do.
 
-It owns the KNX link and its session, the group object server, the store and the clock. What a
-configuration makes of it is its `Application`, which may change, begin or end while the device lives.
+It owns the KNX link and its session, the group object server, the inbox of the station, the store and the
+clock. What a configuration makes of it is its `Application`, which may change, begin or end while the device
+lives.
 """
 
 import asyncio
@@ -39,7 +40,8 @@ from knxgw.monitoring.recorder import Recorder
 from knxgw.objects.server import ObjectServer
 from knxgw.station.actions import Action, command_of
 from knxgw.station.initial import unknown_in
-from knxgw.station.model import EARLIEST_VALID, ClockSet, ClockSource, Event, StateLost, Station
+from knxgw.station.model import EARLIEST_VALID, ClockSet, ClockSource, StateLost, Station
+from knxgw.station.owner import Inbox
 from knxgw.station.show import unconfigured_view
 from knxgw.station.view import SiteView
 from knxgw.store.accounts import AccountStore
@@ -97,11 +99,13 @@ class Gateway:
         self._store_writer = StoreWriter(self._database, world.executor, self._lost_state)
         self.account_store = AccountStore(self._database, world.executor, self._store_is_damaged)
         self._end_faults_of_before()
+        self.inbox = Inbox()
         self.objects = ObjectServer()
         self.recorder = Recorder(world.wall_clock, self._loop.time)
         self.catalogue = catalogue
         self._surroundings = Surroundings(
             catalogue=catalogue,
+            inbox=self.inbox,
             objects=self.objects,
             wake_knx=self.wake_knx,
             store_writer=self._store_writer,
@@ -231,16 +235,11 @@ class Gateway:
     def act(self, point: int, action: Action, setpoint_ma: int | None) -> None:
         """Hand the station what a person does at a charging point; safe from any thread."""
         event = command_of(action, PointNumber(point), setpoint_ma)
-        self._loop.call_soon_threadsafe(self.command, event)
+        self._loop.call_soon_threadsafe(self.inbox.put, event)
 
     def set_programming(self, is_on: bool) -> None:  # noqa: FBT001 - a mode is on or off
         """Switch the programming mode, as the button does; safe from any thread."""
         self.panel.is_programming = is_on
-
-    def command(self, event: Event) -> None:
-        """Hand the station an event of KNX or of another source; an unconfigured device drops it."""
-        if self.application is not None:
-            self.application.inbox.put(event)
 
     def connected_port(self) -> KnxPort:
         """Return the KNX port, which is connected. Raises: RejectedError."""
@@ -331,7 +330,7 @@ class Gateway:
         was_damaged = self._database.put_aside is not None
         application = Application(configuration, self._stored(configuration), self._surroundings)
         if was_damaged:
-            application.inbox.put(StateLost())
+            self.inbox.put(StateLost())
         return application
 
     async def _unload(self) -> None:
@@ -341,6 +340,7 @@ class Gateway:
             await self._finish("application")
             self._end_faults_of(self.application.station)
             self.application = None
+            self.inbox.close()
             self.objects.load((), UTC)
 
     def _session(self, link: BusAttachment | None) -> KnxPort | None:
@@ -351,7 +351,7 @@ class Gateway:
         for secret in link.secrets:
             self.world.log.scrubber.learn_secret(secret)
         port = KnxPort(link, TelegramTap(self.recorder.telegrams.note, self.world.wall_clock))
-        GroupCommunication(port, self.objects, self.command).join()
+        GroupCommunication(port, self.objects, self.inbox.put).join()
         ProgrammingMode(port, lambda: self.panel.is_programming).join()
         return port
 
@@ -385,7 +385,7 @@ class Gateway:
             self._knx.wake()
 
     def _lost_state(self) -> None:
-        self.command(StateLost())
+        self.inbox.put(StateLost())
         self.account_store.save_soon()
 
     def _store_is_damaged(self, why: Exception, generation: int) -> None:
@@ -416,7 +416,7 @@ class Gateway:
             now = self.valid_now()
             if now is not None and self._is_news(now, loop.time()):
                 source = ClockSource.NTP if self.world.is_synchronised() else ClockSource.SYSTEM
-                self.command(ClockSet(now=now, source=source))
+                self.inbox.put(ClockSet(now=now, source=source))
             await asyncio.sleep(CLOCK_CHECK_S)
 
     def _is_news(self, now: datetime, now_s: float) -> bool:

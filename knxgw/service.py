@@ -152,7 +152,7 @@ class Service:
         if await port.send(data) is Outcome.DROPPED:
             raise RejectedError(NO_KNX)
         for command in self._gateway.objects.received(address, apci):
-            self._gateway.command(command)
+            self._gateway.inbox.put(command)
         self._gateway.wake_knx()
 
     def device_names(self) -> tuple[tuple[str, str], ...]:

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 
 from knxgw.catalogue.codes import Reason
 from knxgw.dlm import queue as queues
+from knxgw.dlm.allocation import allocated_ma
 from knxgw.dlm.cycle_state import CycleState
 from knxgw.dlm.participant import Participant
-from knxgw.dlm.shares import allocated_ma, allocation_request, committed_by_others_ma
 from knxgw.dlm.state import Turn
 from knxgw.dlm.trial import may_try, note_failure
 
@@ -108,12 +108,12 @@ def _give_turn(cycle: CycleState, leaving: Participant, next_one: Participant) -
 def _room_beside_others_ma(
     cycle: CycleState,
     available_ma: Sequence[int],
-    running: list[Participant],
-    waiting: list[Participant],
+    running: Sequence[Participant],
+    waiting: Sequence[Participant],
 ) -> list[int]:
     """Return the room per phase [mA] for `running` and `waiting` together: available less what others hold."""
-    others_ma = committed_by_others_ma(
-        cycle, {participant.settings.number for participant in (*running, *waiting)}
+    others_ma = cycle.committed_by_others_ma(
+        {participant.settings.number for participant in (*running, *waiting)}
     )
     return [ma - other_ma for ma, other_ma in zip(available_ma, others_ma, strict=True)]
 
@@ -207,11 +207,11 @@ def targets_beside_hopeful(
         return least_ma
     hopeful = _admit(cycle, running, waiting, cycle.certain_room_ma)
     requests = {
-        participant.settings.number: allocation_request(cycle, participant)
+        participant.settings.number: cycle.allocation_request(participant)
         for participant in (*running, *hopeful)
     }
     beside_hopeful_ma = allocated_ma(
-        cycle.certain_room_ma, committed_by_others_ma(cycle, requests), requests
+        cycle.certain_room_ma, cycle.committed_by_others_ma(requests), requests
     )
     return {number: min(ma, beside_hopeful_ma.get(number, ma)) for number, ma in least_ma.items()}
 

@@ -140,6 +140,21 @@ def _raise_equally(
         numbers = [number for number in numbers if free_bits >> number & 1]
 
 
+def allocated_ma(
+    room_ma: Sequence[int], others_ma: Sequence[int], requests: Mapping[int, AllocationRequest]
+) -> dict[int, int]:
+    """Return the allocation [mA] by number, rounded to the steps of the chargers.
+
+    `room_ma`: the room per phase. `others_ma`: what participants without a request hold of it.
+    """
+    if not requests:
+        return {}
+    room_ma = [free - held for free, held in zip(room_ma, others_ma, strict=True)]
+    room = of_mains(room_ma)
+    ordered = list(requests.values())
+    return dict(zip(requests, rounded(room, ordered, solve(room, ordered)), strict=True))
+
+
 def rounded(
     available_ma: Mapping[Constraint, int],
     requests: Sequence[AllocationRequest],

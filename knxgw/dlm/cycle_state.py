@@ -1,16 +1,16 @@
 """The working copy of one cycle of load management, and what every rule of a cycle asks it."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import cached_property
 
 from knxgw.catalogue.codes import FaultCode, Reason
 from knxgw.config.model import Monitoring
 from knxgw.dlm import meter as meters
 from knxgw.dlm import queue as queues
+from knxgw.dlm.allocation import AllocationRequest, on_mains
 from knxgw.dlm.draw_history import EARLY_S, must_be_obeyed_at
-from knxgw.dlm.participant import Participant
+from knxgw.dlm.participant import Claims, Participant
 from knxgw.dlm.phase_test import is_answer_awaited, next_test_at
-from knxgw.dlm.room import Claims
 from knxgw.dlm.settings import BACK_OFF_ENDS_S, LOW_EXCESS_S, Settings
 from knxgw.dlm.state import IN_FORCE, BaseHistory, LoadManagement, Outcome, PastBase, PhaseState
 from knxgw.dlm.trial import forget_trials
@@ -252,6 +252,40 @@ class CycleState:
                     own_ma = max(own_ma, participant.draw_at_change_ma)
                 held_ma[index] += own_ma
         return held_ma
+
+    def committed_by_others_ma(self, numbers: Container[int]) -> list[int]:
+        """Return the commitments per phase [mA] of the participants that are not in `numbers`.
+
+        A participant that was just offered 0 A is left out until it must have obeyed: its current is about to be
+        released, and a raise waits for the meter anyhow. A participant that draws although its charger interrupts
+        holds its offer; all others hold what they draw.
+        """
+        held_ma = [0] * len(self.phases)
+        for number, participant in self.participants.items():
+            if number in numbers or (
+                participant.offer_ma == 0 and self.now_s < participant.obey_by_at
+            ):
+                continue
+            holds_offer = participant.draws_while_interrupting
+            for index in range(len(held_ma)):
+                held_ma[index] += participant.committed_ma(index, holds_offer=holds_offer)
+        return held_ma
+
+    def allocation_request(self, participant: Participant) -> AllocationRequest:
+        """Return what a participant asks of the allocation: at least its minimum, even where its cap is lower.
+
+        Its offer of now and the energy of its session decide who gets an extra step (`AllocationRequest`).
+        """
+        one = participant.settings
+        return AllocationRequest(
+            one.minimum_ma,
+            max(one.minimum_ma, participant.highest_offer_ma),
+            on_mains(participant.phases),
+            one.number == self.settings.priority,
+            one.resolution_ma,
+            participant.offer_ma,
+            participant.energy_mwh,
+        )
 
     def is_awaiting_release(self, participant: Participant) -> bool:
         """Tell whether the meter has still to show what a lowered participant without measurement released.

@@ -47,9 +47,8 @@ from knxgw.dlm.base_load import AT_REST_S, add_draw, add_sample, note_base_load
 from knxgw.dlm.meter import Meter, is_slow, window_s
 from knxgw.dlm.observe import observe
 from knxgw.dlm.paired_report import Report
-from knxgw.dlm.participant import Observation, Participant, ParticipantSettings, Phases
+from knxgw.dlm.participant import Claims, Observation, Participant, ParticipantSettings, Phases
 from knxgw.dlm.phase_test import with_reason_to_test
-from knxgw.dlm.room import Claims
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import METER_FAULTS, LoadManagement, PhaseState, Sample
 from knxgw.dlm.used_phases import (

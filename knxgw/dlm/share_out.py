@@ -1,8 +1,8 @@
 """The part of a cycle that shares out what there is: admit, lower, start, raise, explain. Pure.
 
 `admission` finds which waiting participants get a minimum if the others give way. The allocation is solved
-twice (`shares`) for the running and the admitted participants: in the room by the latest base load, and in the
-room by its peak. Lowering (`lowering`) follows the first allocation at once. Raising (`raising`) follows the
+twice (`allocated_ma`) for the running and the admitted participants: in the room by the latest base load, and in
+that by its peak. Lowering (`lowering`) follows the first allocation at once. Raising (`raising`) follows the
 smaller of both, needs a complete set of the meter, and gives only what has been released (the sum of the larger
 of offer and draw never exceeds the room).
 
@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from knxgw.catalogue.codes import Reason
 from knxgw.dlm.admission import admit_newcomers, end_turn, targets_beside_hopeful
+from knxgw.dlm.allocation import allocated_ma
 from knxgw.dlm.cycle_state import CycleState
 from knxgw.dlm.even_out import even_out
 from knxgw.dlm.lowering import lower, lower_for_newcomer
@@ -21,7 +22,6 @@ from knxgw.dlm.participant import Participant
 from knxgw.dlm.phase_test import next_to_test, note_test
 from knxgw.dlm.raising import raise_offers
 from knxgw.dlm.reasons import note_reasons
-from knxgw.dlm.shares import allocated_ma, allocation_request, committed_by_others_ma
 from knxgw.dlm.trial import note_trial
 
 
@@ -41,10 +41,10 @@ def share_out(cycle: CycleState) -> None:
     end_turn(cycle, waiting)
     admitted = admit_newcomers(cycle, running, waiting) if waiting else []
     requests = {
-        participant.settings.number: allocation_request(cycle, participant)
+        participant.settings.number: cycle.allocation_request(participant)
         for participant in (*running, *admitted)
     }
-    others_ma = committed_by_others_ma(cycle, requests)
+    others_ma = cycle.committed_by_others_ma(requests)
     # two allocations by number: `down_ma` is where lowering ends, `target_ma` what peak-hold leaves
     down_ma = allocated_ma(cycle.room_now_ma, others_ma, requests)
     target_ma = (

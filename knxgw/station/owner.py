@@ -16,16 +16,30 @@ Prepared = tuple[Station, tuple[Effect, ...]]  # what `step` returns, not taken 
 
 
 class Inbox:
-    """Events waiting for the station; anyone on the loop may put one in."""
+    """Events waiting for the station; anyone on the loop may put one in.
+
+    It belongs to the device, as KNX and the website do, and is open while there is a station to take events.
+    """
 
     def __init__(self) -> None:
         self._events: deque[Event] = deque()
         self._filled = asyncio.Event()
+        self._is_open = False
+
+    def open(self) -> None:
+        """Take events from now on."""
+        self._is_open = True
+
+    def close(self) -> None:
+        """Drop what waits, and every event from now on: the device is not configured any more."""
+        self._is_open = False
+        self._events.clear()
 
     def put(self, event: Event) -> None:
-        """Add an event; never blocks."""
-        self._events.append(event)
-        self._filled.set()
+        """Add an event; never blocks. While the inbox is closed the event is dropped."""
+        if self._is_open:
+            self._events.append(event)
+            self._filled.set()
 
     def wake(self) -> None:
         """Let the owner go on without an event: a tick is due."""

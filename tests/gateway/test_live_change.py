@@ -398,7 +398,7 @@ async def test_telegrams_to_a_device_without_a_configuration_do_nothing_also_lat
         for address in ("2/1/55", "2/2/55", "1/1/1"):
             await world.write(address, True)
             assert await world.read(address) is None
-        world.gateway.command(InterruptionCommanded(point=CP1, is_active=True))
+        world.gateway.inbox.put(InterruptionCommanded(point=CP1, is_active=True))
         await world.sleep(5.0)
         assert not [one for one in world.since() if one.is_write]
         assert world.charger(1).offer_ma == 16_000, "what it was left with"

@@ -181,7 +181,7 @@ async def test_what_came_in_the_very_moment_of_the_end_is_still_told(tmp_path: P
         await world.sleep(20)
         for number in MODELS:
             command = InterruptionCommanded(point=PointNumber(number), is_active=True)
-            world.gateway.command(command)
+            world.gateway.inbox.put(command)
         await world.stop_gateway()
         assert offers(world) == [0] * 4, "told in the very moment of the end"
 

@@ -31,6 +31,7 @@ async def running(owner: Owner) -> AsyncIterator[None]:
 async def test_events_are_taken_in_order_and_effects_come_out() -> None:
     effects: list[Effect] = []
     inbox = Inbox()
+    inbox.open()
     owner = Owner(new_station(), inbox, effects.append)
     for event in (
         Started(),
@@ -47,6 +48,18 @@ async def test_events_are_taken_in_order_and_effects_come_out() -> None:
     ]
 
 
+def test_events_wait_only_while_there_is_a_station_to_take_them() -> None:
+    inbox = Inbox()
+    inbox.put(Tick())
+    assert inbox.take() is None, "not open yet"
+    inbox.open()
+    inbox.put(Tick())
+    inbox.close()
+    inbox.put(Tick())
+    inbox.open()
+    assert inbox.take() is None, "what waited was for the station that has ended"
+
+
 async def test_a_silent_charger_s_values_are_withdrawn_by_the_tick() -> None:
     loop = asyncio.get_running_loop()
     states: list[tuple[int, object]] = []
@@ -56,6 +69,7 @@ async def test_a_silent_charger_s_values_are_withdrawn_by_the_tick() -> None:
             states.append((round(loop.time() - start_s), effect.value))
 
     inbox = Inbox()
+    inbox.open()
     start_s = loop.time()
     async with running(Owner(new_station(), inbox, note)):
         inbox.put(charger(CHARGING))
@@ -66,6 +80,7 @@ async def test_a_silent_charger_s_values_are_withdrawn_by_the_tick() -> None:
 
 async def test_a_steady_stream_of_events_does_not_stop_the_ticks() -> None:
     inbox = Inbox()
+    inbox.open()
     effects: list[Effect] = []
     owner = Owner(new_station(), inbox, effects.append)
     async with running(owner):
@@ -89,6 +104,7 @@ class Watched(Owner):
 
 async def test_an_alarm_that_rings_early_does_not_end_the_ticks() -> None:
     inbox = Inbox()
+    inbox.open()
     owner = Watched(new_station(), inbox, lambda _effect: None)
     start_s = asyncio.get_running_loop().time()
     async with running(owner):
