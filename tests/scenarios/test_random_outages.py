@@ -15,7 +15,7 @@ from knxgw.sim.bench.scenario import LostTelegrams, Restarted, Scenario
 from tests.scenarios.test_random_mixes import FUZZ, mixes, tenths
 
 COUNTS = (2, 4)
-EXAMPLES = settings().max_examples // 8 if FUZZ else 24
+EXAMPLES = settings().max_examples // 8 if FUZZ else 12
 AFTER_S = 60.0  # for what the outage leaves behind
 
 

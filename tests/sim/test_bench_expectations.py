@@ -51,7 +51,7 @@ def test_what_becomes_so_in_time_and_stays_so_is_as_expected(expectation: str) -
         ("becomes: [122, 124], offers_a: 9", "offers are "),
         ("becomes: [122, 124], to: 280, offers_a: 9", "offers are "),
         ("becomes: [120.2, 120.3], to: 240, load_a: 32", "the line carries 42/42/42 A at 120.3 s"),
-        ("becomes: [0.2, 1], to: 50, reasons: raising", "reasons are fuse_l1/fuse_l1 at 21.0 s"),
+        ("becomes: [0.2, 1], to: 50, reasons: raising", "reasons are fuse_l1/fuse_l1 at 23.0 s"),
     ],
 )
 def test_what_comes_too_early_too_late_or_does_not_stay_is_not(
