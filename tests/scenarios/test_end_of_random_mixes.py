@@ -36,7 +36,7 @@ from knxgw.station.model import (
 from tests.scenarios.end_state import end_state
 from tests.scenarios.test_random_mixes import COUNTS, FUZZ, amperes, tenths
 
-EXAMPLES = (settings().max_examples if FUZZ else 24) // len(COUNTS)
+EXAMPLES = (settings().max_examples if FUZZ else 16) // len(COUNTS)
 BUSY_S = 90.0  # until then something happens
 QUIET_S = 430.0  # the longest hold (15 s, three times doubled), a lock-out, and all steps up
 
