@@ -101,7 +101,8 @@ def derive(
         station = _derive_device(before, station, now_s, effects)
     if dirty.is_everything_dirty:  # whatever changes grid control makes everything dirty
         record = {"schema": SCHEMA, "grid_control": station.operation.is_grid_control_active}
-        remembered = _remember(station, DEVICE, Remembered(record, now_s), effects)
+        new = Remembered(record=record, handed_at=now_s)
+        remembered = _remember(station, DEVICE, new, effects)
         station = replace(station, output=replace(station.output, remembered=remembered))
     return station, tuple(effects)
 
@@ -109,15 +110,16 @@ def derive(
 def _with_load_management(before: Station, station: Station, dirty: Dirty, now_s: float) -> Station:
     """Return the station after load management has done what the change asks of it (`dirty.cycle`)."""
     match dirty.cycle:
-        case CycleRequest.WHOLLY:
+        case CycleRequest.WHOLLY:  # every charging point is observed again
             return load_management.run_cycle(station, now_s)
-        case CycleRequest.NOW:
+        case CycleRequest.NOW:  # the meter has reported: no charging point has changed
             return load_management.run_cycle(station, now_s, dirty.new_phases, changed_points=())
         case CycleRequest.IF_POINTS_CHANGED | CycleRequest.IF_DUE:
             for number in dirty.points:
-                station = load_management.update_point(station, number, now_s)
-            is_timed = dirty.cycle is CycleRequest.IF_DUE
-            return load_management.run_cycle_if_due(station, now_s) if is_timed else station
+                station = load_management.update_point(station, number, now_s)  # may run a cycle
+            if dirty.cycle is CycleRequest.IF_DUE:
+                station = load_management.run_cycle_if_due(station, now_s)
+            return station
         case _:
             assert_never(dirty.cycle)
 
@@ -151,8 +153,8 @@ def _points_with_new_allocation(before: Station, station: Station) -> tuple[Poin
     """Return the charging points for which load management may have changed something.
 
     If a lock-out has begun or ended, these are all. Else they are those with another offer or reason, and
-    those whose state has changed otherwise. There is none if load management has not changed, or was
-    switched on or off: then everything is dirty anyway.
+    those that have changed in any other way. There are none if load management has not changed, and none if
+    it was switched on or off: a new configuration makes everything dirty anyway.
     """
     old, new = before.load_management, station.load_management
     if old is None or new is None or old is new:
@@ -164,7 +166,7 @@ def _points_with_new_allocation(before: Station, station: Station) -> tuple[Poin
         for number, point in station.points.items()
         if new.participants[number].offer_ma != old.participants[number].offer_ma
         or new.outcome.reasons.get(number) is not old.outcome.reasons.get(number)
-        or point is not before.points[number]  # such as by the fault of invalid currents
+        or point is not before.points[number]  # a cycle may also set the fault of invalid currents
     )
 
 
@@ -179,7 +181,11 @@ def _derive_device(
         own_effects_from = len(effects)
         effects.extend(_faults_changed(DEVICE, before.faults, station.faults, station.now(now_s)))
         allowances = with_lines_rationed(
-            station.output.line_allowances, DEVICE, effects, own_effects_from, now_s
+            station.output.line_allowances,
+            DEVICE,
+            effects,
+            from_index=own_effects_from,
+            now_s=now_s,
         )
         station = replace(station, output=replace(station.output, line_allowances=allowances))
     published = _publish(station, DEVICE, _device_values(station, now_s), effects)
@@ -206,28 +212,32 @@ def _derive_point(
     """
     own_effects_from = len(effects)  # from here on they are this point's
     scope = point_scope(number)
-    point = _decide(station, station.points[number], now_s, effects)
-    with_compliance = update_compliance(point, now_s)
-    if (
-        with_compliance.faults is not point.faults
-    ):  # its vehicle does not follow any more, or does again
-        # a second offer may follow the first one, and replaces it
-        with_compliance = _decide(station, with_compliance, now_s, effects)
-    wake_at = unchanged_until(with_compliance, now_s)
-    point = with_compliance.with_control(with_compliance.control.with_wake_at(wake_at))
+    decided = _decide(station, station.points[number], now_s, effects)
+    point = update_compliance(decided, now_s)  # does the vehicle follow its offer?
+    if point.faults is not decided.faults:
+        # it does not any more, or does again, which is a limit of its own: decide again. An offer that
+        # follows from this replaces the first one
+        point = _decide(station, point, now_s, effects)
+    wake_at = unchanged_until(point, now_s)
+    point = point.with_control(point.control.with_wake_at(wake_at))
     if point.faults is not before.faults:
         at, code = station.now(now_s), own_code(point)
         effects.extend(_faults_changed(scope, before.faults, point.faults, at, code))
     point = _with_session_reported(station, number, before, point, effects)
     language = station.configuration.device.language
     values = point_values(point, now_s, is_site_paused=is_site_paused(station), language=language)
-    effects.extend(notes_of(before, point, station.last_published(scope, "state"), values["state"]))
-    # the first two append to `effects`, the third makes some of these lines details
+    state_before = station.last_published(scope, "state")
+    effects.extend(notes_of(before, point, state_before, values["state"]))
+    # in this order: the first two append to `effects`, the third makes details of lines that are too many
     output = Output(
         published=_publish(station, scope, values, effects),
         remembered=_remember_point(station, scope, point, now_s, effects),
         line_allowances=with_lines_rationed(
-            station.output.line_allowances, scope, effects, own_effects_from, now_s
+            station.output.line_allowances,
+            scope,
+            effects,
+            from_index=own_effects_from,
+            now_s=now_s,
         ),
     )
     return station.with_output({**station.points, number: point}, output)
@@ -240,15 +250,16 @@ def _with_session_reported(
     point: ChargingPoint,
     effects: list[Effect],
 ) -> ChargingPoint:
-    """Hand a session that has ended to the store; return the point, with `is_unreported` while that waits.
+    """Hand a session that has ended to the store (in `effects`), or note in the point that it must wait.
 
-    Without a clock the session waits for its wall-clock times, at most until the next session begins or the
-    gateway stops. The effect is appended to `effects`. If no session has ended, or waits, nothing happens.
+    While no wall-clock time is known it waits for its times (`is_unreported`), at most until the next session
+    begins or the gateway stops. The point is returned as it is if no session has ended and none waits.
     """
     old, new = before.session.latest, point.session.latest
     has_ended = old is not None and old.is_open and new is not None and not new.is_open
-    if not (has_ended or point.session.is_unreported) or new is None:
-        return point  # no session is to be handed over
+    is_one_to_report = has_ended or point.session.is_unreported
+    if not is_one_to_report or new is None:
+        return point
     has_next_begun = new.is_open
     session = old if has_next_begun else new  # the next one has taken its place in the point
     must_wait = (
@@ -262,17 +273,16 @@ def _with_session_reported(
 def _decide(
     station: Station, point: ChargingPoint, now_s: float, effects: list[Effect]
 ) -> ChargingPoint:
-    """Return a charging point with the decision that holds now.
+    """Return a charging point with the decision that holds now; the same object if that has not changed.
 
-    If it has another current than the last one, an offer to the charger and a line of the log are appended
-    to `effects`.
-    A point that the configuration blocks gets 0 A, and nothing is sent to its charger.
+    If the decision has another current than the last one, an offer to the charger and a line of the log are
+    appended to `effects`. A point that the configuration blocks gets 0 A, and nothing is sent to its charger.
     """
     if point.installation.is_blocked:
         nothing = Decision(offer_ma=0, reason=Reason.CONFIGURATION)
         return point.with_control(replace(point.control, decision=nothing))
     decision = decide(point.limits, constraints_of(station, point), requested(station, point))
-    decision = with_shown_reason(
+    decision = with_shown_reason(  # the same offer, perhaps with a reason that tells people more
         point, decision, now_s, is_load_managed=station.load_management is not None
     )
     last = point.control.decision
@@ -303,6 +313,7 @@ def _faults_changed(
         own_code = charger_code if is_present and code is FaultCode.CHARGER_ERROR else ""
         return FaultChanged(scope=scope, code=code, is_present=is_present, at=at, own_code=own_code)
 
+    # by the count, because the same fault may have come again
     if after.last_transient is not None and after.transient_count != before.transient_count:
         yield changed(after.last_transient, is_present=True)
         yield changed(after.last_transient, is_present=False)
@@ -358,8 +369,9 @@ def _remember_point(
 ) -> Mapping[Scope, Remembered]:
     """Append to `effects` the record of a charging point if it must be stored now; return all that is stored.
 
-    Another urgent value is stored at once. Energies and durations, which count up all the time, are stored
-    at most every `REMEMBER_ENERGY_S`, and once more when the gateway stops.
+    A change of what must not be lost, such as a state or a command (`urgent_values`), is stored at once.
+    Energies and durations, which count up all the time, are stored at most every `REMEMBER_ENERGY_S`, and
+    once more when the gateway stops.
     """
     last, urgent = station.output.remembered.get(scope), urgent_values(point)
     may_wait = (
@@ -370,7 +382,8 @@ def _remember_point(
     )
     if may_wait:
         return station.output.remembered
-    return _remember(station, scope, Remembered(to_record(point), now_s, urgent), effects)
+    new = Remembered(record=to_record(point), handed_at=now_s, decisions=urgent)
+    return _remember(station, scope, new, effects)
 
 
 def _remember(

@@ -266,7 +266,7 @@ class LineAllowance(NamedTuple):
 
     lines_left: float  # a part of a line, too: the allowance comes back slowly
     counted_at: float  # when that many were left [monotonic s]
-    is_cut: bool = False  # the log has said that there are too many
+    is_announced: bool = False  # the log has said that there are too many
 
 
 class Remembered(NamedTuple):

@@ -50,8 +50,8 @@ _BITS = (RegisterType.BITS16, RegisterType.BITS32)  # each bit has a meaning of 
 def offer_note(point: ChargingPoint, decision: Decision) -> Note:
     """Return the line about another offer: news if a limit (`_LIMITS`) begins or ends, else a detail.
 
-    `point`: still with its decision before. The first offer is a detail; the lines about states and sessions
-    tell the rest.
+    `decision`: the new one; `point` still has the one before. The first offer is a detail. So is another
+    current for the same reason, and a change between reasons that are not in `_LIMITS`, such as FUSE_L1.
     """
     before = point.control.decision
     reasons = {decision.reason} if before is None else {before.reason, decision.reason}
@@ -68,8 +68,8 @@ def notes_of(
 ) -> Iterable[Note]:
     """Yield the lines about a changed charging point; `state_before`, `state`: as published before and now.
 
-    There is a line for another state, for a session that starts or ends, and for another code of the charger
-    while its fault lasts. The code with which the fault began stands in the line of the fault.
+    There is a line for another state, for a session that starts or ends, and for another error code of the
+    charger while its fault lasts: the code with which the fault began stands in the line of that fault.
     """
     name, decision = f"cp{point.settings.number}", point.control.decision
     offer = f"offer {decision.offer_ma / 1000:.1f} A" if decision else "no offer"
@@ -92,12 +92,18 @@ def notes_of(
 
 
 def _summary(point: ChargingPoint, session: Session) -> str:
-    """Return the energy and the duration of a session in words, such as "7.42 kWh in 2 h 05 min"."""
+    """Return the energy and the duration of a session in words, such as "7.42 kWh in 2 h 05 min".
+
+    The energy is measured if charger or meter report energy or power, or the charger's own register of the
+    session is followed (`is_register_adopted`).
+    """
     minutes, seconds = divmod(session.duration_s, 60)
-    lasted = f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
-    lasted = lasted if minutes else f"{seconds} s"
-    kinds = {"energy", "power"} & point.settings.capabilities
-    is_measured = bool(kinds) or point.energy.is_register_adopted
+    if minutes >= 60:
+        lasted = f"{minutes // 60} h {minutes % 60:02d} min"
+    else:
+        lasted = f"{minutes} min" if minutes else f"{seconds} s"
+    has_meter = not point.settings.capabilities.isdisjoint({"energy", "power"})
+    is_measured = has_meter or point.energy.is_register_adopted
     energy = f"{session.energy_mwh / 1_000_000:.2f} kWh" if is_measured else "energy not measured"
     return f"{energy} in {lasted}"
 
@@ -114,14 +120,17 @@ def _state_text(point: ChargingPoint, state: Published) -> str:
 
 
 def own_code(point: ChargingPoint) -> str:
-    """Return the error codes of the charger itself, with their meaning where its model says it; "": none."""
-    points, parts = point.settings.model.points, []
-    for part, quantity in enumerate(FAULT_INFOS, 1):
-        text, one = point.value(quantity), points.get(f"error_{part}")
-        if isinstance(text, str) and text and one is not None:
-            words = ", ".join(_meanings(one, text))
-            parts.append(f"{text} ({words})" if words else text)
-    return "; ".join(parts)
+    """Return the error codes of the charger itself, with their meaning where its model says it; "": none.
+
+    A charger has up to four, in the registers `error_1` to `error_4` of its model file.
+    """
+    registers, codes = point.settings.model.points, []
+    for number, quantity in enumerate(FAULT_INFOS, 1):
+        text, register = point.value(quantity), registers.get(f"error_{number}")
+        if isinstance(text, str) and text and register is not None:
+            words = ", ".join(_meanings(register, text))
+            codes.append(f"{text} ({words})" if words else text)
+    return "; ".join(codes)
 
 
 def _meanings(register: Point, text: str) -> Iterable[str]:
@@ -146,31 +155,32 @@ def _meanings(register: Point, text: str) -> Iterable[str]:
 
 
 def with_lines_rationed(
-    allowances: Allowances, scope: Scope, effects: list[Effect], begin: int, now_s: float
+    allowances: Allowances, scope: Scope, effects: list[Effect], *, from_index: int, now_s: float
 ) -> Allowances:
     """Turn lines that are too many for the log into details, and return what is left of each allowance.
 
-    `effects` is changed in place from index `begin` on. A fault that becomes a detail is still stored. With
-    the first line that is cut, a line is appended that says so; the next such line comes only after half
-    of the allowance has come back.
+    `effects` is changed in place from `from_index` on. A fault that becomes a detail is still stored. With
+    the first line that becomes one, a line is appended that says so (`is_announced`). That line counts for no
+    allowance, and comes again only after half of the allowance has come back.
     """
-    for index in range(begin, len(effects)):
+    for index in range(from_index, len(effects)):
         effect = effects[index]
         if not isinstance(effect, Note | FaultChanged) or effect.level is NoteLevel.DETAIL:
-            continue
-        most, line_s = MOST_LINES[effect.level]
+            continue  # no line, or one that is not in the log at the default level
+        most, line_s = MOST_LINES[effect.level]  # so many at once, and one more after so long
         # a scope that had no line of this level yet has its whole allowance
         allowance = allowances.get((scope, effect.level), LineAllowance(most, now_s))
         lines_left = refilled(
             allowance.lines_left, now_s - allowance.counted_at, most=most, every_s=line_s
         )
-        is_cut = allowance.is_cut and lines_left < most / 2
+        is_announced = allowance.is_announced and lines_left < most / 2
         if lines_left > ALMOST_ONE:
             lines_left = max(0.0, lines_left - 1.0)
         else:
             effects[index] = replace(effect, level=NoteLevel.DETAIL)
-            if not is_cut:
+            if not is_announced:
                 effects.append(Note(text=f"{log_name(scope)}: {TOO_OFTEN}"))
-            is_cut = True
-        allowances = {**allowances, (scope, effect.level): LineAllowance(lines_left, now_s, is_cut)}
+            is_announced = True
+        allowance = LineAllowance(lines_left, counted_at=now_s, is_announced=is_announced)
+        allowances = {**allowances, (scope, effect.level): allowance}
     return allowances

@@ -79,21 +79,28 @@ def step(station: Station, event: Event, now_s: float) -> tuple[Station, tuple[E
     """Return the station after an event, and the effects of it. Pure: same arguments, same answer."""
     if isinstance(event, ConfigurationChanged):
         return reconfigure(station, event, now_s)
-    changed, dirty, notes = _applied(station, event, now_s)
+    changed, dirty, effects_at_once = _applied(station, event, now_s)
     if dirty is NOTHING:  # what comes most often: a reading that shows nothing new
-        return changed, notes
-    # `derive` reports what is new: compared with itself, the station would report no fault of the start
-    reference = _as_if_faults_were_unreported(station) if isinstance(event, Started) else station
+        return changed, effects_at_once
+    reference = station
+    if isinstance(event, Started):
+        # `derive` reports differences only, and the faults with which the station began must be reported
+        reference = _as_if_faults_were_unreported(station)
     derived, effects = derive(reference, changed, dirty, now_s)
-    return derived, (*notes, *effects)
+    return derived, (*effects_at_once, *effects)
 
 
 def _applied(  # noqa: PLR0911 - one for each kind of event
     station: Station, event: StepEvent, now_s: float
 ) -> Applied:
-    """Return the station after an event, and what must be derived again."""
+    """Apply an event to the station, by the kind of the event.
+
+    Returned are the station, what must be derived again (`EVERYTHING`, some of it, or `NOTHING`), and the
+    effects that come before those that are derived.
+    """
     match event:
-        # one that is not configured any more falls through to `_after_device_event`, which drops it
+        # the most frequent event stands first. A charger that is not configured any more falls through to
+        # `_after_device_event`, which drops its event
         case ChargerSeen() if event.device in station.site.devices:
             return _charger_seen(station, event, now_s)
         case Tick():
@@ -188,26 +195,29 @@ def _with_operation(station: Station, operation: Operation) -> Station:
 
 
 def _after_tick(before: Station, now_s: float) -> Applied:
-    """Return the station after time has passed, and what time may have changed.
+    """Return the station after time has passed, and what time alone may have changed.
 
-    Dirty are the points whose `wake_at` has come and those of which a fault for information was cleared;
-    everything is dirty when the wait for the bus has just ended.
+    Dirty are the points at which something is due by now (`wake_at`), and those that have shown a fault for
+    information until now. Everything is dirty when the wait for the bus has just ended (`restore_until`).
     """
     station = _with_restore_ended(_with_transient_faults_cleared(before), now_s)
     if station.operation.restore_until != before.operation.restore_until:
         return Applied(station, EVERYTHING)
-    due = [
+    dirty_points = [
         number
         for number, point in station.points.items()
         if point.control.wake_at <= now_s or point is not before.points[number]
     ]
-    if due:
+    if dirty_points:
         # readings that showed nothing new have not moved the session yet, which is published now
         now = station.now(now_s)
-        followed = {number: readings.catch_up(station.points[number], now_s, now) for number in due}
+        followed = {
+            number: readings.catch_up(station.points[number], now_s, now) for number in dirty_points
+        }
         station = replace(station, points={**station.points, **followed})
     # the device is dirty with each tick: it publishes the age of the smart meter's value
-    return Applied(station, Dirty(points=due, cycle=CycleRequest.IF_DUE, is_device_dirty=True))
+    dirty = Dirty(points=dirty_points, cycle=CycleRequest.IF_DUE, is_device_dirty=True)
+    return Applied(station, dirty)
 
 
 def _as_if_faults_were_unreported(station: Station) -> Station:
@@ -233,9 +243,10 @@ _FAULTS_AT_START = (FaultCode.STATE_LOST, *CONFIGURATION_FAULTS)  # those that `
 
 
 def _with_restore_ended(station: Station, now_s: float) -> Station:
-    """Return the station, which stops waiting for the bus once the time for that is over.
+    """Return the station without its wait for the bus (`restore_until`), if the time for that is over.
 
-    Then what was stored counts.
+    From then on the stored state of grid control counts. Before that, and without a wait, the station is
+    returned as it is.
     """
     if station.operation.restore_until is None or now_s < station.operation.restore_until:
         return station
@@ -245,8 +256,8 @@ def _with_restore_ended(station: Station, now_s: float) -> Station:
 def _set_clock(station: Station, event: ClockSet, now_s: float) -> Station:
     """Return the station with another wall-clock time, unless a better source has set the present one.
 
-    If no time was known, or it was wrong by more than `CORRECTION`, sessions get new times where
-    `needs_new_times` says so.
+    If no time was known, or it was wrong by more than a second (`CORRECTION`), those sessions get new times
+    that were dated wrongly or not at all (`needs_new_times`).
     """
     old = station.operation.clock
     if old is not None and event.source < old.source:
@@ -265,7 +276,10 @@ def _set_clock(station: Station, event: ClockSet, now_s: float) -> Station:
 
 
 def _with_transient_faults_cleared(station: Station) -> Station:
-    """Return the station after each fault for information was reset: it is shown until the next tick."""
+    """Return the station in which no charging point shows a fault for information any more.
+
+    Such a fault, as after a command that was not possible, is never present: it is shown until the next tick.
+    """
     cleared = {
         number: replace(point, faults=point.faults.clear_transient())
         for number, point in station.points.items()
@@ -275,7 +289,10 @@ def _with_transient_faults_cleared(station: Station) -> Station:
 
 
 def _change(station: Station, event: PointEvent, now_s: float) -> Change:
-    """Return the function that applies an event to its charging point."""
+    """Return a function that makes the new charging point of the old one, with the values of an event bound.
+
+    `lacking`: the quantities of which the charger or meter says that it has no value.
+    """
     now = station.now(now_s)
     match event:
         case ChargerSeen(values=values, unavailable=lacking):
@@ -314,7 +331,7 @@ def _charger_seen(station: Station, event: ChargerSeen, now_s: float) -> Applied
     Most readings show nothing new: then only the age of the values changes, and nothing is derived.
     """
     number = station.point_of(event.device)
-    renewed = None
+    renewed = None  # the point with newer reading times; None: the reading shows something new
     if number is not None:
         point = station.points[number]
         renewed = readings.observe_repeated(
@@ -366,7 +383,7 @@ def _after_submeter_event(station: Station, event: DeviceEvent, now_s: float) ->
     """Return the station with the last values of a submeter; nothing is derived from them.
 
     A value that a reading lacks stays as it was, unless the meter says that it has none (`unavailable`).
-    With any condition of the link but `GOOD` nothing is known of the meter.
+    With any condition of the link but `GOOD` all its values are dropped: none is known any more.
     """
     known = station.submeters.get(event.device, MeterState())
     match event:
@@ -380,9 +397,10 @@ def _after_submeter_event(station: Station, event: DeviceEvent, now_s: float) ->
             submeters = {**station.submeters, event.device: state}
             return Applied(replace(station, submeters=submeters), NOTHING)
         case MeterConditionChanged(condition=condition):
-            state = MeterState(condition=condition)  # without any values
             if condition is LinkCondition.GOOD:
                 state = replace(known, condition=condition)
+            else:
+                state = MeterState(condition=condition)  # without any values
             station = replace(station, submeters={**station.submeters, event.device: state})
             return _with_condition_noted(station, event, now_s)
         case _:
@@ -396,8 +414,10 @@ def _with_condition_noted(station: Station, event: MeterConditionChanged, now_s:
     """
     name = station.site.devices[event.device].name
     notes: list[Effect] = [Note(text=f"{name}: {event.condition}")]
-    # changes `notes` in place
-    allowances = with_lines_rationed(station.output.line_allowances, DEVICE, notes, 0, now_s)
+    # `notes` is changed in place: the line may become a detail, and one that says so may follow
+    allowances = with_lines_rationed(
+        station.output.line_allowances, DEVICE, notes, from_index=0, now_s=now_s
+    )
     return Applied(
         replace(station, output=replace(station.output, line_allowances=allowances)),
         NOTHING,
@@ -408,7 +428,10 @@ def _with_condition_noted(station: Station, event: MeterConditionChanged, now_s:
 def _notes_on_refusal(
     event: PointEvent, before: ChargingPoint, after: ChargingPoint
 ) -> Iterable[Note]:
-    """Yield a line of the log where a command was ignored, or followed with another value."""
+    """Yield a line of the log if a command was ignored, or another setpoint was taken than the commanded one.
+
+    `before`, `after`: the charging point before and after the command.
+    """
     number = before.settings.number
     if isinstance(event, StartStopCommanded):
         if before.process.stage is after.process.stage:  # a command that is possible changes it
