@@ -49,7 +49,8 @@ NO_FUSE_MA = 6000
 def load_management_settings(configuration: Configuration) -> Settings | None:
     """Return the settings of load management by the configuration, None: it is off.
 
-    Those that are not configured have the values of the specification. A static limit needs no meter.
+    Those that are not configured keep the defaults of `Settings`. With a static limit the meter is not used.
+    `NO_FUSE_MA` (6 A) stands for a missing fuse or limit, with which no configuration is accepted.
     """
     given = configuration.load_management
     if given.mode is LoadManagementMode.OFF:
@@ -90,7 +91,10 @@ def mains_phases(station: Station) -> int:
 
 
 def wired_phases(point: PointSettings, phase_count: int) -> tuple[int, ...]:
-    """Return the phases of the mains connection, from 0, at the terminals of a charging point."""
+    """Return the phases (0 to 2) of the mains connection at the terminals of a charging point, by terminal.
+
+    A mains connection of one phase (`phase_count`) is at all of them, whatever the point's rotation says.
+    """
     terminals = point.phase_rotation[: point.phases]
     return tuple(int(phase) - 1 for phase in terminals) if phase_count > 1 else (0,)
 
@@ -127,10 +131,10 @@ def _measures_every_phase(point: PointSettings) -> bool:
 
 
 def _fallback_ma(point: PointSettings, limits: Limits) -> int:
-    """Return the current [mA] that a charger falls back to without the gateway, whatever it was offered.
+    """Return the current [mA] that a charger may fall back to without the gateway, whatever it was offered.
 
-    It is 0 where the charger keeps its last offer: what it may take then is that offer, and no more.
-    Source: load-management 13.2b.
+    0: the charger keeps its last offer, and has no fail-safe current. Otherwise the minimum, which the
+    gateway sets as the fail-safe where the model allows that. Source: load-management 13.2b.
     """
     keeps_offer = point.model.without_gateway is WithoutGateway.KEEPS_OFFER
     return 0 if keeps_offer else limits.lowest_ma
@@ -164,7 +168,7 @@ def observation_of(
 
 
 def _currents(point: ChargingPoint) -> tuple[int | None, ...] | None:
-    """Return the currents at the terminals [mA], None: not all of them were read yet.
+    """Return the currents [mA] at the terminals of a charging point, L1 first; None: some were not read yet.
 
     The current of a terminal is None where the charger says that it has no value for it. Where only the
     sum is measured, it is split evenly; a terminal that is not measured is taken to carry what L1 carries.
@@ -177,16 +181,16 @@ def _currents(point: ChargingPoint) -> tuple[int | None, ...] | None:
         return (None if total_ma is None else total_ma // phases,) * phases
     if not all(quantity in point.readings.read_at for quantity in point.measured_currents):
         return None
-    currents_ma = [point.number(quantity) for quantity in point.measured_currents]
-    current_l1 = currents_ma[:1]
-    return tuple(currents_ma + current_l1 * (phases - len(currents_ma)))
+    measured_ma = [point.number(quantity) for quantity in point.measured_currents]
+    unmeasured_count = phases - len(measured_ma)
+    return tuple(measured_ma + measured_ma[:1] * unmeasured_count)
 
 
 def _read_at(point: ChargingPoint) -> float | None:
     """Return when the oldest of the phase currents was read [monotonic s]; None: no current ever was.
 
     Phase currents that were not read yet are left out. Where none is measured, or none was read yet, the
-    reading of the sum counts. A reading that brought no value counts too: then it is known that there is none.
+    reading of the sum counts. So does a reading in which the charger said that it has no value.
     """
     read_at, currents = point.readings.read_at, point.measured_currents
     if not currents:
@@ -213,9 +217,10 @@ def start(
 
 
 def apply_event(station: Station, event: LoadManagementEvent, now_s: float) -> Station:
-    """Return the station after load management has taken an event of the smart meter or a large consumer.
+    """Return the station after load management has noted an event, without running a cycle.
 
-    No cycle runs here. With load management off nothing changes.
+    The event is a value of the smart meter, its sign of life, or the start of a large consumer. With load
+    management off nothing changes.
     """
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None:
@@ -223,7 +228,7 @@ def apply_event(station: Station, event: LoadManagementEvent, now_s: float) -> S
     observations = station.observations
     match event:
         case GridMeterReading():
-            # the base load needs to know up to when the draw of each charger is known
+            # with the reading times of now: the base load counts with a draw only as far as it was read
             observations = _observations(station)
             load_management = after_meter_value(
                 load_management, settings, event, now_s, observations
@@ -239,10 +244,10 @@ def apply_event(station: Station, event: LoadManagementEvent, now_s: float) -> S
 def apply_grid_meter(
     station: Station, values: Mapping[Quantity, Value], now_s: float
 ) -> "GridMeterApplied":
-    """Return the station after values of a smart meter on Modbus, and the phases (0 to 2) they are of.
+    """Return the station after a reading of a smart meter on Modbus, and the phases (0 to 2) that it had.
 
-    A phase whose value is missing is left out. The meter's currents count, or its powers if it is
-    configured to measure power.
+    `values`: all that was read. Only the phase currents count, or the phase powers if the configuration says
+    so (`Measurement.POWER`). A phase without a value is left out. No cycle runs here.
     """
     meter = station.configuration.load_management.smart_meter
     is_power = meter is not None and meter.measurement is Measurement.POWER
@@ -272,19 +277,18 @@ def may_wait_for_tick(
 ) -> bool:
     """Tell whether new values of some phases (0 to 2) can wait until the next tick, at most a second.
 
-    `before`: the station without these values. Values cannot wait during an emergency, which they may end,
-    when one leaves too little room or arrives while something is timed (`is_urgent`), or when they complete
-    a set whose phases come apart. With load management off nothing is urgent. Source: load-management 9.1.
+    `before`: the station without these values. They cannot wait: during an emergency, which they may end;
+    if one leaves too little room or arrives while something is timed (`is_urgent`); if they complete the
+    values of all phases, which arrive one after the other, and a cycle is due (`due_at`). With load
+    management off nothing is urgent. Source: load-management 9.1.
     """
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None or before.load_management is None:
         return True
-    if (
-        load_management.meter.sets.completed_at == now_s
-        and load_management.meter.phases_arrive_apart
-        and load_management.due_at <= now_s
-    ):
-        return False  # the set is complete now, and by the next tick another one may have begun
+    meter = load_management.meter
+    is_set_complete_now = meter.sets.completed_at == now_s and meter.phases_arrive_apart
+    if is_set_complete_now and load_management.due_at <= now_s:
+        return False  # by the next tick the first value of another set may have arrived
     return not before.load_management.is_emergency and not any(
         is_urgent(load_management, settings, phase, now_s)
         for phase in new_phases
@@ -293,9 +297,9 @@ def may_wait_for_tick(
 
 
 def after_quiet_reading(station: Station, point: ChargingPoint) -> Station:
-    """Return the station after a reading that showed nothing new; `point`: with its new reading times.
+    """Return the station after a reading that showed nothing new; `point`: with the new reading times.
 
-    Load management is not informed: it looks up the reading times when it needs them (`_observations`).
+    What load management knows stays as it is: it looks up these times when it needs them (`_observations`).
     """
     return station.with_points({**station.points, PointNumber(point.settings.number): point})
 
@@ -315,7 +319,7 @@ def _observations(station: Station) -> Mapping[int, Observation]:
 
 
 def update_point(station: Station, number: PointNumber, now_s: float) -> Station:
-    """Return the station after load management has looked at a charging point that has changed.
+    """Return the station after load management has looked at a charging point that may have changed.
 
     If nothing that concerns load management has changed, or it is off, the station is returned as it is. If
     only the point's draw has changed, the draw is noted. If the point's part in the allocation has changed,
@@ -328,7 +332,7 @@ def update_point(station: Station, number: PointNumber, now_s: float) -> Station
         return run_cycle(station, now_s)
     observation = _observation_of(station, station.points[number], now_s)
     known = station.observations.get(number)
-    # after this instant even the same observation changes something: time has passed
+    # from this instant on even the same observation means something else, because time has passed
     unchanged_until = load_management.participants[number].unchanged_until
     if known is not None and now_s < unchanged_until and known.differs_only_in_age(observation):
         return station
@@ -370,7 +374,8 @@ def run_cycle(
 def _with_faults_of_cycle(station: Station) -> Station:
     """Return the station with the faults that the last cycle found: of the device, and of each point.
 
-    Faults of this kind that the cycle did not find are cleared. Unchanged: the same station.
+    Faults that a cycle can find (`DEVICE_FAULTS`), but this one did not, are cleared. If no fault changes,
+    the same station is returned, not a copy.
     """
     load_management, faults = station.load_management, station.faults
     if load_management is None:
@@ -409,23 +414,24 @@ def run_cycle_if_due(station: Station, now_s: float) -> Station:
 
 
 def _observation_of(station: Station, point: ChargingPoint, now_s: float) -> Observation:
-    """Return a charging point as load management sees it, with what limits the point from outside.
+    """Return what load management knows of a charging point, with what limits the point from outside.
 
-    The lock-out is left out: load management orders it itself.
+    The lock-out is left out: it comes from load management itself. A point that the configuration blocks has
+    that as its first limit (`BLOCKED`: 0 A).
     """
     outside = [one for one in constraints_of(station, point) if one.reason is not Reason.LOCK_OUT]
     if point.installation.is_blocked:
-        outside.insert(0, BLOCKED)  # the highest rank stands first
+        outside.insert(0, BLOCKED)  # first: it has the highest rank
     return observation_of(point, constraints=tuple(outside), now_s=now_s)
 
 
 def _with_invalid_points(
     points: Mapping[PointNumber, ChargingPoint], load_management: LoadManagement
 ) -> Mapping[PointNumber, ChargingPoint]:
-    """Return the charging points with `DLM_INVALID_CURRENT` as the participants have it.
+    """Return the charging points with the fault `DLM_INVALID_CURRENT` set or cleared after a cycle.
 
-    The fault is set where a charger that can be reached has invalid currents, else cleared. If no fault
-    changes, the same mapping is returned, not a copy.
+    It is set where a charger that can be reached has invalid currents by that cycle, else cleared. If no
+    fault changes, the same mapping is returned, not a copy.
     """
     for number, point in points.items():
         participant = load_management.participants[number]

@@ -7,7 +7,7 @@ both cases, because the vehicle is still plugged in. A charging point that is go
 and its charger is left with what is safe without the gateway, as at the end of the process.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -53,6 +53,8 @@ from knxgw.station.model import (
 
 # by these KNX delivers what the mains connection carries
 METER_OBJECTS = (*SMART_METER, IN_OPERATION)
+# those of the electricity meter of a charging point
+METER_FAULTS = (FaultCode.E_METER_NOT_REACHABLE, FaultCode.E_METER_COMM, FaultCode.E_METER_ERROR)
 
 
 def reconfigure(
@@ -60,15 +62,15 @@ def reconfigure(
 ) -> tuple[Station, tuple[Effect, ...]]:
     """Return the station with another configuration, and the effects of the change.
 
-    The effects begin with what is left at chargers that the gateway does not control any more.
+    The effects begin with the last offers to chargers that the gateway does not control any more.
     """
     configuration = event.configuration
     station = _with_configuration(before, event, now_s)
-    if unknown_in(configuration, event.records):
+    if unknown_in(configuration, event.records):  # of a new point, something stored cannot be read
         station = state_lost(station)
     leaving = [*_last_offers(before, station), *_effects_of_removed_points(before, station, now_s)]
     reference = replace(before, points=_points_to_compare_with(before, station))
-    # the object table is another one: it gets every value, and sends only what it has not sent before
+    # the table of group objects is a new one: it gets every value, and sends only what it has not sent yet
     unpublished = replace(station, output=replace(station.output, published={}))
     derived, effects = derive(reference, unpublished, EVERYTHING, now_s)
     return derived, (*leaving, *effects)
@@ -79,7 +81,7 @@ def _points_to_compare_with(
 ) -> Mapping[PointNumber, ChargingPoint]:
     """Return the charging points of now as they were before the change, for `derive` to compare with.
 
-    A charging point that is new stands there without a fault, so that its faults are reported.
+    One that was not there before is as it is now, but without a fault, so that its faults are reported.
     """
     return {
         number: before.points.get(number)
@@ -91,24 +93,19 @@ def _points_to_compare_with(
 def _with_configuration(before: Station, event: ConfigurationChanged, now_s: float) -> Station:
     """Return the station with another configuration, and with all that is still true under it.
 
-    Its decisions are still those of before.
+    Nothing is derived yet: the decisions, and what was published, are still those of before.
     """
     configuration = event.configuration
-    points: dict[PointNumber, ChargingPoint] = {}
-    for settings in configuration.points:
-        number = PointNumber(settings.number)
-        new = configured_point(configuration, settings)
-        old = before.points.get(number)
-        if old is not None:
-            points[number] = _continued(before, configuration, old, new, now_s)
-        else:
-            points[number] = stored_point(
-                configuration, new, event.records, before.now(now_s), now_s
-            )
+    points = _configured_points(before, event, now_s)
     management_settings = load_management.load_management_settings(configuration)
     new_devices = {one.id: one for one in devices(configuration)}
+    same_submeters = {
+        name: state
+        for name, state in before.submeters.items()
+        if new_devices.get(name) == before.site.devices[name]
+    }
     scopes = {DEVICE, *map(point_scope, points)}
-    # a point that is gone and comes back later has its record stored again
+    # without those of points that are gone: if one comes back later, its record is stored again
     kept_records = {
         scope: one for scope, one in before.output.remembered.items() if scope in scopes
     }
@@ -121,14 +118,10 @@ def _with_configuration(before: Station, event: ConfigurationChanged, now_s: flo
                 load_management_settings=management_settings,
             ),
             points=points,
-            submeters={
-                name: state
-                for name, state in before.submeters.items()
-                if new_devices.get(name) == before.site.devices[name]
-            },
+            submeters=same_submeters,
             operation=replace(
                 before.operation,
-                # without a group address nothing could end it
+                # it ends if its group object has no address any more: no telegram could end it
                 is_grid_control_active=before.operation.is_grid_control_active
                 and configuration.is_linked(GRID_CONTROL),
                 restore_until=_restore_until(before, configuration, now_s),
@@ -142,11 +135,33 @@ def _with_configuration(before: Station, event: ConfigurationChanged, now_s: flo
     )
 
 
-def _restore_until(before: Station, configuration: Configuration, now_s: float) -> float | None:
-    """Return until when the bus may answer whether the grid operator limits the site [monotonic s].
+def _configured_points(
+    before: Station, event: ConfigurationChanged, now_s: float
+) -> Mapping[PointNumber, ChargingPoint]:
+    """Return the charging points of another configuration, by number.
 
-    If the bus is asked for the first time, the wait begins now. If it was asked before, a wait that runs
-    goes on, and one that is over (None) does not begin again. None as well: the bus is not asked at all.
+    One that was there before goes on; a new one begins with what may be stored of it from earlier times.
+    """
+    configuration = event.configuration
+    points: dict[PointNumber, ChargingPoint] = {}
+    for settings in configuration.points:
+        number = PointNumber(settings.number)
+        new = configured_point(configuration, settings)
+        old = before.points.get(number)
+        if old is not None:
+            points[number] = _continued(before, configuration, old, new, now_s)
+        else:
+            points[number] = stored_point(
+                configuration, new, event.records, before.now(now_s), now_s
+            )
+    return points
+
+
+def _restore_until(before: Station, configuration: Configuration, now_s: float) -> float | None:
+    """Return until when the bus may answer whether grid control is active [monotonic s]; None: no wait.
+
+    If only the new configuration asks the bus, the wait begins now. If the one before asked it, too, the
+    wait of then goes on, or stays over.
     """
     if not asks_for_grid_control(configuration):
         return None
@@ -160,17 +175,21 @@ def _without_old_faults(station: Station) -> Station:
 
     With load management off its faults are cleared, too: no cycle would do that any more.
     """
-    faults = station.faults
-    unmanaged = load_management.DEVICE_FAULTS if station.load_management is None else ()
-    for code in (*CONFIGURATION_FAULTS, *unmanaged):
-        faults = faults.set(code, is_present=False)
+    is_managed = station.load_management is not None
+    ended_codes = (*CONFIGURATION_FAULTS, *(() if is_managed else load_management.DEVICE_FAULTS))
     points = {}
     for number, point in station.points.items():
-        of_point = point.faults
-        for code in (*CONFIGURATION_FAULTS, *unmanaged):
-            of_point = of_point.set(code, is_present=False)
-        points[number] = point if of_point is point.faults else replace(point, faults=of_point)
-    return with_configuration_faults(replace(station, faults=faults, points=points))
+        faults = _without_faults(point.faults, ended_codes)
+        points[number] = point if faults is point.faults else replace(point, faults=faults)
+    device_faults = _without_faults(station.faults, ended_codes)
+    return with_configuration_faults(replace(station, faults=device_faults, points=points))
+
+
+def _without_faults(faults: FaultRegister, codes: Iterable[FaultCode]) -> FaultRegister:
+    """Return a register with some faults cleared; the same one if none of them is present."""
+    for code in codes:
+        faults = faults.set(code, is_present=False)
+    return faults
 
 
 # --- charging points -----------------------------------------------------------------------------
@@ -211,7 +230,7 @@ def _restored(
     now: datetime | None,
     now_s: float,
 ) -> ChargingPoint:
-    """Return `new` with what a restart would restore from `old`, and what only this process knows.
+    """Return `new` with what a restart would restore of `old`, and what a restart would lose of its session.
 
     `linked_keys`: those of `HOLDING_KEYS` that have a group address. No fault is present at first: each is
     reported again when it occurs.
@@ -236,9 +255,8 @@ def _restored(
 def _with_same_charger(old: ChargingPoint, new: ChargingPoint) -> ChargingPoint:
     """Return `old`, whose charger stays, with the settings, limits and setpoint of `new`.
 
-    `new`: the point as `_restored` makes it. A vehicle that waited for a start command is free if none is
-    needed any more. If the electricity meter is another one, the quantities that either meter supplies are
-    not known, the faults of the meter end, and all energy counters go on as after a restart.
+    `new`: the point as `_restored` makes it. A vehicle that waited for a start command may charge if none is
+    needed any more (`Process.FREE`). Another electricity meter begins without values.
     """
     stage = old.process.stage
     if stage is Process.WAITING and not new.is_started_manually:
@@ -252,29 +270,32 @@ def _with_same_charger(old: ChargingPoint, new: ChargingPoint) -> ChargingPoint:
             old.control,
             setpoint_ma=new.control.setpoint_ma,
             is_setpoint_given=new.control.is_setpoint_given,
-            wake_at=0.0,  # with the next tick: other settings may mean another instant
+            wake_at=0.0,  # look at it in the next tick: other settings may mean another instant
         ),
         process=replace(old.process, stage=stage),
     )
-    if old.settings.meter == new.settings.meter:
-        return carried
-    gone_quantities = old.metered_quantities | new.metered_quantities
+    is_same_meter = old.settings.meter == new.settings.meter
+    return carried if is_same_meter else _with_other_meter(carried, old, new)
+
+
+def _with_other_meter(
+    carried: ChargingPoint, old: ChargingPoint, new: ChargingPoint
+) -> ChargingPoint:
+    """Return `carried` with the electricity meter of `new` in place of that of `old`.
+
+    Quantities that either meter supplies are not known until they are read, the faults of the old meter end,
+    and all energy counters go on as after a restart.
+    """
+    metered = old.metered_quantities | new.metered_quantities
+    readings = old.readings
     return replace(
         carried,
         readings=replace(
             carried.readings,
-            values={
-                one: value
-                for one, value in old.readings.values.items()
-                if one not in gone_quantities
-            },
-            read_at={
-                one: at for one, at in old.readings.read_at.items() if one not in gone_quantities
-            },
+            values={one: value for one, value in readings.values.items() if one not in metered},
+            read_at={one: at for one, at in readings.read_at.items() if one not in metered},
             spacings_s={
-                one: some
-                for one, some in old.readings.spacings_s.items()
-                if one not in gone_quantities
+                one: spacings for one, spacings in readings.spacings_s.items() if one not in metered
             },
         ),
         energy=replace(
@@ -283,16 +304,8 @@ def _with_same_charger(old: ChargingPoint, new: ChargingPoint) -> ChargingPoint:
             power_counter=new.energy.power_counter,
             counters=new.energy.counters,
         ),
-        faults=_without_meter_faults(old),
+        faults=_without_faults(old.faults, METER_FAULTS),
     )
-
-
-def _without_meter_faults(point: ChargingPoint) -> FaultRegister:
-    """Return the faults of a charging point without those of the meter that it had before."""
-    faults = point.faults
-    for code in (FaultCode.E_METER_NOT_REACHABLE, FaultCode.E_METER_COMM, FaultCode.E_METER_ERROR):
-        faults = faults.set(code, is_present=False)
-    return faults
 
 
 # --- load management -----------------------------------------------------------------------------
@@ -307,8 +320,8 @@ def _load_management(
 ) -> LoadManagement | None:
     """Return load management with the new settings and charging points; None: it is off now.
 
-    If it was off before, it starts. Otherwise it goes on, and what it knows of the line stays if the meter
-    is the same and its values mean the same.
+    If it was off before, it starts. Otherwise it goes on, and keeps what it knows of the mains connection if
+    the meter is the same and its values mean the same.
     """
     old, old_settings = before.load_management, before.load_management_settings
     if settings is None:
@@ -328,12 +341,13 @@ def _load_management(
 
 
 def _are_meter_settings_alike(old: Settings, new: Settings) -> bool:
-    """Tell whether values of the smart meter mean the same as before."""
+    """Tell whether the settings give a value of the smart meter the same meaning as before."""
     return (
+        # None: there is a meter; else there is a static limit in its place
         (old.static_limit_ma is None) == (new.static_limit_ma is None)
         and old.phases == new.phases
-        and old.saturating == new.saturating
-        and old.monitoring is new.monitoring
+        and old.saturating == new.saturating  # its highest value may stand for more
+        and old.monitoring is new.monitoring  # whether its silence says anything
     )
 
 
@@ -354,8 +368,8 @@ def _has_same_meter(old: Configuration, new: Configuration) -> bool:
 def _last_offers(before: Station, after: Station) -> list[Effect]:
     """Return a last offer to each charger that the gateway does not control any more.
 
-    The offer is what is safe without the gateway, as at the end of the process. Such chargers are those that
-    are gone or replaced, and those that a fault of the configuration blocks from now on.
+    These chargers are gone, replaced, or blocked from now on by a fault of the configuration. The offer is
+    what would be left at them if the gateway stopped: it is safe without the gateway.
     """
     stopping = replace(
         before, operation=replace(before.operation, is_stopping=True, restore_until=None)
@@ -363,12 +377,13 @@ def _last_offers(before: Station, after: Station) -> list[Effect]:
     effects: list[Effect] = []
     for number, point in before.points.items():
         new = after.points.get(number)
-        stays = (
+        was_controlled = not point.installation.is_blocked
+        is_still_controlled = (
             new is not None
             and not new.installation.is_blocked
             and is_same_charger(point.settings, new.settings)
         )
-        if stays or point.installation.is_blocked:  # blocked: it was not controlled before, either
+        if is_still_controlled or not was_controlled:
             continue
         decision = decide(point.limits, constraints_of(stopping, point), requested(stopping, point))
         effects.append(LeaveBehind(point=number, offer_ma=decision.offer_ma))
@@ -376,10 +391,11 @@ def _last_offers(before: Station, after: Station) -> list[Effect]:
 
 
 def _effects_of_removed_points(before: Station, after: Station, now_s: float) -> list[Effect]:
-    """Return what is reported and stored of charging points that there are no more.
+    """Return the effects for charging points that the configuration does not contain any more.
 
-    Their faults end. A session that was open is closed; this one, and one that is not in the history yet, is
-    handed to the store. The record says that the session is over, should the charging point come back.
+    Their faults end. An open session is closed and handed to the store, and so is one that has ended, but is
+    not in the history yet (`is_unreported`). Then the stored record says that the session is over, should the
+    charging point come back.
     """
     at = before.now(now_s)
     effects: list[Effect] = []
@@ -393,8 +409,9 @@ def _effects_of_removed_points(before: Station, after: Station, now_s: float) ->
         session = point.session.latest
         if session is None or not (session.is_open or point.session.is_unreported):
             continue
-        ended = sessions.close(session, sessions.SessionEnding.REMOVED)
-        closed = ended if session.is_open else session
+        closed = session
+        if session.is_open:
+            closed = sessions.close(session, sessions.SessionEnding.REMOVED)
         effects.append(SessionClosed(point=number, session=closed))
         over = replace(
             point,

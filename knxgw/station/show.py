@@ -65,7 +65,8 @@ def view(
 ) -> SiteView:
     """Return what the station shows now, with words in `language` (en, de).
 
-    `fault_times`: since when a fault of a scope is present [aware UTC]; None, or none: not known.
+    `fault_times`: since when the faults of each scope are present [aware UTC]; of a fault that is None there,
+    or missing, that is not known.
     """
     look = _Look(station, now_s, language, fault_times)
     return SiteView(
@@ -85,12 +86,15 @@ def view(
 
 
 def _fault_views(look: _Look, scope: Scope) -> tuple[FaultView, ...]:
-    """Return the present faults of a scope in words, the most severe first."""
+    """Return the present faults of a scope (the device, or a charging point) in words, the most severe first.
+
+    With the charger's fault go the error codes that the charger itself reports (`info`).
+    """
     station, language = look.station, look.language
-    register, infos = station.faults, ""  # of the device, unless the scope is that of a point
+    register, own_codes = station.faults, ""  # of the device, unless the scope is that of a point
     for number, point in station.points.items():
         if point_scope(number) == scope:
-            register, infos = point.faults, " ".join(_own_error_codes(station, number))
+            register, own_codes = point.faults, " ".join(_own_error_codes(station, number))
     severities = register.severities
     shown = sorted(register.present, key=lambda code: -severities[code])
     definitions = station.configuration.product.faults.definitions
@@ -102,7 +106,7 @@ def _fault_views(look: _Look, scope: Scope) -> tuple[FaultView, ...]:
             cause=definitions[code].cause.in_language(language),
             remedy=definitions[code].remedy.in_language(language),
             since=look.fault_times.get((scope, code)),
-            info=infos if code is FaultCode.CHARGER_ERROR else "",
+            info=own_codes if code is FaultCode.CHARGER_ERROR else "",
             about="; ".join(_what_is_wrong(station, scope, code, language)),
         )
         for code in shown
@@ -110,7 +114,10 @@ def _fault_views(look: _Look, scope: Scope) -> tuple[FaultView, ...]:
 
 
 def _what_is_wrong(station: Station, scope: Scope, code: FaultCode, language: str) -> Iterator[str]:
-    """Yield in words what is wrong in the configuration, where a fault of a scope comes from there."""
+    """Yield what is wrong in the configuration, in words, if a fault of a scope comes from there.
+
+    A fault with another cause yields nothing.
+    """
     for fault in station.configuration.faults:
         its_scope = DEVICE if fault.point is None else point_scope(PointNumber(fault.point))
         if (its_scope, fault.code) == (scope, code):
@@ -118,11 +125,11 @@ def _what_is_wrong(station: Station, scope: Scope, code: FaultCode, language: st
 
 
 def _own_error_codes(station: Station, number: PointNumber) -> list[str]:
-    """Return the error codes that the charger itself reports; stale ones are left out."""
-    infos = [
+    """Return the error codes, four at most, that the charger itself reports; stale ones are left out."""
+    codes = [  # the published value is None once the reading is stale
         station.last_published(point_scope(number), f"fault_info_{part}") for part in range(1, 5)
     ]
-    return [str(info) for info in infos if info]
+    return [str(code) for code in codes if code]
 
 
 def unconfigured_view(texts: Texts, language: str = "en") -> SiteView:
@@ -143,7 +150,8 @@ def unconfigured_view(texts: Texts, language: str = "en") -> SiteView:
 def _messages(station: Station, language: str) -> tuple[str, ...]:
     """Return the sentences at the head of the status page: what a person must mend or know.
 
-    They are about the configuration, stored state that was lost, and a meter that does not follow the chargers.
+    They are about the configuration, stored state that was lost, and a smart meter whose values do not follow
+    the chargers.
     """
     messages = [fault.message.in_language(language) for fault in station.configuration.faults]
     if FaultCode.STATE_LOST in station.faults.present:
@@ -154,7 +162,10 @@ def _messages(station: Station, language: str) -> tuple[str, ...]:
 
 
 def _messages_on_wrong_meter(station: Station, language: str) -> list[str]:
-    """Return sentences about phases of the smart meter that do not follow the chargers, and what helps."""
+    """Return sentences about a smart meter whose values do not follow the chargers, and what helps.
+
+    There is one for phases that move the wrong way, and one for phases that stand still.
+    """
     phases = () if station.load_management is None else station.load_management.phases
     texts = station.configuration.product.texts.messages
     messages = []
@@ -162,7 +173,11 @@ def _messages_on_wrong_meter(station: Station, language: str) -> list[str]:
         (Answer.WRONG_WAY, texts.meter_reversed),
         (Answer.STILL, texts.meter_frozen),
     ):
-        names = [f"L{n}" for n, one in enumerate(phases, 1) if one.follow_check.finding is answer]
+        names = [
+            f"L{number}"
+            for number, phase in enumerate(phases, 1)
+            if phase.follow_check.finding is answer
+        ]
         if names:
             messages.append(text.filled(phases=", ".join(names)).in_language(language))
     return messages
@@ -176,7 +191,8 @@ def _load_management_view(look: _Look) -> LoadManagementView | None:
         return None
     texts = station.configuration.product.texts.load_management
     state = load_management_state(station, now_s)
-    window_s = load_management.high_power_until - now_s
+    high_power_left_s = load_management.high_power_until - now_s
+    has_meter = settings.static_limit_ma is None
     given = station.configuration.load_management
     return LoadManagementView(
         state_words=texts[state].in_language(language),
@@ -184,12 +200,12 @@ def _load_management_view(look: _Look) -> LoadManagementView | None:
         fuse_ma=given.fuse_ma,
         reserve_ma=given.reserve_ma,
         turn=None if load_management.turn is None else load_management.turn.number,
-        high_power_s=window_s if window_s > 0 else None,
+        high_power_s=high_power_left_s if high_power_left_s > 0 else None,
         limit_ma=settings.limit_ma,
         meter_age_s=age_s(load_management.meter, settings, now_s),
-        is_meter_alive=settings.static_limit_ma is not None
-        or is_alive(load_management.meter, settings, now_s),
-        has_meter=settings.static_limit_ma is None,
+        # without a meter there is none whose silence could be shown
+        is_meter_alive=not has_meter or is_alive(load_management.meter, settings, now_s),
+        has_meter=has_meter,
         phases=tuple(
             _phase_view(station, load_management, index) for index in range(settings.phases)
         ),
@@ -206,8 +222,10 @@ def _phase_view(station: Station, load_management: LoadManagement, index: int) -
         measured_ma=value.current_ma if value else None,
         base_ma=load_management.phases[index].base_ma,
         available_ma=available[index] if available else None,
-        # a point that takes no part may have an offer, too: it stands by
-        allocated_ma=sum(m.offer_ma for m in participants if m.takes_part and index in m.phases),
+        # a point that takes no part may have an offer, too, for a vehicle that may come: it does not count
+        allocated_ma=sum(
+            one.offer_ma for one in participants if one.takes_part and index in one.phases
+        ),
         shares_ma={
             number: drawn_ma
             for number, participant in load_management.participants.items()
@@ -224,10 +242,12 @@ def _draw_on_phase_ma(
 
     None: it is not wired to that phase, or its draw there is not measured or not fresh.
     """
-    wired = participant.settings.wired_phases
-    if index not in wired:
+    # of the point's terminals L1, L2, L3: the phase of the mains connection to which each is wired
+    phases_by_terminal = participant.settings.wired_phases
+    if index not in phases_by_terminal:
         return None
-    return _published(station, number, PHASE_CURRENTS[wired.index(index)].value)
+    terminal = phases_by_terminal.index(index)
+    return _published(station, number, PHASE_CURRENTS[terminal].value)
 
 
 def _point_view(look: _Look, number: PointNumber, point: ChargingPoint) -> PointView:
@@ -284,7 +304,11 @@ def _point_view(look: _Look, number: PointNumber, point: ChargingPoint) -> Point
 
 
 def _since(look: _Look, number: PointNumber, limit: EffectiveLimit) -> datetime | None:
-    """Return since when a limit holds [aware UTC], or the fault behind it is present; None: not known."""
+    """Return since when a limit holds [aware UTC]; None: not known.
+
+    Where that is not kept, the fault behind the limit tells it (`_FAULTS_BEHIND`): the fault of the charging
+    point, or else that of the device.
+    """
     if limit.began_at is not None:
         return look.station.now(limit.began_at)
     scopes = (point_scope(number), DEVICE)
