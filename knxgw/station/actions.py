@@ -38,18 +38,19 @@ def possible_actions(station: Station, point: ChargingPoint, now_s: float) -> tu
     """Return what a person may do at a charging point now, in the order in which pages show it."""
     capabilities, stage = point.settings.capabilities, point.process.stage
     state = shown_state(point, now_s, is_site_paused=is_site_paused(station))
-    # as in `command_start_stop`: a start is possible only while manual start is shown
-    start_input = (
-        ProcessInput.START if state is ChargingState.MANUAL_START else ProcessInput.START_OTHERWISE
-    )
-    is_controllable = "start_stop" in capabilities and bool(point.process.is_connected)
+    # as in `command_start_stop`: a start is possible only while the point is shown to wait for it
+    waits_for_start = state is ChargingState.MANUAL_START
+    start_input = ProcessInput.START if waits_for_start else ProcessInput.START_OTHERWISE
+    takes_start_stop = "start_stop" in capabilities and bool(point.process.is_connected)
     is_interrupted = point.control.is_interrupted
     found = {
-        Action.START: is_controllable and advance(stage, start_input) is not None,
-        Action.STOP: is_controllable and advance(stage, ProcessInput.STOP) is not None,
+        # `advance` returns None where the charging process does not allow the command
+        Action.START: takes_start_stop and advance(stage, start_input) is not None,
+        Action.STOP: takes_start_stop and advance(stage, ProcessInput.STOP) is not None,
         Action.UNLOCK: "unlock" in capabilities and may_unlock(point, now_s),
         Action.INTERRUPT: not is_interrupted,
         Action.RESUME: is_interrupted,
+        # load management decides itself: no setpoint counts while it is on
         Action.SETPOINT: station.configuration.load_management.mode is LoadManagementMode.OFF,
     }
     return tuple(action for action, is_possible in found.items() if is_possible)
@@ -58,7 +59,10 @@ def possible_actions(station: Station, point: ChargingPoint, now_s: float) -> tu
 def command_of(
     action: Action, point: PointNumber, setpoint_ma: int | None = None
 ) -> PointCommand | UnlockCommanded:
-    """Return the event of an action; `setpoint_ma` [mA] counts for `Action.SETPOINT` only."""
+    """Return the event by which the station learns of an action.
+
+    `setpoint_ma` counts for `Action.SETPOINT` only; None there: the setpoint is no number, and is ignored.
+    """
     match action:
         case Action.START | Action.STOP:
             return StartStopCommanded(point=point, is_start=action is Action.START)

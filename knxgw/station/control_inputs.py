@@ -15,9 +15,9 @@ from knxgw.station.model import Station
 
 
 def constraints_of(station: Station, point: ChargingPoint) -> tuple[Constraint, ...]:
-    """Return what limits a charging point now, highest rank first: caps [mA] and sources of 0 A.
+    """Return what limits a charging point now, highest rank first: each with its cap [mA], which may be 0.
 
-    Its setpoint, or what load management allocates, is not among them: see `requested`.
+    What it would get otherwise, the setpoint or the allocation, is not among them: see `requested`.
     Source: load-management 6.
     """
     is_managed = station.load_management is not None
@@ -38,7 +38,7 @@ def constraints_of(station: Station, point: ChargingPoint) -> tuple[Constraint, 
 
 
 def requested(station: Station, point: ChargingPoint) -> Decision:
-    """Return the offer that a charging point gets if no constraint is lower, and why.
+    """Return the offer that a charging point gets if no constraint is lower, with its reason.
 
     It is what load management allocates, or the setpoint while load management is off.
     """
@@ -50,7 +50,8 @@ def requested(station: Station, point: ChargingPoint) -> Decision:
 def _minimum_reason(station: Station, *, is_managed: bool) -> Reason | None:
     """Return why no charging point gets more than its minimum now; None: each may get more.
 
-    When the gateway stops, only managed points are left with the minimum: the others keep their setpoint.
+    `is_managed`: load management is on. When the gateway stops, only then are points left with the minimum;
+    else they keep their setpoint. RESTORING: the bus has not yet said whether grid control is active.
     """
     if FaultCode.CONTACT_SUPPORT in station.faults.present:
         return Reason.INTERNAL_ERROR
@@ -60,7 +61,7 @@ def _minimum_reason(station: Station, *, is_managed: bool) -> Reason | None:
 
 
 def is_site_paused(station: Station) -> bool:
-    """Tell whether all charging points show an interruption: grid control with 0 A, or the lock-out."""
+    """Tell whether all charging points show an interruption: by grid control with 0 A, or by the lock-out."""
     is_paused_by_grid = (
         station.operation.is_grid_control_active and station.configuration.grid_setpoint_ma == 0
     )

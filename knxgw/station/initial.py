@@ -36,10 +36,10 @@ def initial(
     now: datetime | None,
     load_management_settings: Settings | None = None,
 ) -> Station:
-    """Return the station as it was stored; a charging point without a record begins as new.
+    """Return the station as it begins: as it was stored, or new where there is no record.
 
-    `records`: by scope. `now`: the wall-clock time [aware UTC], None: not valid. `load_management_settings`
-    take the place of those that follow from the configuration.
+    `records`: by scope. `now`: the wall-clock time [aware UTC], None: not valid. `load_management_settings`:
+    given, they take the place of those that follow from the configuration.
     """
     points = {
         PointNumber(settings.number): stored_point(
@@ -50,7 +50,12 @@ def initial(
     management_settings = load_management_settings or load_management.load_management_settings(
         configuration
     )
-    is_grid_control_linked = configuration.is_linked(GRID_CONTROL)
+    # a record that does not say it (None) counts as active, until the bus says otherwise; without a group
+    # address nothing could say so
+    is_grid_control_active = (
+        configuration.is_linked(GRID_CONTROL) and _stored_grid_control(records) is not False
+    )
+    is_bus_asked = asks_for_grid_control(configuration)
     station = Station(
         site=Site(
             configuration=configuration,
@@ -60,10 +65,9 @@ def initial(
         points=points,
         faults=FaultRegister(severities=configuration.product.faults.general),
         operation=Operation(
-            # a record that does not say it (None) counts as active, until the bus says otherwise
-            is_grid_control_active=is_grid_control_linked
-            and _stored_grid_control(records) is not False,
-            restore_until=now_s + RESTORE_LAST_S if asks_for_grid_control(configuration) else None,
+            is_grid_control_active=is_grid_control_active,
+            # the longest wait for the answer: `BusAsked` shortens it once the bus can be asked
+            restore_until=now_s + RESTORE_LAST_S if is_bus_asked else None,
             clock=WallClock(time=now, set_at=now_s, source=ClockSource.SYSTEM) if now else None,
         ),
         load_management=load_management.start(management_settings, points, now_s)
@@ -89,7 +93,10 @@ def stored_point(
     now: datetime | None,
     now_s: float,
 ) -> ChargingPoint:
-    """Return a charging point with what was stored of it; `new` where nothing was."""
+    """Return the charging point `new` with what was stored of it; as it is if there is no record.
+
+    `records`: by scope. An interruption or a setpoint of 0 A that no telegram can end is left out.
+    """
     number = PointNumber(new.settings.number)
     record = records.get(point_scope(number))
     if record is None:
@@ -106,21 +113,22 @@ def unknown_in(
     A scope without a record has nothing to be read. The device's record matters only while grid control has
     a group address.
     """
+    point_scopes = [point_scope(point.number) for point in configuration.points]
     unknown = {
         scope: read_record(records[scope]).unknown_fields
-        for scope in (point_scope(point.number) for point in configuration.points)
+        for scope in point_scopes
         if scope in records
     }
     is_linked = configuration.is_linked(GRID_CONTROL)
-    if is_linked and DEVICE in records and _stored_grid_control(records) is None:
+    if is_linked and _stored_grid_control(records) is None:
         unknown[DEVICE] = ("grid_control",)
     return {scope: names for scope, names in unknown.items() if names}
 
 
 def _stored_grid_control(records: Mapping[Scope, Mapping[str, Any]]) -> bool | None:
-    """Return whether grid-supporting control was active; without a record it was not.
+    """Return whether grid-supporting control was active by the device's record; without a record it was not.
 
-    None: there is a record, but it does not say so in a way that can be read.
+    None: there is a record, but what it says of it cannot be read.
     """
     if DEVICE not in records:
         return False
@@ -136,14 +144,14 @@ def linked_holds(configuration: Configuration, number: PointNumber) -> frozenset
 
 
 def state_lost(station: Station) -> Station:
-    """Return the station with the fault that what was stored could not be used, or not all of it."""
+    """Return the station with the fault `STATE_LOST`: of what was stored, something could not be used."""
     return replace(station, faults=station.faults.set(FaultCode.STATE_LOST, is_present=True))
 
 
 def without_unlinked(configuration: Configuration, point: ChargingPoint) -> ChargingPoint:
     """Return a charging point without an interruption or a setpoint of 0 A that no telegram can end.
 
-    The group object of such a hold has no address (any more). The setpoint becomes the maximum.
+    The group object that would end it has no address (any more). Such a setpoint becomes the maximum.
     """
     linked = linked_holds(configuration, PointNumber(point.settings.number))
     if INTERRUPTION not in linked:
@@ -165,7 +173,10 @@ def asks_for_grid_control(configuration: Configuration) -> bool:
 
 
 def with_configuration_faults(station: Station) -> Station:
-    """Return the station with the faults of its configuration, each also at the point that it concerns."""
+    """Return the station with the faults that its configuration has, all of them set for the whole device.
+
+    One that concerns a charging point is set there as well.
+    """
     for fault in station.configuration.faults:
         code = fault.code
         station = replace(station, faults=station.faults.set(code, is_present=True))

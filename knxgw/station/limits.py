@@ -4,7 +4,7 @@ It is made from what the decision is made from (`charging/precedence.py`), so th
 differ. Source: load-management 6; website 20.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from knxgw.catalogue.codes import Reason
 from knxgw.charging.point import ChargingPoint
@@ -26,7 +26,7 @@ class EffectiveLimit:
 
 
 def limits_of(station: Station, point: ChargingPoint, now_s: float) -> tuple[EffectiveLimit, ...]:
-    """Return the limits of a charging point, the effective one first, then by rank.
+    """Return the limits of a charging point: first the effective one, which decides, then the others by rank.
 
     The effective one has the reason of the decision, which group object 511 shows. Nothing is returned
     before the first decision.
@@ -35,19 +35,16 @@ def limits_of(station: Station, point: ChargingPoint, now_s: float) -> tuple[Eff
     if decision is None:
         return ()
     found = ranked(point.limits, constraints_of(station, point), requested(station, point))
-    if found[0].reason is not decision.reason:
-        # the decision shows a more useful reason than the limit behind it: see `charging/explanation.py`
-        first = EffectiveLimit(reason=decision.reason, cap_ma=decision.offer_ma, is_effective=True)
-        rest = [one for one in found if one.reason is not decision.reason]
-    else:
-        first = EffectiveLimit(
-            reason=decision.reason,
-            cap_ma=decision.offer_ma,
-            is_effective=True,
+    rest = [one for one in found if one.reason is not decision.reason]
+    effective = EffectiveLimit(reason=decision.reason, cap_ma=decision.offer_ma, is_effective=True)
+    if found[0].reason is decision.reason:
+        effective = replace(
+            effective,
             ends_in_s=ends_in_s(station, decision.reason, now_s),
             began_at=began_at(station, point, decision.reason),
         )
-        rest = list(found[1:])
+    # else the decision shows a reason that tells people more (`charging/explanation.py`), such as "no
+    # vehicle": what decides in truth stands among the others, and no times are kept of what is shown
     others = (
         EffectiveLimit(
             reason=one.reason,
@@ -58,11 +55,14 @@ def limits_of(station: Station, point: ChargingPoint, now_s: float) -> tuple[Eff
         )
         for one in rest
     )
-    return (first, *others)
+    return (effective, *others)
 
 
 def began_at(station: Station, point: ChargingPoint, reason: Reason) -> float | None:
-    """Return since when [monotonic s] a limit that holds now has held; None: that is not kept."""
+    """Return since when [monotonic s] a limit holds; None: that is not kept.
+
+    `reason`: that of the limit, which holds now.
+    """
     load_management, number = station.load_management, point.settings.number
     participant = None if load_management is None else load_management.participants.get(number)
     match reason:
@@ -80,7 +80,10 @@ def began_at(station: Station, point: ChargingPoint, reason: Reason) -> float | 
 
 
 def ends_in_s(station: Station, reason: Reason, now_s: float) -> float | None:
-    """Return how long [s] until time alone ends a limit; None: time does not, or it is not known when."""
+    """Return how long it takes [s] until time alone ends a limit.
+
+    None: time does not end it, or the end is not known. `reason`: that of the limit, which holds now.
+    """
     load_management = station.load_management
     match reason:
         case Reason.RESTORING if station.operation.restore_until is not None:

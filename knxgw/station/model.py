@@ -343,7 +343,7 @@ class Station:
     def with_points(self, points: Mapping[PointNumber, ChargingPoint]) -> "Station":
         """Return the station with other charging points, five times as fast as `replace` does it.
 
-        After most readings this is all that happens.
+        That matters, because it is all that happens after most readings.
         """
         return Station(
             site=self.site,
@@ -361,9 +361,9 @@ class Station:
         return self.with_points({**self.points, number: point})
 
     def with_output(self, points: Mapping[PointNumber, ChargingPoint], output: Output) -> "Station":
-        """Return the station with other points and another output, as fast as `with_points`.
+        """Return the station with other charging points and another output, much faster than `replace`.
 
-        This is for each charging point that is derived.
+        That matters, because it happens for each charging point that is derived after an event.
         """
         return Station(
             site=self.site,
@@ -379,9 +379,10 @@ class Station:
     def with_load_management(
         self, load_management: LoadManagement, observations: Mapping[int, Observation]
     ) -> "Station":
-        """Return the station with another state of load management, as fast as `with_points`.
+        """Return the station with another state of load management, much faster than `replace`.
 
-        This is for each meter value.
+        That matters, because it happens with each value of the smart meter. `observations`: of the charging
+        points, by number, as load management has taken them.
         """
         return Station(
             site=self.site,
@@ -415,7 +416,7 @@ class Station:
 
     @property
     def fault_flashes(self) -> int:
-        """Return how often in a row the APP LED flashes for the present faults; 0: not at all."""
+        """Return how many times in a row the APP LED flashes for the present faults; 0: not at all."""
         return self.configuration.product.faults.flashes(self.severity)
 
     def last_published(self, scope: Scope, key: str) -> Published:
@@ -424,6 +425,6 @@ class Station:
         return None if values is None else values.get(key)
 
     def now(self, now_s: float) -> datetime | None:
-        """Return the wall-clock time [aware UTC], None while it is not valid."""
+        """Return the wall-clock time [aware UTC] at a monotonic time; None while the clock is not valid."""
         clock = self.operation.clock
         return clock.at_monotonic(now_s) if clock else None

@@ -16,7 +16,7 @@ Prepared = tuple[Station, tuple[Effect, ...]]  # what `step` returns, not taken 
 
 
 class Inbox:
-    """Events waiting for the station; anyone on the loop may put one in.
+    """Events waiting for the station; anything that runs on the event loop may put one in.
 
     It belongs to the device, as KNX and the website do, and is open while there is a station to take events.
     """
@@ -101,17 +101,21 @@ class Owner:
             self._apply(self.prepare(event, now_s))
 
     def catch_up(self, now_s: float) -> None:
-        """Handle all events that wait now, before the configuration changes by which they are understood."""
+        """Handle all events that wait now: the configuration for which they were sent is about to change."""
         while (event := self._inbox.take()) is not None:
             self.handle(event, now_s)
 
     def prepare(self, event: Event, now_s: float) -> Prepared:
-        """Return what would follow from an event, and change nothing yet."""
+        """Return what would follow from an event, and change nothing yet; `take` makes it true.
+
+        In between the caller of a change of the configuration makes ready what may fail.
+        """
         return step(self.station, event, now_s)
 
     def take(self, event: Event, prepared: Prepared, now_s: float) -> None:
-        """Make the prepared station the present one, and hand out its effects.
+        """Make a station from `prepare` the present one, and hand out its effects.
 
+        `event`: what it was prepared for.
         An effect that cannot be carried out is an internal error, as in `handle`; the station stays changed.
         """
         with self._guarded(event, now_s):
@@ -121,7 +125,8 @@ class Owner:
     def _guarded(self, event: Event, now_s: float) -> Iterator[None]:
         """Log what fails in the block, once of each kind; then hold all points at their minimum.
 
-        What fails at `InternalErrorFound` itself is raised.
+        That is what the event `InternalErrorFound` does. If it fails itself, nothing can be held: the error
+        is raised.
         """
         try:
             yield
@@ -135,17 +140,17 @@ class Owner:
             self.handle(InternalErrorFound(), now_s)
 
     def _apply(self, prepared: Prepared) -> None:
-        """Make the station that an event leads to the present one, and hand out the effects."""
+        """Make a station from `prepare` the present one, and hand out its effects."""
         self.station, effects = prepared
         self._hand_out(effects)
 
     def _hand_out(self, effects: tuple[Effect, ...]) -> None:
-        """Carry out all effects; raise the first failure only after the others."""
-        failed: Exception | None = None
+        """Carry out all effects, also after one has failed; then raise the first error that occurred."""
+        first_error: Exception | None = None
         for effect in effects:  # one that fails must not keep an offer from its charger
             try:
                 self._carry_out(effect)
             except Exception as error:  # noqa: BLE001 - raised below, after the others
-                failed = failed or error
-        if failed is not None:
-            raise failed
+                first_error = first_error or error
+        if first_error is not None:
+            raise first_error
