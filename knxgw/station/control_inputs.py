@@ -22,6 +22,7 @@ def constraints_of(station: Station, point: ChargingPoint) -> tuple[Constraint, 
     """
     is_managed = station.load_management is not None
     inputs = ControlInputs(
+        # group objects that load management needs have no address
         is_misconfigured=is_managed and FaultCode.DLM_ASSOCIATION in station.faults.present,
         has_charger_error=point.readings.in_error,
         is_not_following=point.control.compliance.verdict is not Compliance.FOLLOWS,

@@ -94,7 +94,7 @@ def derive(
         if dirty.is_everything_dirty
         else _points_to_decide(before, station, dirty.points)
     )
-    for number in points_to_decide:
+    for number in points_to_decide:  # at each: decide, offer, publish, remember
         station = _derive_point(station, number, before.points[number], now_s, effects)
     effects.extend(_requested_from_bus(before, station))
     if dirty.is_device_dirty or station.faults is not before.faults:
@@ -112,7 +112,7 @@ def _with_load_management(before: Station, station: Station, dirty: Dirty, now_s
     match dirty.cycle:
         case CycleRequest.WHOLLY:  # every charging point is observed again
             return load_management.run_cycle(station, now_s)
-        case CycleRequest.NOW:  # the meter has reported: no charging point has changed
+        case CycleRequest.NOW:  # by the meter or a large consumer: no charging point has changed
             return load_management.run_cycle(station, now_s, dirty.new_phases, changed_points=())
         case CycleRequest.IF_POINTS_CHANGED | CycleRequest.IF_DUE:
             for number in dirty.points:
@@ -273,7 +273,7 @@ def _with_session_reported(
 def _decide(
     station: Station, point: ChargingPoint, now_s: float, effects: list[Effect]
 ) -> ChargingPoint:
-    """Return a charging point with the decision that holds now; the same object if that has not changed.
+    """Return a charging point with the decision that holds now.
 
     If the decision has another current than the last one, an offer to the charger and a line of the log are
     appended to `effects`. A point that the configuration blocks gets 0 A, and nothing is sent to its charger.
@@ -304,9 +304,9 @@ def _faults_changed(
 ) -> Iterable[FaultChanged]:
     """Yield an effect for each fault that has come or gone.
 
-    A fault that is for information only comes and goes at once: two effects. `at` [aware UTC]: None without
-    a valid clock. `charger_code`: what the charger itself says of its fault; it goes with `ChargerError`
-    when that comes.
+    A fault that is for information only comes and goes at once: two effects. `at`: the time of now [aware
+    UTC], None without a valid clock. `charger_code`: the error code that the charger itself reports; it goes
+    with the effect by which `ChargerError` comes.
     """
 
     def changed(code: FaultCode, *, is_present: bool) -> FaultChanged:
@@ -328,7 +328,10 @@ def _faults_changed(
 
 
 def _device_values(station: Station, now_s: float) -> dict[str, Published]:
-    """Return the values of the group objects of the whole device, by key."""
+    """Return the values of the group objects that belong to the whole device, by key.
+
+    `alive` is always True: sent again and again, it tells the bus that the gateway lives.
+    """
     return {
         **load_management.published(station, now_s),
         "grid_supporting_control_state": station.operation.is_grid_control_active,

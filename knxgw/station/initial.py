@@ -80,7 +80,10 @@ def initial(
 
 
 def configured_point(configuration: Configuration, settings: PointSettings) -> ChargingPoint:
-    """Return a charging point as it is configured, of which nothing else is known yet."""
+    """Return a charging point as it is configured, of which nothing else is known yet.
+
+    A fault of the configuration may block it: then its charger is left alone.
+    """
     is_blocked = any(settings.number in fault.blocked_points for fault in configuration.faults)
     zone = ZoneInfo(configuration.device.time_zone)
     return new_point(settings, configuration.product, is_blocked=is_blocked, zone=zone)
@@ -136,9 +139,10 @@ def _stored_grid_control(records: Mapping[Scope, Mapping[str, Any]]) -> bool | N
 
 
 def linked_holds(configuration: Configuration, number: PointNumber) -> frozenset[str]:
-    """Return those of `HOLDING_KEYS` that have a group address at a charging point.
+    """Return the commands that can hold a charging point back and whose group object has an address, by key.
 
-    Without an address nothing can end what such an object began.
+    They are start/stop, interruption and setpoint (`HOLDING_KEYS`). Without an address no telegram could end
+    what such a command began.
     """
     return frozenset(key for key in HOLDING_KEYS if configuration.is_linked(key, number))
 
@@ -153,7 +157,7 @@ def without_unlinked(configuration: Configuration, point: ChargingPoint) -> Char
 
     The group object that would end it has no address (any more). Such a setpoint becomes the maximum.
     """
-    linked = linked_holds(configuration, PointNumber(point.settings.number))
+    linked = linked_holds(configuration, PointNumber(point.settings.number))  # keys with an address
     if INTERRUPTION not in linked:
         point = replace(point, control=replace(point.control, is_interrupted=False))
     if point.control.setpoint_ma == 0 and SETPOINT not in linked:

@@ -66,7 +66,7 @@ def began_at(station: Station, point: ChargingPoint, reason: Reason) -> float | 
     load_management, number = station.load_management, point.settings.number
     participant = None if load_management is None else load_management.participants.get(number)
     match reason:
-        case Reason.NOT_FOLLOWING:
+        case Reason.NOT_FOLLOWING:  # since the violation of the limit became a fault
             return point.control.compliance.fault_at
         case Reason.LOCK_OUT if load_management is not None:
             lock_out = load_management.overcurrent.lock_out

@@ -74,7 +74,7 @@ def load_management_settings(configuration: Configuration) -> Settings | None:
     meter = given.smart_meter
     if meter is None:
         return settings
-    is_on_bus = meter.meter is None
+    is_on_bus = meter.meter is None  # no device on Modbus: KNX delivers the values
     return replace(
         settings,
         phases=meter.phases,
@@ -93,9 +93,9 @@ def mains_phases(station: Station) -> int:
 def wired_phases(point: PointSettings, phase_count: int) -> tuple[int, ...]:
     """Return the phases (0 to 2) of the mains connection at the terminals of a charging point, by terminal.
 
-    A mains connection of one phase (`phase_count`) is at all of them, whatever the point's rotation says.
+    If the mains connection has only one phase (`phase_count`), that one stands for all terminals: (0,).
     """
-    terminals = point.phase_rotation[: point.phases]
+    terminals = point.phase_rotation[: point.phases]  # "231": the first terminal is on L2
     return tuple(int(phase) - 1 for phase in terminals) if phase_count > 1 else (0,)
 
 
@@ -159,7 +159,8 @@ def observation_of(
         constraints=constraints,
         currents_ma=_currents(point),
         read_at=_read_at(point),
-        # `read_at` is that of the oldest current, so the one that is read least often decides
+        # `read_at` is that of the oldest current, so the one that is read least often decides; `_CURRENT`
+        # (the sum) counts where no phase current is measured
         fresh_s=max(fresh_s(point, quantity) for quantity in point.measured_currents or _CURRENT),
         energy_mwh=session.energy_mwh if session is not None and session.is_open else 0,
         acknowledged_ma=point.link.acknowledged_ma,
@@ -173,16 +174,17 @@ def _currents(point: ChargingPoint) -> tuple[int | None, ...] | None:
     The current of a terminal is None where the charger says that it has no value for it. Where only the
     sum is measured, it is split evenly; a terminal that is not measured is taken to carry what L1 carries.
     """
-    phases, capabilities = point.settings.phases, point.settings.capabilities
-    if "current_l1" not in capabilities:  # at most the sum is measured
+    terminal_count = point.settings.phases
+    if "current_l1" not in point.settings.capabilities:  # at most the sum is measured
         if Quantity.CURRENT not in point.readings.read_at:
             return None
         total_ma = point.number(Quantity.CURRENT)
-        return (None if total_ma is None else total_ma // phases,) * phases
+        each_ma = None if total_ma is None else total_ma // terminal_count
+        return (each_ma,) * terminal_count
     if not all(quantity in point.readings.read_at for quantity in point.measured_currents):
         return None
     measured_ma = [point.number(quantity) for quantity in point.measured_currents]
-    unmeasured_count = phases - len(measured_ma)
+    unmeasured_count = terminal_count - len(measured_ma)
     return tuple(measured_ma + measured_ma[:1] * unmeasured_count)
 
 
@@ -363,7 +365,7 @@ def run_cycle(
     to_observe: Iterable[PointNumber] = station.points
     if changed_points is not None and observations:
         to_observe = (*changed_points, *_points_with_stale_currents(observations, now_s))
-    for number in to_observe:
+    for number in to_observe:  # the others stay as they were observed last
         observations[number] = _observation_of(station, station.points[number], now_s)
     load_management = cycle(
         load_management, settings, observations, now_s, new_phases=tuple(new_phases)
@@ -464,7 +466,8 @@ def load_management_state(station: Station, now_s: float) -> LoadManagementState
 def published(station: Station, now_s: float) -> dict[str, Published]:
     """Return the values of group objects 500 to 505, by key [mA, s]; load management off: only its state.
 
-    Only phases of the mains connection that are configured have a value.
+    Phases that the mains connection does not have are left out. None: the available current, or the age of
+    the meter's values, is not known.
     """
     load_management, settings = station.load_management, station.load_management_settings
     values: dict[str, Published] = {"sharing_state": int(load_management_state(station, now_s))}
@@ -473,7 +476,7 @@ def published(station: Station, now_s: float) -> dict[str, Published]:
     available_ma = load_management.outcome.available_ma
     for phase in range(settings.phases):
         values[f"available_l{phase + 1}"] = (
-            # below 0 when more is drawn or held back than the limit: then nothing is available
+            # below 0: more is drawn or held back than the limit, so that nothing is available
             None if available_ma is None else max(0, available_ma[phase])
         )
     meter_age_s = age_s(load_management.meter, settings, now_s)

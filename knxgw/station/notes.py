@@ -48,18 +48,18 @@ _BITS = (RegisterType.BITS16, RegisterType.BITS32)  # each bit has a meaning of 
 
 
 def offer_note(point: ChargingPoint, decision: Decision) -> Note:
-    """Return the line about another offer: news if a limit (`_LIMITS`) begins or ends, else a detail.
+    """Return the line about another offer: news if a limit begins or ends, else a detail.
 
-    `decision`: the new one; `point` still has the one before. The first offer is a detail. So is another
-    current for the same reason, and a change between reasons that are not in `_LIMITS`, such as FUSE_L1.
+    `decision`: the new one; `point` still has the one before. `_LIMITS`: reasons such as FAULT or
+    INTERRUPTION, but not those by which offers move all day, such as FUSE_L1. The first offer is a detail.
     """
     before = point.control.decision
     reasons = {decision.reason} if before is None else {before.reason, decision.reason}
-    is_limit = len(reasons) > 1 and not _LIMITS.isdisjoint(reasons)
+    begins_or_ends_limit = len(reasons) > 1 and not _LIMITS.isdisjoint(reasons)
     why = decision.reason.name.lower()
     return Note(
         text=f"cp{point.settings.number}: offer {decision.offer_ma / 1000:.1f} A ({why})",
-        level=NoteLevel.NEWS if is_limit else NoteLevel.DETAIL,
+        level=NoteLevel.NEWS if begins_or_ends_limit else NoteLevel.DETAIL,
     )
 
 
@@ -134,7 +134,7 @@ def own_code(point: ChargingPoint) -> str:
 
 
 def _meanings(register: Point, text: str) -> Iterable[str]:
-    """Yield the meaning of a code by the table of the charger's model; of bits, that of each bit that is set.
+    """Yield the meaning of an error code by the charger's model; of a register of bits, that of each set bit.
 
     `text`: as `codec.fault_text` writes it: hexadecimal with 0x, or the characters of a text register. A
     code or bit that the table lacks yields nothing.
@@ -174,7 +174,7 @@ def with_lines_rationed(
             allowance.lines_left, now_s - allowance.counted_at, most=most, every_s=line_s
         )
         is_announced = allowance.is_announced and lines_left < most / 2
-        if lines_left > ALMOST_ONE:
+        if lines_left > ALMOST_ONE:  # one is left, but for what adding up small parts loses
             lines_left = max(0.0, lines_left - 1.0)
         else:
             effects[index] = replace(effect, level=NoteLevel.DETAIL)

@@ -71,7 +71,7 @@ class Owner:
         self._logged_kinds: set[tuple[type[Event], type[Exception]]] = set()
 
     async def run(self) -> NoReturn:
-        """Take events one by one, and a tick each second."""
+        """Handle events one by one, and a tick each second, until the task is cancelled."""
         loop = asyncio.get_running_loop()
         tick_at = loop.time() + TICK_S
         alarm = loop.call_at(tick_at, self._inbox.wake)
@@ -84,7 +84,7 @@ class Owner:
                 if is_due:
                     self.handle(Tick(), loop.time())
                     tick_at = loop.time() + TICK_S
-                # the alarm has rung, perhaps a little early: asyncio allows itself that
+                # set the alarm again, also when it has rung a little early: asyncio allows itself that
                 if is_due or event is None:
                     alarm.cancel()
                     alarm = loop.call_at(tick_at, self._inbox.wake)
@@ -113,9 +113,8 @@ class Owner:
         return step(self.station, event, now_s)
 
     def take(self, event: Event, prepared: Prepared, now_s: float) -> None:
-        """Make a station from `prepare` the present one, and hand out its effects.
+        """Make a station from `prepare` the present one, and hand out its effects; `event`: its cause.
 
-        `event`: what it was prepared for.
         An effect that cannot be carried out is an internal error, as in `handle`; the station stays changed.
         """
         with self._guarded(event, now_s):

@@ -207,7 +207,7 @@ def _continued(
     new: ChargingPoint,
     now_s: float,
 ) -> ChargingPoint:
-    """Return a charging point that there was before, with its new settings.
+    """Return the charging point `old` under another configuration; `new`: as that configures it.
 
     If the charger is the same, and is blocked or not as before (`is_blocked`), all that is known stays.
     Otherwise the charging point goes on as after a restart. In either case an interruption or a setpoint of
@@ -230,10 +230,10 @@ def _restored(
     now: datetime | None,
     now_s: float,
 ) -> ChargingPoint:
-    """Return `new` with what a restart would restore of `old`, and what a restart would lose of its session.
+    """Return `new` with what a restart would restore of `old`, and what of its session a restart would lose.
 
-    `linked_keys`: those of `HOLDING_KEYS` that have a group address. No fault is present at first: each is
-    reported again when it occurs.
+    `linked_keys`: the commands (`HOLDING_KEYS`) whose group object has an address. No fault is present at
+    first: each is reported again when it occurs.
     """
     kept = restored(new, to_record(old), now, now_s, linked_keys)
     return replace(

@@ -88,7 +88,7 @@ def view(
 def _fault_views(look: _Look, scope: Scope) -> tuple[FaultView, ...]:
     """Return the present faults of a scope (the device, or a charging point) in words, the most severe first.
 
-    With the charger's fault go the error codes that the charger itself reports (`info`).
+    `CHARGER_ERROR` comes with the error codes that the charger itself reports (`info`).
     """
     station, language = look.station, look.language
     register, own_codes = station.faults, ""  # of the device, unless the scope is that of a point
@@ -133,7 +133,7 @@ def _own_error_codes(station: Station, number: PointNumber) -> list[str]:
 
 
 def unconfigured_view(texts: Texts, language: str = "en") -> SiteView:
-    """Return what is shown of a device that is not configured."""
+    """Return what is shown of a device that is not configured: nothing but the message that says so."""
     return SiteView(
         name="knxgw",
         grid_control=False,
@@ -184,7 +184,7 @@ def _messages_on_wrong_meter(station: Station, language: str) -> list[str]:
 
 
 def _load_management_view(look: _Look) -> LoadManagementView | None:
-    """Return what is shown of load management, None: it is off."""
+    """Return what is shown of load management, with words in the language of `look`; None: it is off."""
     station, now_s, language = look.station, look.now_s, look.language
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None:
@@ -213,7 +213,10 @@ def _load_management_view(look: _Look) -> LoadManagementView | None:
 
 
 def _phase_view(station: Station, load_management: LoadManagement, index: int) -> PhaseView:
-    """Return what is shown of a phase (0 to 2) of the mains connection."""
+    """Return what is shown of a phase of the mains connection; `index`: 0 to 2. None: not known.
+
+    The shares are what charging points draw on it.
+    """
     value = load_management.meter.values[index]
     available = load_management.outcome.available_ma
     participants = load_management.participants.values()
@@ -251,7 +254,10 @@ def _draw_on_phase_ma(
 
 
 def _point_view(look: _Look, number: PointNumber, point: ChargingPoint) -> PointView:
-    """Return what is shown of a charging point."""
+    """Return what is shown of a charging point: mostly what is published for it, and words for that.
+
+    None: not known, or stale.
+    """
     station, now_s, language = look.station, look.now_s, look.language
     texts = point.installation.product.texts
     state = _published(station, number, "state")

@@ -202,14 +202,14 @@ def _after_tick(before: Station, now_s: float) -> Applied:
     """
     station = _with_restore_ended(_with_transient_faults_cleared(before), now_s)
     if station.operation.restore_until != before.operation.restore_until:
-        return Applied(station, EVERYTHING)
+        return Applied(station, EVERYTHING)  # once after the start; sessions follow in later ticks
     dirty_points = [
         number
         for number, point in station.points.items()
         if point.control.wake_at <= now_s or point is not before.points[number]
     ]
     if dirty_points:
-        # readings that showed nothing new have not moved the session yet, which is published now
+        # readings that showed nothing new have left the session behind: it is published now, so it follows
         now = station.now(now_s)
         followed = {
             number: readings.catch_up(station.points[number], now_s, now) for number in dirty_points
@@ -332,7 +332,7 @@ def _charger_seen(station: Station, event: ChargerSeen, now_s: float) -> Applied
     """
     number = station.point_of(event.device)
     renewed = None  # the point with newer reading times; None: the reading shows something new
-    if number is not None:
+    if number is not None:  # every charger belongs to a charging point
         point = station.points[number]
         renewed = readings.observe_repeated(
             point, event.values, now_s, unavailable=event.unavailable
