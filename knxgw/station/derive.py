@@ -81,11 +81,10 @@ EVERYTHING = Dirty(cycle=CycleRequest.WHOLLY, is_device_dirty=True, is_everythin
 def derive(
     before: Station, changed: Station, dirty: Dirty, now_s: float
 ) -> tuple[Station, tuple[Effect, ...]]:
-    """Return the station with all that follows from a change, and the effects of that.
+    """Return the station with all that follows from an event, and the effects of that.
 
-    `before`: the station before the event. `changed`: the station after the event, whose decisions are still
-    those of before. What limits a charging point is worked out once for load management, and once for the
-    decision.
+    `before`: the station before the event; `changed`: after it, still with the decisions of before; `dirty`:
+    what the event may have changed. The order: load management, charging points, the whole device.
     """
     station = _with_load_management(before, changed, dirty, now_s)
     effects: list[Effect] = []

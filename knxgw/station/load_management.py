@@ -290,7 +290,8 @@ def may_wait_for_tick(
     meter = load_management.meter
     is_set_complete_now = meter.sets.completed_at == now_s and meter.phases_arrive_apart
     if is_set_complete_now and load_management.due_at <= now_s:
-        return False  # by the next tick the first value of another set may have arrived
+        # raising needs a complete set, and by the next tick the first value of another may have arrived
+        return False
     return not before.load_management.is_emergency and not any(
         is_urgent(load_management, settings, phase, now_s)
         for phase in new_phases

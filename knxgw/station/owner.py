@@ -94,8 +94,8 @@ class Owner:
     def handle(self, event: Event, now_s: float) -> None:
         """Advance the station by one event and hand out the effects.
 
-        An event at which our own rules fail is dropped, so that the station goes on for all others. Then
-        `InternalErrorFound` raises a fault and holds all points at their minimum from then on.
+        An event that raises an error is dropped, so that the station goes on with the others. From then on
+        all charging points are held at their minimum, and a fault is shown (`InternalErrorFound`).
         """
         with self._guarded(event, now_s):
             self._apply(self.prepare(event, now_s))
