@@ -81,18 +81,19 @@ class PowerCounter:
     def add_power(self, power_w: int, now_s: float) -> "PowerCounted":
         """Return the counter after a measured power, and the energy since the last one [mWh].
 
-        The energy is the mean of both powers over the time between them. The first power, and one after
-        a gap of more than `MAX_GAP_S`, add nothing: nobody knows what flowed. A power above `most_w` is
-        left out as if it had not been measured. `now_s`: monotonic.
+        The energy is the mean of both powers over the time between them. The first power adds nothing,
+        nor does one after a gap of more than a minute (`MAX_GAP_S`): nobody knows what flowed. A power
+        above `most_w` is taken for wrong, and ignored. `now_s`: monotonic.
         """
         if power_w > self.most_w:
-            return PowerCounted(self, 0)
+            return PowerCounted(self, added_mwh=0)
         added_mwh = 0
         if self.measured_at is not None and 0 < now_s - self.measured_at <= MAX_GAP_S:
             mean_w = (self.power_w + power_w) / 2
             added_mwh = round(mean_w * (now_s - self.measured_at) * MWH_PER_WS)
         # a negative power takes nothing away: a total never falls
-        return PowerCounted(replace(self, power_w=power_w, measured_at=now_s), max(0, added_mwh))
+        counter = replace(self, power_w=power_w, measured_at=now_s)
+        return PowerCounted(counter, max(0, added_mwh))
 
 
 class PowerCounted(NamedTuple):
@@ -134,69 +135,71 @@ class EnergyCounter:
     def add_reading(self, reading_mwh: int, now_s: float) -> "Counted":
         """Return the counter after a reading of its register, and the energy to add [mWh].
 
-        The reading is accepted, or it is doubted: `doubt` is set then, and `reading_mwh` stays the last
-        accepted one. A doubted reading may add energy too, in advance. `now_s`: monotonic.
+        A reading that fits the accepted one before it is accepted: it is the same, or rose no more than
+        can have flowed. Any other is doubted: it is kept in `doubt` until later readings confirm it, and
+        `reading` stays. A doubted reading may add energy too, in advance. `now_s`: monotonic.
         """
         if self.reading is None:  # the first reading: what flowed before it is not known
             first = Reading(reading_mwh, since=now_s, is_unconfirmed=True)
-            return Counted(replace(self, reading=first, read_at=now_s), 0)
-        if _continues_restart(self, reading_mwh, now_s):  # first: by now it may look like a return
-            return _doubting(self, reading_mwh, now_s)
+            return Counted(replace(self, reading=first, read_at=now_s), added_mwh=0)
+        # asked before all else: since its restart the register may have passed the accepted reading
+        if _confirms_restart(self, reading_mwh, now_s):
+            return _with_doubted_reading(self, reading_mwh, now_s)
         rise_mwh = reading_mwh - self.reading.mwh
-        if self._is_unchanged(rise_mwh):
-            return Counted(_unchanged(self, now_s), 0)
-        gap_s = 0.0 if self.read_at is None else now_s - self.read_at
-        most_mwh = self.register.most_mwh_in(gap_s)
+        if self._shows_no_flow(rise_mwh):
+            return Counted(_with_confirmed_reading(self, now_s), added_mwh=0)
+        since_last_read_s = 0.0 if self.read_at is None else now_s - self.read_at
+        most_mwh = self.register.most_mwh_in(since_last_read_s)
         # each of the two readings may be off by the jitter
         is_plain_rise = 0 < rise_mwh <= most_mwh + 2 * self.register.jitter_mwh
-        if self.previous_meter_mwh is not None and not is_plain_rise:
-            # a plain rise needs no other explanation; else the meter before this one may be back
-            since_mwh = reading_mwh - self.previous_meter_mwh
-            if 0 <= since_mwh <= self.allowed_mwh(now_s):  # the meter before this one answers again
-                return _with_growth(self, self.previous_meter_mwh, reading_mwh, now_s)
+        previous_mwh = self.previous_meter_mwh
+        if previous_mwh is not None and not is_plain_rise:  # else nothing more needs an explanation
+            is_previous_meter_back = 0 <= reading_mwh - previous_mwh <= self.allowed_mwh(now_s)
+            if is_previous_meter_back:
+                return _with_growth(self, from_mwh=previous_mwh, to_mwh=reading_mwh, now_s=now_s)
         if 0 < rise_mwh <= most_mwh + self.register.slack_mwh:
             # accepted in full, but no more than `allowed_mwh` is counted
-            return _with_growth(self, self.reading.mwh, reading_mwh, now_s)
-        return _doubting(self, reading_mwh, now_s)  # it fell, or rose more than can have flowed
+            return _with_growth(self, from_mwh=self.reading.mwh, to_mwh=reading_mwh, now_s=now_s)
+        return _with_doubted_reading(self, reading_mwh, now_s)  # it fell, or rose too much
 
-    def _is_unchanged(self, rise_mwh: int) -> bool:
-        """Tell whether a reading that rose by `rise_mwh` shows that nothing has flowed.
+    def _shows_no_flow(self, rise_mwh: int) -> bool:
+        """Tell whether a reading shows that nothing has flowed: it is the same, or fell by jitter only.
 
-        True: the value is the same, or fell by no more than the jitter of the register: `JITTER_MWH`, or
-        one step of it if that is more (1 kWh). If it may restart, and shows 0 or its last reading is
-        doubted, `JITTER_MWH` counts in any case: else the fall of a small value to 0 would be jitter, and
-        the restart would be missed.
+        `rise_mwh`: since the accepted reading; negative: it fell. The jitter is 10 Wh (`JITTER_MWH`), or
+        one step of the register if that is more. For a register that may restart at 0 it is always 10 Wh
+        if the reading is 0 or the one before was doubted: a fall from 1 kWh to 0 may be a restart.
         """
         shows_zero = (self.reading_mwh or 0) + rise_mwh == 0
         may_have_restarted = self.register.may_restart and (shows_zero or self.doubt is not None)
         jitter_mwh = JITTER_MWH if may_have_restarted else self.register.jitter_mwh
         return -jitter_mwh <= rise_mwh <= 0
 
-    def read_unchanged(self, read_at: float | None) -> "EnergyCounter":
-        """Return the counter after its register was read at `read_at` [monotonic s], unchanged.
+    def with_read_at(self, read_at: float | None) -> "EnergyCounter":
+        """Return the counter with the time [monotonic s] at which its register was read last.
 
-        Readings that show nothing new pass the counter by (`readings.observe_repeated`). Without the
-        time of the last one, the next rise would be allowed too long a time. `read_at`: None, or not
-        later than the last reading that the counter knows: the counter stays as it is.
+        A reading that repeats the one before is not given to `add_reading`, to save time; only its time
+        is noted, here. Without it, the next rise would be allowed what can flow in a longer time. A
+        `read_at` that is None (never read), or not later than the known one, changes nothing.
         """
         if read_at is None or (self.read_at is not None and read_at <= self.read_at):
             return self
         return replace(self, read_at=read_at)
 
     @property
-    def counted_mwh(self) -> int:
-        """Return what the present doubt has counted in advance [mWh]; 0: nothing is doubted."""
+    def counted_in_doubt_mwh(self) -> int:
+        """Return what doubted readings have added in advance [mWh]; 0: the last one is not doubted."""
         return 0 if self.doubt is None else self.doubt.counted_mwh
 
     def allowed_mwh(self, now_s: float) -> int:
         """Return the most that can have flowed [mWh] since the accepted reading last moved.
 
-        That is what power and time allow, and what is left of the slack. While it is not known since
-        when the register shows that reading, no time counts.
+        That is the highest power over that time, and what is left of the slack: of what the register may
+        rise by beyond that, because it is coarse. If the time is not known, it counts as 0.
         """
         left_mwh = self.register.slack_mwh if self.unused_mwh is None else self.unused_mwh
         since = None if self.reading is None else self.reading.since
-        return left_mwh + self.register.most_mwh_in(now_s - (now_s if since is None else since))
+        elapsed_s = 0.0 if since is None else now_s - since
+        return left_mwh + self.register.most_mwh_in(elapsed_s)
 
 
 class Counted(NamedTuple):
@@ -206,196 +209,214 @@ class Counted(NamedTuple):
     added_mwh: int
 
 
-def _unchanged(counter: EnergyCounter, now_s: float) -> EnergyCounter:
+def _with_confirmed_reading(counter: EnergyCounter, now_s: float) -> EnergyCounter:
     """Return the counter after a reading that shows no flow: it confirms the accepted one.
 
-    A doubt ends. What it has counted in advance (`counted_mwh`) stays counted (`counted_ahead_mwh`), and the
-    next growth adds so much less.
+    A doubt ends here. What its readings added in advance stays counted (`counted_ahead_mwh`), and the next
+    growth adds so much less.
     """
-    reading = counter.reading
-    since = now_s if reading is None or reading.since is None else reading.since
+    since = None if counter.reading is None else counter.reading.since
     return replace(
         counter,
-        reading=Reading(counter.reading_mwh or 0, since=since),
+        # None: since when the register shows this was not known; now it is, at the latest
+        reading=Reading(counter.reading_mwh or 0, since=now_s if since is None else since),
         read_at=now_s,
         doubt=None,
-        counted_ahead_mwh=counter.counted_ahead_mwh + counter.counted_mwh,
+        counted_ahead_mwh=counter.counted_ahead_mwh + counter.counted_in_doubt_mwh,
     )
 
 
-def _at_reading(
-    counter: EnergyCounter, reading_mwh: int, flowed_mwh: int, now_s: float
+def _with_accepted_reading(
+    counter: EnergyCounter, reading_mwh: int, *, flowed_mwh: int, now_s: float
 ) -> EnergyCounter:
-    """Return the counter at another accepted reading; `flowed_mwh` has flowed since the last one.
+    """Return the counter with a new accepted reading; a doubt ends.
 
-    What could have flowed and did not may still come later, up to one slack (`unused_mwh`).
+    `flowed_mwh` has flowed since the accepted reading before it. What could have flowed and did not may
+    still be shown later: it stays allowed (`unused_mwh`), up to the slack of the register.
     """
+    unused_mwh = max(0, counter.allowed_mwh(now_s) - flowed_mwh)
     return replace(
         counter,
         reading=Reading(reading_mwh, since=now_s),
         read_at=now_s,
-        unused_mwh=min(counter.register.slack_mwh, max(0, counter.allowed_mwh(now_s) - flowed_mwh)),
+        unused_mwh=min(counter.register.slack_mwh, unused_mwh),
         doubt=None,
     )
 
 
-def _with_growth(counter: EnergyCounter, from_mwh: int, to_mwh: int, now_s: float) -> Counted:
-    """Accept the reading `to_mwh`; return the counter and the energy to add [mWh].
+def _with_growth(counter: EnergyCounter, *, from_mwh: int, to_mwh: int, now_s: float) -> Counted:
+    """Return the counter with `to_mwh` as its accepted reading, and the energy to add [mWh].
 
-    That is the growth, at most what is allowed, less what was counted in advance. `from_mwh`: where the
-    growth begins: the accepted reading, or the last reading of the meter before this one. In the second
-    case the meter before is back, and there is no meter before it any more.
+    That is the growth from `from_mwh`, at most what can have flowed, less what was counted before the
+    register showed it. `from_mwh`: the accepted reading, or the last one of the meter before this one. In
+    the second case that meter is back, so its last reading need not be remembered any more.
     """
-    ahead_mwh = counter.counted_ahead_mwh + counter.counted_mwh
+    ahead_mwh = counter.counted_ahead_mwh + counter.counted_in_doubt_mwh
     flowed_mwh = min(to_mwh - from_mwh, counter.allowed_mwh(now_s))
     if from_mwh == counter.previous_meter_mwh:
         counter = replace(counter, previous_meter_mwh=None)
-    moved = _at_reading(counter, to_mwh, flowed_mwh, now_s)
-    moved = replace(moved, counted_ahead_mwh=max(0, ahead_mwh - flowed_mwh))
-    return Counted(moved, max(0, flowed_mwh - ahead_mwh))
+    counter = _with_accepted_reading(counter, to_mwh, flowed_mwh=flowed_mwh, now_s=now_s)
+    counter = replace(counter, counted_ahead_mwh=max(0, ahead_mwh - flowed_mwh))
+    return Counted(counter, added_mwh=max(0, flowed_mwh - ahead_mwh))
 
 
-def _doubting(counter: EnergyCounter, reading_mwh: int, now_s: float) -> Counted:
+def _with_doubted_reading(counter: EnergyCounter, reading_mwh: int, now_s: float) -> Counted:
     """Return the counter after a reading that does not fit the accepted one, and the energy to add [mWh].
 
-    The reading is accepted when `CONFIRMING_READINGS` that fit each other have come, and of a register
-    that cannot restart when they have also lasted for `CONFIRMING_S`. Until then it is doubted, and what
-    the register grows by is added in advance.
+    The reading is doubted, and adds in advance what the register grew by since the last doubted one. Once
+    3 readings that fit each other have come (`CONFIRMING_READINGS`), the last of them is accepted. If the
+    register cannot restart, they must also have lasted for 20 s (`CONFIRMING_S`).
     """
     doubt = _next_doubt(counter, reading_mwh, now_s)
-    ahead_mwh = doubt.counted_mwh - counter.counted_mwh  # by this reading
+    added_ahead_mwh = doubt.counted_mwh - counter.counted_in_doubt_mwh
     counter = replace(counter, doubt=doubt, read_at=now_s)
-    if doubt.reading_count < CONFIRMING_READINGS:
-        return Counted(counter, ahead_mwh)
-    if counter.register.may_restart:
-        accepted = _accept_of_session(counter, doubt, now_s)
-    elif now_s - doubt.began_at < CONFIRMING_S:
-        return Counted(counter, ahead_mwh)
-    else:
-        accepted = _accept_of_meter(counter, doubt, now_s)
-    return Counted(accepted.counter, ahead_mwh + accepted.added_mwh)
+    may_restart = counter.register.may_restart
+    is_confirmed = doubt.reading_count >= CONFIRMING_READINGS and (
+        may_restart or now_s - doubt.began_at >= CONFIRMING_S
+    )
+    if not is_confirmed:
+        return Counted(counter, added_ahead_mwh)
+    accept = _accept_of_session if may_restart else _accept_of_meter
+    accepted = accept(counter, doubt, now_s)
+    return Counted(accepted.counter, added_ahead_mwh + accepted.added_mwh)
 
 
 def _accept_of_meter(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
-    """Accept the doubted reading of a register that cannot restart.
+    """Return the counter with the last doubted reading accepted, of a register that cannot restart.
 
-    The register was late if power and time allow its rise; else it is another meter.
+    If power and time allow its rise, the register was late, and the rise counts. Else it is another meter.
     """
-    before_mwh = counter.reading_mwh or 0
-    if 0 < doubt.reading_mwh - before_mwh <= counter.allowed_mwh(now_s):
-        return _with_growth(counter, before_mwh, doubt.reading_mwh, now_s)
+    accepted_mwh = counter.reading_mwh or 0
+    if 0 < doubt.reading_mwh - accepted_mwh <= counter.allowed_mwh(now_s):
+        return _with_growth(counter, from_mwh=accepted_mwh, to_mwh=doubt.reading_mwh, now_s=now_s)
     return _accept_other_meter(counter, doubt, now_s)
 
 
 def _accept_of_session(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
-    """Accept the doubted reading of a register that may restart, by what has happened to it.
+    """Return the counter with the last doubted reading accepted, of a charger's register of the session.
 
-    It goes on counting, from 0 or from where it was; it was corrected; or it is another meter.
+    The register, which may restart at 0, goes on counting (from 0 or from where it was); or it was
+    corrected downwards; or else another meter answers.
     """
     if _goes_on_counting(counter, doubt, now_s):
-        return _accept_content(counter, doubt, now_s)
+        return _accept_going_on(counter, doubt, now_s)
     if doubt.is_correction:
         return _accept_correction(counter, doubt, now_s)
     return _accept_other_meter(counter, doubt, now_s)
 
 
-def _content_mwh(counter: EnergyCounter, doubt: Doubt) -> int:
-    """Return what the doubted register shows to have flowed [mWh]: all of it if it fell, else its rise."""
+def _shown_flow_mwh(counter: EnergyCounter, doubt: Doubt) -> int:
+    """Return what the last doubted reading shows to have flowed [mWh]: all of it after a fall, else its rise.
+
+    The register that fell has begun again at 0, or so it is taken here.
+    """
     return doubt.reading_mwh if doubt.has_fallen else doubt.reading_mwh - (counter.reading_mwh or 0)
 
 
 def _goes_on_counting(counter: EnergyCounter, doubt: Doubt, now_s: float) -> bool:
-    """Tell whether what the doubted register shows has flowed since the accepted reading.
+    """Tell whether what a doubted register of the session shows has flowed since the accepted reading.
 
-    False if it was corrected downwards: most of what it shows had been counted before. Otherwise true
-    if the register has risen with each doubted reading, however fast: a value that is nonsense
-    stands still. Otherwise true if power and time allow what it shows: all of it after a fall, else
-    its rise.
+    If so, it counts: all of it after a fall to 0, else its rise. Each rule below holds where none before
+    it has decided.
     """
-    if doubt.is_correction:
+    if doubt.is_correction:  # it fell by less than a tenth: most of what it shows has been counted
         return False
-    if doubt.always_rises:
+    if doubt.always_rises:  # with each doubted reading, however fast: nonsense would stand still
         return True
-    if doubt.has_fallen:
+    if doubt.has_fallen:  # true: power and time allow all that it shows
         return doubt.may_have_restarted
-    return _content_mwh(counter, doubt) <= counter.allowed_mwh(now_s)
+    return _shown_flow_mwh(counter, doubt) <= counter.allowed_mwh(now_s)
 
 
-def _accept_content(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
-    """Accept a register that goes on counting: all that it shows to have flowed counts.
+def _accept_going_on(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
+    """Return the counter of a register that goes on counting, and the energy to add [mWh].
 
-    Added is what the doubt has not counted in advance. If the register fell, its reading before the fall
-    is remembered, because that may come back.
+    That is all that the last doubted reading shows to have flowed, less what doubted readings added in
+    advance. After a fall, the reading before it is remembered, because it may come back.
     """
-    content_mwh = _content_mwh(counter, doubt)
-    moved = _at_reading(counter, doubt.reading_mwh, max(0, content_mwh), now_s)
+    flow_mwh = _shown_flow_mwh(counter, doubt)
+    accepted = _with_accepted_reading(
+        counter, doubt.reading_mwh, flowed_mwh=max(0, flow_mwh), now_s=now_s
+    )
     if doubt.has_fallen:
-        moved = replace(moved, previous_meter_mwh=counter.reading_mwh or 0)
-    return Counted(moved, max(0, content_mwh - doubt.counted_mwh))
+        accepted = replace(accepted, previous_meter_mwh=counter.reading_mwh or 0)
+    return Counted(accepted, added_mwh=max(0, flow_mwh - doubt.counted_mwh))
 
 
 def _accept_correction(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
-    """Accept the reading of a register that was corrected downwards; it adds nothing.
+    """Return the counter with the reading of a register that was corrected downwards; it adds nothing.
 
-    What the register fell by has been counted already, so its growth adds nothing before it shows as
-    much as before the fall.
+    What the register fell by was counted before, and so was what doubted readings added in advance. Until
+    the register has grown by as much (`counted_ahead_mwh`), its growth adds nothing.
     """
-    moved = _at_reading(counter, doubt.reading_mwh, doubt.counted_mwh, now_s)
+    accepted = _with_accepted_reading(
+        counter, doubt.reading_mwh, flowed_mwh=doubt.counted_mwh, now_s=now_s
+    )
     fall_mwh = (counter.reading_mwh or 0) - doubt.reading_mwh
     ahead_mwh = counter.counted_ahead_mwh + fall_mwh + doubt.counted_mwh
-    return Counted(replace(moved, counted_ahead_mwh=max(0, ahead_mwh)), 0)
+    return Counted(replace(accepted, counted_ahead_mwh=max(0, ahead_mwh)), added_mwh=0)
 
 
 def _accept_other_meter(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
-    """Accept the reading of another meter: only what it grew by while it was doubted has counted.
+    """Return the counter with the reading of another meter, which adds nothing.
 
-    The reading of the meter before it is remembered, because that may come back.
+    What that meter grew by while it was doubted was added in advance, and what it showed at first did not
+    flow here. The last reading of the meter before it is remembered, because that meter may come back.
     """
-    moved = _at_reading(counter, doubt.reading_mwh, doubt.counted_mwh, now_s)
-    return Counted(replace(moved, previous_meter_mwh=counter.reading_mwh or 0), 0)
+    accepted = _with_accepted_reading(
+        counter, doubt.reading_mwh, flowed_mwh=doubt.counted_mwh, now_s=now_s
+    )
+    accepted = replace(accepted, previous_meter_mwh=counter.reading_mwh or 0)
+    return Counted(accepted, added_mwh=0)
 
 
 def _is_corrected(before_mwh: int, reading_mwh: int) -> bool:
-    """Tell whether a register has fallen by so little (or not at all) that it has not restarted."""
+    """Tell whether a register was corrected: it fell by less than a tenth, or not at all.
+
+    A register that restarts at 0 falls further.
+    """
     return LOWEST_CORRECTION * before_mwh < reading_mwh <= before_mwh
 
 
 def _may_have_restarted(counter: EnergyCounter, reading_mwh: int, now_s: float) -> bool:
-    """Tell whether a register that fell can have counted all it shows since it was last read.
+    """Tell whether a register that fell can have restarted at 0, and counted up to `reading_mwh` since.
 
-    False for a register that cannot restart, and for a fall so small that it is a correction.
+    It can if that much can flow since the register was read last; if that time is not known, it can in any
+    case. False for a register that cannot restart, and for a fall so small that it is a correction.
     """
     if not counter.register.may_restart or _is_corrected(counter.reading_mwh or 0, reading_mwh):
         return False
-    if counter.read_at is None:  # nobody knows how long ago that was
+    if counter.read_at is None:
         return True
-    elapsed_s = now_s - counter.read_at + LAG_S  # with what flowed before and is shown only now
-    # as in `add_reading`: each of the two readings may be off by the jitter
+    elapsed_s = now_s - counter.read_at + LAG_S  # a register may show late what flowed before
+    # each of the two readings may be off by the jitter
     return reading_mwh <= counter.register.most_mwh_in(elapsed_s) + 2 * counter.register.jitter_mwh
 
 
-def _continues_restart(counter: EnergyCounter, reading_mwh: int, now_s: float) -> bool:
-    """Tell whether a reading is the last that confirms a restart: it continues readings after a fall.
+def _confirms_restart(counter: EnergyCounter, reading_mwh: int, now_s: float) -> bool:
+    """Tell whether a reading is the last one needed to confirm that the register restarted at 0.
 
-    Since its restart at 0 the register may have counted up to the accepted reading or beyond. Compared
-    with the accepted reading, that would look like a return, and the energy in between would be lost.
+    It must go on from the doubted readings after the fall. Since the restart the register may have counted
+    beyond the accepted reading: compared with that, the fall would look like a moment's error, and what
+    was counted from 0 would be lost.
     """
     doubt = counter.doubt
     if doubt is None or not (counter.register.may_restart and doubt.has_fallen):
         return False
-    if doubt.reading_count < CONFIRMING_READINGS - 1:
+    if doubt.reading_count < CONFIRMING_READINGS - 1:  # more than one is missing
         return False
     rise_mwh = reading_mwh - doubt.reading_mwh
     return 0 <= rise_mwh <= counter.register.most_mwh_in(now_s - doubt.read_at) + JITTER_MWH
 
 
 def _next_doubt(counter: EnergyCounter, reading_mwh: int, now_s: float) -> Doubt:
-    """Return the doubt with one more reading, and with what that adds to the energy counted in advance.
+    """Return the doubt after one more reading that does not fit the accepted one.
 
-    A reading that does not fit the doubted ones begins a new doubt, which keeps what they counted. The
-    first reading of a doubt adds something only if the register may have restarted: all that it shows.
+    The reading continues the doubt that there is, or, if it does not fit that, begins a new one. What the
+    register grew by is counted in advance (`counted_mwh`), up to what can have flowed; a new doubt goes on
+    with what the one before it has counted.
     """
-    before, has_fallen = counter.doubt, reading_mwh < (counter.reading_mwh or 0)
+    before = counter.doubt
     if before is not None and _fits_doubt(counter, before, reading_mwh, now_s):
         flowed_mwh = reading_mwh - before.reading_mwh
         doubt = before._replace(
@@ -405,43 +426,50 @@ def _next_doubt(counter: EnergyCounter, reading_mwh: int, now_s: float) -> Doubt
             always_rises=before.always_rises and flowed_mwh > 0,
         )
     else:
-        may_have_restarted = has_fallen and _may_have_restarted(counter, reading_mwh, now_s)
-        is_counted = may_have_restarted and 0 <= reading_mwh <= counter.allowed_mwh(now_s)
-        flowed_mwh = reading_mwh if is_counted else 0
-        doubt = Doubt(
-            began_at=now_s,
-            reading_mwh=reading_mwh,
-            read_at=now_s,
-            has_fallen=has_fallen,
-            is_correction=has_fallen and _is_corrected(counter.reading_mwh or 0, reading_mwh),
-            may_have_restarted=may_have_restarted,
-        )
-    # what is allowed and has not been counted yet
-    free_mwh = counter.allowed_mwh(now_s) - counter.counted_ahead_mwh - counter.counted_mwh
-    added_mwh = max(0, min(flowed_mwh, free_mwh))
-    return doubt._replace(counted_mwh=counter.counted_mwh + added_mwh)
+        doubt = _new_doubt(counter, reading_mwh, now_s)
+        # from 0, all that the register shows has flowed; else nobody knows where its growth began
+        grew_from_zero = doubt.may_have_restarted and 0 <= reading_mwh <= counter.allowed_mwh(now_s)
+        flowed_mwh = reading_mwh if grew_from_zero else 0
+    counted_mwh = counter.counted_in_doubt_mwh
+    uncounted_mwh = counter.allowed_mwh(now_s) - counter.counted_ahead_mwh - counted_mwh
+    added_mwh = max(0, min(flowed_mwh, uncounted_mwh))
+    return doubt._replace(counted_mwh=counted_mwh + added_mwh)
+
+
+def _new_doubt(counter: EnergyCounter, reading_mwh: int, now_s: float) -> Doubt:
+    """Return a doubt that begins with this reading; it has counted nothing in advance yet."""
+    accepted_mwh = counter.reading_mwh or 0
+    has_fallen = reading_mwh < accepted_mwh
+    return Doubt(
+        began_at=now_s,
+        reading_mwh=reading_mwh,
+        read_at=now_s,
+        has_fallen=has_fallen,
+        is_correction=has_fallen and _is_corrected(accepted_mwh, reading_mwh),
+        may_have_restarted=has_fallen and _may_have_restarted(counter, reading_mwh, now_s),
+    )
 
 
 def _fits_doubt(counter: EnergyCounter, doubt: Doubt, reading_mwh: int, now_s: float) -> bool:
-    """Tell whether a reading fits the doubted ones.
+    """Tell whether a reading fits the doubted ones before it.
 
-    It does if power and time allow its distance from the last of them. A reading of a register that may
-    restart fits as well if it is not lower, however far it rose; but not if it ends a fall by reaching
-    the accepted reading again: then the fall was for a moment only.
+    It does if power and time allow its distance from the last of them. If the register may restart, it
+    also fits if it rose, however far; unless it reaches the accepted reading again after a fall: then
+    the fall was an error of a moment.
     """
     rise_mwh = reading_mwh - doubt.reading_mwh
     most_mwh = counter.register.most_mwh_in(now_s - doubt.read_at) + counter.register.slack_mwh
     if -counter.register.jitter_mwh <= rise_mwh <= most_mwh:
         return True
-    is_back = doubt.has_fallen and reading_mwh >= (counter.reading_mwh or 0)
-    return counter.register.may_restart and rise_mwh >= 0 and not is_back
+    is_fall_over = doubt.has_fallen and reading_mwh >= (counter.reading_mwh or 0)
+    return counter.register.may_restart and rise_mwh >= 0 and not is_fall_over
 
 
 # --- what can flow at a charging point -----------------------------------------------------------
 
 
 def metered_quantities(settings: PointSettings) -> frozenset[Quantity]:
-    """Return what the electricity meter behind a charging point supplies; empty: there is no meter."""
+    """Return the quantities that the electricity meter of a charging point supplies; empty: it has none."""
     meter = settings.meter
     return _quantities_of(meter.model.capabilities) if meter else _NO_QUANTITY
 
@@ -451,7 +479,10 @@ _NO_QUANTITY: frozenset[Quantity] = frozenset()
 
 @cache  # asked at each reading; not kept in the point, which is copied at each reading
 def _quantities_of(capabilities: frozenset[str]) -> frozenset[Quantity]:
-    """Return the quantities that a meter with these capabilities supplies."""
+    """Return the quantities that a meter supplies: for each of its capabilities the sum and the phases.
+
+    Capabilities that count: "current", "power" and "energy".
+    """
     kinds = [kind for name, kind in MEASURED_KINDS.items() if name in capabilities]
     return frozenset(quantity for kind in kinds for quantity in kind)
 
@@ -460,31 +491,45 @@ _ENERGY_POINTS = {Quantity.ENERGY: "energy_total", Quantity.SESSION_ENERGY: "ene
 
 
 def new_counter(settings: PointSettings, quantity: Quantity) -> EnergyCounter:
-    """Return a counter of an energy that has read nothing yet, with the limits of its register.
+    """Return a counter without a reading yet, with what is plausible for the register of this energy.
 
-    The most that can flow is what the charger's model can do, not what is configured: without the
-    gateway the charger may do that. How coarse the register is stands in the model file of the device
-    that supplies it: the meter, if it measures this energy, else the charger.
+    The highest power is what the charger's model can do, not what is configured: without the gateway
+    the charger may do that. A rise may exceed it by two steps of the register, and a fall of one step is
+    jitter. Only the charger's own register of a session may restart at 0.
     """
     control = settings.model.control
-    supplier = settings.model
-    if settings.meter is not None and quantity in metered_quantities(settings):
-        supplier = settings.meter.model
     phases = 1 if quantity in PHASE_ENERGIES else 3
-    # how the model file calls the register; of a phase by the end of the quantity's name, "l1" to "l3"
-    name = _ENERGY_POINTS.get(quantity, f"energy_total_{quantity.value[-2:]}")
-    model_point = supplier.points.get(name)
-    coarse_wh = step_wh = 0.0
-    if model_point is not None:
-        # the scale of an energy is its step [Wh]. One that the device tells is not known here: the step
-        # may be wide for a rise, and counts as fine for a fall
-        tells_scale = model_point.scale_from or model_point.ratio_points
-        coarse_wh = max(model_point.scale, COARSEST_WH) if tells_scale else model_point.scale
-        step_wh = 0.0 if tells_scale else model_point.scale
+    step = _register_step(settings, quantity)
     register = Register(
         most_w=control.maximum_ma * MOST_V * phases // 1000 if control else MOST_W,  # mA·V are mW
-        slack_mwh=max(SLACK_MWH, round(2 * coarse_wh * 1000)),  # two steps
-        jitter_mwh=max(JITTER_MWH, round(step_wh * 1000)),
+        slack_mwh=max(SLACK_MWH, round(2 * step.widest_wh * 1000)),
+        jitter_mwh=max(JITTER_MWH, round(step.finest_wh * 1000)),
         may_restart=quantity is Quantity.SESSION_ENERGY,
     )
     return EnergyCounter(register=register)
+
+
+class RegisterStep(NamedTuple):
+    """Bounds of the step in which a register counts [Wh]; both 0: nothing is known of it."""
+
+    finest_wh: float
+    widest_wh: float
+
+
+def _register_step(settings: PointSettings, quantity: Quantity) -> RegisterStep:
+    """Return the step in which the register of an energy counts, by the model file of its device.
+
+    That device is the electricity meter, if it measures this energy, else the charger. A scale that only
+    the device itself tells is not known here: the step then lies between 0 and 1 kWh (`COARSEST_WH`).
+    """
+    supplier = settings.model
+    if settings.meter is not None and quantity in metered_quantities(settings):
+        supplier = settings.meter.model
+    # how the model file calls the register; of a phase by the end of the quantity's name, "l1" to "l3"
+    name = _ENERGY_POINTS.get(quantity, f"energy_total_{quantity.value[-2:]}")
+    register = supplier.points.get(name)
+    if register is None:
+        return RegisterStep(finest_wh=0.0, widest_wh=0.0)
+    if register.scale_from or register.ratio_points:  # the device tells its scale
+        return RegisterStep(finest_wh=0.0, widest_wh=max(register.scale, COARSEST_WH))
+    return RegisterStep(finest_wh=register.scale, widest_wh=register.scale)

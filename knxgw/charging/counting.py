@@ -29,11 +29,11 @@ class CountedReading:
 def filter_energies(
     point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
 ) -> CountedReading:
-    """Return a reading without the energies that their counters doubt, and the counters after it.
+    """Return what a reading of charger or meter shows, without the energies that their counters doubt.
 
-    A doubted energy must not be shown. `now_s`: monotonic, for the counters. `now`: the
-    wall-clock time, kept as `last_moved` when a register has moved, so that after a restart it is known
-    how much can have flowed since; None: not valid.
+    Each energy (of the total, of a phase, of the session) goes through its counter; a doubted one must not
+    be shown. `now_s`: monotonic, for the counters. `now`: the wall-clock time (None: not valid), noted as
+    `last_moved` when a register has moved: after a restart it tells how much can have flowed since.
     """
     energy = point.energy
     energies = [quantity for quantity in COUNTED if isinstance(values.get(quantity), int)]
@@ -42,10 +42,11 @@ def filter_energies(
     accepted, added_mwh = dict(values), dict.fromkeys(energies, 0)
     last_moved = energy.last_moved
     for quantity in energies:
-        # readings that showed nothing new passed the counter by (`observe_repeated`)
-        before = point.counter(quantity).read_unchanged(point.readings.read_at.get(quantity))
+        # readings that repeat the one before were not given to the counter: it gets their time here
+        before = point.counter(quantity).with_read_at(point.readings.read_at.get(quantity))
         after, added_mwh[quantity] = before.add_reading(int(values[quantity]), now_s)
-        if after.doubt is not None or after.reading_mwh is None:
+        is_doubted = after.doubt is not None
+        if is_doubted or after.reading_mwh is None:
             del accepted[quantity]
         else:
             accepted[quantity] = after.reading_mwh  # without the jitter of what was read
@@ -58,50 +59,51 @@ def filter_energies(
 
 
 def _with_counter(energy: EnergyState, quantity: Quantity, counter: EnergyCounter) -> EnergyState:
-    """Return the counters with one of them replaced."""
+    """Return the energy state with the counter of one energy replaced: of the total, or another."""
     if quantity is Quantity.ENERGY:
         return replace(energy, lifetime_counter=counter)
     return replace(energy, counters={**energy.counters, quantity: counter})
 
 
-def add_to_totals(point: ChargingPoint, believed: CountedReading, now_s: float) -> ChargingPoint:
-    """Return the point with the energy that has flowed added to its session and to its total.
+def add_to_totals(point: ChargingPoint, counted: CountedReading, now_s: float) -> ChargingPoint:
+    """Return the point with the energy that has flowed added to its total and to its open session.
 
-    The session follows the charger's own register of the session once that is adopted. Else it follows
-    the register of the total, or where there is none, the power over time. The total follows its own
-    register only. Energy that flows without an open session counts for the total alone.
+    The total grows with its own register only. The session grows with the charger's register of the
+    session, once the point has adopted that; else with the register of the total; or with the power over
+    time, where charger and meter have no such register. `counted`: from `filter_energies`.
     """
-    energy, added_mwh = believed.energy, believed.added_mwh
+    energy, added_mwh = counted.energy, counted.added_mwh
     measured_mwh = 0  # by the register of the total, else by the power
     if Quantity.ENERGY in added_mwh:
         measured_mwh = added_mwh[Quantity.ENERGY]
         energy = _with_total(energy, measured_mwh)
     elif "energy" not in point.settings.capabilities:
-        power_w = believed.values.get(Quantity.POWER)
+        power_w = counted.values.get(Quantity.POWER)
         if isinstance(power_w, int):
             power_counter, measured_mwh = energy.power_counter.add_power(power_w, now_s)
             energy = replace(energy, power_counter=power_counter)
-    flowed_mwh = (
-        added_mwh.get(Quantity.SESSION_ENERGY, 0) if energy.is_register_adopted else measured_mwh
-    )
-    session = _with_energy(point.session, flowed_mwh)
+    by_register_mwh = added_mwh.get(Quantity.SESSION_ENERGY, 0)
+    of_session_mwh = by_register_mwh if energy.is_register_adopted else measured_mwh
+    session = _with_energy(point.session, of_session_mwh)
     if energy is point.energy and session is point.session:
-        return point
+        return point  # nothing has flowed, and no counter has changed
     return replace(point, energy=energy, session=session)
 
 
 def _with_total(energy: EnergyState, added_mwh: int) -> EnergyState:
-    """Return the counters with a total that has grown, or with its first value.
+    """Return the energy state with its total (`lifetime_mwh`) grown, or with a first value of it.
 
-    The first value is the register's own, once a second reading has confirmed it; until then there is no
-    total. After that the total only grows: it goes on when the meter is replaced by another one.
+    The first value is what the register of the total shows, once a second reading has confirmed that;
+    until then there is no total (None). From then on the total only grows, also when the meter is
+    replaced by one that shows less.
     """
     if energy.lifetime_mwh is not None:
         if not added_mwh:
             return energy
         return replace(energy, lifetime_mwh=energy.lifetime_mwh + added_mwh)
     counter = energy.lifetime_counter
-    if counter.doubt is not None or counter.is_unconfirmed:
+    is_confirmed = counter.doubt is None and not counter.is_unconfirmed
+    if not is_confirmed:
         return energy
     return replace(
         energy,
@@ -112,7 +114,7 @@ def _with_total(energy: EnergyState, added_mwh: int) -> EnergyState:
 
 
 def _with_energy(state: SessionState, added_mwh: int) -> SessionState:
-    """Return the session with more energy, if one is open."""
+    """Return the session with more energy, if it is open; else, or if nothing was added, as it is."""
     session = state.latest
     if session is None or not session.is_open or added_mwh == 0:
         return state
@@ -123,41 +125,42 @@ def _with_energy(state: SessionState, added_mwh: int) -> SessionState:
 
 
 def start_session_register(point: ChargingPoint) -> EnergyState:
-    """Return the counters at the start of a session, with a new counter of the charger's session register.
+    """Return the energy state at the start of a session: the charger's session register gets a new counter.
 
-    It starts from what that register showed last, if anything: only what it grows by from here on counts.
-    The register may still show the session before, so the session does not follow it yet: see
-    `adopt_session_register`.
+    The counter begins at what the register showed last (None: with its next reading), so only what it grows
+    by from here on counts. The register may still show the session before: the energy of this session does
+    not follow it before `adopt_session_register`.
     """
-    reading_mwh = point.number(Quantity.SESSION_ENERGY)
     quantity = Quantity.SESSION_ENERGY
+    reading_mwh = point.number(quantity)
     reading = None if reading_mwh is None else Reading(reading_mwh)
     counter = replace(new_counter(point.settings, quantity), reading=reading)
     return replace(_with_counter(point.energy, quantity, counter), is_register_adopted=False)
 
 
 def adopt_session_register(point: ChargingPoint, now_s: float) -> ChargingPoint:
-    """Return the point with what the charger's session register shows as the energy of its session.
+    """Return the point with the energy of its open session taken from the charger's session register.
 
-    From then on the session grows with the register (`add_to_totals`), also if that restarts with each
-    start command: a pause and a resume belong to one session. A register that still shows what it showed
-    before plug-in shows the session before, so this one begins with 0. If it is not known what the
-    register showed then, it is adopted after `SESSION_VALUES_AFTER_S`, and nothing changes before that.
+    That is done once in a session, as soon as the register can only show this one; from then on the session
+    grows with it (`add_to_totals`). What the register showed before plug-in (`register_before_mwh`) is the
+    session before: if it still shows that, this one begins with 0. If it is not known what it showed then
+    (None), this waits until the session has lasted for 10 s (`SESSION_VALUES_AFTER_S`).
     """
     energy = point.energy
     if energy.is_register_adopted or not point.session.is_open:
-        return point  # its growth counts already, or there is no session
+        return point  # done already, or there is no session
     session, reading_mwh = point.session.latest, point.number(Quantity.SESSION_ENERGY)
     if session is None or reading_mwh is None:
-        return point  # the charger has no such register
+        return point  # the charger has no such register, or has not shown it yet
     if energy.register_before_mwh is not None:
-        content_mwh = 0 if reading_mwh == energy.register_before_mwh else reading_mwh
+        shows_session_before = reading_mwh == energy.register_before_mwh
+        of_session_mwh = 0 if shows_session_before else reading_mwh
     elif is_of_this_session(point.session, now_s):
-        content_mwh = reading_mwh
+        of_session_mwh = reading_mwh
     else:
-        return point  # it may still be of the session before
+        return point  # it may still show the session before
     # what was measured so far is kept if the register shows less: the energy of a session never falls
-    session = replace(session, energy_mwh=max(session.energy_mwh, content_mwh))
+    session = replace(session, energy_mwh=max(session.energy_mwh, of_session_mwh))
     return replace(
         point,
         session=replace(point.session, latest=session),
@@ -166,10 +169,11 @@ def adopt_session_register(point: ChargingPoint, now_s: float) -> ChargingPoint:
 
 
 def is_of_this_session(session: SessionState, now_s: float) -> bool:
-    """Tell whether the charger's session values can only be those of the running session.
+    """Tell whether what the charger now reports of a session can only be of the one that is open.
 
-    That is so from `SESSION_VALUES_AFTER_S` after its start on; a time that the gateway was off counts
-    too. False without an open session.
+    Shortly after its start the charger may still report the session before, so that is so once it has
+    lasted for 10 s (`SESSION_VALUES_AFTER_S`), with the time that the gateway was off. False without an
+    open session.
     """
     if not session.is_open or session.began_at is None:
         return False
