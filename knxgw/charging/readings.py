@@ -20,7 +20,7 @@ from knxgw.charging.point import CardState, ChargingPoint, ChargingProcess
 from knxgw.charging.quantities import FAULT_INFOS, METERED, Quantity, Value
 from knxgw.charging.session import SessionEnding
 from knxgw.charging.session_progress import (
-    _OF_SESSION,
+    SESSION_TIMES,
     adopt_session_times,
     follow_session,
     with_start_time,
@@ -39,14 +39,14 @@ def observe_charger(
     *,
     unavailable: frozenset[Quantity] = frozenset(),
 ) -> ChargingPoint:
-    """Return the point after its charger was read, with all that follows.
+    """Return the point after its charger was read: values, energy, plug, session, card, faults.
 
-    Quantities that the electricity meter supplies are left out: the meter's figures stand for them.
+    Quantities that the electricity meter of the point supplies are left out: the meter's figures count.
     `unavailable`: quantities for which the charger said that it has no value. `now_s`: monotonic;
     `now`: the wall-clock time, None: not valid.
     """
     metered = point.metered_quantities
-    values = {q: v for q, v in values.items() if q not in metered}
+    values = {quantity: value for quantity, value in values.items() if quantity not in metered}
     point = _without_unavailable(point, unavailable - metered, now_s)
     return _update_charger_error(_apply_readings(point, values, now_s, now))
 
@@ -59,31 +59,37 @@ def observe_meter(
     *,
     unavailable: frozenset[Quantity] = frozenset(),
 ) -> ChargingPoint:
-    """Return the point after its electricity meter was read, with all that follows.
+    """Return the point after its electricity meter was read: values, energy, session, and its fault.
 
-    Only currents, powers, energies and the meter's own error flag count. Arguments as for
-    `observe_charger`.
+    Only currents, powers and energies count, and the meter's own error flag (`FAULT_INFO_1`). `unavailable`:
+    quantities for which the meter said that it has no value. `now_s`: monotonic; `now`: the wall-clock
+    time, None: not valid.
     """
     if Quantity.FAULT_INFO_1 in values:
         has_error = bool(values[Quantity.FAULT_INFO_1])
-        point = replace(
-            point, faults=point.faults.set(FaultCode.E_METER_ERROR, is_present=has_error)
-        )
+        faults = point.faults.set(FaultCode.E_METER_ERROR, is_present=has_error)
+        point = replace(point, faults=faults)
     point = _without_unavailable(point, unavailable & point.metered_quantities, now_s)
-    return _apply_readings(point, {q: v for q, v in values.items() if q in METERED}, now_s, now)
+    metered = {quantity: value for quantity, value in values.items() if quantity in METERED}
+    return _apply_readings(point, metered, now_s, now)
 
 
 def _without_unavailable(
     point: ChargingPoint, unavailable: frozenset[Quantity], now_s: float
 ) -> ChargingPoint:
-    """Return the point without the values for which its device has just said that it has none.
+    """Return the point without values of the `unavailable` quantities.
 
-    `read_at` notes that they were read now: so they are known to be unavailable, not just unread.
+    Of these its device has just said that it has no value. `read_at` notes that they were read now: a
+    quantity with a time but no value is known to be unavailable (`is_reported_unavailable`).
     """
     if not unavailable:
         return point
     readings = point.readings
-    values = {q: v for q, v in readings.values.items() if q not in unavailable}
+    values = {
+        quantity: value
+        for quantity, value in readings.values.items()
+        if quantity not in unavailable
+    }
     read_at = {**readings.read_at, **dict.fromkeys(unavailable, now_s)}
     return point.with_readings(replace(readings, values=values, read_at=read_at))
 
@@ -95,18 +101,20 @@ def observe_repeated(
     *,
     unavailable: frozenset[Quantity] = frozenset(),
 ) -> ChargingPoint | None:
-    """Return the point after a reading of its charger that shows nothing new.
+    """Return the point after a reading of its charger that shows nothing new; None: it may show more.
 
-    None: the reading may change more than the age of the values, so it must be taken in fully
-    (`observe_charger`). Else only that age, and how far apart readings come, are noted. Most readings are
-    like that, so this path must be quick.
+    With None, the caller gives the reading to `observe_charger`, which takes it in fully. Else only the age
+    of the values, and how far apart readings come, are noted. Most readings are like that, so this must be
+    quick. Arguments as for `observe_charger`.
     """
     readings = point.readings
     if not values or not values.items() <= readings.values.items():
         return None  # a value is another one than before
     metered = point.installation.metered_quantities
     if not metered.isdisjoint(values):
-        return None  # the meter's figures stand for these: they have to be left out first
+        return (
+            None  # the electricity meter supplies some of them: the charger's have to be left out
+        )
     read_quantities: Collection[Quantity] = values
     if unavailable:
         unavailable -= metered  # a new set: the caller's stays as it is
@@ -115,68 +123,76 @@ def observe_repeated(
         read_quantities = [*values, *unavailable]
     oldest_at = min(map(readings.read_at.__getitem__, values))
     if oldest_at < now_s - RECENT_S:
-        return None  # the value may have been stale meanwhile: what followed from that ends
+        return None  # a value may have gone stale, and is fresh again: that is news
     if _counts_when_repeated(point, values):
         return None
     spacings_s = readings.spacings_s
-    if spacings_s or now_s - oldest_at > USUAL_PERIOD_S:
+    is_slow_line = bool(spacings_s) or now_s - oldest_at > USUAL_PERIOD_S
+    if is_slow_line:
         spacings_s = spacings_with(readings, values, now_s)
     read_at = {**readings.read_at, **dict.fromkeys(read_quantities, now_s)}
-    return point.with_readings(readings.with_times(read_at, spacings_s, now_s))
+    return point.with_readings(readings.with_times(read_at, spacings_s, repeated_at=now_s))
 
 
 def _counts_when_repeated(point: ChargingPoint, values: Mapping[Quantity, Value]) -> bool:
-    """Tell whether the same values again may change more of a point than their age.
+    """Tell whether values that repeat the ones before may change more of the point than their age.
 
-    Where energy follows from power, each reading of the power adds energy. Where a fault is present, the
-    same values may end it. Where an energy is doubted, they may confirm it.
+    - Where energy follows from power (no device counts energy), each reading of the power adds some.
+    - Where a fault is present, the same values may end it.
+    - Where a counter doubts an energy, the same value once more may confirm it.
     """
-    counts_power = Quantity.POWER in values and "energy" not in point.settings.capabilities
-    return counts_power or bool(point.faults.present) or point.has_doubted_counter
+    adds_energy = Quantity.POWER in values and "energy" not in point.settings.capabilities
+    return adds_energy or bool(point.faults.present) or point.has_doubted_counter
 
 
 def catch_up(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
-    """Return the point with its session brought up to the last reading that showed nothing new.
+    """Return the point with its session brought up to its last reading, if that showed nothing new.
 
-    `observe_repeated` leaves the session alone, so its duration and "charging complete" lag behind. Here
-    the session follows the last such reading as if it had been taken in fully when it came, also with the
-    charger's own times of the session, unless they were read too early to belong to this one.
+    `observe_repeated` takes such readings without the session, so duration and "charging complete" lag
+    behind. Here the session follows the last of them as if it had been taken in fully at its time. The
+    charger's own times of the session count unless they were read so early that they may belong to the one
+    before. `now_s`: monotonic; `now`: the wall-clock time, None: not valid.
     """
     readings, session = point.readings, point.session
     repeated_at = readings.repeated_at
     if repeated_at is None:
-        return point  # every reading has been taken in fully
+        return point  # the last reading has been taken in fully
     if now is not None:
         now -= timedelta(seconds=now_s - repeated_at)  # what the wall clock showed at that reading
-    point = point.with_readings(readings.with_times(readings.read_at, readings.spacings_s, None))
+    point = point.with_readings(
+        readings.with_times(readings.read_at, readings.spacings_s, repeated_at=None)
+    )
     if session.latest is None or session.began_at is None:
         return follow_session(point, repeated_at, now)  # no session that times could belong to
     of_this_session_from = session.began_at + counting.SESSION_VALUES_AFTER_S
     reported = {
         quantity: readings.values[quantity]
         for quantity, read_at in readings.read_at.items()
-        if quantity in _OF_SESSION
+        if quantity in SESSION_TIMES
         and quantity in readings.values
         and read_at >= of_this_session_from
     }
-    return follow_session(adopt_session_times(point, reported, repeated_at, now), repeated_at, now)
+    point = adopt_session_times(point, reported, repeated_at, now)
+    return follow_session(point, repeated_at, now)
 
 
 def _apply_readings(
     point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
 ) -> ChargingPoint:
-    """Return the point with new values and all that follows: energy, plug, session, heat, card.
+    """Return the point with the values of a reading and all that follows from them.
 
-    First the point is brought up to the last reading that showed nothing new (`catch_up`). Energy comes before
-    the plug: what this reading adds belongs to the session that it may end.
+    These are energy, plug, session, card and temperature warning. First the session is brought up to the
+    readings before this one that showed nothing new (`catch_up`). Energy is added before the plug is looked
+    at: what this reading adds belongs to the session that it may end.
     """
     before = catch_up(point, now_s, now)
-    believed = counting.filter_energies(before, values, now_s, now)
-    values = believed.values
-    point = counting.add_to_totals(_with_values(before, values, now_s), believed, now_s)
+    counted = counting.filter_energies(before, values, now_s, now)
+    values = counted.values  # without energies that their counters doubt
+    point = _with_values(before, values, now_s)
+    point = counting.add_to_totals(point, counted, now_s)
     point = adopt_session_times(point, values, now_s, now)
     was_connected, is_connected = before.process.is_connected, point.process.is_connected
-    # None: the plug was not known. If no vehicle is there then, a session from before the start is over
+    # from not known (None) to no vehicle: a session from before the gateway's start is over
     if was_connected is not False and is_connected is False:
         point = _unplugged(point, now_s, now)
     elif not was_connected and is_connected:
@@ -188,10 +204,10 @@ def _apply_readings(
 def _with_values(
     point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float
 ) -> ChargingPoint:
-    """Return the point with what was read now: values, their age, and the plug.
+    """Return the point with what was read now: values, when they were read, and the plug.
 
-    With a state among them the charger counts as heard. What follows from a changed plug is left to the
-    caller.
+    If the charger's state is among them, the charger is heard (`was_heard`). `is_connected` is set, but what
+    follows for process and session is left to the caller.
     """
     readings, process, link = point.readings, point.process, point.link
     if Quantity.STATE in values and not link.was_heard:
@@ -209,35 +225,36 @@ def _with_values(
 
 
 def _plugged_in(point: ChargingPoint, before: ChargingPoint) -> ChargingPoint:
-    """Return the point after a vehicle was plugged in.
+    """Return the point after a vehicle was plugged in: its process waits for a start, or may charge.
 
-    Its session counts from the charger's session register as it was read before, if it is known that no
-    vehicle was there then.
+    What the charger's register of the session showed in the reading before is noted as that of the session
+    before. `before`: the point before this reading.
     """
     process_input = (
         ProcessInput.PLUGGED_IN_TO_WAIT if point.is_started_manually else ProcessInput.PLUGGED_IN
     )
-    # not known (None): the vehicle may have been there for a while, and the register may count for it
+    # else (None: not known) the vehicle may have been there already, and the register count for it
     was_unplugged = before.process.is_connected is False
-    register_mwh = before.number(Quantity.SESSION_ENERGY) if was_unplugged else None
+    register_before_mwh = before.number(Quantity.SESSION_ENERGY) if was_unplugged else None
     return replace(
         point,
         process=_advanced(point.process, process_input),
-        energy=replace(point.energy, register_before_mwh=register_mwh),
+        energy=replace(point.energy, register_before_mwh=register_before_mwh),
     )
 
 
 def _advanced(process: ChargingProcess, process_input: ProcessInput) -> ChargingProcess:
-    """Return the process after an input; unchanged where its stage does not allow that input."""
+    """Return the charging process with its stage moved on by an input; as it was if that is not possible."""
     return replace(process, stage=advance(process.stage, process_input) or process.stage)
 
 
 def _update_card(point: ChargingPoint) -> ChargingPoint:
-    """Return the point with the card that enabled charging, and whether the charger asked for one.
+    """Return the point with what the charger shows of RFID cards: which one enabled charging.
 
-    Chargers may go on showing the card of the last session, so a card that was shown before plug-in does
-    not count here. If the charger asked for a card and shows the same one, that counts when charging
-    begins (`follow_session`). What the charger shows first after a restart counts as shown before.
+    A charger may go on showing the card of the last session. So a card that it showed before plug-in
+    (`shown_before`) does not count here; after a restart of the gateway that is the first one shown. If the
+    charger has asked for a card since plug-in (`was_requested`), the same card counts once charging begins
+    (`follow_session`).
     """
     shown = point.value(Quantity.RFID)
     if not isinstance(shown, str):
@@ -246,12 +263,13 @@ def _update_card(point: ChargingPoint) -> ChargingPoint:
     card = process.card
     if process.is_connected and state == ChargingState.MANUAL_START and not card.was_requested:
         card = replace(card, was_requested=True)
-    # without a vehicle the charger shows no card any more: the next one counts, even if it is the same
-    has_removed_card = not process.is_connected and not shown and bool(card.shown_before)
-    if card.shown_before is None or has_removed_card:
+    # no vehicle, and no card shown any more: the next one counts, even if it is the same
+    is_card_gone = not process.is_connected and not shown and bool(card.shown_before)
+    is_new_card = bool(shown) and shown not in (card.enabled_by, card.shown_before)
+    if card.shown_before is None or is_card_gone:
         card = replace(card, shown_before=shown)
-    elif process.is_connected and shown and shown not in (card.enabled_by, card.shown_before):
-        card = replace(card, enabled_by=shown) if state in _ENABLED else card
+    elif process.is_connected and is_new_card and state in _ENABLED:
+        card = replace(card, enabled_by=shown)
     return point if card is process.card else replace(point, process=replace(process, card=card))
 
 
@@ -267,19 +285,19 @@ _ENABLED = (
 def _unplugged(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
     """Return the point after the vehicle was unplugged: an open session is closed.
 
-    What was noted of this vehicle is forgotten. The card that the charger still shows is remembered, so
-    that it does not count for the next session.
+    What is known of this vehicle (charged, complete, compliance with its limit) is forgotten. A card that
+    the charger still shows is remembered, so that it does not count for the next session.
     """
-    session, shown = point.session, str(point.value(Quantity.RFID) or "")
+    session, shown_card = point.session, str(point.value(Quantity.RFID) or "")
     if session.latest is not None and session.latest.is_open:
         timed = with_start_time(session.latest, session.began_at, now_s, now)
         ending, held_by = _ending(point)
         session = replace(session, latest=sessions.close(timed, ending, held_by))
     process = replace(
         _advanced(point.process, ProcessInput.UNPLUGGED),
-        card=CardState(shown_before=shown),
+        card=CardState(shown_before=shown_card),
         has_charged=False,
-        below_s=0.0,
+        below_s=0.0,  # the time below the "complete" threshold
         counted_until=None,
         is_complete=False,
     )
@@ -288,7 +306,10 @@ def _unplugged(point: ChargingPoint, now_s: float, now: datetime | None) -> Char
 
 
 def _ending(point: ChargingPoint) -> "Ending":
-    """Return how charging was when the vehicle was unplugged, and what held the vehicle back then."""
+    """Return how the session of a vehicle that was just unplugged ended, and what held it back then.
+
+    It was complete; else the offer was 0 A, for a reason; else the vehicle could still charge.
+    """
     decision = point.control.decision
     if point.process.is_complete:
         return Ending(SessionEnding.COMPLETE)
@@ -305,12 +326,13 @@ class Ending(NamedTuple):
 
 
 def _update_charger_error(point: ChargingPoint) -> ChargingPoint:
-    """Return the point with `ChargerError` raised or cleared by the charger's state and fault registers.
+    """Return the point with the fault `ChargerError` raised or cleared, as its charger reports.
 
-    `in_error`, by which the point gets 0 A, follows the state alone, whatever the registers hold.
+    The fault is present if the charger's state is "error", or one of its fault registers is not 0. The
+    flag `in_error`, by which the point is offered 0 A, follows the state alone.
     """
     state = point.value(Quantity.STATE)
-    if state is None:  # not read since the charger came back: a fault from before stays
+    if state is None:  # not read since the link was lost: a fault from before stays
         return point
     in_error = state == ChargingState.ERROR
     has_error = in_error or any(point.value(quantity) for quantity in FAULT_INFOS)
@@ -322,18 +344,18 @@ def _update_charger_error(point: ChargingPoint) -> ChargingPoint:
 
 
 def _update_temperature_warning(point: ChargingPoint) -> ChargingPoint:
-    """Return the point with its temperature warning: on at the threshold, off a little below.
+    """Return the point with its temperature warning: on at the configured threshold, off 2 °C below it.
 
     Without a temperature the warning stays as it is.
     """
-    centi_c = point.number(Quantity.TEMPERATURE)
-    if centi_c is None:
+    temperature_centi_c = point.number(Quantity.TEMPERATURE)
+    if temperature_centi_c is None:
         return point
-    warning_centi_c = point.settings.temperature.warning_c * 100
     readings = point.readings
-    is_hot = centi_c >= (
-        warning_centi_c - HYSTERESIS_CENTI_C if readings.is_hot else warning_centi_c
-    )
+    threshold_centi_c = point.settings.temperature.warning_c * 100
+    if readings.is_hot:
+        threshold_centi_c -= HYSTERESIS_CENTI_C
+    is_hot = temperature_centi_c >= threshold_centi_c
     if is_hot == readings.is_hot:
         return point
     return point.with_readings(replace(readings, is_hot=is_hot))

@@ -27,72 +27,87 @@ class RecordReader:
     def flag(
         self, name: str, *, is_null_allowed: bool = False, is_optional: bool = False
     ) -> bool | None:
-        """Return a flag; None: it is not known, or null is stored.
+        """Return a stored true or false; None: it is not known, or null is stored.
 
-        Null is noted as not known unless `is_null_allowed`. `is_optional`: earlier builds did not store
-        the field, so that it is not noted if it is missing.
+        What is not known is noted (`unknown_fields`), and so is a null, unless `is_null_allowed`.
+        `is_optional`: earlier builds did not store the field, so it is not noted if it is missing.
         """
         value = self._values.get(name)
-        is_known = isinstance(value, bool) or (
-            value is None and is_null_allowed and name in self._values
-        )
+        is_allowed_null = is_null_allowed and name in self._values and value is None
+        is_known = isinstance(value, bool) or is_allowed_null
         return value if self._note_if_unknown(name, is_known, is_optional) else None
 
     def number(self, name: str, low: int, high: int, *, is_optional: bool = False) -> int | None:
-        """Return a whole number from `low` to `high`; None: null is stored, or it is not known.
+        """Return a stored whole number from `low` to `high`; None: null is stored, or it is not known.
 
-        `is_optional`: as for `flag`.
+        What is not known (another type, out of range, missing) is noted in `unknown_fields`.
+        `is_optional`: earlier builds did not store the field, so it is not noted if it is missing.
         """
         value = self._values.get(name)
         if value is None and name in self._values:
-            return None
+            return None  # null: there is none
+        # true and false would be whole numbers for Python
         is_known = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
         return value if self._note_if_unknown(name, is_known, is_optional) else None
 
     def moment(self, name: str) -> datetime | None:
-        """Return a time [aware UTC]; None: null is stored, or it is not known."""
+        """Return a stored time [aware UTC]; None: null is stored, or it is not known.
+
+        What is not known (missing, or no plausible time) is noted in `unknown_fields`.
+        """
         value = self._values.get(name)
         if value is None and name in self._values:
-            return None
+            return None  # null: there is none
         moment = _moment(value)
         return moment if self._note_if_unknown(name, moment is not None) else None
 
     def text(self, name: str) -> str | None:
-        """Return a text; None: there is none. No decision depends on it, so it is never noted."""
+        """Return a stored text; None: there is none.
+
+        No decision depends on a text, so a missing one is not noted in `unknown_fields`.
+        """
         value = self._values.get(name)
         return value if isinstance(value, str) else None
 
     def part(self, name: str, *, is_optional: bool = False) -> "RecordReader | None":
         """Return a reader of a record within the record; None: null is stored, or the field is missing.
 
-        Anything else than a record gives a reader to which every field is unknown. `is_optional`: as for
-        `flag`.
+        Anything else than a record gives a reader to which every field is unknown. A missing field is noted
+        in `unknown_fields`, unless `is_optional`: earlier builds did not store it.
         """
         value = self._values.get(name)
-        if not self._note_if_unknown(
-            name, isinstance(value, dict) or name in self._values, is_optional
-        ):
+        is_stored = name in self._values  # what it holds is judged by the reader of the part
+        if not self._note_if_unknown(name, is_stored, is_optional) or value is None:
             return None
-        if value is None:
-            return None
+        # a part has no schema of its own; anything but a record (None) leaves its reader without fields
         return RecordReader({"schema": SCHEMA, **value} if isinstance(value, dict) else None)
 
     def _note_if_unknown(self, name: str, is_known: bool, is_optional: bool = False) -> bool:  # noqa: FBT001, FBT002 - within
-        """Return `is_known`, and note the field if it is not known, unless it may be missing and is."""
+        """Return `is_known`; if false, note the field in `unknown_fields`, unless it may be missing and is.
+
+        `is_optional`: it may be missing, because earlier builds did not store it. But if the whole record
+        cannot be read, an optional field is noted too.
+        """
         if is_known:
             return True
-        # in a record of which nothing is known, an optional field is not known either
-        if not (is_optional and name not in self._values and self._values):
+        is_record_readable = bool(self._values)
+        may_be_missing = is_optional and is_record_readable and name not in self._values
+        if not may_be_missing:
             self.unknown_fields.append(name)
         return False
 
 
 def _moment(value: object) -> datetime | None:
-    """Return a stored time [aware UTC]; None for anything that is no plausible time with a zone."""
+    """Return a stored time [aware UTC]; None: it is no text in ISO format, has no zone, or is not plausible.
+
+    Plausible are the years 2000 to 2199.
+    """
+    if not isinstance(value, str):
+        return None
     try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        moment = datetime.fromisoformat(value)
     except ValueError:
         return None
-    if moment is None or moment.tzinfo is None or not EARLIEST <= moment <= LATEST:
+    if moment.tzinfo is None or not EARLIEST <= moment <= LATEST:
         return None
     return moment.astimezone(UTC)

@@ -15,7 +15,7 @@ from knxgw.catalogue.codes import Reason
 from knxgw.catalogue.object_keys import INTERRUPTION, SETPOINT, START_STOP
 from knxgw.charging.counter import EnergyCounter, Reading, new_counter
 from knxgw.charging.counting import COUNTED
-from knxgw.charging.point import ChargingPoint, ChargingProcess, EnergyState
+from knxgw.charging.point import ChargingPoint, ChargingProcess, Control, EnergyState
 from knxgw.charging.quantities import Quantity
 from knxgw.charging.record_reader import SCHEMA, RecordReader
 from knxgw.charging.session import SHOWN_OF_A_CARD, Session, SessionDetails, SessionEnding
@@ -29,23 +29,25 @@ UNKNOWN_OFF_S = 30 * 86_400.0  # how long the gateway may have been off where no
 
 
 def to_record(point: ChargingPoint) -> dict[str, Any]:
-    """Return the plain data to be stored for a charging point.
+    """Return the plain data to be stored for a charging point, for `restored` after a restart.
 
-    The keys are those of stored records (schema 1), also where the program uses other words by now.
+    The keys are those of stored records (schema 1), also where the program uses other words by now
+    (`session_untold`: its end has not been reported to the history yet).
     """
     return {
         "schema": SCHEMA,
         "interruption": point.control.is_interrupted,
         "cancelled": point.process.stage is Process.CANCELLED,
         "started": point.process.stage is Process.FREE,
+        # None: KNX has given none, and the maximum holds
         "setpoint_ma": point.control.setpoint_ma if point.control.is_setpoint_given else None,
-        "paused": point.link.acknowledged_ma == 0,
+        "paused": point.link.acknowledged_ma == 0,  # the last offer acknowledged was 0 A
         "connected": point.process.is_connected,
         "has_charged": point.process.has_charged,
         "complete": point.process.is_complete,
         "lifetime_mwh": point.energy.lifetime_mwh,
         "reading_mwh": point.energy.lifetime_counter.reading_mwh,
-        "dropped_mwh": point.energy.lifetime_counter.previous_meter_mwh,
+        "dropped_mwh": point.energy.lifetime_counter.previous_meter_mwh,  # of a replaced meter
         "session_untold": point.session.is_unreported,
         "counters": _counters_record(point),
         "session": _session_record(point.session.latest),
@@ -53,16 +55,17 @@ def to_record(point: ChargingPoint) -> dict[str, Any]:
 
 
 def urgent_values(point: ChargingPoint) -> tuple[object, ...]:
-    """Return the part of the record that must be stored at once when it changes.
+    """Return the values that are to be stored at once when one of them changes, for comparison only.
 
-    All but what counts up: energies, counters and the duration of a session may be stored later.
+    Energies, counters and the duration of a session are not among them: they change all the time, and
+    may be stored later.
     """
     session = point.session.latest
     return (
         point.control.is_interrupted,
         point.process.stage,
         point.control.setpoint_ma if point.control.is_setpoint_given else None,
-        point.link.acknowledged_ma == 0,  # as "paused" in the record: other offers are not stored
+        point.link.acknowledged_ma == 0,  # paused; other offers are not stored
         point.process.is_connected,
         point.process.has_charged,
         point.process.is_complete,
@@ -78,77 +81,96 @@ def restored(
     now_s: float,
     linked_keys: Collection[str] = HOLDING_KEYS,
 ) -> ChargingPoint:
-    """Return the charging point with what was stored; `now` is None while the time is not valid.
+    """Return a new charging point with what was stored of it before the gateway's restart.
 
-    An open session goes on, and the time that the gateway was off counts for it as far as the clock tells.
-    A setpoint that was given is clamped again, because limits may have changed meanwhile; without one
-    the maximum stays. `linked_keys`: those of `HOLDING_KEYS` that have a group address. Where the record
-    does not say, only a command that can have come, and can be taken back, is assumed.
+    Where the record does not say whether a KNX command holds the point back (stop, interruption, setpoint),
+    it is assumed to, if the command's group object is linked: only then can it have come, and be taken
+    back. `linked_keys`: of these objects, those that have a group address. `now`: wall-clock time; None:
+    not valid. `now_s`: monotonic.
     """
     stored = read_record(record)
-    session = stored.session
-    began_at = None
-    if session is not None and session.is_open:
-        began_at = now_s - session.duration_s  # the time off is missing: no clock tells it
-        if now is not None and session.started_at is not None:
-            began_at = now_s - max(0.0, (now - session.started_at).total_seconds())
-    setpoint_ma = stored.setpoint_ma
-    if "setpoint_ma" in stored.unknown_fields and SETPOINT in linked_keys:
-        setpoint_ma = 0  # clamped below to the lowest that it can have been
-    is_interrupted = (
-        INTERRUPTION in linked_keys if stored.is_interrupted is None else stored.is_interrupted
-    )
     return replace(
         point,
-        # a charger that was paused may still report the echo of that pause (`shown_state`)
+        # a charger that was paused may still report that pause as its own state (`shown_state`)
         link=replace(point.link, acknowledged_ma=0 if stored.is_paused else None),
         process=_restored_process(point, stored, has_start_object=START_STOP in linked_keys),
         session=replace(
             point.session,
-            latest=session,
-            began_at=began_at,
+            latest=stored.session,
+            began_at=_restored_began_at(stored.session, now, now_s),
             is_restored=True,
             is_unreported=stored.is_session_unreported,
         ),
         energy=_restored_energy(point, stored, now, now_s),
-        control=replace(
-            point.control,
-            is_interrupted=is_interrupted,
-            setpoint_ma=point.control.setpoint_ma
-            if setpoint_ma is None
-            else point.limits.clamp_setpoint(setpoint_ma),
-            is_setpoint_given=setpoint_ma is not None,
-        ),
+        control=_restored_control(point, stored, linked_keys),
+    )
+
+
+def _restored_began_at(session: Session | None, now: datetime | None, now_s: float) -> float | None:
+    """Return when the open session of a record began [monotonic s]; None: none is open.
+
+    The time that the gateway was off counts, if the clock tells it: `now` (wall-clock time) and the start
+    of the session must be known. Else the session has lasted as long as when it was stored.
+    """
+    if session is None or not session.is_open:
+        return None
+    if now is None or session.started_at is None:
+        return now_s - session.duration_s
+    return now_s - max(0.0, (now - session.started_at).total_seconds())
+
+
+def _restored_control(
+    point: ChargingPoint, stored: "Stored", linked_keys: Collection[str]
+) -> Control:
+    """Return what KNX had commanded: interruption and setpoint.
+
+    What is not known of them counts as holding the point back, if its group object is in `linked_keys`.
+    A stored setpoint is clamped, because limits may have changed; without one the maximum stays.
+    """
+    is_interrupted = stored.is_interrupted
+    if is_interrupted is None:  # not known
+        is_interrupted = INTERRUPTION in linked_keys
+    given_ma = stored.setpoint_ma
+    if "setpoint_ma" in stored.unknown_fields and SETPOINT in linked_keys:
+        given_ma = 0  # clamped below to the lowest that it can have been
+    setpoint_ma = point.control.setpoint_ma  # of a new point: the maximum
+    if given_ma is not None:
+        setpoint_ma = point.limits.clamp_setpoint(given_ma)
+    return replace(
+        point.control,
+        is_interrupted=is_interrupted,
+        setpoint_ma=setpoint_ma,
+        is_setpoint_given=given_ma is not None,
     )
 
 
 def _restored_energy(
     point: ChargingPoint, stored: "Stored", now: datetime | None, now_s: float
 ) -> EnergyState:
-    """Return the counters at their stored readings: what flowed while the gateway was off counts.
+    """Return the energy state with all counters at their stored readings.
 
-    How much that can be follows from the time since a register last moved. Without a valid clock, or
-    without that time in the record, `UNKNOWN_OFF_S` is assumed, and when the registers were last read is
-    not known.
+    So what flowed while the gateway was off is counted by the next reading. How much that may be follows
+    from the time since a register last moved. If that is not known, because the record lacks it or the
+    clock is not valid (`now` is None), 30 days are assumed (`UNKNOWN_OFF_S`).
     """
     last_moved = stored.counters.last_moved
-    off_s, heard_at = UNKNOWN_OFF_S, None
+    unmoved_s, read_at = UNKNOWN_OFF_S, None  # None: not known
     if now is not None and last_moved is not None:
-        off_s = max(0.0, (now - last_moved).total_seconds())
-        heard_at = now_s - off_s
+        unmoved_s = max(0.0, (now - last_moved).total_seconds())
+        read_at = now_s - unmoved_s
 
-    def as_it_was(counter: EnergyCounter, reading_mwh: int | None) -> EnergyCounter:
-        """Return a counter at a stored reading; None: it starts again with its first reading."""
-        reading = None if reading_mwh is None else Reading(reading_mwh, since=now_s - off_s)
-        return replace(counter, reading=reading, read_at=heard_at)
+    def at_stored(counter: EnergyCounter, reading_mwh: int | None) -> EnergyCounter:
+        """Return a counter at a stored reading; None: it begins again with its first reading."""
+        reading = None if reading_mwh is None else Reading(reading_mwh, since=now_s - unmoved_s)
+        return replace(counter, reading=reading, read_at=read_at)
 
-    lifetime = as_it_was(point.energy.lifetime_counter, stored.reading_mwh)
+    lifetime = at_stored(point.energy.lifetime_counter, stored.reading_mwh)
     return replace(
         point.energy,
         lifetime_mwh=stored.lifetime_mwh,
         lifetime_counter=replace(lifetime, previous_meter_mwh=stored.dropped_mwh),
         counters={
-            quantity: as_it_was(new_counter(point.settings, quantity), reading_mwh)
+            quantity: at_stored(new_counter(point.settings, quantity), reading_mwh)
             for quantity, reading_mwh in stored.counters.readings_mwh.items()
         },
         last_moved=last_moved,
@@ -160,10 +182,10 @@ def _restored_energy(
 def _restored_process(
     point: ChargingPoint, stored: "Stored", *, has_start_object: bool
 ) -> ChargingProcess:
-    """Return the charging process as far as the record tells.
+    """Return the charging process (plug, stage, "charging complete") as far as the record tells.
 
-    A process that was complete stays so: the time below the threshold counts as over.
-    `has_start_object`: object 54 has a group address, so a stop can have come and a start can end it.
+    `has_start_object`: object 54 (start, stop) has a group address, so a stop can have come, and a start
+    can end it.
     """
     restored_plug = _restored_plug(point, stored, has_start_object=has_start_object)
     return replace(
@@ -171,6 +193,7 @@ def _restored_process(
         is_connected=restored_plug.is_connected,
         stage=restored_plug.stage,
         has_charged=stored.has_charged,
+        # complete: the current has been below the threshold for all of the time that this takes
         below_s=point.settings.complete_time_s if stored.is_complete else 0.0,
         is_complete=stored.is_complete,
     )
@@ -186,20 +209,23 @@ class RestoredPlug(NamedTuple):
 def _restored_plug(
     point: ChargingPoint, stored: "Stored", *, has_start_object: bool
 ) -> RestoredPlug:
-    """Return the stage of the process, and whether a vehicle is there.
+    """Return the stage of the charging process, and whether a vehicle is there.
 
-    A process that may have been cancelled waits for a start command, or until the vehicle is plugged in
-    again. Without a start object no command can have cancelled it. Whether a process that was not started
-    waits depends on the start that is configured now.
+    If the record does not tell whether the process was cancelled, but a stop command can have come
+    (`has_start_object`, and the charger's model knows it), the process waits for a start. Else the stored
+    plug and stage count; whether one that was not started must wait depends on the start (manual or
+    automatic) that is configured now.
     """
     # a stored null is a known answer: the plug was not known when it was stored
-    is_plug_known = stored.is_connected is not None or "connected" not in stored.unknown_fields
-    is_known = is_plug_known and stored.is_cancelled is not None
-    if not is_known and has_start_object and "start_stop" in point.settings.capabilities:
+    is_plug_read = stored.is_connected is not None or "connected" not in stored.unknown_fields
+    is_cancelling_known = is_plug_read and stored.is_cancelled is not None
+    can_be_stopped = has_start_object and "start_stop" in point.settings.capabilities
+    if not is_cancelling_known and can_be_stopped:
         # a vehicle is assumed: if there is none, the first reading shows it
         return RestoredPlug(Process.WAITING, is_connected=True)
     if not stored.is_connected:
-        return RestoredPlug(Process.NO_VEHICLE, stored.is_connected)  # False, or not known
+        # None stays None: the first reading shows whether there is a vehicle
+        return RestoredPlug(Process.NO_VEHICLE, is_connected=stored.is_connected)
     if stored.is_cancelled:
         return RestoredPlug(Process.CANCELLED, is_connected=True)
     if point.is_started_manually and not stored.is_started:
@@ -245,7 +271,11 @@ class StoredCounters:
 
 
 def read_record(record: object) -> Stored:
-    """Return what was stored for a charging point; `record` may be anything, and nothing is raised."""
+    """Return what was stored for a charging point; `record` may be anything, and nothing is raised.
+
+    A field that is missing or not valid is None (or False), and `unknown_fields` names it. A field that is
+    optional here was not stored by earlier builds: if it is missing, it is not named there.
+    """
     reader = RecordReader(record)
     return Stored(
         is_interrupted=reader.flag("interruption"),
@@ -267,18 +297,18 @@ def read_record(record: object) -> Stored:
 
 
 def _session(reader: RecordReader) -> Session | None:
-    """Return the session of a record; None: there was none yet, or not all of it can be read.
+    """Return the session of a record; None: there was none yet, or it cannot be read.
 
-    A session that cannot be read is noted in `reader.unknown_fields`. Its details alone may be missing.
+    It cannot be read if one of its fields is not known: then it is noted in `reader.unknown_fields`. Only
+    its details (highest power, card, ending) may be missing.
     """
     part = reader.part("session")
     if part is None:
         return None
+    # None: not known, and then noted in `part.unknown_fields`; of the two times also: null was stored
     started_at, ended_at = part.moment("started_at"), part.moment("ended_at")
-    duration_s, energy_mwh = (
-        part.number("duration_s", 0, LONGEST_S),
-        part.number("energy_mwh", 0, MOST_MWH),
-    )
+    duration_s = part.number("duration_s", 0, LONGEST_S)
+    energy_mwh = part.number("energy_mwh", 0, MOST_MWH)
     is_open = part.flag("is_open")
     if part.unknown_fields or duration_s is None or energy_mwh is None or is_open is None:
         reader.unknown_fields.append("session")
@@ -294,12 +324,13 @@ def _session(reader: RecordReader) -> Session | None:
 
 
 def _session_details(part: RecordReader) -> SessionDetails:
-    """Return what the history says of a session; what cannot be read of it is left out.
+    """Return the details of a stored session; one that cannot be read is left out.
 
-    To be called once `part.unknown_fields` has been looked at: what `part` notes there now is ignored, so
-    that a detail that cannot be read costs no session.
+    `part`: reads the session. What it notes in its `unknown_fields` here is ignored, because the caller has
+    looked at them before: a session is not given up for a detail.
     """
-    ending, held_by = part.text("ending"), part.number("held_by", 0, MOST_STORED, is_optional=True)
+    ending = part.text("ending")
+    held_by = part.number("held_by", 0, MOST_STORED, is_optional=True)
     return SessionDetails(
         highest_power_w=part.number("highest_power_w", 0, MOST_STORED, is_optional=True),
         card=(part.text("card") or "")[-SHOWN_OF_A_CARD:],
@@ -309,16 +340,20 @@ def _session_details(part: RecordReader) -> SessionDetails:
 
 
 def _stored_counters(reader: RecordReader) -> StoredCounters:
-    """Return the counters of a record: none where an earlier build stored it.
+    """Return what a record says of the counters beside the one of the total.
 
-    If a field of them cannot be read, that is noted in `reader.unknown_fields`; the others are kept.
+    Earlier builds did not store them: then all are empty. If a field of them cannot be read, "counters" is
+    noted in `reader.unknown_fields`, and the other fields are kept.
     """
     part = reader.part("counters", is_optional=True)
     if part is None:
         return StoredCounters()
-    found = {one: part.number(one.value, -MOST_MWH, MOST_MWH, is_optional=True) for one in COUNTED}
+    found_mwh = {
+        quantity: part.number(quantity.value, -MOST_MWH, MOST_MWH, is_optional=True)
+        for quantity in COUNTED
+    }
     counters = StoredCounters(
-        readings_mwh={one: mwh for one, mwh in found.items() if mwh is not None},
+        readings_mwh={quantity: mwh for quantity, mwh in found_mwh.items() if mwh is not None},
         last_moved=part.moment("moved_at"),
         register_before_mwh=part.number("register_before_mwh", -MOST_MWH, MOST_MWH),
         is_register_adopted=bool(part.flag("session_adopted")),
@@ -329,12 +364,16 @@ def _stored_counters(reader: RecordReader) -> StoredCounters:
 
 
 def _counters_record(point: ChargingPoint) -> dict[str, Any]:
-    """Return the plain data of the counters beside the one of the total."""
+    """Return the plain data of the counters beside the one of the total: each by the name of its quantity.
+
+    With them: when a register last moved, and what is known of the charger's register of the session.
+    """
+    energy = point.energy
     return {
-        **{quantity.value: one.reading_mwh for quantity, one in point.energy.counters.items()},
-        "moved_at": point.energy.last_moved.isoformat() if point.energy.last_moved else None,
-        "register_before_mwh": point.energy.register_before_mwh,
-        "session_adopted": point.energy.is_register_adopted,
+        **{quantity.value: counter.reading_mwh for quantity, counter in energy.counters.items()},
+        "moved_at": energy.last_moved.isoformat() if energy.last_moved else None,
+        "register_before_mwh": energy.register_before_mwh,
+        "session_adopted": energy.is_register_adopted,
     }
 
 

@@ -18,7 +18,7 @@ from knxgw.charging.quantities import Quantity, Value
 from knxgw.charging.session import Session
 
 # what a charger reports of its own session beside the energy
-_OF_SESSION = frozenset(
+SESSION_TIMES = frozenset(
     (
         Quantity.SESSION_DURATION,
         Quantity.SESSION_START,
