@@ -55,12 +55,12 @@ def begin(now: datetime | None, energy_mwh: int = 0) -> Session:
 def extended(
     session: Session, now: datetime | None, duration_s: float, details: SessionDetails | None = None
 ) -> Session:
-    """Return the session after current flowed: its end moves to `now`, its duration to `duration_s`.
+    """Return the session of a vehicle that draws now: its end moves to `now`, its duration to `duration_s`.
 
-    `duration_s` counts from the start of the session, and never makes it shorter. `now`: None while the
-    clock is not set. `details`: None keeps those of before.
+    `duration_s`: from the start of the session until now; the duration never becomes shorter. `now`: the
+    wall-clock time; None: not valid, so the end is not known. `details`: None keeps those of before.
     """
-    return Session(
+    return Session(  # built directly: much faster than `replace`
         started_at=session.started_at,
         ended_at=now,
         duration_s=max(session.duration_s, round(duration_s)),
@@ -70,25 +70,29 @@ def extended(
     )
 
 
-def seen_in(details: SessionDetails, power_w: int | None, card: str | None) -> SessionDetails:
+def details_while_drawing(
+    details: SessionDetails, *, power_w: int | None, card: str | None
+) -> SessionDetails:
     """Return the details of a session while its vehicle draws: the highest power so far, and the card.
 
-    What is not known (None, or an empty card) leaves what was noted before.
+    Of the card only the last 4 characters are kept (`SHOWN_OF_A_CARD`). What is not known (None, or an empty
+    card) leaves what was noted before.
     """
     is_higher = power_w is not None and power_w > (details.highest_power_w or 0)
-    shown = (card or "")[-SHOWN_OF_A_CARD:] or details.card
-    if not is_higher and shown == details.card:
+    kept_card = (card or "")[-SHOWN_OF_A_CARD:] or details.card
+    if not is_higher and kept_card == details.card:
         return details
     highest_power_w = power_w if is_higher else details.highest_power_w
-    return replace(details, highest_power_w=highest_power_w, card=shown)
+    return replace(details, highest_power_w=highest_power_w, card=kept_card)
 
 
 def close(
     session: Session, ending: SessionEnding | None = None, held_by: Reason | None = None
 ) -> Session:
-    """Return the session closed; an end that is not known is set to where its duration ends.
+    """Return the session closed, with how it ended, and the reason that held the vehicle back then.
 
-    Without a start time that end stays unknown.
+    `ending`: None: nobody knows; `held_by`: None: nothing did. If the end time is not known, it becomes the
+    start plus the duration; without a start time it stays unknown.
     """
     ended_at = session.ended_at
     if ended_at is None and session.started_at is not None:
@@ -98,10 +102,10 @@ def close(
 
 
 def moment_near(near: datetime, second_of_day: int, zone: tzinfo) -> datetime:
-    """Return the moment [aware UTC] nearest to another at which a clock of the zone shows a time.
+    """Return the moment [aware UTC], nearest to `near`, at which a clock in `zone` shows a time of day.
 
-    Chargers tell the time of day only [s since midnight]. So the moment may lie on the day before or
-    after, and in the hour that a clock shows twice in autumn it may be either.
+    `second_of_day`: that time [s since midnight]; chargers tell no date. So the moment may lie on the day
+    before or after, and of an hour that the clock shows twice in autumn it may be in either.
     """
     midnight = near.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     wall_times = [
@@ -109,8 +113,8 @@ def moment_near(near: datetime, second_of_day: int, zone: tzinfo) -> datetime:
         for day in (-1, 0, 1)
     ]
     moments = [
-        moment.replace(tzinfo=zone, fold=fold).astimezone(UTC)
-        for moment in wall_times
-        for fold in (0, 1)
+        wall_time.replace(tzinfo=zone, fold=fold).astimezone(UTC)
+        for wall_time in wall_times
+        for fold in (0, 1)  # 1: the second time that the clock shows it in autumn
     ]
     return min(moments, key=lambda moment: abs(moment - near))

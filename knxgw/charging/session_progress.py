@@ -30,10 +30,11 @@ SESSION_TIMES = frozenset(
 def adopt_session_times(
     point: ChargingPoint, values: Mapping[Quantity, Value], now_s: float, now: datetime | None
 ) -> ChargingPoint:
-    """Return the point with start, end and duration of its session as the charger supplies them.
+    """Return the point with start, end and duration of its open session as the charger reports them.
 
-    The point stays as it is without an open session, and until that session has lasted a while: what
-    the charger supplies may still be of the session before. Start and end also need a valid `now`.
+    Until the session has lasted for 10 s nothing changes: the charger may still report the one before
+    (`is_of_this_session`). `values`: of one reading. `now_s`: monotonic; `now`: the wall-clock time, without
+    which (None: not valid) start and end are left out.
     """
     if point.session.latest is None or not counting.is_of_this_session(point.session, now_s):
         return point
@@ -50,18 +51,20 @@ def _with_reported_duration(
 ) -> SessionState:
     """Return the session with the duration [s] that the charger reports; as it was if it reports none.
 
-    A charger may begin its duration again with a start command. It is then clearly shorter than the known
-    one, and from then on only the gateway's own duration counts.
+    A charger may begin its duration again at 0 with a start command in the middle of the session. It is then
+    shorter than the known one by more than 30 s (`EARLY_S`), and from then on only the gateway's own duration
+    counts. `session`: the latest of `state`.
     """
     duration_s = values.get(Quantity.SESSION_DURATION)
     if not isinstance(duration_s, int) or duration_s <= 0:
         return state
-    if duration_s < session.duration_s - EARLY_S:  # it has begun again
-        # from here on ours: no longer than the session has lasted
+    has_begun_again = duration_s < session.duration_s - EARLY_S
+    if has_begun_again:
+        # the known duration stays, but not longer than the session has lasted by our clock
         lasted_s = round(now_s - (state.began_at or now_s))
         session = replace(session, duration_s=min(session.duration_s, lasted_s))
         return replace(state, latest=session, has_duration_restarted=True)
-    if state.has_duration_restarted:
+    if state.has_duration_restarted:  # earlier in this session: the charger's duration is too short
         return state
     return replace(state, latest=replace(session, duration_s=duration_s))
 
@@ -69,16 +72,18 @@ def _with_reported_duration(
 def _with_reported_times(
     session: Session, values: Mapping[Quantity, Value], now: datetime, zone: tzinfo
 ) -> Session:
-    """Return the session with start and end by the clock of the charger, which is in `zone`.
+    """Return the session with start and end as the charger reports them; what it does not report stays.
 
-    The charger tells times of day only: each becomes the moment nearest to the known one, or to now. A
-    start that is clearly later than the known one is that of a resume: it is left out.
+    The charger tells the time of day only [s since midnight, by its clock in `zone`]: that becomes the moment
+    nearest to the start or end known so far, or else to `now`. A start more than 5 minutes after the known
+    one (`LATE_S`) is that of a resume, and is left out.
     """
     start, end = values.get(Quantity.SESSION_START), values.get(Quantity.SESSION_END)
     if isinstance(start, int):
         near = session.started_at or now
         started_at = sessions.moment_near(near, start, zone)
-        if session.started_at is None or started_at <= near + timedelta(seconds=LATE_S):
+        is_of_resume = started_at > near + timedelta(seconds=LATE_S)
+        if session.started_at is None or not is_of_resume:
             session = replace(session, started_at=started_at)
     if isinstance(end, int) and end > 0:  # 0: the session runs
         near = session.ended_at or now
@@ -93,10 +98,10 @@ LATE_S = 300  # a charger's own start that is later than ours by more is that of
 
 
 def follow_session(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
-    """Return the point with its session begun, timed and found complete, by what is known now.
+    """Return the point with its session brought up to now: begun, timed, and "charging complete" or not.
 
-    `process.has_charged` is set when the vehicle draws. The charger's register of the session is adopted
-    as soon as it can only be of this session. The end of a session is not found here: that is unplugging.
+    A session begins when the charger first reports charging, and ends at unplugging, which is not handled
+    here. `now_s`: monotonic; `now`: the wall-clock time, None: not valid.
     """
     state = point.value(Quantity.STATE)
     is_charging = isinstance(state, ChargingState) and state.is_charging
@@ -104,7 +109,7 @@ def follow_session(point: ChargingPoint, now_s: float, now: datetime | None) -> 
         return point  # without a vehicle there is no session to follow
     if is_charging and not point.session.is_open:
         point = _begin(point, now_s, now)
-    point = counting.adopt_session_register(point, now_s)
+    point = counting.adopt_session_register(point, now_s)  # once it can only show this session
     current_ma = fresh_current_ma(point, now_s)
     is_drawing = is_charging and _is_above_threshold(point, current_ma)
     process = _with_progress(point, current_ma, now_s, is_drawing=is_drawing)
@@ -119,24 +124,27 @@ def _with_progress(
 ) -> ChargingProcess:
     """Return the process: whether the vehicle has charged, and whether charging is complete by now.
 
-    `current_ma`: the fresh current; None: not measured, or no fresh reading. With None no time below the
-    threshold is counted once the vehicle has charged: the vehicle may draw meanwhile.
+    Complete means that the vehicle has charged, and its current has then been below the "complete" threshold
+    for long enough. `current_ma`: the fresh current; None: not known, so it may be above the threshold.
+    `is_drawing`: the charger reports charging, with a current at or above the threshold.
     """
     process = point.process
     if is_drawing and not process.has_charged:
         process = replace(process, has_charged=True)
-    if current_ma is not None or not process.has_charged:
-        is_above_threshold = _is_above_threshold(point, current_ma)
-        return _update_complete(point, process, now_s, is_above_threshold=is_above_threshold)
-    return process if process.counted_until is None else replace(process, counted_until=None)
+    if current_ma is None and process.has_charged:
+        # the time that passes now does not count: the vehicle may draw
+        return process if process.counted_until is None else replace(process, counted_until=None)
+    is_above_threshold = _is_above_threshold(point, current_ma)
+    return _update_complete(point, process, now_s, is_above_threshold=is_above_threshold)
 
 
 def _timed(
     point: ChargingPoint, now_s: float, now: datetime | None, *, is_drawing: bool
 ) -> SessionState:
-    """Return the session with its start, if that was not known; while the vehicle draws, extended to now.
+    """Return the session with its start time, if that can be told only now; and while it draws, extended.
 
-    Its end is the last moment above the threshold. Duration and details move with it.
+    Extended means that end, duration and details move on to now. `is_drawing`: the charger reports charging,
+    with a current at or above the "complete" threshold. `now`: the wall-clock time, None: not valid.
     """
     state = point.session
     session = state.latest
@@ -145,8 +153,9 @@ def _timed(
     if session.is_open:
         session = with_start_time(session, state.began_at, now_s, now)
     if is_drawing and state.began_at is not None:
-        session = _extended(point, session, now, now_s - state.began_at)
-        return SessionState(  # as `replace` would, each time that a car has drawn
+        session = _extended(point, session, now, lasted_s=now_s - state.began_at)
+        # built directly, because that is much faster than `replace`: only `latest` and `drew_at` change
+        return SessionState(
             latest=session,
             began_at=state.began_at,
             drew_at=now_s,
@@ -158,20 +167,22 @@ def _timed(
 
 
 def _begin(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
-    """Return the point with a new session, and with the card that enabled it.
+    """Return the point with a new session that begins now, and with the RFID card that enabled it.
 
-    That is the card which the charger shows now, unless the charger showed it before plug-in and has not
-    asked for a card since: then it is left over from the session before, and the noted card stays.
+    That is the card that the charger shows now. But if it showed the same one before plug-in, and has not
+    asked for a card since, the card is left over from the session before: it does not count.
     """
     session = SessionState(
         latest=sessions.begin(now),
         began_at=now_s,
-        is_unreported=point.session.is_unreported,  # the session before is yet to be reported
+        is_unreported=point.session.is_unreported,  # of the session before: not in the history yet
     )
-    process, shown = point.process, point.value(Quantity.RFID)
+    process, shown_card = point.process, point.value(Quantity.RFID)
     card = process.card
-    if isinstance(shown, str) and shown and (card.was_requested or shown != card.shown_before):
-        process = replace(process, card=replace(card, enabled_by=shown))
+    if isinstance(shown_card, str) and shown_card:
+        is_left_over = shown_card == card.shown_before and not card.was_requested
+        if not is_left_over:
+            process = replace(process, card=replace(card, enabled_by=shown_card))
     energy = counting.start_session_register(point)
     return replace(point, session=session, process=process, energy=energy)
 
@@ -179,25 +190,30 @@ def _begin(point: ChargingPoint, now_s: float, now: datetime | None) -> Charging
 def _extended(
     point: ChargingPoint, session: Session, now: datetime | None, lasted_s: float
 ) -> Session:
-    """Return the session after current flowed; a duration that the charger counts is left alone.
+    """Return the session of a vehicle that draws, extended to now: end, duration, highest power, card.
 
-    `lasted_s`: from the start of the session until now.
+    A duration that the charger itself counts is left alone: `adopt_session_times` takes it over.
+    `lasted_s`: from the start of the session until now. `now`: wall-clock time, None: not valid.
     """
-    charger_counts = (  # as `adopt_session_times` takes it over
+    is_counted_by_charger = (
         point.number(Quantity.SESSION_DURATION) is not None
         and not point.session.has_duration_restarted
         and lasted_s >= counting.SESSION_VALUES_AFTER_S
     )
-    power_w, card = point.number(Quantity.POWER), point.process.card.enabled_by
-    details = sessions.seen_in(session.details, power_w, card)
-    duration_s = session.duration_s if charger_counts else lasted_s
+    duration_s = session.duration_s if is_counted_by_charger else lasted_s
+    details = sessions.details_while_drawing(
+        session.details,
+        power_w=point.number(Quantity.POWER),
+        card=point.process.card.enabled_by,
+    )
     return sessions.extended(session, now, duration_s, details)
 
 
 def _is_above_threshold(point: ChargingPoint, current_ma: int | None) -> bool:
-    """Tell whether the current is at least the "complete" threshold.
+    """Tell whether the current is at or above the threshold below which charging counts as complete.
 
-    Without a current (None): True where nothing measures it, False where only a fresh reading is missing.
+    `current_ma`: None: not known. Then true if nothing measures it (the vehicle is taken to draw), and
+    false if only a fresh reading is missing.
     """
     if current_ma is None:
         return not point.is_current_measured
@@ -207,9 +223,10 @@ def _is_above_threshold(point: ChargingPoint, current_ma: int | None) -> bool:
 def with_start_time(
     session: Session, began_at: float | None, now_s: float, now: datetime | None
 ) -> Session:
-    """Return the session with its start time, if it has none because the wall clock was not valid then.
+    """Return the session with a start time, if it has none because the wall clock was not valid at its start.
 
-    Without a valid clock now, or without `began_at` [monotonic s], the session stays as it is.
+    `began_at` [monotonic s] tells how long ago that was. Without it (None), or while the clock is still not
+    valid (`now` is None), the session stays as it is.
     """
     if session.started_at is not None or now is None or began_at is None:
         return session
@@ -219,20 +236,22 @@ def with_start_time(
 def _update_complete(
     point: ChargingPoint, process: ChargingProcess, now_s: float, *, is_above_threshold: bool
 ) -> ChargingProcess:
-    """Return the process with the time counted in which the current is below the threshold.
+    """Return the process with the time for which the current has been below the "complete" threshold.
 
-    After `complete_time_s` charging is complete, until the current is above the threshold again: then the
-    time starts from 0. While the offer is 0 A, no time is counted, but the time counted before stays.
+    Once that is `complete_time_s`, charging is complete, until the current is at or above the threshold
+    again: then the time starts from 0. While the offer is 0 A no time is counted, but what was counted
+    stays.
     """
     if is_above_threshold or not process.has_charged:  # it charges, or has not begun to
-        if not process.below_s and process.counted_until is None and not process.is_complete:
-            return process
+        is_reset = not process.below_s and process.counted_until is None and not process.is_complete
+        if is_reset:
+            return process  # the same object: a copy at each reading would cost time
         return replace(process, below_s=0.0, counted_until=None, is_complete=False)
     decision = point.control.decision
     if decision is not None and decision.offer_ma == 0:  # nothing flows because nothing may
         return replace(process, counted_until=None)
-    # None: counting begins, or goes on after a break that does not count
-    elapsed_s = now_s - process.counted_until if process.counted_until is not None else 0.0
+    # None: counting begins now, or goes on after a break that does not count
+    elapsed_s = 0.0 if process.counted_until is None else now_s - process.counted_until
     below_s = process.below_s + elapsed_s
     is_complete = process.is_complete or below_s >= point.settings.complete_time_s
     return replace(process, below_s=below_s, counted_until=now_s, is_complete=is_complete)
