@@ -47,13 +47,14 @@ NEW = LimitCompliance()
 def updated(
     state: LimitCompliance, offer_ma: int | None, current_ma: int | None, now_s: float
 ) -> LimitCompliance:
-    """Return the state after an offer was decided and a current measured [mA]; None: not known.
+    """Return the state after a look at the offer and at the current that the vehicle draws [mA].
 
-    While one of them is not known the verdict stays, and the time above the offer, or without a draw,
-    starts again.
+    A vehicle that follows is found to violate its limit if it draws clearly more than the offer for a while;
+    one that violates it gets another chance once it has drawn nothing for a while. `offer_ma`,
+    `current_ma`: None: not known. Then the verdict stays, and such a while begins again.
     """
     if current_ma is not None and _exceeds_previous_offer(state, current_ma, now_s):
-        state = _keep_timing(state, offer_ma, now_s)
+        state = _with_lower_offer(state, offer_ma, now_s)
     state = _with_offer(state, offer_ma, now_s)
     if offer_ma is None or current_ma is None:
         return replace(state, over_since=None, not_drawing_since=None)
@@ -63,9 +64,9 @@ def updated(
 
 
 def _exceeds_previous_offer(state: LimitCompliance, current_ma: int, now_s: float) -> bool:
-    """Tell whether the vehicle draws clearly more than the offer that held until now.
+    """Tell whether the vehicle draws clearly more than the offer that held until now (`state.offer_ma`).
 
-    False while it still has time to obey that offer, and once a violation has been found.
+    False if it still has time to obey that offer, or if it was found to violate its limit before.
     """
     offer_ma = state.offer_ma
     if state.verdict is not Compliance.FOLLOWS or offer_ma is None or now_s < state.obey_by_at:
@@ -73,11 +74,13 @@ def _exceeds_previous_offer(state: LimitCompliance, current_ma: int, now_s: floa
     return current_ma > highest_obedient_ma(offer_ma)
 
 
-def _keep_timing(state: LimitCompliance, offer_ma: int | None, now_s: float) -> LimitCompliance:
-    """Return the state that keeps timing a violation although the offer is lowered further.
+def _with_lower_offer(
+    state: LimitCompliance, offer_ma: int | None, now_s: float
+) -> LimitCompliance:
+    """Return the state of a vehicle that exceeds its offer, after that offer was lowered further.
 
-    A lower offer is no new chance, so it is taken over here, before `_with_offer` would give the vehicle
-    time to obey it. An offer that is not lower, or not known, is left to `_with_offer`.
+    A lower offer is no new chance: the violation is timed on, and there is no new time to obey, as
+    `_with_offer` would give it. An offer that is not lower, or not known (None), is left to `_with_offer`.
     """
     if offer_ma is None or state.offer_ma is None or offer_ma >= state.offer_ma:
         return state
@@ -86,10 +89,10 @@ def _keep_timing(state: LimitCompliance, offer_ma: int | None, now_s: float) -> 
 
 
 def _with_offer(state: LimitCompliance, offer_ma: int | None, now_s: float) -> LimitCompliance:
-    """Return the state with a changed offer; with the same one it stays as it is.
+    """Return the state with another offer (None: not known); with the same one it stays as it is.
 
-    A lower offer, or the first known one, must be obeyed after `OBEY_S`. A higher or unknown one gives no
-    new time. The time above the offer starts again.
+    A lower offer, or the first known one, gives the vehicle 6 s to obey (`OBEY_S`); a higher or unknown one
+    gives no new time. In any case, how long the current has been above the offer is timed from the start.
     """
     if offer_ma == state.offer_ma:
         return state
@@ -101,13 +104,17 @@ def _with_offer(state: LimitCompliance, offer_ma: int | None, now_s: float) -> L
 def _while_following(
     state: LimitCompliance, offer_ma: int, current_ma: int, now_s: float
 ) -> LimitCompliance:
-    """Return the state of a vehicle that has kept to its limit: a violation is timed, then a fault."""
-    if now_s < state.obey_by_at or current_ma <= highest_obedient_ma(offer_ma):
-        # it need not obey yet, or it does: no violation is timed any more
+    """Return the state of a vehicle that has followed its limit until now [currents: mA].
+
+    If it draws clearly more than the offer, that is timed (`over_since`); once it has lasted for 10 s
+    (`OVER_S`), the verdict is that it exceeds its offer.
+    """
+    need_not_obey_yet = now_s < state.obey_by_at
+    if need_not_obey_yet or current_ma <= highest_obedient_ma(offer_ma):
         return state if state.over_since is None else replace(state, over_since=None)
     if state.over_since is None:  # the violation begins now
         return replace(state, over_since=now_s)
-    if now_s - state.over_since < OVER_S:  # it has not lasted for long enough to be a fault
+    if now_s - state.over_since < OVER_S:
         return state
     return replace(
         state,
@@ -119,8 +126,12 @@ def _while_following(
 
 
 def _while_violating(state: LimitCompliance, current_ma: int, now_s: float) -> LimitCompliance:
-    """Return the state of a vehicle that is offered 0 A for not following: has it stopped?"""
-    if current_ma > DRAWS_FROM_MA:  # it still draws
+    """Return the state of a vehicle that was found to exceed its offer, and is offered 0 A since.
+
+    If it still draws after 10 s (`STOP_S`), the verdict is that it does not stop. Once it has drawn nothing
+    (no more than 1 A) for 5 minutes (`RETRY_S`), it gets another chance: all is as for a new vehicle.
+    """
+    if current_ma > DRAWS_FROM_MA:
         is_late = now_s - state.fault_at >= STOP_S
         return replace(
             state,
@@ -129,5 +140,4 @@ def _while_violating(state: LimitCompliance, current_ma: int, now_s: float) -> L
         )
     if state.not_drawing_since is None:  # it has just stopped
         return replace(state, verdict=Compliance.EXCEEDS_OFFER, not_drawing_since=now_s)
-    # once it has drawn nothing for RETRY_S it gets another chance
     return NEW if now_s - state.not_drawing_since >= RETRY_S else state

@@ -41,16 +41,16 @@ _REPLACEABLE = frozenset(
 def with_shown_reason(
     point: ChargingPoint, decision: Decision, now_s: float, *, is_load_managed: bool
 ) -> Decision:
-    """Return the decision with the reason to show; its offer stays.
+    """Return the decision with the reason that people are shown; its offer stays.
 
-    A reason that holds the point back stays (one that is not in `_REPLACEABLE`). Of the others, a silent
-    charger is shown first, then a missing vehicle, then a charger that limits itself (only where load
-    management is off). If none of them holds, the reason stays. `is_load_managed`: load management is on.
+    A reason that holds the point back, such as an interruption, is shown as it is. Any other
+    (`_REPLACEABLE`) gives way to what says more: the charger is silent, there is no vehicle, or, where load
+    management is off, the charger limits itself. `is_load_managed`: load management is on.
     """
     reason = decision.reason
     if reason not in _REPLACEABLE:
         return decision
-    if fresh_value(point, Quantity.STATE, now_s) is None:
+    if fresh_value(point, Quantity.STATE, now_s) is None:  # the charger is silent
         reason = _silent_charger_reason(point, reason, is_load_managed=is_load_managed)
     elif point.process.is_connected is False:
         reason = Reason.NO_VEHICLE
@@ -62,32 +62,31 @@ def with_shown_reason(
 def _silent_charger_reason(
     point: ChargingPoint, reason: Reason, *, is_load_managed: bool
 ) -> Reason:
-    """Return the reason to show for a charger whose state is not known.
+    """Return the reason to show for a charger without a fresh state.
 
-    NOT_READ_YET: it has not been read since the start, and its link is not lost. Otherwise it is silent,
-    CHARGER_SILENT. With load management that is NOT_REACHABLE if the link is lost, and else the reason
-    that load management gives.
+    `reason`: that of the decision; it stays only with load management, and while the link is not lost: then
+    it may tell more. `is_load_managed`: load management is on.
     """
-    is_lost = point.link.condition not in (LinkCondition.STARTING, LinkCondition.GOOD)
-    if not is_lost and not point.link.was_heard:
-        return Reason.NOT_READ_YET
+    is_link_lost = point.link.condition not in (LinkCondition.STARTING, LinkCondition.GOOD)
+    if not is_link_lost and not point.link.was_heard:
+        return Reason.NOT_READ_YET  # the gateway has just started
     if not is_load_managed:
         return Reason.CHARGER_SILENT
-    return Reason.NOT_REACHABLE if reason is Reason.NOT_REACHABLE or is_lost else reason
+    return Reason.NOT_REACHABLE if is_link_lost else reason
 
 
 def _is_limited_by_charger(point: ChargingPoint, offer_ma: int, now_s: float) -> bool:
-    """Tell whether the charger reports a clearly lower setpoint than the offer that it acknowledged.
+    """Tell whether the charger limits itself: the setpoint it reports is clearly lower than the offer.
 
-    A reported setpoint of 0 A does not count.
+    Clearly: by more than 300 mA, and more than a step of the charger. False as long as the charger has not
+    acknowledged this offer, or may still report the setpoint before; and for a reported setpoint of 0 A.
     """
     reported_ma = fresh_value(point, Quantity.SETPOINT, now_s)
-    if (
-        not isinstance(reported_ma, int)
-        or point.link.acknowledged_ma != offer_ma
-        or point.link.acknowledged_since is None
-    ):
-        return False  # it does not report a setpoint, or the offer has not reached it yet
-    if point.readings.read_at[Quantity.SETPOINT] < point.link.acknowledged_since + APPLIED_AFTER_S:
-        return False  # what was read may still be the setpoint before
+    acknowledged_since = point.link.acknowledged_since
+    if not isinstance(reported_ma, int):
+        return False  # it reports no setpoint
+    if point.link.acknowledged_ma != offer_ma or acknowledged_since is None:
+        return False
+    if point.readings.read_at[Quantity.SETPOINT] < acknowledged_since + APPLIED_AFTER_S:
+        return False
     return 0 < reported_ma < offer_ma - max(point.limits.resolution_ma, CLEARLY_LOWER_MA)

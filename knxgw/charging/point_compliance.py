@@ -10,15 +10,16 @@ from knxgw.charging.point import ChargingPoint
 
 
 def update_compliance(point: ChargingPoint, now_s: float) -> ChargingPoint:
-    """Return the point with `NotFollowing` and `NotStopping` raised or cleared by the vehicle's draw.
+    """Return the point with the faults `NotFollowing` and `NotStopping` raised or cleared.
 
-    The draw is compared with the decided offer; while the charger has not acknowledged a lower offer yet,
-    with the higher one, because the lower is not in force. A current that was found implausible counts
-    as not known.
+    They depend on what the vehicle draws (highest phase), compared with its offer. Offer and draw may be not
+    known (None): then the faults stay as they are.
     """
     offer_ma = None if point.control.decision is None else point.control.decision.offer_ma
     if offer_ma is not None and point.link.acknowledged_ma is not None:
+        # a lower offer is not in force before the charger has acknowledged it
         offer_ma = max(offer_ma, point.link.acknowledged_ma)
+    # load management has found currents that cannot be: the draw is not known
     is_implausible = FaultCode.DLM_INVALID_CURRENT in point.faults.present
     current_ma = None if is_implausible else phase_current_ma(point, now_s)
     compliance = limit_compliance.updated(point.control.compliance, offer_ma, current_ma, now_s)

@@ -22,28 +22,31 @@ class Limits:
     lowest_ma: int = field(init=False)  # smallest offer the charger can express from the minimum on
 
     def __post_init__(self) -> None:
-        """Derive the lowest offer once: it is asked for in every step."""
+        """Set `lowest_ma`: the minimum, rounded up to a step of the charger. It is needed in every step."""
         steps = math.ceil(self.minimum_ma / self.resolution_ma)
         object.__setattr__(self, "lowest_ma", steps * self.resolution_ma)
 
     def round_down(self, current_ma: int) -> int:
-        """Return the highest offer [mA] up to `current_ma` that the charger can express.
+        """Return a current rounded down to a step that the charger can be offered [mA].
 
-        Below `lowest_ma` it can express none: `lowest_ma` is returned then, although that is more.
+        For a current below `lowest_ma`, the smallest offer above 0 A, that is returned, although it is more.
         """
         return max(self.lowest_ma, current_ma // self.resolution_ma * self.resolution_ma)
 
     def clamp_setpoint(self, wanted_ma: int) -> int:
-        """Return the setpoint [mA] that applies for a wanted one: 0, or within the range.
+        """Return the setpoint [mA] to use for a wanted one: clamped between minimum and maximum, or 0.
 
-        A wanted 0 becomes the minimum where the charger cannot be paused by it.
+        0 stays 0 where a setpoint of 0 A pauses the charger; else it becomes the minimum.
         """
         if wanted_ma == 0 and self.is_zero_allowed:
             return 0
         return min(max(wanted_ma, self.minimum_ma), self.maximum_ma)
 
     def allows_setpoint(self, wanted_ma: int) -> bool:
-        """Tell whether a wanted setpoint is within the range, or 0 where that pauses."""
+        """Tell whether a wanted setpoint needs no clamping.
+
+        True from minimum to maximum, and for 0 where a setpoint of 0 A pauses the charger.
+        """
         if wanted_ma == 0:
             return self.is_zero_allowed
         return self.minimum_ma <= wanted_ma <= self.maximum_ma
@@ -78,18 +81,18 @@ class ControlInputs(NamedTuple):
 
 
 def constraints_by_rank(limits: Limits, inputs: ControlInputs) -> tuple[Constraint, ...]:
-    """Return what limits a charging point now, the highest rank first; empty: nothing does.
+    """Return the caps on a charging point that hold now, with their reasons, the highest rank first.
 
-    A cap of grid-supporting control that is below the smallest possible offer gives 0 A: it may not be
-    exceeded. Source: load-management 6.
+    Empty: nothing limits it beside setpoint or load management. A cap of grid-supporting control may not be
+    exceeded: if it is below the smallest possible offer (`lowest_ma`), it gives 0 A.
+    Source: load-management 6.
     """
     grid_ma, lowest_ma = inputs.grid_control_ma, limits.lowest_ma
-    is_grid_cap_too_low = (
-        grid_ma is not None and grid_ma < lowest_ma
-    )  # the charger cannot offer so little
-    # whether it holds, the cap [mA], the reason; no offer fits if the smallest is above the maximum
+    is_grid_cap_too_low = grid_ma is not None and grid_ma < lowest_ma
+    has_no_valid_offer = lowest_ma > limits.maximum_ma
+    # whether it holds, the cap [mA], the reason
     ranks = (
-        (inputs.is_misconfigured or lowest_ma > limits.maximum_ma, 0, Reason.CONFIGURATION),
+        (inputs.is_misconfigured or has_no_valid_offer, 0, Reason.CONFIGURATION),
         (inputs.has_charger_error, 0, Reason.FAULT),
         (inputs.is_not_following, 0, Reason.NOT_FOLLOWING),
         (inputs.is_interrupted, 0, Reason.INTERRUPTION),
@@ -107,12 +110,10 @@ def constraints_by_rank(limits: Limits, inputs: ControlInputs) -> tuple[Constrai
 
 
 def decide(limits: Limits, constraints: Sequence[Constraint], requested: Decision) -> Decision:
-    """Return the decision that holds now: what is requested, unless a constraint says less.
+    """Return the offer that holds now, and its reason: 0 A if anything asks for it, else the smallest cap.
 
-    `constraints`: highest rank first. Of several that stop, and of several equal caps, the one with the
-    highest rank is the reason. A requested 0 A keeps its own reason, unless a constraint stops as well. The offer
-    is one that the charger can express. It exceeds no cap: one above 0 A is never below `limits.lowest_ma`
-    (`constraints_by_rank`).
+    `constraints`: from `constraints_by_rank`, highest rank first: among equal caps the first is the reason.
+    `requested`: the allocation of load management, or the setpoint where that is off.
     """
     for constraint in constraints:
         if constraint.cap_ma == 0:
@@ -123,27 +124,33 @@ def decide(limits: Limits, constraints: Sequence[Constraint], requested: Decisio
     for cap_ma, cap_reason in constraints:
         if cap_ma < offer_ma:
             offer_ma, reason = cap_ma, cap_reason
+    # rounding exceeds no cap: one above 0 A is never below the smallest offer
     return Decision(offer_ma=limits.round_down(offer_ma), reason=reason)
 
 
 def ranked(
     limits: Limits, constraints: Sequence[Constraint], requested: Decision
 ) -> tuple[Constraint, ...]:
-    """Return everything that limits a charging point: first what decides, then the others by rank.
+    """Return all that limits a charging point, for people: first what decides, then the others by rank.
 
-    Each cap is what the point would get if that were the only limit. The maximum comes last, unless it
-    decides.
+    After the constraints comes what is requested (the allocation of load management, or the setpoint), then
+    the point's maximum. A cap is what the point would get if that were the only limit. Of several with the
+    deciding reason only the first is listed.
     """
     decision = decide(limits, constraints, requested)
     caps = [*constraints, Constraint(requested.offer_ma, requested.reason)]
     if requested.reason is not Reason.MAXIMUM:
         caps.append(Constraint(limits.maximum_ma, Reason.MAXIMUM))
-    effective = next(one for one in caps if one.reason is decision.reason)
-    return (effective, *(one for one in caps if one.reason is not decision.reason))
+    deciding = next(cap for cap in caps if cap.reason is decision.reason)
+    others = (cap for cap in caps if cap.reason is not decision.reason)
+    return (deciding, *others)
 
 
 def requested_by_setpoint(limits: Limits, setpoint_ma: int) -> Decision:
-    """Return the decision that the setpoint [mA] asks for, which counts where load management is off."""
+    """Return the offer, with its reason, that the setpoint asks for: requested where load management is off.
+
+    The setpoint [mA] is clamped to the limits.
+    """
     offer_ma = limits.clamp_setpoint(setpoint_ma)
     if offer_ma == 0:
         return Decision(offer_ma=0, reason=Reason.SETPOINT)
@@ -151,7 +158,10 @@ def requested_by_setpoint(limits: Limits, setpoint_ma: int) -> Decision:
 
 
 def _setpoint_reason(limits: Limits, offer_ma: int) -> Reason:
-    """Return the reason to show for an offer above 0 A that only the setpoint decides."""
+    """Return the reason to show for an offer above 0 A that follows the setpoint.
+
+    At a bound of the range that bound is the reason: "maximum", or else "minimum".
+    """
     if offer_ma == limits.maximum_ma:
         return Reason.MAXIMUM
     return Reason.MINIMUM if offer_ma == limits.minimum_ma else Reason.SETPOINT
