@@ -13,59 +13,59 @@ from knxgw.charging.states import Process, ProcessInput, advance
 
 
 def command_interruption(point: ChargingPoint, *, is_active: bool) -> ChargingPoint:
-    """Return the charging point interrupted, or with its interruption ended."""
+    """Return the charging point interrupted by KNX (object 55), or with that interruption ended."""
     return replace(point, control=replace(point.control, is_interrupted=is_active))
 
 
 def command_setpoint(point: ChargingPoint, wanted_ma: int | None) -> ChargingPoint:
-    """Return the point with a wanted setpoint [mA], clamped to its limits; None: it was no number.
+    """Return the point with the setpoint that KNX commands (object 60), clamped to the point's limits.
 
-    A setpoint out of range raises `ValOutOfRange` for information, and is clamped. A negative one, and
-    None, raise it too, but leave the setpoint as it was.
+    `wanted_ma`: None: the telegram held no number. That, and a negative setpoint, leave the setpoint as it
+    was. Whatever is not within the limits also raises the fault `ValOutOfRange`, for a moment only.
     """
     if wanted_ma is None or wanted_ma < 0:
         return replace(point, faults=point.faults.raise_transient(FaultCode.VALUE_OUT_OF_RANGE))
     if not point.limits.allows_setpoint(wanted_ma):
         point = replace(point, faults=point.faults.raise_transient(FaultCode.VALUE_OUT_OF_RANGE))
     setpoint_ma = point.limits.clamp_setpoint(wanted_ma)
-    return replace(
-        point, control=replace(point.control, setpoint_ma=setpoint_ma, is_setpoint_given=True)
-    )
+    control = replace(point.control, setpoint_ma=setpoint_ma, is_setpoint_given=True)
+    return replace(point, control=control)
 
 
 def command_start_stop(
     point: ChargingPoint, now_s: float, *, is_start: bool, is_site_paused: bool = False
 ) -> ChargingPoint:
-    """Return the point with its charging process started, or cancelled until the next plug-in.
+    """Return the point after a start (`is_start`) or stop command of KNX (object 54).
 
-    Only a process that is shown to wait for a start can be started. A command that the process does not
-    allow raises `OpNotPossible` for information, and changes nothing else. `is_site_paused`: as for
-    `shown_state`.
+    A start works only while the point shows "manual start required". A stop cancels charging until the next
+    plug-in. A command that is not possible raises the fault `OpNotPossible`, for a moment only, and changes
+    nothing else. `is_site_paused`: grid-supporting control with 0 A, or the overcurrent lock-out, is active.
     """
     process_input = ProcessInput.STOP
     if is_start:
-        state = shown_state(point, now_s, is_site_paused=is_site_paused)
-        is_waiting = state is ChargingState.MANUAL_START
+        shown = shown_state(point, now_s, is_site_paused=is_site_paused)
+        is_waiting = shown is ChargingState.MANUAL_START
         process_input = ProcessInput.START if is_waiting else ProcessInput.START_OTHERWISE
     stage = advance(point.process.stage, process_input)
-    if stage is None:
+    if stage is None:  # the process does not allow this command
         faults = point.faults.raise_transient(FaultCode.OPERATION_NOT_POSSIBLE)
         return replace(point, faults=faults)
     return replace(point, process=replace(point.process, stage=stage))
 
 
 def may_unlock(point: ChargingPoint, now_s: float) -> bool:
-    """Tell whether charging has ended and no current flows, so that the cable may be released.
+    """Tell whether the cable may be released: charging was cancelled or is complete, and no current flows.
 
     False as well while that is not certain: unlocking must never end a charge.
     """
     if point.control.is_interrupted or point.link.condition is not LinkCondition.GOOD:
         return False  # an interruption may end at any time; what a lost charger does is not known
-    is_finished = point.process.stage is Process.CANCELLED or point.process.is_complete
+    has_ended = point.process.stage is Process.CANCELLED or point.process.is_complete
     current_ma = fresh_current_ma(point, now_s)
-    if current_ma is None and point.is_current_measured:
-        return False  # the current is not fresh: the vehicle may still draw
-    if current_ma is None:  # nothing measures the current: the charger's state has to tell
-        state = fresh_value(point, Quantity.STATE, now_s)
-        return is_finished and not (isinstance(state, ChargingState) and state.is_charging)
-    return is_finished and current_ma <= DRAWS_FROM_MA
+    if current_ma is not None:
+        return has_ended and current_ma <= DRAWS_FROM_MA  # up to 1 A counts as none
+    if point.is_current_measured:
+        return False  # only a fresh reading is missing: the vehicle may still draw
+    # nothing measures the current: the charger's state has to tell
+    state = fresh_value(point, Quantity.STATE, now_s)
+    return has_ended and not (isinstance(state, ChargingState) and state.is_charging)

@@ -46,31 +46,33 @@ class FaultRegister:
 
     @property
     def text(self) -> str:
-        """Return the text of object 9 / 95: the current fault, else the last one.
+        """Return the code of the fault to show (object 9 or 95): the most severe present one, else the last.
 
-        A fault for information replaces it for a moment, unless a more severe one is present.
+        A fault for information (`shown_transient`) is shown instead, unless a more severe one is present. If
+        there was no fault yet, the text says so (`NO_ERROR`).
         """
         shown = self.current or self.last
-        if (
-            self.shown_transient is not None
-            and self.severity <= self.severities[self.shown_transient]
-        ):
-            shown = self.shown_transient
+        transient = self.shown_transient
+        if transient is not None and self.severities[transient] >= self.severity:
+            shown = transient
         return shown.value if shown else NO_ERROR
 
     def set(self, code: FaultCode, *, is_present: bool) -> "FaultRegister":
-        """Return the register with a fault raised or cleared; the same one if it is so already."""
+        """Return the register with a fault raised (`is_present`) or cleared; itself if it is so already.
+
+        `last` becomes the most severe present fault. If none is present any more, it is the one just cleared.
+        """
         if is_present == (code in self.present):
             return self
-        kept = tuple(other for other in self.present if other is not code)
-        changed = replace(self, present=(*kept, code) if is_present else kept)
-        # once the last present fault is cleared, that fault stays as the last one
+        others = tuple(other for other in self.present if other is not code)
+        changed = replace(self, present=(*others, code) if is_present else others)
         return replace(changed, last=changed.current or self.current or self.last)
 
     def raise_transient(self, code: FaultCode) -> "FaultRegister":
-        """Return the register after a fault that is for information and resets at once.
+        """Return the register after a fault for information, which is shown for a moment only.
 
-        It is counted in any case. While a more severe fault is present, it is not shown, and `last` stays.
+        Such a fault is never among the present ones. It is counted in any case; but while a more severe fault
+        is present, it is not shown, and `last` stays.
         """
         current = self.current
         is_hidden = current is not None and self.severities[current] > self.severities[code]

@@ -37,10 +37,10 @@ USUAL_PERIOD_S = SHORTEST_FRESH_S / FRESH_PERIODS  # five shorter ones are withi
 
 
 def phase_current_ma(point: ChargingPoint, now_s: float) -> int | None:
-    """Return the highest fresh phase current [mA], else the mean of the fresh sum, else None.
+    """Return what the vehicle draws per phase [mA], for comparison with an offer; None: nothing is fresh.
 
-    This is to be compared with an offer, which holds for each phase. The mean is never above the highest
-    phase current, so no vehicle is wrongly found to draw too much.
+    That is the highest fresh phase current. Where only the sum of the phases is fresh, it is their mean:
+    never above the highest, so no vehicle is wrongly found to draw too much.
     """
     found = [fresh_value(point, quantity, now_s) for quantity in PHASE_CURRENTS]
     phases_ma = [current for current in found if isinstance(current, int)]
@@ -51,9 +51,14 @@ def phase_current_ma(point: ChargingPoint, now_s: float) -> int | None:
 
 
 def fresh_s(point: ChargingPoint, quantity: Quantity) -> float:
-    """Return for how long [s] a reading of a quantity is fresh."""
+    """Return for how long a reading of a quantity stays fresh [s].
+
+    That is a fixed time, or five times the period in which readings of it really come, if that is longer.
+    The period is known once at least two spacings of readings are (on a slow line only).
+    """
     spacings_s = point.readings.spacings_s.get(quantity, ())
-    if len(spacings_s) < FEWEST_SPACINGS:  # one alone may be a gap
+    is_period_known = len(spacings_s) >= FEWEST_SPACINGS  # one alone may be a gap
+    if not is_period_known:
         return FRESH_S[quantity]
     return max(FRESH_S[quantity], FRESH_PERIODS * typical_spacing_s(spacings_s))
 
@@ -61,26 +66,26 @@ def fresh_s(point: ChargingPoint, quantity: Quantity) -> float:
 def spacings_with(
     readings: Readings, quantities: Collection[Quantity], now_s: float
 ) -> Mapping[Quantity, tuple[float, ...]]:
-    """Return how far apart [s] the last readings of each quantity were, including those of now.
+    """Return how far apart the last readings of each quantity were [s], with those of `quantities` now.
 
-    A copy, if anything is added. Of a line on which every quantity comes within `USUAL_PERIOD_S` nothing is
-    noted, nor of the first reading of a quantity. Once a quantity has come slowly, quick spacings are
-    noted too, so that its period can fall again.
+    Only a quantity that has come slowly once (more than `USUAL_PERIOD_S` after the reading before) is noted;
+    from then on quick spacings are noted as well, so that its period can fall again. At most the last five
+    of each are kept. `readings`: before the readings of now.
     """
-    known, read_at = readings.spacings_s, readings.read_at
+    spacings_s = readings.spacings_s
     for quantity in quantities:
-        before_at = read_at.get(quantity)
+        before_at = readings.read_at.get(quantity)
         if before_at is None:
-            continue
+            continue  # its first reading
         spacing_s = now_s - before_at
-        if spacing_s > USUAL_PERIOD_S or quantity in known:
-            learnt = (*known.get(quantity, ()), spacing_s)[-MOST_SPACINGS:]
-            known = {**known, quantity: learnt}
-    return known
+        if spacing_s > USUAL_PERIOD_S or quantity in spacings_s:
+            last_s = (*spacings_s.get(quantity, ()), spacing_s)[-MOST_SPACINGS:]
+            spacings_s = {**spacings_s, quantity: last_s}  # a copy
+    return spacings_s
 
 
 def fresh_value(point: ChargingPoint, quantity: Quantity, now_s: float) -> Value | None:
-    """Return the last value of a quantity if it is fresh, else None."""
+    """Return the last value of a quantity; None: there is none, or its reading is not fresh any more."""
     value = point.readings.values.get(quantity)
     if value is None or now_s - point.readings.read_at[quantity] > fresh_s(point, quantity):
         return None
@@ -88,9 +93,9 @@ def fresh_value(point: ChargingPoint, quantity: Quantity, now_s: float) -> Value
 
 
 def fresh_values(point: ChargingPoint, now_s: float) -> Mapping[Quantity, Value]:
-    """Return all values that are fresh."""
+    """Return the values of charger and meter whose readings are still fresh."""
     read_at = point.readings.read_at
-    # quick: if even the oldest is younger than the shortest time, all are fresh
+    # quick: if even the oldest is within the shortest time for which any stays fresh, all are
     if not read_at or now_s - min(read_at.values()) <= SHORTEST_FRESH_S:
         return point.readings.values
     return {
@@ -101,19 +106,22 @@ def fresh_values(point: ChargingPoint, now_s: float) -> Mapping[Quantity, Value]
 
 
 def fresh_current_ma(point: ChargingPoint, now_s: float) -> int | None:
-    """Return the highest fresh phase current [mA], else the fresh sum of all phases, else None.
+    """Return a current that tells whether the vehicle draws at all [mA]; None: nothing is fresh.
 
-    This is to tell whether a vehicle draws at all; `phase_current_ma` is to be compared with an offer.
+    That is the highest fresh phase current, else the sum of the phases. To compare a draw with an offer,
+    which holds for each phase, use `phase_current_ma`.
     """
     found = [fresh_value(point, quantity, now_s) for quantity in PHASE_CURRENTS]
     phases_ma = [current for current in found if isinstance(current, int)]
     total_ma = fresh_value(point, Quantity.CURRENT, now_s)
-    return max(phases_ma) if phases_ma else total_ma if isinstance(total_ma, int) else None
+    if phases_ma:
+        return max(phases_ma)
+    return total_ma if isinstance(total_ma, int) else None
 
 
 def typical_spacing_s(spacings_s: Sequence[float]) -> float:
-    """Return the median of spacings [s]; of an even number the lower of the middle two.
+    """Return the median of the times between readings [s]; of an even number the lower of the middle two.
 
-    So of two, one of which may be a gap, the lower counts. At least one must be given.
+    So of two, one of which may be a gap in the readings, the lower counts. At least one must be given.
     """
     return sorted(spacings_s)[(len(spacings_s) - 1) // 2]

@@ -17,14 +17,14 @@ FRESH_PERIODS = 5  # where a charger is read seldom: for how many poll periods a
 def highest_obedient_ma(offer_ma: int) -> int:
     """Return the highest current [mA] that still complies with an offer.
 
-    Source: load-management 13.3.
+    It is above the offer by 1.5 A, or by a tenth of the offer if that is more. Source: load-management 13.3.
     """
     return offer_ma + max(OVERDRAW_FROM_MA, offer_ma // 10)
 
 
 def highest_plausible_ma(maximum_ma: int) -> int:
-    """Return the highest current [mA] that a charging point with this maximum can carry: 30 % and 2 A more.
+    """Return the highest current [mA] that a reading may show: 30 % and 2 A above the point's maximum.
 
-    Source: load-management 3.3.
+    A higher one is taken for wrong. Source: load-management 3.3.
     """
     return maximum_ma * 13 // 10 + 2000

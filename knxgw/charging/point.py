@@ -25,7 +25,10 @@ from knxgw.config.model import ChargingStart, PointSettings
 
 
 def measured_currents(settings: PointSettings) -> tuple[Quantity, ...]:
-    """Return the phase currents that are measured, in the order of the terminals."""
+    """Return the phase currents that charger or meter measures, in the order of the charger's terminals.
+
+    Only phases that are configured for the charging point are among them.
+    """
     phases = PHASE_CURRENTS[: settings.phases]
     return tuple(quantity for quantity in phases if quantity.value in settings.capabilities)
 
@@ -43,7 +46,7 @@ class Installation:
     metered_quantities: frozenset[Quantity] = field(init=False)  # by the meter behind the point
 
     def __post_init__(self) -> None:
-        """Derive once what every reading asks for."""
+        """Set what follows from the settings and is asked for at every reading: measured, metered."""
         object.__setattr__(self, "measured_currents", measured_currents(self.settings))
         object.__setattr__(self, "metered_quantities", metered_quantities(self.settings))
 
@@ -79,7 +82,11 @@ class Readings:
         spacings_s: Mapping[Quantity, tuple[float, ...]],
         repeated_at: float | None,
     ) -> "Readings":
-        """Return the same values, read at other times, built directly: that is much faster than `replace`."""
+        """Return the same values with other times of reading; `repeated_at` None: none without news.
+
+        `read_at`, `spacings_s`: when each quantity was read last, and how far apart its readings were.
+        Built directly: that is much faster than `replace`.
+        """
         return Readings(
             values=self.values,
             read_at=read_at,
@@ -154,7 +161,10 @@ class Control:
     wake_at: float = 0.0  # when to look again even if nothing happens [monotonic s]
 
     def with_wake_at(self, wake_at: float) -> "Control":
-        """Return the same with another `wake_at`, built directly: that is much faster than `replace`."""
+        """Return the same with another `wake_at`: when to look at the point again [monotonic s].
+
+        Built directly: that is much faster than `replace`.
+        """
         return Control(
             is_interrupted=self.is_interrupted,
             setpoint_ma=self.setpoint_ma,
@@ -189,9 +199,9 @@ class ChargingPoint:
         return self.installation.limits
 
     def with_readings(self, readings: Readings) -> "ChargingPoint":
-        """Return the point with other readings, built directly: five times as fast as `replace`.
+        """Return the point with other readings; all else stays.
 
-        Once per second and charger this is all that happens.
+        Built directly, which is five times as fast as `replace`: it happens once per second and charger.
         """
         return ChargingPoint(
             installation=self.installation,
@@ -207,7 +217,10 @@ class ChargingPoint:
     def with_session_and_process(
         self, session: SessionState, process: ChargingProcess
     ) -> "ChargingPoint":
-        """Return the point with another session and process, five times as fast as `replace`."""
+        """Return the point with another session and process; all else stays.
+
+        Built directly: that is five times as fast as `replace`.
+        """
         return ChargingPoint(
             installation=self.installation,
             faults=self.faults,
@@ -220,7 +233,10 @@ class ChargingPoint:
         )
 
     def with_control(self, control: Control) -> "ChargingPoint":
-        """Return the point with another `control`, built directly: five times as fast as `replace`."""
+        """Return the point with other commands and decision (`control`); all else stays.
+
+        Built directly: that is five times as fast as `replace`.
+        """
         return ChargingPoint(
             installation=self.installation,
             faults=self.faults,
@@ -237,20 +253,19 @@ class ChargingPoint:
         return self.readings.values.get(quantity)
 
     def is_reported_unavailable(self, quantities: Iterable[Quantity]) -> bool:
-        """Tell whether the device said of all these quantities, when last asked, that it has no value.
+        """Tell whether each of these quantities was read, and its device said that it has no value.
 
         True also if no quantities are given.
         """
-        return all(
-            one in self.readings.read_at and one not in self.readings.values for one in quantities
-        )
+        readings = self.readings
+        return all(one in readings.read_at and one not in readings.values for one in quantities)
 
     @property
     def is_current_measured(self) -> bool:
-        """Tell whether charger or meter measures the current, as far as is known.
+        """Tell whether charger or meter measures the current of the point, as far as is known.
 
-        It does if the model says so, unless the device has said of every current that was read that it
-        has no value.
+        It does if its model says so. But if currents were read, and the device said of each (sum, phases)
+        that it has no value, it does not.
         """
         read_currents = [one for one in MEASURED_KINDS["current"] if one in self.readings.read_at]
         has_no_value = bool(read_currents) and self.is_reported_unavailable(read_currents)
@@ -267,16 +282,20 @@ class ChargingPoint:
         return self.installation.measured_currents
 
     def counter(self, quantity: Quantity) -> EnergyCounter:
-        """Return the counter of an energy; a new one where nothing has been counted yet."""
+        """Return the counter of an energy: of the total, of a phase, or of the session.
+
+        A new one, if this energy has not been read yet.
+        """
         if quantity is Quantity.ENERGY:
             return self.energy.lifetime_counter
         return self.energy.counters.get(quantity) or new_counter(self.settings, quantity)
 
     @property
     def has_doubted_counter(self) -> bool:
-        """Tell whether a counter doubts what was read last, or the total awaits its second reading.
+        """Tell whether the same reading once more would be news, because it may confirm an energy.
 
-        Then the same reading once more is news: it may confirm what was read.
+        So it is while a counter doubts what was read last, because it does not fit the reading before, and
+        while there has been only one reading of the total.
         """
         energy = self.energy
         lifetime = energy.lifetime_counter
@@ -289,9 +308,9 @@ class ChargingPoint:
 
     @property
     def metered_quantities(self) -> frozenset[Quantity]:
-        """Return what the electricity meter behind the charging point supplies.
+        """Return the quantities that the point's electricity meter supplies; empty: it has none.
 
-        Its figures stand for the charger's own of the same kind.
+        For these the charger's own values are left out.
         """
         return self.installation.metered_quantities
 
@@ -303,9 +322,9 @@ class ChargingPoint:
 
     @property
     def is_waiting_for_start(self) -> bool:
-        """Tell whether no current may be offered before a start command.
+        """Tell whether no current may be offered before a start command (object 54).
 
-        Without a vehicle: whether the next one will have to wait for that.
+        Without a vehicle: whether the next one will have to wait for that command.
         """
         if self.process.stage is Process.NO_VEHICLE:
             return self.is_started_manually
@@ -315,9 +334,10 @@ class ChargingPoint:
 def new_point(
     settings: PointSettings, product: Product, *, is_blocked: bool = False, zone: tzinfo = UTC
 ) -> ChargingPoint:
-    """Return a charging point of which nothing is known yet.
+    """Return a charging point as it is configured, of which nothing has been read or commanded yet.
 
-    `is_blocked`: a configuration fault forbids every write to its charger; `zone`: of its clock.
+    Its setpoint is the maximum. `product`: what the product's data say (faults, texts). `is_blocked`: a
+    configuration fault forbids every write to its charger. `zone`: time zone of the charger's clock.
     Raises: ValueError, if its model is not a charger.
     """
     control = settings.model.control
@@ -332,12 +352,11 @@ def new_point(
     installation = Installation(
         settings=settings, limits=limits, product=product, zone=zone, is_blocked=is_blocked
     )
-    counter = new_counter(settings, Quantity.ENERGY)
+    lifetime_counter = new_counter(settings, Quantity.ENERGY)
+    power_counter = PowerCounter(most_w=lifetime_counter.register.most_w)
     return ChargingPoint(
         installation=installation,
         faults=FaultRegister(severities=product.faults.charging_point),
-        energy=EnergyState(
-            lifetime_counter=counter, power_counter=PowerCounter(most_w=counter.register.most_w)
-        ),
+        energy=EnergyState(lifetime_counter=lifetime_counter, power_counter=power_counter),
         control=Control(setpoint_ma=limits.maximum_ma),
     )

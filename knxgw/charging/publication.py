@@ -37,13 +37,14 @@ _FAULT_INFOS = {quantity.value: quantity for quantity in FAULT_INFOS}
 def point_values(
     point: ChargingPoint, now_s: float, *, is_site_paused: bool = False, language: str = "en"
 ) -> dict[str, Published]:
-    """Return the value of every object of the charging point, by key.
+    """Return the value of every group object of the charging point that it reports, by the object's key.
 
-    Units: mA, W, mWh, hundredths of °C, s; times of day are aware UTC datetimes. None: no value is known,
-    or it is stale. `is_site_paused`: as for `shown_state`; `language`: of the reason's text.
+    Units: mA, W, mWh, hundredths of °C, s; times are aware UTC datetimes. None: no value is known, or it is
+    stale. `is_site_paused`: grid-supporting control with 0 A, or the overcurrent lock-out, is active.
+    `language`: of the reason's text.
     """
     fresh = fresh_values(point, now_s)
-    values: dict[str, Published] = {key: fresh.get(one) for key, one in _MEASURED.items()}
+    values: dict[str, Published] = {key: fresh.get(quantity) for key, quantity in _MEASURED.items()}
     values.update(_states(point, fresh, now_s, is_site_paused=is_site_paused))
     values.update(_decision(point, language))
     values.update(_session(point, fresh))
@@ -55,7 +56,7 @@ Fresh = Mapping[Quantity, Value]  # values that are not stale
 
 
 def _decision(point: ChargingPoint, language: str) -> dict[str, Published]:
-    """Return the values of the offer and of its reason."""
+    """Return the values of the offer and its reason (number and text); None before the first decision."""
     decision = point.control.decision
     if decision is None:
         return {"offer": None, "reason": None, "reason_text": None}
@@ -71,7 +72,11 @@ def _decision(point: ChargingPoint, language: str) -> dict[str, Published]:
 def _states(
     point: ChargingPoint, fresh: Fresh, now_s: float, *, is_site_paused: bool
 ) -> dict[str, Published]:
-    """Return the values of state, plug, interruption, temperature warning and card."""
+    """Return the values of state, plug, interruption, temperature warning and RFID card.
+
+    While the charger's state is not known, state, "charging" and "complete" are None; so is the plug, unless
+    it was read lately. `is_site_paused`: grid control with 0 A, or the overcurrent lock-out, is active.
+    """
     state = shown_state(point, now_s, is_site_paused=is_site_paused)
     # the plug outlasts a lost link (`link_changed`), but is shown only while the charger is heard
     is_plug_known = Quantity.CONNECTED in fresh or state is not None
@@ -87,67 +92,67 @@ def _states(
 
 
 def _temperature_warning(point: ChargingPoint, fresh: Fresh) -> bool | None:
-    """Return the charger's own warning where it has one, else that of the threshold.
+    """Return the charger's own temperature warning, if a fresh one was read; else ours, by its temperature.
 
-    None: neither is fresh.
+    Ours is on from the configured threshold on. None: the temperature is not fresh either.
     """
-    own = fresh.get(Quantity.TEMPERATURE_WARNING)
-    if own is not None:
-        return bool(own)
+    own_warning = fresh.get(Quantity.TEMPERATURE_WARNING)
+    if own_warning is not None:
+        return bool(own_warning)
     return point.readings.is_hot if Quantity.TEMPERATURE in fresh else None
 
 
 def _session(point: ChargingPoint, fresh: Fresh) -> dict[str, Published]:
-    """Return the values of the current or last session, and the total.
+    """Return the values of the current or last session, and the total energy of the point.
 
-    Duration and energy of an open session have no value while the charger is silent: how the session
-    goes on is not known then.
+    Duration and energy of an open session are None while the charger is silent: how the session goes on is
+    not known then.
     """
     session = point.session.latest
-    is_known = session is not None and (not session.is_open or Quantity.STATE in fresh)
+    is_up_to_date = session is not None and (not session.is_open or Quantity.STATE in fresh)
     return {
-        "energy_last_charge": _session_energy(point, fresh, is_known=is_known),
-        "energy_lifetime": point.energy.lifetime_mwh if _is_meter_heard(point, fresh) else None,
+        "energy_last_charge": _session_energy(point, fresh, is_up_to_date=is_up_to_date),
+        "energy_lifetime": point.energy.lifetime_mwh if _is_total_current(point, fresh) else None,
         "session_start": session.started_at if session else None,
-        "session_end": session.ended_at if session and _has_known_end(point, session) else None,
-        "session_duration": session.duration_s if session and is_known else None,
+        "session_end": session.ended_at if session and _has_ended(point, session) else None,
+        "session_duration": session.duration_s if session and is_up_to_date else None,
     }
 
 
-def _is_meter_heard(point: ChargingPoint, fresh: Fresh) -> bool:
-    """Tell whether the total may be shown: its meter was read lately, if only a doubted value.
+def _is_total_current(point: ChargingPoint, fresh: Fresh) -> bool:
+    """Tell whether the total energy may be shown: the register it follows was read lately.
 
-    A doubted value is left out of the readings, and renews no age: there the charger's state tells.
+    While its counter doubts what the register shows, that is left out of the readings, and none is fresh.
+    Then the total is shown as long as the charger's state is fresh.
     """
-    is_doubted = point.energy.lifetime_counter.doubt is not None and Quantity.STATE in fresh
-    return Quantity.ENERGY in fresh or is_doubted
+    is_doubted = point.energy.lifetime_counter.doubt is not None
+    return Quantity.ENERGY in fresh or (is_doubted and Quantity.STATE in fresh)
 
 
-def _session_energy(point: ChargingPoint, fresh: Fresh, *, is_known: bool) -> Published:
-    """Return the energy [mWh] of the current or last session.
+def _session_energy(point: ChargingPoint, fresh: Fresh, *, is_up_to_date: bool) -> Published:
+    """Return the energy [mWh] of the current or last session, as the gateway adds it up.
 
-    It is the sum that the gateway keeps by the charger's register, where there is one, so a register that
-    goes back to 0 on unplugging, or with each start command, does no harm. Before the first session the
-    charger's register itself is shown. None: it is not known, or the charger does not report how an
-    open session goes on (not `is_known`).
+    The charger's own register of it may go back to 0, so that is shown before the first session only.
+    `is_up_to_date`: false: the session is open, and the charger is silent. None: not known.
     """
     if point.session.latest is None:
         return fresh.get(Quantity.SESSION_ENERGY)
-    return point.session.latest.energy_mwh if is_known else None
+    return point.session.latest.energy_mwh if is_up_to_date else None
 
 
-def _has_known_end(point: ChargingPoint, session: Session) -> bool:
-    """Tell whether the end of a session is known: unplugged, or charging complete.
+def _has_ended(point: ChargingPoint, session: Session) -> bool:
+    """Tell whether the end time of a session is final: the vehicle was unplugged, or charging is complete.
 
-    Else its end moves on with each reading, and is not shown.
+    Else it moves on with each reading, and is not shown.
     """
     return not session.is_open or point.process.is_complete
 
 
 def _faults(point: ChargingPoint, fresh: Fresh) -> dict[str, Published]:
-    """Return the values of the faults.
+    """Return the values of the point's faults, and of the charger's own fault registers.
 
-    Before the charger was tried for the first time they are not known, but those of a blocked point are.
+    None: not known, because the gateway has not tried to reach the charger yet. If a configuration fault
+    blocks the point, it never will: then the faults are known.
     """
     is_known = point.link.condition is not LinkCondition.STARTING or point.installation.is_blocked
     return {

@@ -19,40 +19,42 @@ POLL_S = 1.0  # how often a charger is read where its line is not slow
 def shown_state(
     point: ChargingPoint, now_s: float, *, is_site_paused: bool = False
 ) -> ChargingState | None:
-    """Return the state to show (object 50), None while the charger's state is not known.
+    """Return the state to show to people (object 50); None: the charger has not reported a state lately.
 
-    `is_site_paused`: grid-supporting control with 0 A, or the overcurrent lock-out, is active.
+    It follows from the state that the charger reports, and from what holds the point back: an interruption,
+    a cancelled charge, a missing start command, or a pause that we ordered. `is_site_paused`: grid-supporting
+    control with 0 A, or the overcurrent lock-out, is active.
     """
-    own = fresh_value(point, Quantity.STATE, now_s)
-    if not isinstance(own, int):
+    reported = fresh_value(point, Quantity.STATE, now_s)
+    if not isinstance(reported, int):
         return None
     hold = strongest_hold(
         point.process.stage,
         is_interrupted=point.control.is_interrupted or is_site_paused,
         is_paused=_is_echo_of_pause(point, now_s),
     )
-    return shown_state_of(ChargingState(own), hold)
+    return shown_state_of(ChargingState(reported), hold)
 
 
 def intrinsic_state(point: ChargingPoint, now_s: float) -> ChargingState | None:
-    """Return the charger's own state, as load management sees it; None while it is not known.
+    """Return the charger's own state, as load management sees it; None: it has not reported one lately.
 
-    While the charger may report the echo of a pause of ours, 7 (manual start required) and 11
-    (interruption) count as 6 (connected). Interruptions and start commands that the gateway keeps do not
-    count here, unlike in `shown_state`. Source: load-management 5.
+    While what the charger reports may come from a pause that we ordered, 7 (manual start required) and 11
+    (interruption) count as 6 (connected). Interruptions and start commands that only the gateway knows do
+    not count here, unlike in `shown_state`. Source: load-management 5.
     """
-    own = fresh_value(point, Quantity.STATE, now_s)
-    if not isinstance(own, int):
+    reported = fresh_value(point, Quantity.STATE, now_s)
+    if not isinstance(reported, int):
         return None
-    return shown_state_of(
-        ChargingState(own), Hold.PAUSE if _is_echo_of_pause(point, now_s) else Hold.NONE
-    )
+    hold = Hold.PAUSE if _is_echo_of_pause(point, now_s) else Hold.NONE
+    return shown_state_of(ChargingState(reported), hold)
 
 
 def _is_echo_of_pause(point: ChargingPoint, now_s: float) -> bool:
-    """Tell whether the state that the charger reports may come from a pause that we ordered.
+    """Tell whether the state that the charger reports may come from a pause that we ordered (0 A).
 
-    A pause has been decided, is in force, or ended no longer ago than `echo_s`.
+    It may if the pause has been decided, is acknowledged, or ended so shortly ago that the charger may still
+    report it (`echo_s`).
     """
     if point.control.decision is not None and point.control.decision.offer_ma == 0:
         return True
@@ -62,10 +64,12 @@ def _is_echo_of_pause(point: ChargingPoint, now_s: float) -> bool:
 
 
 def echo_s(point: ChargingPoint) -> float:
-    """Return for how long [s] after its end the charger may still report our own pause.
+    """Return for how long after a pause that we ordered has ended the charger may still report it [s].
 
-    Source: load-management 5.
+    The vehicle may take 6 s to resume (`OBEY_S`), and the charger may be read up to two periods later: 1 s
+    each, or on a slow line the one that its readings show. Source: load-management 5.
     """
     spacings_s = point.readings.spacings_s.get(Quantity.STATE, ())
-    period_s = typical_spacing_s(spacings_s) if len(spacings_s) >= FEWEST_SPACINGS else POLL_S
+    is_period_known = len(spacings_s) >= FEWEST_SPACINGS
+    period_s = typical_spacing_s(spacings_s) if is_period_known else POLL_S
     return OBEY_S + ECHO_PERIODS * period_s

@@ -85,9 +85,10 @@ def advance(process: Process, process_input: ProcessInput) -> Process | None:
 
 
 def strongest_hold(process: Process, *, is_interrupted: bool, is_paused: bool) -> Hold:
-    """Return the strongest reason why a charging point may not charge now; `Hold.NONE`: it may.
+    """Return the strongest of the gateway's reasons for holding a charging point back; `NONE`: nothing does.
 
-    `is_interrupted`: by group object 55, grid control or a lock-out; `is_paused`: its offer is 0 A.
+    `is_interrupted`: by group object 55, grid control with 0 A or a lock-out. `is_paused`: the gateway has
+    ordered 0 A, or the charger may still report that.
     """
     if is_interrupted:
         return Hold.INTERRUPTION
