@@ -54,6 +54,7 @@ def updated(
     `current_ma`: None: not known. Then the verdict stays, and such a while begins again.
     """
     if current_ma is not None and _exceeds_previous_offer(state, current_ma, now_s):
+        # first, because no new time to obey is given for a lower offer then
         state = _with_lower_offer(state, offer_ma, now_s)
     state = _with_offer(state, offer_ma, now_s)
     if offer_ma is None or current_ma is None:
@@ -92,7 +93,7 @@ def _with_offer(state: LimitCompliance, offer_ma: int | None, now_s: float) -> L
     """Return the state with another offer (None: not known); with the same one it stays as it is.
 
     A lower offer, or the first known one, gives the vehicle 6 s to obey (`OBEY_S`); a higher or unknown one
-    gives no new time. In any case, how long the current has been above the offer is timed from the start.
+    gives no new time. Either way, the time for which the current is above the offer begins again.
     """
     if offer_ma == state.offer_ma:
         return state
@@ -111,6 +112,7 @@ def _while_following(
     """
     need_not_obey_yet = now_s < state.obey_by_at
     if need_not_obey_yet or current_ma <= highest_obedient_ma(offer_ma):
+        # nothing is timed any more
         return state if state.over_since is None else replace(state, over_since=None)
     if state.over_since is None:  # the violation begins now
         return replace(state, over_since=now_s)
@@ -138,6 +140,6 @@ def _while_violating(state: LimitCompliance, current_ma: int, now_s: float) -> L
             verdict=Compliance.DOES_NOT_STOP if is_late else state.verdict,
             not_drawing_since=None,
         )
-    if state.not_drawing_since is None:  # it has just stopped
+    if state.not_drawing_since is None:  # it has just stopped: no "does not stop" any more
         return replace(state, verdict=Compliance.EXCEEDS_OFFER, not_drawing_since=now_s)
     return NEW if now_s - state.not_drawing_since >= RETRY_S else state

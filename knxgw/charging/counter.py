@@ -142,7 +142,7 @@ class EnergyCounter:
         if self.reading is None:  # the first reading: what flowed before it is not known
             first = Reading(reading_mwh, since=now_s, is_unconfirmed=True)
             return Counted(replace(self, reading=first, read_at=now_s), added_mwh=0)
-        # asked before all else: since its restart the register may have passed the accepted reading
+        # asked before all else: a register that restarted may by now show as much as before, or more
         if _confirms_restart(self, reading_mwh, now_s):
             return _with_doubted_reading(self, reading_mwh, now_s)
         rise_mwh = reading_mwh - self.reading.mwh
@@ -153,7 +153,8 @@ class EnergyCounter:
         # each of the two readings may be off by the jitter
         is_plain_rise = 0 < rise_mwh <= most_mwh + 2 * self.register.jitter_mwh
         previous_mwh = self.previous_meter_mwh
-        if previous_mwh is not None and not is_plain_rise:  # else nothing more needs an explanation
+        # a plain rise needs no other explanation; else the meter that was replaced may be back
+        if previous_mwh is not None and not is_plain_rise:
             is_previous_meter_back = 0 <= reading_mwh - previous_mwh <= self.allowed_mwh(now_s)
             if is_previous_meter_back:
                 return _with_growth(self, from_mwh=previous_mwh, to_mwh=reading_mwh, now_s=now_s)
@@ -178,7 +179,7 @@ class EnergyCounter:
         """Return the counter with the time [monotonic s] at which its register was read last.
 
         A reading that repeats the one before is not given to `add_reading`, to save time; only its time
-        is noted, here. Without it, the next rise would be allowed what can flow in a longer time. A
+        is noted here. Else the next rise would be judged over too long a time, and too much allowed. A
         `read_at` that is None (never read), or not later than the known one, changes nothing.
         """
         if read_at is None or (self.read_at is not None and read_at <= self.read_at):
@@ -218,7 +219,7 @@ def _with_confirmed_reading(counter: EnergyCounter, now_s: float) -> EnergyCount
     since = None if counter.reading is None else counter.reading.since
     return replace(
         counter,
-        # None: since when the register shows this was not known; now it is, at the latest
+        # None: not known since when the register shows this; from now on at the latest
         reading=Reading(counter.reading_mwh or 0, since=now_s if since is None else since),
         read_at=now_s,
         doubt=None,
@@ -295,8 +296,8 @@ def _accept_of_meter(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Coun
 def _accept_of_session(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
     """Return the counter with the last doubted reading accepted, of a charger's register of the session.
 
-    The register, which may restart at 0, goes on counting (from 0 or from where it was); or it was
-    corrected downwards; or else another meter answers.
+    Such a register may restart at 0. Either it goes on counting (from 0 or from where it was), or it was
+    corrected downwards, or else another meter answers.
     """
     if _goes_on_counting(counter, doubt, now_s):
         return _accept_going_on(counter, doubt, now_s)
@@ -306,18 +307,18 @@ def _accept_of_session(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Co
 
 
 def _shown_flow_mwh(counter: EnergyCounter, doubt: Doubt) -> int:
-    """Return what the last doubted reading shows to have flowed [mWh]: all of it after a fall, else its rise.
+    """Return what has flowed according to the last doubted reading [mWh].
 
-    The register that fell has begun again at 0, or so it is taken here.
+    If the register fell, it is taken to have begun again at 0: all that it shows. Else: its rise since the
+    accepted reading.
     """
     return doubt.reading_mwh if doubt.has_fallen else doubt.reading_mwh - (counter.reading_mwh or 0)
 
 
 def _goes_on_counting(counter: EnergyCounter, doubt: Doubt, now_s: float) -> bool:
-    """Tell whether what a doubted register of the session shows has flowed since the accepted reading.
+    """Tell whether a doubted register of the session goes on counting, from 0 or from where it was.
 
-    If so, it counts: all of it after a fall to 0, else its rise. Each rule below holds where none before
-    it has decided.
+    Then what it shows to have flowed (`_shown_flow_mwh`) counts. Else it was corrected, or shows nonsense.
     """
     if doubt.is_correction:  # it fell by less than a tenth: most of what it shows has been counted
         return False
@@ -412,9 +413,9 @@ def _confirms_restart(counter: EnergyCounter, reading_mwh: int, now_s: float) ->
 def _next_doubt(counter: EnergyCounter, reading_mwh: int, now_s: float) -> Doubt:
     """Return the doubt after one more reading that does not fit the accepted one.
 
-    The reading continues the doubt that there is, or, if it does not fit that, begins a new one. What the
-    register grew by is counted in advance (`counted_mwh`), up to what can have flowed; a new doubt goes on
-    with what the one before it has counted.
+    A doubt holds readings that fit each other: if this one does not fit them, a new doubt begins. What the
+    register grew by is counted in advance (`counted_mwh`), up to what can have flowed; what the doubt before
+    has counted stays in a new one.
     """
     before = counter.doubt
     if before is not None and _fits_doubt(counter, before, reading_mwh, now_s):

@@ -171,8 +171,8 @@ def adopt_session_register(point: ChargingPoint, now_s: float) -> ChargingPoint:
 def is_of_this_session(session: SessionState, now_s: float) -> bool:
     """Tell whether what the charger now reports of a session can only be of the one that is open.
 
-    Shortly after its start the charger may still report the session before, so that is so once it has
-    lasted for 10 s (`SESSION_VALUES_AFTER_S`), with the time that the gateway was off. False without an
+    Shortly after plug-in the charger may still report the session before. So the open one must have lasted
+    for 10 s (`SESSION_VALUES_AFTER_S`); time for which the gateway was off is included. False without an
     open session.
     """
     if not session.is_open or session.began_at is None:

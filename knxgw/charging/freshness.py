@@ -53,8 +53,8 @@ def phase_current_ma(point: ChargingPoint, now_s: float) -> int | None:
 def fresh_s(point: ChargingPoint, quantity: Quantity) -> float:
     """Return for how long a reading of a quantity stays fresh [s].
 
-    That is a fixed time, or five times the period in which readings of it really come, if that is longer.
-    The period is known once at least two spacings of readings are (on a slow line only).
+    That is a fixed time (10 s for states and currents), or five times the period in which its readings really
+    come, if that is longer. Only on a slow line is that period known, after at least two spacings of readings.
     """
     spacings_s = point.readings.spacings_s.get(quantity, ())
     is_period_known = len(spacings_s) >= FEWEST_SPACINGS  # one alone may be a gap
@@ -68,9 +68,9 @@ def spacings_with(
 ) -> Mapping[Quantity, tuple[float, ...]]:
     """Return how far apart the last readings of each quantity were [s], with those of `quantities` now.
 
-    Only a quantity that has come slowly once (more than `USUAL_PERIOD_S` after the reading before) is noted;
-    from then on quick spacings are noted as well, so that its period can fall again. At most the last five
-    of each are kept. `readings`: before the readings of now.
+    A quantity is noted once it has come slowly: more than 2 s (`USUAL_PERIOD_S`) after its reading before.
+    From then on quick spacings are noted as well, so that its period can fall again. The last five of each
+    quantity are kept. `readings`: without those of now.
     """
     spacings_s = readings.spacings_s
     for quantity in quantities:

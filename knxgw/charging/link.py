@@ -68,8 +68,8 @@ def meter_link_changed(point: ChargingPoint, condition: LinkCondition) -> Chargi
 def offer_acknowledged(point: ChargingPoint, offer_ma: int, now_s: float) -> ChargingPoint:
     """Return the point after its charger acknowledged an offer; `now_s`: monotonic.
 
-    Noted are the offer, since when it is acknowledged (only if it is another one than before), and when the
-    charger was last paused (by this offer of 0 A, or until this offer).
+    `acknowledged_since` stays if the same offer is acknowledged again. `paused_at`, when the charger was last
+    known to be paused, is now if this offer is 0 A, or the one before was.
     """
     link = point.link
     is_new = offer_ma != link.acknowledged_ma

@@ -82,10 +82,10 @@ class Readings:
         spacings_s: Mapping[Quantity, tuple[float, ...]],
         repeated_at: float | None,
     ) -> "Readings":
-        """Return the same values with other times of reading; `repeated_at` None: none without news.
+        """Return the same values with other times: when they were read, and how far apart readings came.
 
-        `read_at`, `spacings_s`: when each quantity was read last, and how far apart its readings were.
-        Built directly: that is much faster than `replace`.
+        `repeated_at`: when the last reading came, if it showed nothing new and the session has not followed
+        it yet; else None. Built directly: that is much faster than `replace`.
         """
         return Readings(
             values=self.values,
@@ -316,7 +316,10 @@ class ChargingPoint:
 
     @property
     def is_started_manually(self) -> bool:
-        """Tell whether a charging process begins only by a start command (object 54)."""
+        """Tell whether charging begins only by a start command (object 54).
+
+        That is configured, and counts only if the charger's model has such a command.
+        """
         settings = self.settings
         return settings.start is ChargingStart.MANUAL and "start_stop" in settings.capabilities
 

@@ -104,16 +104,17 @@ def constraints_by_rank(limits: Limits, inputs: ControlInputs) -> tuple[Constrai
         (grid_ma is not None, grid_ma or 0, Reason.GRID_CONTROL),
     )
     found = [Constraint(cap_ma, reason) for holds, cap_ma, reason in ranks if holds]
-    if inputs.minimum_reason is not None:
+    if inputs.minimum_reason is not None:  # the gateway starts, stops or has had an internal error
         found.append(Constraint(lowest_ma, inputs.minimum_reason))
     return tuple(found)
 
 
 def decide(limits: Limits, constraints: Sequence[Constraint], requested: Decision) -> Decision:
-    """Return the offer that holds now, and its reason: 0 A if anything asks for it, else the smallest cap.
+    """Return the offer that holds now, and its reason: what is requested, or the smallest cap below it.
 
-    `constraints`: from `constraints_by_rank`, highest rank first: among equal caps the first is the reason.
-    `requested`: the allocation of load management, or the setpoint where that is off.
+    If anything asks for 0 A, that wins. `requested`: the allocation of load management, or the setpoint where
+    that is off. `constraints`: from `constraints_by_rank`, highest rank first: among equal caps the first one
+    is the reason.
     """
     for constraint in constraints:
         if constraint.cap_ma == 0:

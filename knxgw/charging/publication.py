@@ -112,14 +112,16 @@ def _session(point: ChargingPoint, fresh: Fresh) -> dict[str, Published]:
     is_up_to_date = session is not None and (not session.is_open or Quantity.STATE in fresh)
     return {
         "energy_last_charge": _session_energy(point, fresh, is_up_to_date=is_up_to_date),
-        "energy_lifetime": point.energy.lifetime_mwh if _is_total_current(point, fresh) else None,
+        "energy_lifetime": point.energy.lifetime_mwh
+        if _is_total_up_to_date(point, fresh)
+        else None,
         "session_start": session.started_at if session else None,
-        "session_end": session.ended_at if session and _has_ended(point, session) else None,
+        "session_end": session.ended_at if session and _has_final_end(point, session) else None,
         "session_duration": session.duration_s if session and is_up_to_date else None,
     }
 
 
-def _is_total_current(point: ChargingPoint, fresh: Fresh) -> bool:
+def _is_total_up_to_date(point: ChargingPoint, fresh: Fresh) -> bool:
     """Tell whether the total energy may be shown: the register it follows was read lately.
 
     While its counter doubts what the register shows, that is left out of the readings, and none is fresh.
@@ -132,15 +134,15 @@ def _is_total_current(point: ChargingPoint, fresh: Fresh) -> bool:
 def _session_energy(point: ChargingPoint, fresh: Fresh, *, is_up_to_date: bool) -> Published:
     """Return the energy [mWh] of the current or last session, as the gateway adds it up.
 
-    The charger's own register of it may go back to 0, so that is shown before the first session only.
-    `is_up_to_date`: false: the session is open, and the charger is silent. None: not known.
+    The charger's own register of it may go back to 0 in between: it is shown before the first session only.
+    `is_up_to_date`: false while the session is open and the charger is silent. None: not known.
     """
     if point.session.latest is None:
         return fresh.get(Quantity.SESSION_ENERGY)
     return point.session.latest.energy_mwh if is_up_to_date else None
 
 
-def _has_ended(point: ChargingPoint, session: Session) -> bool:
+def _has_final_end(point: ChargingPoint, session: Session) -> bool:
     """Tell whether the end time of a session is final: the vehicle was unplugged, or charging is complete.
 
     Else it moves on with each reading, and is not shown.

@@ -112,9 +112,7 @@ def observe_repeated(
         return None  # a value is another one than before
     metered = point.installation.metered_quantities
     if not metered.isdisjoint(values):
-        return (
-            None  # the electricity meter supplies some of them: the charger's have to be left out
-        )
+        return None  # the electricity meter supplies some of these: the charger's must be left out
     read_quantities: Collection[Quantity] = values
     if unavailable:
         unavailable -= metered  # a new set: the caller's stays as it is

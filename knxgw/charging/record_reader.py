@@ -17,11 +17,15 @@ class RecordReader:
     """
 
     def __init__(self, record: object) -> None:
+        """Take a record; one without a valid schema, or with a newer one, counts as empty.
+
+        A newer version may use the same names for something else. "schema" is then noted as not known.
+        """
         self.unknown_fields: list[str] = []
         self._values: Mapping[str, Any] = record if isinstance(record, dict) else {}
         schema = self._values.get("schema")
         if not isinstance(schema, int) or isinstance(schema, bool) or not 1 <= schema <= SCHEMA:
-            self.unknown_fields.append("schema")  # a newer version may use the names otherwise
+            self.unknown_fields.append("schema")
             self._values = {}
 
     def flag(

@@ -55,10 +55,10 @@ def to_record(point: ChargingPoint) -> dict[str, Any]:
 
 
 def urgent_values(point: ChargingPoint) -> tuple[object, ...]:
-    """Return the values that are to be stored at once when one of them changes, for comparison only.
+    """Return those values of the record of which a change must be stored at once.
 
-    Energies, counters and the duration of a session are not among them: they change all the time, and
-    may be stored later.
+    They are only compared with those before. Energies, counters and the duration of a session are not
+    among them: they change all the time, and may be stored later.
     """
     session = point.session.latest
     return (
@@ -212,9 +212,9 @@ def _restored_plug(
     """Return the stage of the charging process, and whether a vehicle is there.
 
     If the record does not tell whether the process was cancelled, but a stop command can have come
-    (`has_start_object`, and the charger's model knows it), the process waits for a start. Else the stored
-    plug and stage count; whether one that was not started must wait depends on the start (manual or
-    automatic) that is configured now.
+    (`has_start_object`, and the charger's model has that command), the process waits for a start. Else the
+    stored plug and stage count; whether a process that was not started must wait depends on the start
+    (manual or automatic) that is configured now.
     """
     # a stored null is a known answer: the plug was not known when it was stored
     is_plug_read = stored.is_connected is not None or "connected" not in stored.unknown_fields

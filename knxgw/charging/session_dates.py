@@ -47,7 +47,7 @@ def with_new_times(point: ChargingPoint, now: datetime, now_s: float) -> Chargin
         is_counted_by_charger = (
             point.number(Quantity.SESSION_DURATION) is not None and not state.has_duration_restarted
         )
-        # by the clock that is right now, the stored start lies this long ago
+        # by the corrected clock, the stored start lies this long ago
         lasted_s = max(0.0, (now - session.started_at).total_seconds())
         state = replace(state, began_at=now_s - lasted_s)
         session = _with_stored_start(

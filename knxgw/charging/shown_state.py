@@ -31,7 +31,7 @@ def shown_state(
     hold = strongest_hold(
         point.process.stage,
         is_interrupted=point.control.is_interrupted or is_site_paused,
-        is_paused=_is_echo_of_pause(point, now_s),
+        is_paused=_may_report_our_pause(point, now_s),
     )
     return shown_state_of(ChargingState(reported), hold)
 
@@ -46,11 +46,11 @@ def intrinsic_state(point: ChargingPoint, now_s: float) -> ChargingState | None:
     reported = fresh_value(point, Quantity.STATE, now_s)
     if not isinstance(reported, int):
         return None
-    hold = Hold.PAUSE if _is_echo_of_pause(point, now_s) else Hold.NONE
+    hold = Hold.PAUSE if _may_report_our_pause(point, now_s) else Hold.NONE
     return shown_state_of(ChargingState(reported), hold)
 
 
-def _is_echo_of_pause(point: ChargingPoint, now_s: float) -> bool:
+def _may_report_our_pause(point: ChargingPoint, now_s: float) -> bool:
     """Tell whether the state that the charger reports may come from a pause that we ordered (0 A).
 
     It may if the pause has been decided, is acknowledged, or ended so shortly ago that the charger may still
@@ -66,8 +66,8 @@ def _is_echo_of_pause(point: ChargingPoint, now_s: float) -> bool:
 def echo_s(point: ChargingPoint) -> float:
     """Return for how long after a pause that we ordered has ended the charger may still report it [s].
 
-    The vehicle may take 6 s to resume (`OBEY_S`), and the charger may be read up to two periods later: 1 s
-    each, or on a slow line the one that its readings show. Source: load-management 5.
+    The vehicle may take 6 s to follow the next offer (`OBEY_S`), and two readings more may pass: 1 s each, or
+    on a slow line as far apart as they really come. Source: load-management 5.
     """
     spacings_s = point.readings.spacings_s.get(Quantity.STATE, ())
     is_period_known = len(spacings_s) >= FEWEST_SPACINGS
