@@ -382,14 +382,15 @@ def _is_corrected(before_mwh: int, reading_mwh: int) -> bool:
 def _may_have_restarted(counter: EnergyCounter, reading_mwh: int, now_s: float) -> bool:
     """Tell whether a register that fell can have restarted at 0, and counted up to `reading_mwh` since.
 
-    It can if that much can flow since the register was read last; if that time is not known, it can in any
-    case. False for a register that cannot restart, and for a fall so small that it is a correction.
+    It can if that much can have flowed since the register was read last, and a minute more (`LAG_S`). If that
+    time is not known, it can in any case. False for a register that cannot restart (only that of a session
+    can), and for a fall so small that it is a correction.
     """
     if not counter.register.may_restart or _is_corrected(counter.reading_mwh or 0, reading_mwh):
         return False
     if counter.read_at is None:
         return True
-    elapsed_s = now_s - counter.read_at + LAG_S  # a register may show late what flowed before
+    elapsed_s = now_s - counter.read_at + LAG_S  # what flowed before may be shown only now
     # each of the two readings may be off by the jitter
     return reading_mwh <= counter.register.most_mwh_in(elapsed_s) + 2 * counter.register.jitter_mwh
 
@@ -495,8 +496,8 @@ def new_counter(settings: PointSettings, quantity: Quantity) -> EnergyCounter:
     """Return a counter without a reading yet, with what is plausible for the register of this energy.
 
     The highest power is what the charger's model can do, not what is configured: without the gateway
-    the charger may do that. A rise may exceed it by two steps of the register, and a fall of one step is
-    jitter. Only the charger's own register of a session may restart at 0.
+    the charger may do that. A rise may exceed it by two steps of the register (at least 2 kWh), and a fall
+    by one step (at least 10 Wh) is jitter. Only the charger's own register of a session may restart at 0.
     """
     control = settings.model.control
     phases = 1 if quantity in PHASE_ENERGIES else 3

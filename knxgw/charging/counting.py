@@ -127,9 +127,9 @@ def _with_energy(state: SessionState, added_mwh: int) -> SessionState:
 def start_session_register(point: ChargingPoint) -> EnergyState:
     """Return the energy state at the start of a session: the charger's session register gets a new counter.
 
-    The counter begins at what the register showed last (None: with its next reading), so only what it grows
-    by from here on counts. The register may still show the session before: the energy of this session does
-    not follow it before `adopt_session_register`.
+    The counter begins at what the register showed last, so only what it grows by from here on counts (None:
+    not known; then it begins at the next reading). The register may still show the session before: the energy
+    of this session does not follow it before `adopt_session_register`.
     """
     quantity = Quantity.SESSION_ENERGY
     reading_mwh = point.number(quantity)

@@ -291,11 +291,11 @@ class ChargingPoint:
         return self.energy.counters.get(quantity) or new_counter(self.settings, quantity)
 
     @property
-    def has_doubted_counter(self) -> bool:
-        """Tell whether the same reading once more would be news, because it may confirm an energy.
+    def awaits_confirmation(self) -> bool:
+        """Tell whether a counter waits for a reading that confirms an energy: the same one again is news.
 
-        So it is while a counter doubts what was read last, because it does not fit the reading before, and
-        while there has been only one reading of the total.
+        A counter waits while it doubts what was read last, because that does not fit the reading before. The
+        counter of the total also waits for a second reading, before there is a total.
         """
         energy = self.energy
         lifetime = energy.lifetime_counter

@@ -140,7 +140,7 @@ def _counts_when_repeated(point: ChargingPoint, values: Mapping[Quantity, Value]
     - Where a counter doubts an energy, the same value once more may confirm it.
     """
     adds_energy = Quantity.POWER in values and "energy" not in point.settings.capabilities
-    return adds_energy or bool(point.faults.present) or point.has_doubted_counter
+    return adds_energy or bool(point.faults.present) or point.awaits_confirmation
 
 
 def catch_up(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
