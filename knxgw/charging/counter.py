@@ -194,8 +194,8 @@ class EnergyCounter:
     def allowed_mwh(self, now_s: float) -> int:
         """Return the most that can have flowed [mWh] since the accepted reading last moved.
 
-        That is the highest power over that time, and what is left of the slack: of what the register may
-        rise by beyond that, because it is coarse. If the time is not known, it counts as 0.
+        That is the highest power over that time, plus what is left of the slack: a coarse register may rise
+        by that much beyond it. If the time is not known, it counts as 0.
         """
         left_mwh = self.register.slack_mwh if self.unused_mwh is None else self.unused_mwh
         since = None if self.reading is None else self.reading.since
@@ -233,7 +233,8 @@ def _with_accepted_reading(
     """Return the counter with a new accepted reading; a doubt ends.
 
     `flowed_mwh` has flowed since the accepted reading before it. What could have flowed and did not may
-    still be shown later: it stays allowed (`unused_mwh`), up to the slack of the register.
+    still be shown later: it stays allowed (`unused_mwh`), up to the register's slack, which is 2 kWh or two
+    of its steps.
     """
     unused_mwh = max(0, counter.allowed_mwh(now_s) - flowed_mwh)
     return replace(

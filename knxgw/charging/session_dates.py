@@ -12,7 +12,7 @@ def needs_new_times(point: ChargingPoint, clock_error: timedelta | None) -> bool
     """Tell whether the point's session gets new times (`with_new_times`), now that the wall clock is right.
 
     `clock_error`: by how much the clock was wrong until now, forward or back (never negative); None: no
-    time was known at all. False without a session.
+    time was known at all. False if the point has had no session yet.
     """
     session = point.session.latest
     if session is None:
