@@ -106,6 +106,20 @@ def test_a_raise_soon_after_a_reduction_is_noticed() -> None:
     assert world.names == ["I4"]
 
 
+def test_what_is_lowered_before_an_excess_within_the_limit_could_be_confirmed_is_no_reduction() -> (
+    None
+):
+    cars = "points: [{car: {maximum_a: 10}}, {car: {maximum_a: 10}}]"
+    world = World(f"{cars}\nbase_a: 6")  # the line carries 26 A; offers of 28 A are 2 A too much
+    for at_s, is_noticed in ((41.0, False), (43.0, True)):
+        world.watch.before_telegram(0, at_s - 1.0)
+        for charger in world.plant.chargers:
+            charger.log.offers.add(at_s, charger.log.offers.last - 200)
+        world.watch.after_telegram(at_s, 0, at_s - 1.0)
+        world.watch.offered(at_s, 1, 13_500, 14_000)
+        assert ("I4" in world.names) is is_noticed
+
+
 def test_a_raise_after_the_hold_is_fine() -> None:
     world = World("points: 2\nbase_a: 8")
     world.watch.before_telegram(0, 40.0)

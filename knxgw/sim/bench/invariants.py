@@ -109,12 +109,20 @@ class Watch:
         return self.is_up and self._is_shared and self._good[phase] != key
 
     def before_telegram(self, phase: int, sampled_s: float) -> None:
-        """Note whether the offers are above what a meter value will tell."""
+        """Note whether the offers are above what a meter value will tell, so that lowering them is for safety.
+
+        While the line carries no more than it may, they are lowered for that only once the chargers have been
+        read again: what is lowered with the first such value is lowered for something else.
+        """
         due = self._due[phase]
         if due is not None and (self._excess_ma(phase, due[1]) or 0) <= LOWER_FROM_MA + SLACK_MA:
             self._due[phase] = None
         excess_ma = self._excess_ma(phase, sampled_s)
-        self._was_over = excess_ma is not None and excess_ma > LOWER_FROM_MA + SLACK_MA
+        self._was_over = (
+            excess_ma is not None
+            and excess_ma > LOWER_FROM_MA + SLACK_MA
+            and (self._due[phase] is not None or self._is_above_limit(phase, sampled_s))
+        )
         self._offers = [charger.log.offers.last for charger in self._plant.chargers]
 
     def after_telegram(self, at_s: float, phase: int, sampled_s: float) -> None:
@@ -152,14 +160,18 @@ class Watch:
         While the line carries no more than it may, the chargers are read once more first. Source:
         load-management 7.2.
         """
-        load_ma = self._plant.load[phase].at(sampled_s)
-        if self._is_seen and load_ma > self.scenario.connection.limit_ma + LOWER_FROM_MA:
+        if self._is_seen and self._is_above_limit(phase, sampled_s):
             return True
         due = self._due[phase]
         if due is None:
             self._due[phase] = at_s + self._read_s + CYCLE_S, sampled_s
             return False
         return at_s >= due[0]
+
+    def _is_above_limit(self, phase: int, sampled_s: float) -> bool:
+        """Tell whether a phase carried clearly more than it may."""
+        load_ma = self._plant.load[phase].at(sampled_s)
+        return load_ma > self.scenario.connection.limit_ma + LOWER_FROM_MA
 
     def _excess_ma(self, phase: int, sampled_s: float) -> float | None:
         """Return by how much the offers exceed what a sample leaves.
