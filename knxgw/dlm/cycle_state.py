@@ -18,15 +18,15 @@ from knxgw.dlm.use import NEVER, next_change_at, set_offer
 
 
 def _peak(history: BaseHistory, begin_at: float) -> PastBase:
-    """Return the highest base load that was in force after `begin_at` [monotonic s].
+    """Return the highest base load that was in force at any time after `begin_at` [monotonic s].
 
-    The history is falling, so the first entry that was still in force then is the highest. `NO_PEAK`: the
-    history has none.
+    The history keeps only base loads that are higher than all later ones, the oldest first. So the first
+    entry that ended after `begin_at` is the highest. `NO_PEAK` (0 mA): there is none.
     """
     return next((past for past in history if past.until > begin_at), NO_PEAK)
 
 
-# before the first value, or when a large consumer began a new window
+# before the first value of the meter, or when the start of a large consumer has emptied the history
 NO_PEAK = PastBase(IN_FORCE, 0)
 
 
@@ -37,6 +37,7 @@ class CycleState:
     """
 
     def __init__(self, state: LoadManagement, settings: Settings, now_s: float) -> None:
+        """Copy what the cycle may change of `state`; all room is 0 until `find_room`, no offer has a reason."""
         self.state = state
         self.settings = settings
         self.meter = state.meter
@@ -50,27 +51,30 @@ class CycleState:
         self.overcurrent = state.overcurrent
         self.reasons: dict[int, Reason] = {}
         self.turn = state.turn
-        self.is_at_target = True  # no participant could get more by waiting a moment
-        # the minima per phase of newcomers for which offers to free charging points are withdrawn now
-        self.claimed_ma = [0] * len(self.phases)
+        # false: some participant could get more once time has passed, so the next cycle must not be left out
+        self.is_at_target = True
         count = len(self.phases)
-        self.room_now_ma = [0] * count  # A_now
+        # the minima per phase of newcomers for which offers to free charging points are withdrawn now
+        self.claimed_ma = [0] * count
+        # what all offers may add up to on each phase:
+        self.room_now_ma = [0] * count  # by the latest base load (A_now)
         self.least_room_now_ma = [0] * count  # A_now if the base load is as high as it may be
-        self.room_to_raise_ma = [0] * count  # A_up
+        self.room_to_raise_ma = [0] * count  # by the peak of the base load (A_up)
         self.certain_room_ma = [0] * count  # A_up without the uncertainty of the base load
         self.room_to_grant_ma = [0] * count  # A_up with all that the last sample leaves possible
-        self.peak_expires_at = [float("inf")] * count  # when the peak of a phase is forgotten
-        self.is_static = settings.static_limit_ma is not None
+        # when time alone makes the room of a phase larger: its peak, or its uncertainty, is forgotten
+        self.peak_expires_at = [float("inf")] * count
+        self.is_static = settings.static_limit_ma is not None  # a fixed limit, and no meter
         self.has_meter_on_change = settings.monitoring is Monitoring.VALUES_AND_IN_OPERATION
         self.is_in_high_power_window = now_s < state.high_power_until
         self.is_base_known = all(phase.base_ma is not None for phase in self.phases)
 
     @cached_property
     def is_answer_awaited(self) -> bool:
-        """Tell whether a vehicle was lowered for a test, and the meter is still to show which phases it uses.
+        """Tell whether a vehicle was lowered to see which phases it uses, and the meter has not shown that yet.
 
-        Asked once in a cycle, before any test begins: a test of this cycle counts from the next one on.
-        Source: load-management 4.7.
+        Computed once in a cycle, before it may lower another vehicle for such a test: that one counts from the
+        next cycle on. False with a static limit: there is no meter. Source: load-management 4.7.
         """
         return not self.is_static and is_answer_awaited(
             self.state.meter.line_at_rest,
@@ -87,9 +91,9 @@ class CycleState:
 
     @property
     def eligible(self) -> list[Participant]:
-        """Return the participants that the allocation is for: they take part, and no cap forbids the minimum.
+        """Return the participants that may be offered a current: they take part, and no cap is below the minimum.
 
-        In a lock-out the list is empty.
+        Empty in a lock-out (after an overcurrent no charging point charges).
         """
         if self.overcurrent.is_locked_out:
             return []
@@ -110,52 +114,41 @@ class CycleState:
         set_offer(participant, offer_ma, self.settings, self.now_s)
 
     def start(self, participant: Participant) -> None:
-        """Offer a newcomer its minimum, and forget its failed trials.
+        """Offer a newcomer its minimum, and forget its failed trials (others gave way for it in vain).
 
-        The start counts as a raise of the participant: its next one waits for the spacing and a new complete
-        set of the meter. It is not noted as one of its phases (`PhaseState.raised_at`, for the back-off).
+        The start counts as a raise of this participant: its next raise waits for the raise spacing and for a
+        complete set of the meter that comes after the start.
         """
         self.set_offer(participant, participant.settings.minimum_ma)
         participant.raised_at, participant.raised_in_set = self.now_s, self.state.meter.sets.count
         forget_trials(participant)
 
     def find_room(self) -> None:
-        """Find the room on each phase [mA]: by the latest base load and by its peak, each in two ways.
+        """Find what all offers may add up to on each phase [mA]: by the latest base load and by its peak.
 
         | base load | as estimated | as high as it may be |
         |---|---|---|
         | the latest one: for lowering | `room_now_ma` | `least_room_now_ma` |
-        | its peak: for starting and raising | `certain_room_ma` | `room_to_raise_ma` |
+        | the higher of it and its peak: for starts and raises | `certain_room_ma` | `room_to_raise_ma` |
 
-        A start or a raise must also fit `room_to_grant_ma`. It is `room_to_raise_ma`, or less where the last sample
-        of a fast meter leaves a higher base load possible (`_possible_base_ma`): the next sample shows what is true.
-
-        In `room_to_raise_ma` the higher of two counts, not their sum: the peak, and the latest base load as high
-        as it may be. A peak counts for the window W, after a back-off (`PhaseState.back_off`: k) for 2**k times
-        as long. A back-off that was of no use for `BACK_OFF_ENDS_S` ends. `peak_expires_at` notes when a phase
-        gets more room by time alone. Of a phase over range there is no room but `room_now_ma`, by which offers are
-        lowered. Source: load-management 7.3, 9.4e.
+        The uncertainty is added to the latest base load only, not to its peak. A start or a raise must also fit
+        `room_to_grant_ma` (`_possible_base_ma`). Where the meter is over range, only `room_now_ma`, by which offers
+        are lowered, may be above 0. Source: load-management 7.3, 9.4e.
         """
         window_s = meters.window_s(self.state.meter)
         claims = self._claims()
         counted_until = self._peaks_count_until()
         for index, phase in enumerate(self.phases):
-            if phase.back_off and self.now_s - phase.back_off_useful_at > BACK_OFF_ENDS_S:
-                phase.back_off = 0
-            base_ma = peak_ma = phase.base_ma or 0
             value = self.state.meter.values[index]
-            held_s = window_s * 2**phase.back_off
-            peak = _peak(phase.history, counted_until - held_s)
-            if peak.base_ma > peak_ma:
-                peak_ma, self.peak_expires_at[index] = peak.base_ma, peak.until + held_s
+            base_ma = phase.base_ma or 0
+            peak_ma = self._note_peak_ma(index, phase, window_s, counted_until)
             # after the peak: the uncertainty may end before it, and then counts as `peak_expires_at`
             most_ma = base_ma + self._note_uncertainty_ma(index, phase, window_s, counted_until)
-            peak_ma = max(peak_ma, most_ma)
             self.room_now_ma[index] = claims[index].room_ma(self.settings, base_ma)
             self.least_room_now_ma[index] = claims[index].room_ma(self.settings, most_ma)
-            self.room_to_raise_ma[index] = claims[index].room_ma(self.settings, peak_ma)
-            self.certain_room_ma[index] = claims[index].room_ma(
-                self.settings, max(base_ma, peak.base_ma)
+            self.certain_room_ma[index] = claims[index].room_ma(self.settings, peak_ma)
+            self.room_to_raise_ma[index] = claims[index].room_ma(
+                self.settings, max(peak_ma, most_ma)
             )
             # by how much the phase carries too much is not known: these decide on starts and raises
             if value is not None and value.is_over_range:
@@ -165,18 +158,38 @@ class CycleState:
                     self.certain_room_ma,
                 ):
                     room_ma[index] = min(room_ma[index], 0)
+            # a value older than the window leaves no more possible, as in `_note_uncertainty_ma`
             is_recent = value is not None and counted_until < value.arrived_at + window_s
             possible_ma = self._possible_base_ma(phase) if is_recent else base_ma
             self.room_to_grant_ma[index] = min(
                 self.room_to_raise_ma[index], claims[index].room_ma(self.settings, possible_ma)
             )
 
-    def _possible_base_ma(self, phase: PhaseState) -> int:
-        """Return the highest base load [mA] that the last sample of a phase leaves possible.
+    def _note_peak_ma(
+        self, index: int, phase: PhaseState, window_s: float, counted_until: float
+    ) -> int:
+        """Note when the peak of a phase's base load is forgotten; return the peak, or the base load if higher [mA].
 
-        It counts for starts and raises, which wait for the next sample of a fast meter to show whether the base
-        load is that high. It is the base load itself with a slow meter, whose next sample comes later than a
-        raise might: all that is possible is in `uncertainty_ma` already. Source: load-management 7.2d, 7.2f.
+        A peak counts for the window W (`window_s`, back from `counted_until`); after a back-off, whose exponent k
+        is `PhaseState.back_off`, for 2**k times as long. A back-off that was of no use for `BACK_OFF_ENDS_S`
+        (10 min) ends here. Source: load-management 7.3, 9.4e.
+        """
+        if phase.back_off and self.now_s - phase.back_off_useful_at > BACK_OFF_ENDS_S:
+            phase.back_off = 0
+        base_ma = phase.base_ma or 0
+        remembered_s = window_s * 2**phase.back_off
+        peak = _peak(phase.history, counted_until - remembered_s)
+        if peak.base_ma <= base_ma:
+            return base_ma
+        self.peak_expires_at[index] = peak.until + remembered_s
+        return peak.base_ma
+
+    def _possible_base_ma(self, phase: PhaseState) -> int:
+        """Return the base load [mA] that a start or a raise must leave room for by the last sample of a phase.
+
+        With a fast meter that is the highest one the sample leaves possible: waiting for the next sample, which
+        shows what is true, costs only a moment. With a slow meter (sets further apart than raises) it is the
+        estimate: all that is possible is in `uncertainty_ma` there. Source: load-management 7.2d, 7.2f.
         """
         if meters.is_slow(self.state.meter, self.settings):
             return phase.base_ma or 0
@@ -185,17 +198,16 @@ class CycleState:
     def _note_uncertainty_ma(
         self, index: int, phase: PhaseState, window_s: float, counted_until: float
     ) -> int:
-        """Note when the uncertainty of a phase ends by time alone; return it as it is now [mA].
+        """Return by how much a phase's base load may be higher than its estimate [mA]; note when that ends.
 
-        It is by how much the base load may be higher than its estimate. The next sample settles that. Where
-        none came for `window_s` until `counted_until`, as of a meter that has nothing new to report, the
-        uncertainty ends (0): otherwise it would keep all offers from rising for good. That end is noted in
-        `peak_expires_at` if it comes before the one noted there. While samples wait for readings, these settle
-        it. In an emergency it never ends (`_peaks_count_until`).
+        Mostly the next sample, or a reading for which samples wait, ends the uncertainty. A meter that has
+        nothing new to report sends no sample: `window_s` after its last value the uncertainty counts as 0, or no
+        offer could ever rise. That end is noted in `peak_expires_at` if it comes before the one noted there.
+        `counted_until`: now; in an emergency earlier, so that it does not end (`_peaks_count_until`).
         """
         value = self.state.meter.values[index]
         if phase.pending_samples or not phase.uncertainty_ma or value is None:
-            return phase.uncertainty_ma
+            return phase.uncertainty_ma  # a reading will end it, or there is none
         expires_at = value.arrived_at + window_s
         if counted_until >= expires_at:
             return 0
@@ -203,30 +215,33 @@ class CycleState:
         return phase.uncertainty_ma
 
     def _peaks_count_until(self) -> float:
-        """Return the instant from which the windows of the peak-hold reach back [monotonic s].
+        """Return the instant at which the windows of the peak-hold end [monotonic s]: they reach back from it.
 
-        That is the present one; in an emergency the arrival of the oldest value, so that no peak and no
-        uncertainty is forgotten while the meter is silent.
+        Mostly it is now. In an emergency it is when the oldest of the phases' values came, so that no peak and
+        no uncertainty is forgotten while the meter is silent.
         """
-        times = [value.arrived_at for value in self.state.meter.values if value is not None]
-        return min(times) if self.is_emergency and times else self.now_s
+        arrivals = [value.arrived_at for value in self.state.meter.values if value is not None]
+        return min(arrivals) if self.is_emergency and arrivals else self.now_s
 
     def _claims(self) -> list[Claims]:
-        """Return for each phase what is reserved on it for charging points beside their offers."""
+        """Return for each phase what is reserved beside the offers of all charging points.
+
+        That is held back for chargers that cannot be lowered, drawn above offers, or drawn but not read.
+        """
         claims = [Claims() for _ in self.phases]
         for participant in self.participants.values():
-            if participant.has_claims_beside_offer:
-                for index, one in enumerate(claims):
-                    one.add(participant, index)
+            if participant.has_claims_beside_offer:  # mostly there is nothing to add
+                for index, claims_of_phase in enumerate(claims):
+                    claims_of_phase.add(participant, index)
         return claims
 
     def committed_ma(self, *, without: Participant | None = None) -> list[int]:
-        """Return the sum of all commitments on each phase [mA], of all participants or all but `without`.
+        """Return what all participants, or all but `without`, may draw at once on each phase [mA].
 
-        Two kinds count with more than their offer and draw of now. A vehicle that was raised a moment ago may
-        still rise to that offer, although it was lowered since. An unmeasured vehicle that was lowered may
-        have released nothing: its earlier draw counts until the meter has measured the phase.
-        Source: load-management 9.2c, 9.4.
+        Mostly each counts with the larger of its offer and its draw. Two kinds count with more. A vehicle that
+        was raised a moment ago may still rise to that offer, although it was lowered since. An unmeasured
+        vehicle that was lowered may have released nothing: its draw before that counts until the meter has
+        measured the phase again. Source: load-management 9.2c, 9.4.
         """
         held_ma = [0] * len(self.phases)
         for participant in self.participants.values():
@@ -240,31 +255,24 @@ class CycleState:
             )
             for index in range(len(held_ma)):
                 own_ma = participant.committed_ma(index, holds_offer=holds_offer)
-                if (
-                    may_still_rise
-                    and participant.raised_to_ma > own_ma
-                    and index in participant.phases
-                ):
-                    own_ma = participant.raised_to_ma
-                if was_lowered_unmeasured and self._is_meter_unread_since_change(
-                    participant, index
-                ):
+                if may_still_rise and index in participant.phases:
+                    own_ma = max(own_ma, participant.raised_to_ma)
+                if was_lowered_unmeasured and self._is_release_unmeasured(participant, index):
                     own_ma = max(own_ma, participant.draw_at_change_ma)
                 held_ma[index] += own_ma
         return held_ma
 
     def committed_by_others_ma(self, numbers: Container[int]) -> list[int]:
-        """Return the commitments per phase [mA] of the participants that are not in `numbers`.
+        """Return what the participants that are not in `numbers` keep of the room, per phase [mA].
 
-        A participant that was just offered 0 A is left out until it must have obeyed: its current is about to be
-        released, and a raise waits for the meter anyhow. A participant that draws although its charger interrupts
-        holds its offer; all others hold what they draw.
+        Those in `numbers` share the rest. The others keep what they draw; one that draws although its charger
+        interrupts keeps its offer. One that was just offered 0 A counts as 0 until it must have obeyed: its
+        current is about to be released, and no other is started or raised before it is (`committed_ma`).
         """
         held_ma = [0] * len(self.phases)
         for number, participant in self.participants.items():
-            if number in numbers or (
-                participant.offer_ma == 0 and self.now_s < participant.obey_by_at
-            ):
+            is_stopping = participant.offer_ma == 0 and self.now_s < participant.obey_by_at
+            if number in numbers or is_stopping:
                 continue
             holds_offer = participant.draws_while_interrupting
             for index in range(len(held_ma)):
@@ -272,54 +280,51 @@ class CycleState:
         return held_ma
 
     def allocation_request(self, participant: Participant) -> AllocationRequest:
-        """Return what a participant asks of the allocation: at least its minimum, even where its cap is lower.
+        """Return what a participant asks of the allocation: from its minimum up to its highest possible offer.
 
-        Its offer of now and the energy of its session decide who gets an extra step (`AllocationRequest`).
+        It asks for the minimum even where its cap is lower: the allocation gives no less to anyone.
         """
         one = participant.settings
         return AllocationRequest(
-            one.minimum_ma,
-            max(one.minimum_ma, participant.highest_offer_ma),
-            on_mains(participant.phases),
-            one.number == self.settings.priority,
-            one.resolution_ma,
-            participant.offer_ma,
-            participant.energy_mwh,
+            minimum_ma=one.minimum_ma,
+            cap_ma=max(one.minimum_ma, participant.highest_offer_ma),
+            constraints=on_mains(participant.phases),
+            is_prioritised=one.number == self.settings.priority,
+            resolution_ma=one.resolution_ma,
+            offer_ma=participant.offer_ma,
+            energy_mwh=participant.energy_mwh,
         )
 
     def is_awaiting_release(self, participant: Participant) -> bool:
-        """Tell whether the meter has still to show what a lowered participant without measurement released.
+        """Tell whether a participant without measurement was lowered, and the meter has not shown the effect yet.
 
-        False for one that measures, was not lowered last, or whose phases were all measured since.
+        False also for a participant that measures: its own readings show what it has released.
         Source: load-management 9.4h.
         """
         return (
             not participant.settings.measures_current
             and participant.draw_at_change_ma > participant.offer_ma
-            and any(
-                self._is_meter_unread_since_change(participant, index)
-                for index in participant.phases
-            )
+            and any(self._is_release_unmeasured(participant, index) for index in participant.phases)
         )
 
-    def _is_meter_unread_since_change(self, participant: Participant, phase: int) -> bool:
-        """Tell whether a phase (0 to 2) was not measured since a participant had to obey its last offer.
+    def _is_release_unmeasured(self, participant: Participant, phase: int) -> bool:
+        """Tell whether the meter's last sample of a phase (0 to 2) is from before a vehicle had to obey its offer.
 
-        The silence of a meter that sends changes only counts as a value of this moment. So does a phase that
-        has had no value yet: before the first one nothing is started or raised on it anyway.
+        A meter that sends changes only confirms its last value by its silence, so that value counts as one of
+        now. A phase without any value counts so, too: nothing is started or raised on it anyway.
         """
         if phase not in participant.phases or self.is_static:
             return False  # the participant draws nothing there, or no meter will ever show it
         value = self.state.meter.values[phase]
         reported_at = self.now_s if value is None or self.has_meter_on_change else value.arrived_at
-        return reported_at - self.settings.meter_delay_s - EARLY_S < must_be_obeyed_at(
-            participant, self.settings
-        )
+        # the value may be older than its telegram by the delay of the meter and `EARLY_S`
+        sampled_at = reported_at - self.settings.meter_delay_s - EARLY_S
+        return sampled_at < must_be_obeyed_at(participant, self.settings)
 
     def has_room(self, available_ma: Sequence[int], participant: Participant) -> bool:
-        """Tell whether a participant's minimum fits into `available_ma` beside the commitments of all others.
+        """Tell whether a participant's minimum fits on all its phases beside the commitments of all others.
 
-        `available_ma`: the room per phase.
+        `available_ma`: the room per phase. A commitment is what a participant may draw at once.
         """
         held_ma = self.committed_ma(without=participant)
         need_ma = participant.settings.minimum_ma
@@ -346,19 +351,20 @@ class CycleState:
         return False
 
     def _offered_without_vehicle_ma(self) -> list[int]:
-        """Return per phase [mA] what free charging points are offered, or were until a moment ago.
+        """Return per phase [mA] what charging points at which no vehicle takes part are offered.
 
-        A withdrawn offer counts until a vehicle must have obeyed: one that was plugged in since the last reading
-        may still draw, also when the charger has acknowledged 0 A.
+        An offer that was just withdrawn counts until a vehicle must have obeyed: one that was plugged in since
+        the last reading may still draw, also when the charger has acknowledged 0 A.
         """
         free_points_ma = [0] * len(self.phases)
         for participant in self.participants.values():
-            # as `cycle._is_free_point`: no vehicle takes part, and the offer can be withdrawn
-            if participant.takes_part or not (
+            # as in `cycle._is_free_point`
+            can_be_withdrawn = (
                 participant.may_charge
                 and participant.has_valid_currents
                 and participant.is_reachable
-            ):
+            )
+            if participant.takes_part or not can_be_withdrawn:
                 continue
             offer_ma = participant.offer_ma
             if offer_ma == 0 and self.now_s < participant.obey_by_at:
@@ -368,12 +374,19 @@ class CycleState:
         return free_points_ma
 
     def has_room_for_commitments(self, participant: Participant) -> bool:
-        """Tell whether the commitments of all participants fit into the present room on this one's phases."""
+        """Tell whether what all participants may draw at once fits on the phases of this one.
+
+        The room is that by the latest base load (`room_now_ma`).
+        """
         held_ma = self.committed_ma()
         return all(held_ma[index] <= self.room_now_ma[index] for index in participant.phases)
 
     def finish(self) -> LoadManagement:
-        """Return the state that this cycle leaves, and when the next one is due."""
+        """Return the state that this cycle leaves, with when the next one is due (`due_at`).
+
+        The room is reported (`Outcome.available_ma`) only where it is measured: not in an emergency, and not
+        before the base load of every phase is known.
+        """
         is_room_known = not self.is_emergency and self.is_base_known
         padded = (*self.room_now_ma, 0, 0)  # a connection with one phase has no room on L2 and L3
         return LoadManagement(
@@ -396,43 +409,46 @@ class CycleState:
     def _next_due_at(self) -> float:
         """Return when the next cycle is due [monotonic s]: until then time alone changes nothing.
 
-        Now: each cycle has something to do, because something is timed in each of them, or a participant
-        could get more by waiting a moment. Otherwise the first instant at which any wait, window or hold ends.
-        Also notes it for each participant (`_note_unchanged_until`), so it is asked once, at the end.
+        `now_s` while something has to be looked at in every cycle. Otherwise the first instant at which any wait,
+        window or hold ends. Also notes for each participant until when it is unchanged, so it is called once, at
+        the end of a cycle.
         """
         now_s = self.now_s
         due_at = self._note_unchanged_until()
-        if (
+        is_each_cycle_needed = (
             any(phase.pending_samples or self._is_ambiguous(phase) for phase in self.phases)
             or self.overcurrent.needs_supervision
             or self.is_held_at_minimum
             or not self.is_at_target
             or any(map(self.is_awaiting_release, self.participants.values()))
-        ):
+        )
+        if is_each_cycle_needed:
             return now_s
         if not self.is_static:
             alive_at = meters.alive_at(self.state.meter, self.settings)
-            if alive_at is not None:
+            if alive_at is not None:  # the meter counts as silent from then on
                 due_at = min(due_at, alive_at + self.settings.timeout_s)
         window_s = meters.window_s(self.state.meter)
         for phase, expires_at in zip(self.phases, self.peak_expires_at, strict=True):
             due_at = min(due_at, expires_at, self._next_change_of_phase_at(phase, window_s))
-        if self.turn is not None:
+        if self.turn is not None:  # a turn that was not used by then is over
             due_at = min(due_at, max(now_s, self.turn.since + queues.NEXT_WAITS_S))
+        # a vehicle may then be lowered to see which phases it uses
         test_at = next_test_at(self.state.meter.line_at_rest, self.participants.values())
         return min(due_at, max(now_s, test_at), self._next_turn_at())
 
     def _next_change_of_phase_at(self, phase: PhaseState, window_s: float) -> float:
-        """Return when time alone changes something about a phase [monotonic s]; NEVER: it does not.
+        """Return when time alone changes something about a phase [monotonic s]; NEVER: nothing is timed.
 
-        The hold after a reduction ends, a small excess has lasted for long enough, or the back-off ends.
+        The first of three: the hold after a safety reduction ends, a small excess of the offers has lasted for
+        `LOW_EXCESS_S` and is lowered, or the back-off ends. `window_s`: W, the window of the peak-hold.
         """
         next_at = NEVER
         hold_ends_at = phase.reduced_at + window_s * 2**phase.back_off
-        # also now: the difference of two instants may come out a little too short
+        # >=: `raising` may have found that it ends a rounding error after now
         if hold_ends_at >= self.now_s:
             next_at = hold_ends_at
-        # only later: if it has lasted for long enough already, this cycle has acted on it
+        # >: if it has lasted for long enough already, this cycle has lowered it
         if phase.excess_since is not None and phase.excess_since + LOW_EXCESS_S > self.now_s:
             next_at = min(next_at, phase.excess_since + LOW_EXCESS_S)
         if phase.back_off:  # its end is never past: `find_room` has ended one that was
@@ -440,25 +456,26 @@ class CycleState:
         return next_at
 
     def _is_ambiguous(self, phase: PhaseState) -> bool:
-        """Tell whether the base load is a range that the value in force will narrow once no charger moves.
+        """Tell whether the base load is known as a range only, which some cycle can narrow without a new value.
 
-        Only with a meter that sends changes only (`base_load.examine_at_rest`).
+        That is so with a meter that sends changes only: its last value stays in force, and gives the exact base
+        load once no charger moves (`base_load.examine_at_rest`).
         """
         return self.has_meter_on_change and not phase.possible_base_ma.is_exact
 
     def _note_unchanged_until(self) -> float:
-        """Note for each participant when time alone changes something (`unchanged_until`).
+        """Note until when time alone changes nothing about each participant; return the first such instant.
 
-        Return the first of these instants [monotonic s]. It is now where an offer is new: the next cycle
-        sees what follows from that. It includes when others may be asked again to give way, and when a
-        participant that was shed may return.
+        [monotonic s]. It is now if an offer has changed in this cycle: the next one sees what follows from that.
+        The result, but not the note, also minds when others may be asked again to give way for a participant,
+        and when one that was shed (stopped by the queue) may return.
         """
         now_s = self.now_s
         soonest_at = NEVER
         for number, participant in self.participants.items():
             if participant.offer_ma != self.state.participants[number].offer_ma:
                 soonest_at = now_s
-                continue
+                continue  # `unchanged_until` is now already, by `use.set_offer`
             participant.unchanged_until = next_change_at(participant, self.settings, now_s)
             soonest_at = min(soonest_at, participant.unchanged_until)
             if participant.try_again_at > now_s:
@@ -470,19 +487,19 @@ class CycleState:
     def _next_turn_at(self) -> float:
         """Return when a participant that charges may have to yield to one that waits [monotonic s].
 
-        Infinite: there is no queue, none charges, or none waits. Both the one that has waited longest and
-        the one served longest must have done so for a whole turn.
+        That is once one has charged, and another one has waited, for a whole turn (`rotation_s`). Infinite: there
+        is no queue, none charges, or none waits.
         """
         participants = [
             participant for participant in self.participants.values() if participant.takes_part
         ]
+        # None: since this cycle
         served_since = [one.offered_since or self.now_s for one in participants if one.offer_ma > 0]
         waiting_since = [
             one.waiting_since or self.now_s for one in participants if one.offer_ma == 0
         ]
         if not self.settings.queue or not served_since or not waiting_since:
             return float("inf")
-        turn_at = (
-            max(min(waiting_since), min(served_since)) + self.settings.rotation_s - queues.SLACK_S
-        )
+        both_since = max(min(waiting_since), min(served_since))
+        turn_at = both_since + self.settings.rotation_s - queues.SLACK_S
         return max(turn_at, self.now_s)

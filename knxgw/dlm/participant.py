@@ -249,7 +249,7 @@ class Participant:
     def has_claims_beside_offer(self) -> bool:
         """Tell whether current is reserved for it beside its offer: held back, overdrawn, or not read.
 
-        The room on its phases is smaller by that (`room.Claims`).
+        The room on its phases is smaller by that (`Claims`).
         """
         # `is`: whoever sets one of these to nothing uses this very tuple; another tuple of zeros does no harm
         return not (
