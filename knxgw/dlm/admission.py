@@ -18,11 +18,11 @@ from knxgw.dlm.trial import may_try, note_failure
 def admit_newcomers(
     cycle: CycleState, running: list[Participant], waiting: list[Participant]
 ) -> list[Participant]:
-    """Return the waiting participants that get a minimum if the others give way, in order of admission.
+    """Return the waiting participants that get their minimum if those that run give way, in order of admission.
 
-    Both lists are changed in place: `waiting`, which must not be empty, is sorted into that order; with the
-    queue a running participant may be stopped for a waiting one, and is removed from `running`. Waiting
-    participants for which others gave way in vain are marked (`trial.note_failure`).
+    They are not started yet. Both lists are changed in place: `waiting` (not empty) is sorted; with the queue
+    a running participant whose turn is over may be stopped, and is removed from `running`. A waiting one
+    for which others gave way in vain has to wait before they do so again.
     """
     waiting.sort(key=lambda participant: _admission_order(cycle, participant))
     _rotate_if_due(cycle, running, waiting)
@@ -35,58 +35,58 @@ def admit_newcomers(
 def _admission_order(
     cycle: CycleState, participant: Participant
 ) -> tuple[bool, bool, int, float, int]:
-    """Return the sort key of admission: prioritised, least energy in the session, lowest number.
+    """Return the sort key of admission: prioritised, whose turn it is, least energy, longest wait, lowest number.
 
-    With the queue the participant whose turn it is (another one has yielded to it) comes right after the
-    prioritised one, and of equal energies the one that has waited longest comes first.
+    The turn (another one has yielded for this one) and the wait count with the queue only.
     Source: load-management 9.2a, 18.1l.
     """
     number = participant.settings.number
-    waiting_since = (  # [monotonic s]; 0.0 for all without the queue: the time of waiting decides nothing
+    waiting_since = (  # [monotonic s]; without the queue 0.0 for all, so that it decides nothing
         participant.waiting_since
         if cycle.settings.queue and participant.waiting_since is not None
         else 0.0
     )
-    is_first = number == cycle.settings.priority
+    is_prioritised = number == cycle.settings.priority
     is_its_turn = cycle.turn is not None and cycle.turn.number == number
-    return not is_first, not is_its_turn, participant.energy_mwh, waiting_since, number
+    # `not`: false sorts first
+    return not is_prioritised, not is_its_turn, participant.energy_mwh, waiting_since, number
 
 
 def end_turn(cycle: CycleState, waiting: Sequence[Participant]) -> None:
-    """End the turn for which another participant has yielded, once it is used or in vain.
+    """End the turn of a waiting participant, for which another one was stopped, once it is used or in vain.
 
-    It is used when the participant is no longer among `waiting` (it has its current, or wants none any
-    more), and in vain when there has been no room for it for `NEXT_WAITS_S`. Otherwise the turn stays. Without
-    a turn nothing happens.
+    Used: the participant is no longer among `waiting`, because it charges or wants no current any more. In
+    vain: it has had no room for `NEXT_WAITS_S`, and the next in the queue gets its chance.
     """
     turn = cycle.turn
     if turn is None:
         return
-    is_late = cycle.now_s - turn.since >= queues.NEXT_WAITS_S
-    if is_late or all(participant.settings.number != turn.number for participant in waiting):
+    is_used = all(participant.settings.number != turn.number for participant in waiting)
+    is_in_vain = cycle.now_s - turn.since >= queues.NEXT_WAITS_S
+    if is_used or is_in_vain:
         cycle.turn = None
 
 
 def _rotate_if_due(
     cycle: CycleState, running: list[Participant], waiting: list[Participant]
 ) -> None:
-    """Stop a running participant that has had its turn, for the one that has waited longest (queue).
+    """Stop a running participant that has charged for a whole turn, for the one that has waited longest (queue).
 
-    Only if no turn is given yet, that one has waited for a whole turn and cannot be admitted beside all that
-    run, and some participant may yield. The stopped one is removed from `running` (in place); its turn goes
-    to the other one. `waiting` must not be empty.
-    Source: load-management 18.1g.
+    Only if that one has waited for a whole turn (`rotation_s`) and does not fit beside all that run, and if no
+    other one has been given a turn that is still open. The stopped one is removed from `running` (in place).
+    `waiting` must not be empty. Source: load-management 18.1g.
     """
     settings, now_s = cycle.settings, cycle.now_s
     if not settings.queue or cycle.turn is not None:
-        return  # there is no queue, or it is already the turn of one that waits
-    turn_began_by = now_s - settings.rotation_s + queues.SLACK_S
+        return
+    a_turn_ago_at = now_s - settings.rotation_s + queues.SLACK_S
     next_one = min(waiting, key=lambda one: (one.waiting_since or now_s, one.settings.number))
-    if (next_one.waiting_since or now_s) > turn_began_by:
+    if (next_one.waiting_since or now_s) > a_turn_ago_at:
         return  # none has waited for a whole turn
     if _admit(cycle, running, [next_one], cycle.room_to_raise_ma):
         return  # it fits beside all that run
     room = _room_beside_others_ma(cycle, cycle.room_to_raise_ma, running, waiting)
+    # None: none has charged for a whole turn, or no stop of a single one makes enough room
     leaving = queues.participant_to_yield(running, next_one, room, settings, now_s)
     if leaving is not None:
         _give_turn(cycle, leaving, next_one)
@@ -94,14 +94,15 @@ def _rotate_if_due(
 
 
 def _give_turn(cycle: CycleState, leaving: Participant, next_one: Participant) -> None:
-    """Stop `leaving`, and give its turn to `next_one`, for which that makes the room.
+    """Stop `leaving`, and give its turn to `next_one`, which is started once the current has been released.
 
     The caller takes `leaving` out of those that run.
     """
     cycle.set_offer(leaving, 0)
     queues.note_stop(leaving, cycle.now_s)
     cycle.turn = Turn(number=next_one.settings.number, since=cycle.now_s)
-    next_one.was_shed = False  # the room is made for it: it need not last for a minute first
+    # one that was stopped for lack of room returns only when it has had room for a minute: not so here
+    next_one.was_shed = False
     cycle.reasons[leaving.settings.number] = Reason.WAITING_FOR_CURRENT
 
 
@@ -111,7 +112,10 @@ def _room_beside_others_ma(
     running: Sequence[Participant],
     waiting: Sequence[Participant],
 ) -> list[int]:
-    """Return the room per phase [mA] for `running` and `waiting` together: available less what others hold."""
+    """Return the room per phase [mA] for `running` and `waiting` together.
+
+    That is `available_ma` less what all other participants keep, because they draw or hold an offer.
+    """
     others_ma = cycle.committed_by_others_ma(
         {participant.settings.number for participant in (*running, *waiting)}
     )
@@ -124,11 +128,11 @@ def _admit(
     waiting: list[Participant],
     available_ma: Sequence[int],
 ) -> list[Participant]:
-    """Return the waiting participants whose minimum fits into `available_ma` if the others make room.
+    """Return the waiting participants whose minimum fits into `available_ma` if all that run go to their minimum.
 
-    `available_ma`: the room per phase. In the order of `waiting`, each beside the minima of all that run
-    and of those admitted before. Nothing is changed: where the room is only a possible one (`certain_room_ma`),
-    the answer tells who is hopeful. Source: load-management 9.2b.
+    `available_ma`: the room per phase. They are examined in the order of `waiting`, each beside the minima of
+    those admitted before it. Nothing is changed, so the question may be asked of any room, also of one that is
+    only hoped for (`certain_room_ma`: if the base load is as estimated). Source: load-management 9.2b.
     """
     minimums_ma = _minimums_ma(cycle, running)
     room = _room_beside_others_ma(cycle, available_ma, running, waiting)
@@ -163,9 +167,13 @@ def _fits(
     participant: Participant,
     minimums_ma: Sequence[int],
     room_ma: Sequence[int],
+    *,
     spare_ma: int = 0,
 ) -> bool:
-    """Tell whether a participant's minimum fits beside the other minima, with so much to spare."""
+    """Tell whether a participant's minimum fits on each of its phases beside the minima given already.
+
+    `minimums_ma`: the sum of those per phase; `room_ma`: what all minima may add up to; `spare_ma` must be left.
+    """
     need_ma = participant.settings.minimum_ma + spare_ma
     return all(minimums_ma[index] + need_ma <= room_ma[index] for index in participant.phases)
 
@@ -176,13 +184,13 @@ def _note_failures(
     waiting: list[Participant],
     admitted: list[Participant],
 ) -> None:
-    """Note each waiting participant for which others gave way in vain: its minimum does not fit after all.
+    """Note the failure of each trial: others gave way for a waiting participant, and it is not admitted any more.
 
-    One that only the uncertainty of the base load keeps out (*hopeful*) may still succeed: it is not noted.
+    A *hopeful* one, which would be admitted if the base load is no higher than its estimate, may still succeed:
+    its trial goes on.
     """
     tried = [one for one in waiting if one.tried_since is not None and one not in admitted]
     if tried:
-        # asked again as if the base load were certain; the answer starts none
         hopeful = _admit(cycle, running, waiting, cycle.certain_room_ma)
         for one in tried:
             if one not in hopeful:
@@ -196,15 +204,14 @@ def targets_beside_hopeful(
     admitted: list[Participant],
     least_ma: Mapping[int, int],
 ) -> Mapping[int, int]:
-    """Return to what each running participant may rise [mA], by number, beside waiting ones about to start.
+    """Return to what each running participant may rise [mA], by number, so that hopeful ones keep their place.
 
-    `least_ma`: the same without regard to those. A *hopeful* participant waits only because the base load
-    is uncertain. That ends within seconds, and whoever was raised on its current meanwhile would have to
-    give it back at once. `least_ma` is returned as it is where all that wait are admitted, or where the base
-    load is certain.
+    A *hopeful* participant would be admitted if the base load is no higher than its estimate. That is known
+    within seconds, and whoever was raised meanwhile with the current it needs would have to give it back at
+    once. `least_ma`: to what each may rise without regard to hopeful ones; the result is no higher.
     """
     if len(admitted) == len(waiting) or cycle.certain_room_ma == cycle.room_to_raise_ma:
-        return least_ma
+        return least_ma  # all are admitted, or the base load is certain: none is hopeful
     hopeful = _admit(cycle, running, waiting, cycle.certain_room_ma)
     requests = {
         participant.settings.number: cycle.allocation_request(participant)
@@ -222,17 +229,17 @@ def _may_return(
     minimums_ma: Sequence[int],
     room_ma: Sequence[int],
 ) -> bool:
-    """Tell whether a participant may be admitted: it was not shed, or has had room again for long enough.
+    """Tell whether a participant was not shed (stopped by the queue for lack of room), or may return.
 
-    `minimums_ma`: the minima per phase that are given already; `room_ma`: what they may add up to, by the latest
-    base load. Its peak need not count: the room must last for a minute or more anyhow. A participant that was
-    stopped often waits for the hour to end: contactor and vehicle wear. Source: load-management 18.1f, 18.1m.
+    It may return when there has been room for its minimum and 1 A (`ROOM_MA`) for `room_needed_s`, a minute or
+    more: so the latest base load is enough, without its peak. `minimums_ma`: the minima per phase that are given
+    already; `room_ma`: what all minima may add up to. Source: load-management 18.1f, 18.1m.
     """
     if not participant.was_shed:
         return True
     if queues.was_stopped_often(participant, cycle.now_s):
-        return False
-    if not _fits(participant, minimums_ma, room_ma, queues.ROOM_MA):
+        return False  # contactor and vehicle wear: it waits until its stops are an hour old
+    if not _fits(participant, minimums_ma, room_ma, spare_ma=queues.ROOM_MA):
         return False
     since = cycle.now_s if participant.room_since is None else participant.room_since
     return cycle.now_s - since >= participant.room_needed_s
@@ -244,21 +251,22 @@ def _note_room_of_shed(
     waiting: Sequence[Participant],
     admitted: Sequence[Participant],
 ) -> None:
-    """Note since when each participant that was shed has had room again (`room_since`; None: it has none).
+    """Note since when each shed participant has had room again (`room_since`; None: it has none).
 
-    Once that has lasted for long enough, the participant counts as not shed. To be called once in a cycle, with
-    `waiting` in the order of admission. One that may not be tried now is left as it is.
+    Shed: stopped by the queue for lack of room. Once the room has lasted for long enough, the participant counts
+    as not shed any more. To be called once in a cycle, with `waiting` in the order of admission: each is looked
+    at beside the minima of all that run and of those admitted before it.
     """
     minimums_ma = _minimums_ma(cycle, running)
     room_now_ma = _room_beside_others_ma(cycle, cycle.room_now_ma, running, waiting)
     for participant in waiting:
         if not may_try(participant, cycle.now_s):
-            continue
+            continue  # others gave way for it in vain a moment ago: it is left as it is
         if participant.was_shed and not queues.was_stopped_often(participant, cycle.now_s):
             if _may_return(cycle, participant, minimums_ma, room_now_ma):
                 participant.was_shed, participant.room_since = False, None
                 participant.returned_at = cycle.now_s
-            elif not _fits(participant, minimums_ma, room_now_ma, queues.ROOM_MA):
+            elif not _fits(participant, minimums_ma, room_now_ma, spare_ma=queues.ROOM_MA):
                 participant.room_since = None
             elif participant.room_since is None:
                 participant.room_since = cycle.now_s

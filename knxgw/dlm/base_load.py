@@ -63,11 +63,11 @@ def add_sample(
     participants: Iterable[Participant],
     settings: Settings,
 ) -> None:
-    """Update `phase_state` in place by a new sample of the meter; `phase`: its index (0 to 2).
+    """Set base load and uncertainty of a phase by a new sample of the meter (`phase_state` changes in place).
 
-    Base load and uncertainty follow the sample, as far as it can be believed yet. A sample that is newer
-    than some charger's reading is kept to be examined again, unless no other sample waits and it says
-    exactly what was known. The first sample of a phase is believed at once. Source: load-management 7.2.
+    The first sample, and one after which all chargers were read, counts at once. Any other counts as far as it
+    can be believed yet (`_believed_base_ma`), and waits in `pending_samples` to be examined again after the next
+    readings. `phase`: its index (0 to 2). Source: load-management 7.2.
     """
     readable = _readable(participants)
     estimate = _estimate(phase_state.base_ma, phase, sample, readable, settings)
@@ -79,18 +79,16 @@ def add_sample(
         most_ma = _highest_base_ma(estimate, base_ma, sample, readable)
         _set_base_load(phase_state, base_ma, most_ma, pending_samples=())
         return
-    base_ma, most_ma = (
-        _believed_base_ma(estimate.base_ma, before_ma, sample, settings),
-        estimate.most_ma,
-    )
-    # a sample by which the base load is exactly what it was needs no second look
-    is_news = not base_ma == most_ma == before_ma or bool(phase_state.pending_samples)
-    if _is_next_sample_better(sample, readable) and _are_all_read_since(
-        readable, sample.sampled_at
-    ):
+    base_ma = _believed_base_ma(estimate.base_ma, before_ma, sample, settings)
+    most_ma = estimate.most_ma
+    # a sample by which the base load is exactly what it was needs no second look, unless others wait for one
+    must_wait = not base_ma == most_ma == before_ma or bool(phase_state.pending_samples)
+    is_read_since_sampled = _are_all_read_since(readable, sample.sampled_at)
+    if _is_next_sample_better(sample, readable) and is_read_since_sampled:
         # only what is likely keeps others from rising, not all that the configured delay leaves open
         most_ma = max(base_ma, estimate.base_ma, _likely_base_ma(estimate, base_ma))
-    pending = (*phase_state.pending_samples[1 - MOST_SAMPLES :], sample) if is_news else ()
+    # the oldest is dropped if there would be more than `MOST_SAMPLES`
+    pending = (*phase_state.pending_samples[1 - MOST_SAMPLES :], sample) if must_wait else ()
     _set_base_load(phase_state, base_ma, most_ma, pending_samples=pending)
 
 
@@ -104,10 +102,10 @@ def _readable(participants: Iterable[Participant]) -> list[Participant]:
 
 
 def add_draw(phases: Sequence[PhaseState], draw_ma: Phases) -> None:
-    """Count a draw [mA] per grid phase as the building's, now and in the past; `phases` change in place.
+    """Add a draw [mA per grid phase] that counts as the building's from now on to the base load (in place).
 
-    Phases that have no base load yet are left out: their first sample contains the draw.
-    Source: load-management 7.2c.
+    It is added to the base loads of the past, too: else the peak would be too low by it. Phases that have no
+    base load yet are left out: their first sample contains the draw. Source: load-management 7.2c.
     """
     for phase, added_ma in zip(phases, draw_ma, strict=False):
         if phase.base_ma is not None and added_ma:
@@ -121,10 +119,10 @@ def add_draw(phases: Sequence[PhaseState], draw_ma: Phases) -> None:
 def _highest_base_ma(
     estimate: BaseEstimate, base_ma: int, sample: Sample, readable: list[Participant]
 ) -> int:
-    """Return how high the base load [mA] may be at most, by the newest sample that was examined.
+    """Return how high the base load [mA] may be by a sample: what keeps offers from rising.
 
-    `base_ma`: the base load that is taken. Where a better sample comes before a raise could rest on this
-    one, only what is likely counts; else all that is possible.
+    Where the next sample comes before a raise could rest on this one, only what is likely counts: no less than
+    the base load that is taken, `base_ma`. With a slow meter, or rare readings, all that is possible does.
     """
     if not _is_next_sample_better(sample, readable):
         return estimate.most_ma
@@ -132,14 +130,14 @@ def _highest_base_ma(
 
 
 def _is_next_sample_better(sample: Sample, readable: list[Participant]) -> bool:
-    """Tell whether the next sample and readings come before a raise could rest on this sample."""
+    """Tell whether a raise can wait for the next sample: meter and chargers are read about once in a cycle."""
     return not sample.is_from_slow_meter and all(map(is_read_often, readable))
 
 
 def _likely_base_ma(estimate: BaseEstimate, base_ma: int) -> int:
-    """Return the base load [mA] that a sample most likely means: no less than the one taken, `base_ma`.
+    """Return the base load [mA] that a sample most likely means: at least the one that is taken, `base_ma`.
 
-    A difference that a moving vehicle may have feigned is no change: then it is `base_ma` itself.
+    It is higher only by more than `UNREST_MA`: readings of a moving vehicle may feign a smaller difference.
     """
     return estimate.likely_ma if estimate.likely_ma > base_ma + UNREST_MA else base_ma
 
@@ -151,12 +149,11 @@ def reexamine(
     settings: Settings,
     now_s: float,
 ) -> None:
-    """Examine the samples of a phase again that had to wait for readings; `phase_state` changes in place.
+    """Set the base load of a phase by samples that have waited for readings of the chargers (in place).
 
-    At least one must wait (`pending_samples`).
-    The newest sample that need not wait any more gives the base load, and those before it are dropped. The
-    samples after it may raise the base load only in danger (`_believed_base_ma`), and go on waiting.
-    While every sample has to wait, the base load may only become less certain. Source: load-management 7.2f.
+    The newest sample that need not wait any more gives the base load; it and those before it are dropped. The
+    samples after it count as far as they can be believed yet (`_believed_base_ma`), and go on waiting. While all
+    must wait, only the uncertainty may grow. There must be a pending sample. Source: load-management 7.2f.
     """
     readable = _readable(participants)
     samples = phase_state.pending_samples
@@ -164,15 +161,16 @@ def reexamine(
     if decided_index is None:
         _widen(phase_state, phase, samples[-1], readable, settings)
         return
-    newest_sample = samples[decided_index]
-    estimate = _estimate(phase_state.base_ma, phase, newest_sample, readable, settings)
+    sample = samples[decided_index]
+    estimate = _estimate(phase_state.base_ma, phase, sample, readable, settings)
     base_ma = estimate.base_ma
     later_samples = samples[decided_index + 1 :]
-    for newest_sample in later_samples:
-        estimate = _estimate(base_ma, phase, newest_sample, readable, settings)
-        base_ma = _believed_base_ma(estimate.base_ma, base_ma, newest_sample, settings)
+    for sample in later_samples:
+        estimate = _estimate(base_ma, phase, sample, readable, settings)
+        base_ma = _believed_base_ma(estimate.base_ma, base_ma, sample, settings)
+    # from here on `estimate` is that of the newest sample, `sample`
     phase_state.possible_base_ma = BaseRange(estimate.least_ma, estimate.most_ma)
-    most_ma = _highest_base_ma(estimate, base_ma, newest_sample, readable)
+    most_ma = _highest_base_ma(estimate, base_ma, sample, readable)
     _set_base_load(phase_state, base_ma, most_ma, pending_samples=later_samples)
 
 
@@ -183,11 +181,10 @@ def _widen(
     readable: list[Participant],
     settings: Settings,
 ) -> None:
-    """Raise the uncertainty of the base load by what readings since the last sample of the meter say.
+    """Raise the uncertainty of the base load where new readings leave a higher one possible (in place).
 
-    A reading may show that a vehicle has stopped, perhaps before the sample was taken: then what was taken
-    for its current was the building's. Its current must not be given away until that is known.
-    `phase_state` changes in place.
+    A reading may show that a vehicle has stopped, perhaps before the last `sample` of the meter: then what was
+    taken for its current was the building's, and nobody may be given it. The base load itself stays.
     """
     base_ma = phase_state.base_ma or 0
     estimate = _estimate(base_ma, phase, sample, readable, settings)
@@ -202,10 +199,10 @@ def _widen(
 def _newest_decided(
     samples: Sequence[Sample], readable: list[Participant], now_s: float
 ) -> int | None:
-    """Return the index of the newest sample that need not wait for readings any more; None: each must.
+    """Return the index of the newest sample that need not wait for readings any more; None: all must wait.
 
-    Readings cover it by now, or it has waited for as long as any reading may take. `readable`: the
-    participants whose draw is known.
+    All chargers were read since it came, or it has waited for as long as a reading takes at most. `readable`:
+    the participants whose draw is known; `samples`: the oldest first.
     """
     longest_wait_s = _longest_wait_s(readable)
     for index in range(len(samples) - 1, -1, -1):
@@ -223,18 +220,17 @@ def examine_at_rest(
     at_rest_since: float,
     long_at_rest_since: float,
 ) -> None:
-    """Make the base load of a phase exact by the value in force, once no charger moves (in place).
+    """Make the base load of a phase exact by the last value of a meter that sends changes only (in place).
 
-    A meter that sends changes only still measures while it is silent. If no draw has moved since
-    `at_rest_since`, the line carries what was reported last. A higher base load than the present one is
-    believed at once. A lower one is believed only if no draw has moved since `long_at_rest_since`, because a
-    telegram may have been lost, and only to `UNREPORTED_MA` above what the value says, because the meter may
-    not report so small a change. The result stays within the range that the last sample allowed. Nothing
-    changes while a charger moves or a sample waits. Instants: monotonic seconds. Source: load-management 7.2g.
+    While such a meter is silent its last value holds, so once no draw has moved since `at_rest_since`, the base
+    load is that value less the draws, within the range that the last sample allowed. A higher base load counts
+    at once. A lower one, since a telegram may have been lost, only if no draw has moved since
+    `long_at_rest_since` either. Otherwise nothing changes. Instants: monotonic seconds. Source: load-management
+    7.2g.
     """
     before_ma, possible_ma = phase_state.base_ma, phase_state.possible_base_ma
     if before_ma is None or phase_state.pending_samples or possible_ma.is_exact:
-        return  # there is nothing to narrow, or a sample waits that will
+        return  # there is nothing to make exact, or the readings for which a sample waits will
     readable = _readable(participants)
     drawn_ma = 0
     for participant in readable:
@@ -243,22 +239,23 @@ def examine_at_rest(
             return  # a charger has moved
         drawn_ma += steady[phase]
     shown_ma = phase_state.reported_ma - drawn_ma
-    if shown_ma < before_ma:
+    if shown_ma < before_ma:  # the meter may not report so small a change
         shown_ma = min(shown_ma + UNREPORTED_MA, before_ma)
     base_ma = min(max(shown_ma, possible_ma.least_ma), possible_ma.most_ma)
-    if base_ma > before_ma or all(
+    is_long_at_rest = all(
         steady_draw_about(participant, long_at_rest_since) is not None for participant in readable
-    ):
+    )
+    if base_ma > before_ma or is_long_at_rest:
         phase_state.possible_base_ma = BaseRange(base_ma, base_ma)
         _set_base_load(phase_state, base_ma, most_ma=base_ma, pending_samples=())
 
 
 def _believed_base_ma(estimated_ma: int, before_ma: int, sample: Sample, settings: Settings) -> int:
-    """Return the base load [mA] that is believed of a sample which readings do not cover yet.
+    """Return the base load [mA] by a sample after which not all chargers were read yet.
 
-    `estimated_ma`: the base load by the sample; `before_ma`: the one until now. A lower one is believed, a
-    higher one only if the line carries more than its limit: then some vehicle must be lowered at once.
-    Source: load-management 7.2e.
+    `estimated_ma`: by the sample; `before_ma`: the one until now. The lower of both: a rise may be a vehicle's
+    that was not read yet. But if the line carries more than its limit, the sample counts as it is: then some
+    vehicle must be lowered at once, whatever has risen. Source: load-management 7.2e.
     """
     if sample.current_ma > settings.limit_ma + settings.lower_from_ma:
         return estimated_ma
@@ -266,20 +263,19 @@ def _believed_base_ma(estimated_ma: int, before_ma: int, sample: Sample, setting
 
 
 def note_base_load(phase_state: PhaseState, now_s: float, window_s: float) -> None:
-    """Note in the history which base load is in force from `now_s` on (in place).
+    """Note in a phase's history that its present base load is in force from `now_s` on (in place).
 
-    To be called once that is set (`base_ma`).
-    Earlier base loads that are no higher can never be the peak of a window again, and those that ended
-    before the longest window are forgotten. When the load has risen, two things are noted for the back-off:
-    for how long the load had been lower (`level_absent_s`), and whether the present window still remembers
-    the earlier level, so that its length is of use (`back_off_useful_at`). `window_s`: W.
-    Source: load-management 7.3, 9.4e.
+    The history keeps what can be the peak of a window: base loads that are higher than all later ones, and did
+    not end before the longest window. When the load has risen, it is noted for the back-off (a longer window
+    after raises that had to be taken back) for how long the load had been lower. `window_s`: W, without
+    back-off. Source: load-management 7.3, 9.4e.
     """
     forgotten_until = now_s - window_s * 2**MOST_BACK_OFF
     base_ma = phase_state.base_ma or 0
     if phase_state.history and base_ma > phase_state.history[-1].base_ma + SAME_LEVEL_MA:
         absent_s = _level_absent_s(phase_state.history, base_ma, now_s)
         phase_state.level_absent_s = absent_s
+        # the present window still has the earlier load in mind, so its length is of use
         if absent_s is not None and absent_s <= window_s * 2**phase_state.back_off:
             phase_state.back_off_useful_at = now_s
     kept = [
@@ -291,15 +287,16 @@ def note_base_load(phase_state: PhaseState, now_s: float, window_s: float) -> No
 
 
 def _level_absent_s(history: BaseHistory, base_ma: int, now_s: float) -> float | None:
-    """Return how long ago [s] the load was last about as high as `base_ma`; None: longer than is known.
+    """Return for how long [s] the load has been lower than the level `base_ma` to which it has just risen.
 
-    The last entry of `history` is the base load before the rise. Three quarters of the rise are enough,
-    because a sample that readings do not cover yet may show more than there is.
+    None: it was not that high within the history, whose last entry is the load before the rise. "That high" is
+    three quarters of the rise or more: a sample taken before the chargers were read may show too much.
     """
     before_ma = history[-1].base_ma
     least_ma = min(base_ma - SAME_LEVEL_MA, before_ma + (base_ma - before_ma) * 3 // 4)
-    ended = (now_s - past.until for past in reversed(history[:-1]) if past.base_ma >= least_ma)
-    return next(ended, None)
+    # the latest one that was as high comes first
+    absent_s = (now_s - past.until for past in reversed(history[:-1]) if past.base_ma >= least_ma)
+    return next(absent_s, None)
 
 
 def _set_base_load(
@@ -320,12 +317,12 @@ def _estimate(
     readable: list[Participant],
     settings: Settings,
 ) -> BaseEstimate:
-    """Return what a sample says of the base load of a phase; `before_ma`: the one until now [mA].
+    """Return what a sample says of a phase's base load: the measured current less what the chargers drew then.
 
-    Within the possible range the base load changes as little as it can: to the upper end if `before_ma` is above
-    the range, to the lower end if it is below. If it is below by more than `lower_from_ma`, the building has
-    certainly risen, and the lower end would be too little: then the most likely value counts. The first sample
-    (`before_ma` is None) is believed at once: its range is that one value. Source: load-management 7.2d.
+    That draw is a range, so the base load is one, too. Within it `base_ma` differs as little as it can from
+    `before_ma`, the base load until now. Only if the whole range is higher by more than `lower_from_ma` the
+    building has certainly risen: then the most likely value counts. Without a base load until now (None) that
+    counts, too, and no other is possible. Source: load-management 7.2d.
     """
     least_drawn_ma = likely_drawn_ma = most_drawn_ma = 0
     for participant in readable:
@@ -352,9 +349,9 @@ def _draw_range_ma(
 ) -> DrawRange:
     """Return what a participant may have drawn of a phase (0 to 2) when a sample was taken.
 
-    That is the range of its readings around the sample, or one value if they are steady. A vehicle that may
-    have followed its last offer without a reading that shows it may have drawn that offer as well; without
-    measurement, also the two offers before.
+    It is one value if its readings around the sample are steady, else their range. Where a new offer may have
+    been followed and no reading shows that yet, the range reaches to that offer; without measurement to the
+    two offers before, too.
     """
     may_have_followed = _may_have_followed(participant, sample, settings)
     steady = None if may_have_followed else steady_draw_about(participant, sample.sampled_at)
@@ -371,24 +368,24 @@ def _draw_range_ma(
 
 
 def _may_have_followed(participant: Participant, sample: Sample, settings: Settings) -> bool:
-    """Tell whether a vehicle may have followed a new offer by the sample, and no reading shows that yet.
+    """Tell whether a vehicle may have moved towards its last offer by the sample, and no reading shows that yet.
 
-    The draw of a charger without measurement is never read: it is known again once the vehicle must have
-    obeyed, and while nothing flows.
+    Without measurement no reading ever does: there it is so until the vehicle must have obeyed, unless nothing
+    flows.
     """
     obeyed_at = must_be_obeyed_at(participant, settings)
     if not participant.settings.measures_current:
         return participant.highest_draw_ma > 0 and sample.sampled_at - EARLY_S < obeyed_at
     read_at = last_read_at(participant)
     if read_at is None or read_at >= sample.arrived_at:
-        return False  # a reading after the sample shows it, or there is none to be compared with
+        return False  # never read: nothing to compare with; read after the sample: that reading shows it
     return read_at < obeyed_at
 
 
 def _unseen_peak_ma(participant: Participant, phase: int, sampled_at: float) -> int:
-    """Return a draw [mA] of a phase that may have come and gone between two readings; 0: there is none.
+    """Return what a vehicle may have drawn of a phase [mA] between two readings that do not show it; 0: nothing.
 
-    A vehicle that was raised and soon lowered again may have drawn meanwhile what it was raised to.
+    A vehicle that was raised and lowered again within T_ev may have drawn meanwhile what it was raised to.
     """
     was_lowered_again = (
         participant.offer_ma < participant.raised_to_ma and sampled_at < participant.rises_until
@@ -397,22 +394,22 @@ def _unseen_peak_ma(participant: Participant, phase: int, sampled_at: float) -> 
 
 
 def _is_covered_by_readings(sample: Sample, readable: list[Participant]) -> bool:
-    """Tell whether all currents were read after a sample: it was taken when it arrived, at the latest."""
+    """Tell whether all chargers were read since a sample was taken, which was when it arrived at the latest."""
     return _are_all_read_since(readable, sample.arrived_at)
 
 
 def _are_all_read_since(readable: list[Participant], moment_at: float) -> bool:
-    """Tell whether all currents were read at an instant or after it [monotonic s].
+    """Tell whether the currents of all chargers were read at an instant or after it [monotonic s].
 
     No reading is needed where no vehicle is connected, since nothing flows there, nor of a charger without
     measurement, whose assumed draw is known at any time.
     """
-    return not any(
-        participant.is_connected
-        and participant.settings.measures_current
-        and ((read_at := last_read_at(participant)) is None or read_at < moment_at)
-        for participant in readable
-    )
+    for participant in readable:
+        if participant.is_connected and participant.settings.measures_current:
+            read_at = last_read_at(participant)
+            if read_at is None or read_at < moment_at:
+                return False
+    return True
 
 
 def _longest_wait_s(readable: list[Participant]) -> float:

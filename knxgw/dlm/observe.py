@@ -30,10 +30,10 @@ MOST_OF_ANY_CHARGER_MA = 106_000  # 80 A, the highest offer of all models, and 3
 
 
 def says_nothing_new(participant: Participant, observation: Observation, now_s: float) -> bool:
-    """Tell whether neither an observation nor the time says anything new about a participant.
+    """Tell whether this cycle need not observe a participant: neither an observation nor the time has news.
 
-    Then this cycle need not observe the participant again. Without measurement it is always observed: its
-    history takes the assumed draw of each cycle.
+    False without measurement: the history of such a participant takes the assumed draw of each cycle.
+    `Participant.unchanged_until`: until then time alone changes nothing.
     """
     known = participant.observation
     if (
@@ -46,9 +46,10 @@ def says_nothing_new(participant: Participant, observation: Observation, now_s: 
 
 
 def note_reading_time(participant: Participant, observation: Observation) -> None:
-    """Note when the currents were read, after a reading that showed nothing new (in place).
+    """Note that the currents were read again with the same values (in place).
 
-    Nothing is noted without a new reading. The draw is known up to that instant, so it enters the history.
+    A reading that was noted before changes nothing. A new one proves the draw up to its instant, so the draw
+    enters the history with that instant, unless the participant counts as unreachable.
     """
     if observation.read_at is not None and observation.read_at != participant.read_at:
         participant.read_at = observation.read_at
@@ -61,12 +62,12 @@ def note_reading_time(participant: Participant, observation: Observation) -> Non
 def observe(
     participant: Participant, observation: Observation, settings: Settings, now_s: float
 ) -> Phases | None:
-    """Update a participant from an observation (in place), and return a draw to move into the base load.
+    """Update a participant from an observation (in place); return a draw that now counts as the building's.
 
-    The draw [mA per grid phase] counts as the building's from now on. It is the last draw of a participant
-    whose draw has just become unknown (invalid or unreachable), or, without measurement, the assumed draw
-    that has just ended: only the meter can show that it has gone. None: nothing moves, also where an assumed
-    draw ends with a static limit. Source: load-management 7.2, 13.1, 13.2.
+    [mA per grid phase]; None: nothing moves. It is the last draw of a participant whose draw has just become
+    unknown (invalid or unreachable), or an assumed draw that has just ended: only the meter can show that it
+    has gone. With a static limit there is no base load: None for an assumed draw, and the caller ignores the
+    other. Source: load-management 7.2, 13.1, 13.2.
     """
     was_known, before_ma = _is_draw_known(participant), participant.draw_ma
     # in this order: reachability needs since when it answers; currents are taken only while it is reachable
@@ -81,28 +82,28 @@ def observe(
         participant.held_back_ma = _held_back_until_acknowledged_ma(participant, observation, now_s)
     if was_known and not _is_draw_known(participant):
         _forget_draw(participant, settings)
-        return before_ma  # with a static limit, too: the caller has no base load to add it to
+        return before_ma
     if participant.is_reachable and (
         participant.has_valid_currents or _reports_no_charging(participant, observation)
     ):
         # its draw is read again, or nothing flows: no more comes over the chargers' own line (7.1d)
         participant.unread_draw_ma = NO_CURRENT
     is_assumed = participant.is_reachable and not participant.settings.measures_current
-    if is_assumed and settings.static_limit_ma is None:  # else there is no base load to move it to
-        has_stopped = any(before_ma) and not any(participant.draw_ma)
-        return before_ma if has_stopped else None
-    return None
+    has_stopped = any(before_ma) and not any(participant.draw_ma)
+    has_meter = settings.static_limit_ma is None
+    return before_ma if is_assumed and has_stopped and has_meter else None
 
 
 def _is_draw_known(participant: Participant) -> bool:
-    """Tell whether a participant's draw is known. Otherwise its last draw counts as the building's."""
+    """Tell whether a participant's draw is known; if not, what it drew last counts as the building's."""
     return participant.has_valid_currents and participant.is_reachable
 
 
 def _update_plug(participant: Participant, observation: Observation, now_s: float) -> None:
-    """Take over what is observed as it is: plug, caps, energy; and note since when the charger answers.
+    """Take over plug, caps and energy as they are observed, and note since when the charger answers (in place).
 
-    What was learnt about a vehicle is forgotten when it is unplugged.
+    What was learnt about a vehicle is forgotten when it is unplugged. With a new observation something may
+    change at once: `unchanged_until` is now.
     """
     was_answering = participant.observation is not None and participant.observation.is_reachable
     if observation.is_reachable and not was_answering:
@@ -117,10 +118,10 @@ def _update_plug(participant: Participant, observation: Observation, now_s: floa
 
 
 def _forget_draw(participant: Participant, settings: Settings) -> None:
-    """Forget a participant's draw, which is not known any more; all wired phases count for it again.
+    """Forget a participant's draw, which is not known any more; all wired phases count for it again (in place).
 
-    The last draw is remembered as `unread_draw_ma`, because it may still come over the chargers' own line.
-    With a static limit it is not: `held_back_ma` contains it there (`_update_reachability`).
+    The last draw is kept as `unread_draw_ma`: it may still flow over the chargers' own line, which has less
+    room then. With a static limit it is not, because `held_back_ma` contains it (`_update_reachability`).
     """
     if settings.static_limit_ma is None:
         participant.unread_draw_ma = participant.draw_ma
@@ -130,16 +131,19 @@ def _forget_draw(participant: Participant, settings: Settings) -> None:
 
 
 def _reports_no_charging(participant: Participant, observation: Observation) -> bool:
-    """Tell whether a charger that is offered 0 A reports a known state in which no vehicle charges.
+    """Tell whether a charger that is offered 0 A reports that no vehicle charges; False: its state is unknown.
 
     Then nothing flows, even where its currents cannot be believed.
     """
-    is_charging = observation.state is not None and observation.state.is_charging
-    return participant.offer_ma == 0 and observation.state is not None and not is_charging
+    state = observation.state
+    return participant.offer_ma == 0 and state is not None and not state.is_charging
 
 
 def _forget_vehicle(participant: Participant) -> None:
-    """Forget what was learnt about the vehicle, which has been unplugged. Source: load-management 4.5."""
+    """Forget what was learnt about a vehicle that has been unplugged: phases, use, shedding, trials (in place).
+
+    All wired phases count again until the next vehicle shows which it uses. Source: load-management 4.5.
+    """
     participant.phases = participant.settings.wired_phases
     participant.charges_clearly_since = None
     participant.unused_since = {}
@@ -153,18 +157,18 @@ def _forget_vehicle(participant: Participant) -> None:
 def _update_reachability(
     participant: Participant, observation: Observation, settings: Settings, now_s: float
 ) -> None:
-    """Update whether a charger can be reached; when it is lost, hold back what it may take (in place).
+    """Update whether a charger can be reached; when it is lost, reserve what it may take by itself (in place).
 
-    It may take its offer, its last acknowledged offer or its fallback, whichever is highest. What it drew
-    last is in the base load, which the meter measures, so only the rest is held back. With a static limit
-    there is no meter, and all of it is held back. Source: load-management 13.2.
+    Without contact it may take its offer, its last acknowledged offer or its fallback, whichever is highest.
+    What it drew last is in the base load from now on, so only the rest is reserved, in `held_back_ma`. With a
+    static limit there is no base load, and all of it is. Source: load-management 13.2.
     """
     if participant.is_reachable and not observation.is_reachable:
         acknowledged_ma = observation.acknowledged_ma or 0  # a lower offer may not have arrived
-        stays_ma = max(participant.offer_ma, acknowledged_ma, participant.settings.fallback_ma)
+        may_take_ma = max(participant.offer_ma, acknowledged_ma, participant.settings.fallback_ma)
         in_base_ma = NO_CURRENT if settings.static_limit_ma is not None else participant.draw_ma
         participant.held_back_ma = _on_phases(
-            participant.settings.wired_phases, lambda phase: max(0, stays_ma - in_base_ma[phase])
+            participant.settings.wired_phases, lambda phase: max(0, may_take_ma - in_base_ma[phase])
         )
     participant.is_reachable = observation.is_reachable and not _is_first_reading_awaited(
         participant, observation, now_s
@@ -174,21 +178,20 @@ def _update_reachability(
 def _is_first_reading_awaited(
     participant: Participant, observation: Observation, now_s: float
 ) -> bool:
-    """Tell whether a lost charger answers again, but its currents have not been read yet.
+    """Tell whether a lost charger that answers again must count as unreachable until its currents are read.
 
-    Until then it stays unreachable: its last draw counts as the building's, so with its offer it would count
-    twice, and all others would be lowered for nothing. False once that has taken as long as currents take to
-    become stale, where no last draw counts, and without measurement.
+    Its last draw counts as the building's (`unread_draw_ma`). If its offer counted beside that, it would count
+    twice, and all others would be lowered for nothing. It is not waited for longer than currents take to
+    become stale.
     """
     if (
-        participant.is_reachable
-        or not participant.settings.measures_current
+        participant.is_reachable  # it was not lost
+        or not participant.settings.measures_current  # no currents will be read
         or not _has_no_recent_currents(participant, observation, now_s)
     ):
         return False
-    return any(participant.unread_draw_ma) and now_s - participant.reachable_since <= stale_after_s(
-        participant
-    )
+    answers_since_s = now_s - participant.reachable_since
+    return any(participant.unread_draw_ma) and answers_since_s <= stale_after_s(participant)
 
 
 def _has_no_recent_currents(
@@ -203,20 +206,16 @@ def _has_no_recent_currents(
 def _held_back_until_acknowledged_ma(
     participant: Participant, observation: Observation, now_s: float
 ) -> Phases:
-    """Return what a charger may still take per grid phase [mA] beyond its offer and its draw.
+    """Return what a charger that has not acknowledged a lower offer may still take, per grid phase [mA].
 
-    That is up to its acknowledged offer, if that is still the higher one although the lower offer must have
-    been obeyed by now. Before, and where nothing higher is acknowledged, it is nothing: until then the draw
-    and the earlier offers are committed anyway (`CycleState.committed_ma`). Source: load-management 9.3i.
+    It may take what it acknowledged last: the result is what that is beyond its offer and its draw, which
+    count anyway. Nothing until the lower offer must have been obeyed: until then its draw and earlier offers
+    count in full (`CycleState.committed_ma`). Source: load-management 9.3i.
     """
-    acknowledged_ma = observation.acknowledged_ma
-    if (
-        acknowledged_ma is None
-        or acknowledged_ma <= participant.offer_ma
-        or now_s < participant.obey_by_at
-    ):
+    acknowledged_ma, offer_ma = observation.acknowledged_ma, participant.offer_ma
+    if acknowledged_ma is None or acknowledged_ma <= offer_ma or now_s < participant.obey_by_at:
         return NO_CURRENT
-    draw_ma, offer_ma = participant.draw_ma, participant.offer_ma
+    draw_ma = participant.draw_ma
     return _on_phases(
         participant.phases, lambda phase: max(0, acknowledged_ma - max(offer_ma, draw_ma[phase]))
     )
@@ -234,16 +233,15 @@ def _on_phases(used_phases: tuple[int, ...], value: Callable[[int], int]) -> Pha
 def _update_currents(
     participant: Participant, observation: Observation, settings: Settings, now_s: float
 ) -> None:
-    """Take a participant's currents, if they can be believed, into draw, history and phases (in place).
+    """Update a participant's draw, history and phases by its currents, if they can be believed (in place).
 
-    To be called once it is known whether the participant is reachable: else nothing is taken. Without
-    measurement its draw is assumed, and always valid. Where there are no recent currents to believe, they may
-    become invalid (`_note_no_currents`). A reading that was taken before is not taken twice.
-    Source: load-management 3.3, 13.1.
+    `is_reachable` must be up to date: nothing is taken of a charger that cannot be reached. Without
+    measurement the draw is assumed, and always valid. Where there are no currents to believe, they become
+    invalid after a time (`_note_no_currents`). Source: load-management 3.3, 13.1.
     """
     currents_ma = observation.currents_ma
     if not participant.is_reachable:
-        participant.plausible_since = None
+        participant.plausible_since = None  # the time until currents are believed begins again
     elif not participant.settings.measures_current:
         participant.draw_ma = _assumed_draw_ma(participant, observation, settings, now_s)
         participant.has_valid_currents = True
@@ -261,20 +259,20 @@ def _update_currents(
 
 
 def _note_no_currents(participant: Participant, now_s: float) -> None:
-    """Make a participant's currents invalid if none could be believed for too long (in place).
+    """Make a participant's currents invalid once none could be believed for as long as they count (in place).
 
-    To be called while none can be believed. The time counts from its last reading or its return, whichever is
-    later: after a return they will be read in a moment.
+    To be called in each cycle in which none can be believed. The time runs from its last reading, or from when
+    the charger answered again after a loss if that is later: then it will be read in a moment.
     """
     if now_s - age_counts_from(participant) > stale_after_s(participant):
         participant.has_valid_currents, participant.plausible_since = False, None
 
 
 def _is_updated_already(participant: Participant, observation: Observation) -> bool:
-    """Tell whether the reading of an observation was taken before, and has not been forgotten since.
+    """Tell whether a participant has taken in the reading of this observation already.
 
-    A participant that cannot be reached forgets its currents (`currents_ma` is None) but stays valid: if it
-    answers again with the same reading, that reading is taken again.
+    False also where it was taken in but forgotten: a charger that was lost has no currents (None) though they
+    were valid. If it answers again with the same reading, that is taken in again.
     """
     is_forgotten = participant.currents_ma is None and participant.has_valid_currents
     return observation.read_at == participant.read_at and not is_forgotten
@@ -286,9 +284,9 @@ def _take_currents(
     read_at: float | None,
     now_s: float,
 ) -> None:
-    """Take a new reading of a participant's currents, and as its draw if they can be believed (in place).
+    """Note a new reading of a participant's currents; if it can be believed, update draw and phases (in place).
 
-    `currents_ma`: at the terminals. `read_at`: None: now.
+    `currents_ma`: at the terminals of the charger. `read_at`: when they were read; None: now.
     """
     participant.read_at, participant.currents_ma = read_at, currents_ma
     _update_validity(participant, currents_ma, now_s)
@@ -304,14 +302,15 @@ def _note_draw(participant: Participant, drawn_at: float, now_s: float) -> None:
 
 
 def _with_reading(history: DrawHistory, read_at: float, draw_ma: Phases) -> DrawHistory:
-    """Return the history of a draw with one reading more, without what is older than `HISTORY_S`.
+    """Return the history of a draw with one more reading; the oldest is dropped once it is not needed.
 
-    Of equal readings in a row only the first and the last are kept. At most one old reading is dropped.
+    Of equal readings in a row only the first and the last are kept: nothing has moved between them. The
+    history reaches back `HISTORY_S` (70 s) at least.
     """
     reading = PastDraw(read_at, draw_ma)
     if len(history) >= 2 and history[-1].draw_ma == draw_ma == history[-2].draw_ma:
         return (*history[:-1], reading)
-    # the oldest reading is needed until the second one is older than the history reaches back
+    # the oldest tells the draw until the second one, so it is needed until that is older than `HISTORY_S`
     is_oldest_needed = len(history) < 2 or history[1].read_at >= read_at - HISTORY_S
     return (*history, reading) if is_oldest_needed else (*history[1:], reading)
 
@@ -319,24 +318,25 @@ def _with_reading(history: DrawHistory, read_at: float, draw_ma: Phases) -> Draw
 def _may_draw_by_earlier_configuration(
     participant: Participant, currents_ma: tuple[int | None, ...], now_s: float
 ) -> bool:
-    """Tell whether a charger that was reached a moment ago draws more than it may be offered at all.
+    """Tell whether a charger draws more than its maximum because an earlier configuration may have allowed it.
 
-    An earlier configuration may have allowed that. Its currents are not believed, but are no fault yet.
-    False later, and where no charger of any model could draw as much: then they are a fault at once.
+    Then its currents are not believed, but are no fault yet. False once the charger has answered for as long
+    as currents take to become stale, and where no charger of any model could draw as much: both are a fault.
     """
     if now_s - participant.reachable_since > stale_after_s(participant):
         return False
-    most_ma = max((current or 0 for current in currents_ma), default=0)
-    return highest_plausible_ma(participant.settings.maximum_ma) < most_ma <= MOST_OF_ANY_CHARGER_MA
+    highest_ma = max((current or 0 for current in currents_ma), default=0)
+    plausible_ma = highest_plausible_ma(participant.settings.maximum_ma)
+    return plausible_ma < highest_ma <= MOST_OF_ANY_CHARGER_MA
 
 
 def _update_validity(
     participant: Participant, currents_ma: tuple[int | None, ...], now_s: float
 ) -> None:
-    """Note whether a participant's currents can be believed (in place).
+    """Note in `has_valid_currents` whether a participant's currents can be believed (in place).
 
-    Implausible ones cannot. Plausible ones can, but after implausible ones only when they have been plausible
-    for `VALID_AGAIN_S`. Source: load-management 3.3c, 13.1d.
+    They cannot once one is implausible or missing. They can again when all have been plausible for
+    `VALID_AGAIN_S` (5 s). Source: load-management 3.3c, 13.1d.
     """
     highest_ma = highest_plausible_ma(participant.settings.maximum_ma)
     is_plausible = all(
@@ -353,7 +353,10 @@ def _update_validity(
 
 
 def _in_grid_phases(wired: tuple[int, ...], currents_ma: tuple[int | None, ...]) -> Phases:
-    """Return currents at the terminals as currents per grid phase [mA]; a negative one counts as 0."""
+    """Return currents at the terminals as currents per grid phase [mA]; a negative or missing one counts as 0.
+
+    `wired`: the grid phase (0 to 2) of each terminal.
+    """
     result = [0, 0, 0]
     for phase, current_ma in zip(wired, currents_ma, strict=False):
         result[phase] += max(0, current_ma or 0)
@@ -365,25 +368,26 @@ def _assumed_draw_ma(
 ) -> Phases:
     """Return what a charger without measurement is assumed to draw per grid phase [mA].
 
-    While it reports that a vehicle charges, that is its offer on each phase that counts, else nothing. After
-    a change of the offer the draw goes to it within T_ev, in a straight line. Source: load-management 3.3b.
+    While it reports that a vehicle charges, that is its offer on each phase that counts for it, else nothing.
+    After a change of the offer the assumed draw moves to it in a straight line, within T_ev (`obey_s`).
+    Source: load-management 3.3b.
     """
     if observation.state is None or not observation.state.is_charging:
         return NO_CURRENT
-    fraction = min(1.0, max(0.0, (now_s - participant.offer_changed_at) / settings.obey_s))
+    done = min(1.0, max(0.0, (now_s - participant.offer_changed_at) / settings.obey_s))  # 0 to 1
     current_ma = round(
         participant.draw_at_change_ma
-        + fraction * (participant.offer_ma - participant.draw_at_change_ma)
+        + done * (participant.offer_ma - participant.draw_at_change_ma)
     )
     return _on_phases(participant.phases, lambda _phase: current_ma)
 
 
 def _update_phases(participant: Participant, now_s: float) -> None:
-    """Update for which phases a participant counts (in place).
+    """Update which wired phases count for a participant (in place): those that its vehicle uses.
 
-    A phase that is used joins at once; an unused one leaves when it has not been used, and the vehicle has
-    charged clearly, for `UNUSED_AFTER_S`. Since when both have been so is noted. Without measurement only
-    that is noted: the meter finds the phases (`used_phases`). Source: load-management 4.3, 4.4.
+    A phase that carries more than 1 A joins at once. One that carries less leaves after `UNUSED_AFTER_S`
+    (15 s), if the vehicle has charged clearly (3 A on some phase) for as long. Without measurement only
+    these times are noted: the meter finds the phases (`used_phases`). Source: load-management 4.3, 4.4.
     """
     draw_ma, wired = participant.draw_ma, participant.settings.wired_phases
     if max(draw_ma) < CHARGES_CLEARLY_MA:
@@ -396,25 +400,27 @@ def _update_phases(participant: Participant, now_s: float) -> None:
         if draw_ma[phase] < UNUSED_BELOW_MA
     }
     participant.unused_since = unused_since
-    if not participant.settings.measures_current or (
-        not unused_since and participant.phases == wired
-    ):
+    all_count_and_are_used = not unused_since and participant.phases == wired
+    if not participant.settings.measures_current or all_count_and_are_used:
         return
-    used_phases = [
+    counted_phases = [
         phase for phase in wired if phase in participant.phases or draw_ma[phase] > UNUSED_BELOW_MA
     ]
     clearly_since = participant.charges_clearly_since
     if clearly_since is not None and now_s - clearly_since >= UNUSED_AFTER_S:
-        used_phases = [
+        counted_phases = [
             phase
-            for phase in used_phases
+            for phase in counted_phases
             if phase not in unused_since or now_s - unused_since[phase] < UNUSED_AFTER_S
         ]
-    participant.phases = tuple(used_phases)
+    participant.phases = tuple(counted_phases)
 
 
 def _wants_to_charge(observation: Observation) -> bool:
-    """Tell whether a vehicle is connected that charges or may begin to. Source: load-management 5."""
+    """Tell whether a vehicle is connected that charges or may begin to; False where the state is unknown.
+
+    Source: load-management 5.
+    """
     if not observation.is_connected or observation.state is None:
         return False
     return observation.state in _WANTING

@@ -26,26 +26,25 @@ from knxgw.dlm.trial import note_trial
 
 
 def share_out(cycle: CycleState) -> None:
-    """Allocate the room: admit, lower, even out, start, raise, test phases, and note the reason of each offer.
+    """Share out the room: admit, lower, even out, start, raise, test phases; note the reason of each offer.
 
-    Lowering goes by the room of the latest base load (`room_now_ma`), raising by that of its peak
-    (`room_to_raise_ma`); `certain_room_ma` is the latter without the uncertainty of the base load.
-    `admit_newcomers` sorts `waiting`, and takes out of `running` those that it stops for a turn. Participants
-    and reasons of `cycle` are changed in place. An idle participant is offered its minimum without an
-    allocation, so that its vehicle may precondition (14.2). Source: load-management 8, 9.
+    Two allocations, in mA by number: `down_ma`, by the latest base load, is where lowering ends; `target_ma`, by
+    the peak of the base load, is where raising ends. An idle participant (its vehicle draws nothing) takes no
+    part: it is offered its minimum, so that its vehicle may precondition (14.2). Participants and reasons of
+    `cycle` are changed in place. Source: load-management 8, 9.
     """
     eligible = cycle.eligible
     active = [participant for participant in eligible if not participant.is_idle]
     running = [participant for participant in active if participant.offer_ma > 0]
     waiting = [participant for participant in active if participant.offer_ma == 0]
     end_turn(cycle, waiting)
+    # sorts `waiting`, and takes out of `running` one that it stops for another one's turn
     admitted = admit_newcomers(cycle, running, waiting) if waiting else []
     requests = {
         participant.settings.number: cycle.allocation_request(participant)
         for participant in (*running, *admitted)
     }
     others_ma = cycle.committed_by_others_ma(requests)
-    # two allocations by number: `down_ma` is where lowering ends, `target_ma` what peak-hold leaves
     down_ma = allocated_ma(cycle.room_now_ma, others_ma, requests)
     target_ma = (
         down_ma
@@ -59,7 +58,7 @@ def share_out(cycle: CycleState) -> None:
     even_out(cycle, running, down_ma, least_ma)
     for participant in admitted:
         if not cycle.has_room(cycle.certain_room_ma, participant):
-            # the uncertainty of the base load ends by itself, so none gives way for that
+            # without the uncertainty of the base load: it ends by itself, so none gives way for that
             certain_ma = allocated_ma(cycle.certain_room_ma, others_ma, requests)
             lower_for_newcomer(cycle, running, participant, certain_ma)
         _start_if_possible(cycle, running, participant)
@@ -75,13 +74,15 @@ def share_out(cycle: CycleState) -> None:
 
 
 def _test_phases(cycle: CycleState) -> None:
-    """Lower at most one unmeasured vehicle to its minimum, to see which phases the vehicle uses.
+    """Lower at most one unmeasured vehicle to its minimum, to see on which phases the line carries less.
 
-    A later cycle raises the vehicle again, once the meter has answered. Source: load-management 4.7.
+    Those are the phases that it uses. A later cycle raises it again, once the meter has shown them.
+    Source: load-management 4.7.
     """
     if cycle.is_static or cycle.is_answer_awaited:
-        return  # there is no meter to answer, or another test still runs
+        return  # there is no meter, or it is still to show the result of another test
     line = cycle.meter.line_at_rest
+    # None: there is no reason for a test, or none can be tested now
     participant = next_to_test(line, cycle.participants, cycle.settings, cycle.now_s)
     if participant is not None:
         cycle.set_offer(participant, participant.settings.minimum_ma)
@@ -91,11 +92,11 @@ def _test_phases(cycle: CycleState) -> None:
 def _start_if_possible(
     cycle: CycleState, running: list[Participant], newcomer: Participant
 ) -> None:
-    """Start an admitted newcomer if its minimum fits by now; else a later cycle looks again.
+    """Start an admitted newcomer if its minimum fits beside what the others may draw now; else try again later.
 
-    The newcomer waits for the answer of the meter to a test, which a start would hide, and for the other
-    telegrams of a moment, because a phase may carry more than it reported last. While its minimum does not
-    fit yet the others are giving way: that is noted as a trial where they do not measure (`trial`).
+    It waits while the meter is to show the result of a phase test, which a start would hide, while telegrams
+    of the same moment are still to come, and while the last sample leaves a higher base load possible. While
+    its minimum does not fit, the others are giving way: if they do not measure, perhaps in vain (a trial).
     """
     if (
         cycle.is_answer_awaited
@@ -106,15 +107,15 @@ def _start_if_possible(
         cycle.is_at_target = False
     elif cycle.try_to_claim_start(cycle.room_to_raise_ma, newcomer):
         cycle.start(newcomer)
-    else:  # what the others release, or the claim, makes a cycle due
+    else:  # a cycle is due once the others have released current, or offers to free points are withdrawn
         note_trial(newcomer, running, cycle.now_s)
 
 
 def _is_next_sample_awaited(cycle: CycleState, newcomer: Participant) -> bool:
-    """Tell whether a minimum fits by what is likely, but not by all that the last sample leaves possible.
+    """Tell whether a newcomer's minimum fits, but not beside the highest base load that is possible.
 
-    While vehicles follow lower offers, a step of the building may look like theirs. The next sample shows it.
-    Source: load-management 7.2.
+    While vehicles follow lower offers, the meter cannot tell a rise of the building from a vehicle that has not
+    followed yet. The next sample of the meter shows which it is. Source: load-management 7.2.
     """
     return cycle.has_room(cycle.room_to_raise_ma, newcomer) and not cycle.has_room(
         cycle.room_to_grant_ma, newcomer
@@ -124,11 +125,12 @@ def _is_next_sample_awaited(cycle: CycleState, newcomer: Participant) -> bool:
 def _update_scarcity(
     cycle: CycleState, running: Sequence[Participant], target_ma: Mapping[int, int]
 ) -> None:
-    """Note for each participant (`others_lack_since`) since when some phase of it has been scarce.
+    """Note for each participant since when current has been scarce on its phases (`others_lack_since`).
 
-    A phase is scarce while a participant on it could take more than its allocation `target_ma`, by more than
-    `raise_from_ma`: less would not be raised at once. Scarcity only narrows the headroom of vehicles that have
-    a cap by use (`use`): where no vehicle has one, no phase counts as scarce. Source: load-management 14.1.
+    A phase is scarce while a participant on it gets less than its highest offer, by more than `raise_from_ma`
+    (a smaller raise is not made at once). `target_ma`: what each gets, by number. It is used only to narrow
+    the headroom of vehicles whose cap follows their draw (`use_cap_ma`): where none has one, nothing is scarce.
+    Source: load-management 14.1.
     """
     if all(participant.use_cap_ma is None for participant in running):
         for participant in running:
