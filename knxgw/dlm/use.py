@@ -26,15 +26,16 @@ NEVER = float("inf")
 
 
 def set_offer(participant: Participant, offer_ma: int, settings: Settings, now_s: float) -> None:
-    """Change the offer of a participant to `offer_ma` (in place), and note what follows from the change.
+    """Change the offer of a participant (in place), and note what follows; the same offer changes nothing.
 
-    That is: by when its vehicle must obey, until when it may ramp up, since when it waits, and what it was
-    offered and drew before. A vehicle that already draws above its offer, by more than `OVERDRAW_FROM_MA`,
-    gets no new time to obey a lower one (13.3a). The same offer again changes nothing.
+    Noted are by when its vehicle must obey, until when it may ramp up, since when it waits, and what it was
+    offered and drew before.
     """
     if offer_ma == participant.offer_ma:
         return
-    if offer_ma < participant.offer_ma and max(participant.overdraw_ma) <= OVERDRAW_FROM_MA:
+    # a vehicle that ignores its offer gets no new time to obey a lower one (13.3a)
+    ignores_offer = max(participant.overdraw_ma) > OVERDRAW_FROM_MA
+    if offer_ma < participant.offer_ma and not ignores_offer:
         participant.obey_by_at = now_s + settings.obey_s
     if offer_ma > participant.offer_ma:
         participant.raised_to_ma, participant.rises_until = offer_ma, now_s + settings.obey_s
@@ -49,10 +50,10 @@ def set_offer(participant: Participant, offer_ma: int, settings: Settings, now_s
 
 
 def _note_previous_offer(participant: Participant, settings: Settings, now_s: float) -> None:
-    """Note the offer that ends now, and what the vehicle draws (in place).
+    """Note as `previous_offer_ma` the offer that ends now, and what the vehicle draws at that change (in place).
 
-    If that offer need not have been obeyed yet, the one before may still flow: it is kept as the second
-    last offer. Otherwise both fields hold the offer that ends now.
+    If that offer need not have been obeyed yet, the one before it may still flow: that is kept as
+    `second_last_offer_ma`. Otherwise both fields hold the offer that ends now.
     """
     is_obeyed = now_s >= must_be_obeyed_at(participant, settings)
     participant.second_last_offer_ma = (
@@ -63,15 +64,14 @@ def _note_previous_offer(participant: Participant, settings: Settings, now_s: fl
 
 
 def update_use(participant: Participant, settings: Settings, now_s: float) -> None:
-    """Update what a participant's draw says (in place): whether it overdraws, is idle, or uses less.
+    """Update what a participant makes of its offer (in place): draws more, nothing (idle), or less.
 
-    Also noted are since when it waits for an offer, and since when it has had its minimum. With each new
-    minimum it counts as not having charged yet, so that its vehicle has T_wait to begin. Below the minimum
-    nothing of its use is timed.
+    Also noted are since when it waits (`waiting_since`), and since when it has had its minimum or more
+    (`offered_since`). Without the minimum a vehicle cannot charge, so its use is not timed.
     """
     _update_overdraw(participant, settings, now_s)
     if not participant.takes_part or participant.offer_ma > 0:
-        participant.waiting_since = participant.tried_since = None
+        participant.waiting_since = participant.tried_since = None  # it does not wait
     elif participant.waiting_since is None:
         participant.waiting_since = now_s
     if not participant.takes_part or participant.offer_ma < participant.settings.minimum_ma:
@@ -80,31 +80,29 @@ def update_use(participant: Participant, settings: Settings, now_s: float) -> No
         return
     if participant.offered_since is None:
         participant.offered_since = now_s
-        participant.has_charged = False
+        participant.has_charged = False  # its vehicle has T_wait again to begin (`_update_idle`)
     _update_idle(participant, settings, now_s)
     _update_under_use(participant, settings, now_s)
 
 
 def _update_overdraw(participant: Participant, settings: Settings, now_s: float) -> None:
-    """Update what a vehicle draws above its offer per grid phase [mA] (D_i, in place).
+    """Update by how much a vehicle draws more than its offer, per grid phase [mA] (`overdraw_ma`, in place).
 
-    A new overdraw counts only once the vehicle must have obeyed its offer: on the way there it holds what
-    it draws (`committed_ma`). An overdraw is remembered until a reading from after that time shows another.
-    A small overdraw (1.5 A or a tenth of the offer) is how this vehicle is: it is remembered also while the
-    vehicle is stopped or does not draw, until it leaves. With a larger one the vehicle ignores its offer: the
-    overdraw is updated at once, and forgotten when the draw is back within the offer, or the participant is
-    stopped. Source: load-management 13.4.
+    A new overdraw counts only once the vehicle must have obeyed its offer. A small one (up to 1.5 A, or a tenth
+    of the offer) is how this vehicle is: it is remembered while the vehicle is stopped or does not draw, until
+    it leaves or draws no more than its offer. With a larger one the vehicle ignores its offer: that is updated
+    at once, and forgotten when the vehicle is stopped. Source: load-management 13.4.
     """
     offer_ma, draw_ma = participant.offer_ma, participant.draw_ma
     ignores_offer = max(participant.overdraw_ma) > max(OVERDRAW_FROM_MA, offer_ma // 10)
-    if not participant.takes_part or offer_ma == 0:
+    if not participant.takes_part or offer_ma == 0:  # it is stopped
         if ignores_offer or not participant.is_connected or not participant.has_valid_currents:
             participant.overdraw_ma = NO_CURRENT
         return
     if not ignores_offer and not _has_had_time_to_obey(participant, settings, now_s):
         return  # it may still be on its way to the offer
     if max(draw_ma) <= offer_ma:
-        # while the vehicle draws nothing, a small overdraw stays remembered
+        # a vehicle that draws nothing does not show whether its small overdraw has gone
         if ignores_offer or max(draw_ma) > DRAWS_FROM_MA:
             participant.overdraw_ma = NO_CURRENT
         return
@@ -120,8 +118,8 @@ def _update_overdraw(participant: Participant, settings: Settings, now_s: float)
 def _has_had_time_to_obey(participant: Participant, settings: Settings, now_s: float) -> bool:
     """Tell whether a participant's draw was read after its vehicle must have followed its last offer.
 
-    Until then a slow charger or a slow vehicle does not count as overdrawing. The time runs from when the
-    charger acknowledged that offer; where a charger acknowledges nothing, from when the offer was made.
+    Until then a slow charger or vehicle does not count as overdrawing. The vehicle has T_ev (`obey_s`) from when
+    the charger acknowledged that offer; where a charger acknowledges nothing, from when the offer was made.
     Source: load-management 13.4.
     """
     observation = participant.observation
@@ -129,7 +127,7 @@ def _has_had_time_to_obey(participant: Participant, settings: Settings, now_s: f
         observation is None
         or observation.acknowledged_ma is None
         or observation.acknowledged_at is None
-    ):
+    ):  # the charger acknowledges nothing
         return now_s >= max(participant.obey_by_at, participant.offer_changed_at + settings.obey_s)
     read_at = now_s if participant.read_at is None else participant.read_at
     return (
@@ -139,10 +137,10 @@ def _has_had_time_to_obey(participant: Participant, settings: Settings, now_s: f
 
 
 def _update_idle(participant: Participant, settings: Settings, now_s: float) -> None:
-    """Update whether a vehicle is idle (in place): no draw for T_idle, or for T_wait if it never began.
+    """Update whether a vehicle is idle (in place): it has not drawn for T_idle (60 s), though it is offered current.
 
-    Once it draws again it is not idle. An idle vehicle has no cap by use any more.
-    Source: load-management 14.2.
+    If it has not drawn at all since it was offered its minimum, it has T_wait (5 min) to begin. Once it draws
+    it is not idle. An idle vehicle loses its cap by use. Source: load-management 14.2.
     """
     if participant.highest_draw_ma > DRAWS_FROM_MA:
         participant.has_charged = True
@@ -158,25 +156,25 @@ def _update_idle(participant: Participant, settings: Settings, now_s: float) -> 
 
 
 def _update_under_use(participant: Participant, settings: Settings, now_s: float) -> None:
-    """Cap what a vehicle is offered that has drawn less for T_obs; raise the cap once it draws more (in place).
+    """Set, lower or raise the cap by use: what a vehicle is offered that draws less than its offer (in place).
 
-    A cap is set again, lower, when the vehicle has drawn still less for T_obs. While it does not use its cap,
-    the headroom that the cap leaves is narrowed or widened. Nothing changes for an idle vehicle, nor without
-    measurement: there the draw is assumed to be the offer. Source: load-management 14.1.
+    A vehicle that has drawn less than its offer, by more than the headroom, for T_obs (30 s) is offered only its
+    draw and that headroom, so that others get the rest. Once it uses half of the headroom, the cap is raised.
+    Nothing changes for an idle vehicle, nor without measurement. Source: load-management 14.1.
     """
     if not participant.settings.measures_current or participant.is_idle:
         return
     draw_ma, cap_ma = participant.highest_draw_ma, participant.use_cap_ma
     if cap_ma is not None:
-        # it takes half of the headroom that the cap left above its draw then: it may want more, though some
-        # vehicles stay a little below any offer
+        # half way from its draw when the cap was set to the cap: some vehicles stay a little below any offer
         if draw_ma >= (participant.draw_at_cap_ma + cap_ma) / 2:
             _raise_use_cap(participant, cap_ma, now_s)
             return
         _update_headroom(participant, settings, now_s)
-    # from here on with or without a cap: one that is too high for the draw of now is set again
-    if not UNDER_USE_FROM_MA < draw_ma < participant.offer_ma - settings.headroom_ma:
-        participant.under_use_since = None
+    # from here on with or without a cap: one that is too high for the present draw is set again
+    draws_clearly_less = draw_ma < participant.offer_ma - settings.headroom_ma
+    if draw_ma <= UNDER_USE_FROM_MA or not draws_clearly_less:
+        participant.under_use_since = None  # it does not charge, or uses its offer
         return
     if participant.under_use_since is None:
         participant.under_use_since = now_s
@@ -185,10 +183,11 @@ def _update_under_use(participant: Participant, settings: Settings, now_s: float
 
 
 def _raise_use_cap(participant: Participant, cap_ma: int, now_s: float) -> None:
-    """Raise by 3 A the cap of a vehicle that uses it, at most once in 10 s; at the maximum remove it (in place).
+    """Raise the cap of a vehicle that uses it, `cap_ma`, by 3 A, at most once in 10 s (in place).
 
-    In any case its draw below the offer is timed from the start again. With a new cap the headroom counts as
-    wide again. `cap_ma`: its present cap by use. Source: load-management 14.1b.
+    A cap that would reach the maximum of the charging point is removed. In any case the vehicle does not count
+    as drawing less than its offer any more (`under_use_since`), and a new cap leaves it the whole headroom.
+    Source: load-management 14.1b.
     """
     participant.under_use_since = None
     if now_s - participant.cap_raised_at < CAP_STEP_S:
@@ -202,10 +201,10 @@ def _raise_use_cap(participant: Participant, cap_ma: int, now_s: float) -> None:
 def _set_use_cap(
     participant: Participant, headroom_ma: int, now_s: float, *, is_narrow: bool = False
 ) -> None:
-    """Cap a participant's offers at its draw and a headroom, but no lower than its minimum (in place).
+    """Cap a participant's offers at its draw plus a headroom [mA], but no lower than its minimum (in place).
 
-    By the headroom [mA] the vehicle can show that it wants more. Its draw below the offer is timed from the
-    start again.
+    By the headroom the vehicle can show that it wants more; `is_narrow`: it gets hardly any, because others lack
+    current. A still lower draw is timed from now on (`under_use_since`).
     """
     participant.draw_at_cap_ma, participant.under_use_since, participant.headroom_changed_at = (
         participant.highest_draw_ma,
@@ -219,12 +218,12 @@ def _set_use_cap(
 
 
 def _update_headroom(participant: Participant, settings: Settings, now_s: float) -> None:
-    """Narrow the headroom of a vehicle while others have lacked current for 3 min; widen it again (in place).
+    """Narrow the headroom of a vehicle that has a cap by use while others lack current; widen it again (in place).
 
-    A vehicle that stays a little below any offer never shows that it would use a narrow headroom. So the
-    whole headroom is offered again every 15 min, for 45 s at least, and at once when the others lack nothing
-    any more. Nothing changes while the vehicle does not charge, or where the whole headroom is no wider than
-    a narrow one. It must have a cap by use. Source: load-management 14.1.
+    Headroom is what it is offered beyond its draw. It is narrowed once others have lacked current for 3 min. The
+    whole headroom is offered again when they lack nothing any more, and every 15 min for at least 45 s: a
+    vehicle that stays a little below any offer could not show otherwise that it wants more.
+    Source: load-management 14.1.
     """
     if participant.highest_draw_ma <= UNDER_USE_FROM_MA:
         return  # it does not charge: a cap by this draw would say nothing
@@ -245,13 +244,13 @@ def _update_headroom(participant: Participant, settings: Settings, now_s: float)
 def next_change_at(participant: Participant, settings: Settings, now_s: float) -> float:
     """Return from when on time alone may change something about a participant [monotonic s].
 
-    Until then a cycle need not look at the participant without a new reading. `now_s` itself: something may
-    change in any cycle. `NEVER`: nothing changes by time.
+    Until then a cycle need not look at it without a new reading. `now_s` itself: something may change in any
+    cycle. `NEVER` (infinite): nothing changes by time.
     """
     if not participant.is_reachable:
-        # one that answers again without currents is waited for until they would be stale
-        is_awaited = participant.observation is not None and participant.observation.is_reachable
-        return age_counts_from(participant) + stale_after_s(participant) if is_awaited else NEVER
+        # a charger that answers again is unreachable until its currents are read, or would be stale
+        answers = participant.observation is not None and participant.observation.is_reachable
+        return age_counts_from(participant) + stale_after_s(participant) if answers else NEVER
     if not participant.has_valid_currents or participant.highest_draw_ma > participant.offer_ma:
         return now_s  # readings with the same values may make currents valid again, or show an overdraw
     if (
@@ -267,10 +266,10 @@ def next_change_at(participant: Participant, settings: Settings, now_s: float) -
 
 
 def _instants_of_change(participant: Participant, settings: Settings) -> list[float]:
-    """Return the instants [monotonic s] at which time alone changes something about a participant.
+    """Return the instants [monotonic s], also past ones, at which time alone changes something about a participant.
 
-    Past ones are among them. Each belongs to a rule of this module, of `observe` or of `raising`: a rule that
-    times something more needs its instant here.
+    Each belongs to a rule of this module, of `observe` or of `raising`: a new rule that times something needs
+    its instant here.
     """
     moments = [participant.obey_by_at, participant.rises_until]
     if participant.settings.measures_current:
@@ -294,10 +293,9 @@ def _instants_of_change(participant: Participant, settings: Settings) -> list[fl
 
 
 def _instants_of_use_cap_change(participant: Participant) -> list[float]:
-    """Return the instants [monotonic s] at which time alone may change the cap by use that a participant has.
+    """Return the instants [monotonic s], also past ones, at which time alone may change a participant's cap by use.
 
-    A cap that is used may rise again, a narrow headroom is widened, a wide one is narrowed while others lack
-    current. Past ones are among them.
+    The cap may be raised again, and its headroom is widened again, or narrowed because others lack current.
     """
     moments = [participant.cap_raised_at + CAP_STEP_S]
     changed_at = participant.headroom_changed_at

@@ -67,11 +67,11 @@ def line_at_rest(
     participants: Iterable[Participant],
     settings: Settings,
 ) -> LineAtRest | None:
-    """Return what the line carries by `values_ma`, one of each phase; None: it was not at rest.
+    """Return what the line carries while no vehicle moves, by the meter's value of each phase; None: one moves.
 
-    It is at rest when every unmeasured vehicle must have obeyed its offer before the samples, and every
-    measuring charger was read since and has not moved. `sampled_at`: when the oldest value was sampled;
-    `arrived_at`: when the newest one came [monotonic s]. Source: load-management 4.7a.
+    None moves if every vehicle at a charger without measurement must have obeyed its offer before the samples,
+    and every measuring charger was read since and shows the same draw as before. `sampled_at`: when the oldest
+    value was sampled; `arrived_at`: when the newest one came [monotonic s]. Source: load-management 4.7a.
     """
     rest_ma, assumed_ma, measured = list(values_ma), {}, set()
     for participant in participants:
@@ -80,41 +80,40 @@ def line_at_rest(
         if not participant.settings.measures_current:
             resting_since = rests_since(participant, settings)
             if resting_since is None or sampled_at - EARLY_S < resting_since:
-                return None
+                return None  # it may have been moving still
             assumed_ma[participant.settings.number] = participant.highest_draw_ma
             continue
         read_at = last_read_at(participant)
         if participant.is_connected and (read_at is None or read_at < sampled_at):
-            return None
+            return None  # what it drew then is not known yet
         for phase in range(len(rest_ma)):
             drawn = draw_range_about(participant, sampled_at, arrived_at, phase)
             if drawn.most_ma - drawn.least_ma > STEADY_MA:
-                return None
+                return None  # it was moving
             rest_ma[phase] -= (drawn.least_ma + drawn.most_ma) // 2
         measured.add(participant.settings.number)
     return LineAtRest(tuple(rest_ma), assumed_ma, frozenset(measured))
 
 
 def rests_since(participant: Participant, settings: Settings) -> float | None:
-    """Return since when an unmeasured vehicle must draw what it is taken to draw [monotonic s].
+    """Return since when a vehicle that is not measured has had the time to draw what is assumed [monotonic s].
 
-    None: its assumed draw still moves, or was noted less than twice. A vehicle that has drawn 3 A or more
-    (`charges_clearly_since`) only for a moment needs T_ev from then on, as after a change of its offer.
+    None: its assumed draw still moves, or was noted only once. The time is T_ev (`obey_s`) after its last
+    offer, and after its charger began to report that it charges.
     """
-    # of equal entries in a row only the first and the last are kept: [-2] is when the draw became this
     history = participant.history
     if len(history) < 2 or history[-1].draw_ma != history[-2].draw_ma:
         return None
+    # of equal entries in a row only the first and the last are kept: [-2] is when the draw became this
     since = max(must_be_obeyed_at(participant, settings), history[-2].read_at)
-    if participant.charges_clearly_since is None:
-        return since
-    return max(since, participant.charges_clearly_since + settings.obey_s)
+    began_at = participant.charges_clearly_since  # since when its assumed draw has been 3 A or more
+    return since if began_at is None else max(since, began_at + settings.obey_s)
 
 
 def is_certain(participant: Participant) -> bool:
-    """Tell whether nothing more is to be found out about the phases of a participant's vehicle.
+    """Tell whether it is known which phases a participant's vehicle uses, so that no test is needed.
 
-    Only one phase is wired, or the same phases were found `CERTAIN_TIMES` times.
+    Only one phase is wired, or the same phases were found `CERTAIN_TIMES` times in a row.
     """
     found = participant.found_phases
     return len(participant.settings.wired_phases) == 1 or (
@@ -128,15 +127,14 @@ def find_used_phases(
     participants: Mapping[int, Participant],
     now_s: float,
 ) -> dict[int, Participant]:
-    """Return copies, by number, of the participants whose `found_phases` or `phases` two lines at rest change.
+    """Return changed copies of the participants, by number, about whose phases two lines at rest say something.
 
-    `found_phases`: what a start or another offer has shown on the line. `phases`: those that count, which a
-    finding changes once it is certain and a minute old (`_counted_phases`). Empty when a charger could not be
-    reached, or had invalid currents, in one of the two lines only: its draw is the building's there.
-    Source: load-management 4.7.
+    What a start or another offer has shown on the line becomes `found_phases`. Once that is certain and a
+    minute old, it becomes `phases`, which count for load management. `before` and `after`: the lines; no
+    vehicle moved while they were measured. Source: load-management 4.7.
     """
     if before.assumed_ma.keys() != after.assumed_ma.keys() or before.measured != after.measured:
-        return {}
+        return {}  # a charger was known in one of them only: in the other its draw is the building's
     changed = {}
     for number in after.assumed_ma:
         participant = participants[number]
@@ -155,10 +153,11 @@ def _found_phases(
     participant: Participant,
     now_s: float,
 ) -> FoundPhases | None:
-    """Return what is known of the phases of a vehicle after a new line at rest.
+    """Return which phases a vehicle uses, by how the line changed on each phase when the assumed draw changed.
 
-    What was known before (`known`) stays while nothing clear has shown. None: nothing was known, or it has
-    been refuted, because phases that were left out have joined or answered. Source: load-management 4.7.
+    A phase on which the line changed as the draw did is used. What was known stays while nothing clear shows.
+    None: nothing is known, also where a phase that was known as unused turns out used.
+    Source: load-management 4.7.
     """
     number, known = participant.settings.number, participant.found_phases
     wired = participant.settings.wired_phases
@@ -169,37 +168,38 @@ def _found_phases(
         phase: _change_of_phase(phase, number, before, after, participants) for phase in wired
     }
     if known is not None and drew_ma:
-        left_out = [changes[phase] for phase in wired if phase not in known.phases]
-        if left_out and _have_joined(left_out, [changes[phase] for phase in known.phases]):
-            return None
+        unused = [changes[phase] for phase in wired if phase not in known.phases]
+        if unused and _have_joined(unused, [changes[phase] for phase in known.phases]):
+            return None  # the vehicle has begun to use them, too
     if abs(draws_ma - drew_ma) < ANSWER_FROM_MA:
         return known  # too small a change to show on the line
     answers = {phase: _answers(changes[phase], drew_ma, draws_ma) for phase in wired}
     used = tuple(phase for phase in wired if answers[phase])
     if known is not None and not set(used) <= set(known.phases):
-        known = None  # it answered on a phase that was left out
+        known = None  # it answered on a phase that was known as unused
     if None in answers.values() or not used:
         return known  # some phase is unclear, or none has answered
-    # one phase of three: the building could feign that only on two phases at once; all: none is left out
+    # a start is found at once where all phases answer, so that none is left out, or one of three: the building
+    # could feign that only on two phases at the same moment. All else must be found twice
     is_clear_start = not drew_ma and len(wired) - len(used) != 1
     times = CERTAIN_TIMES if is_clear_start else 1
     if known is not None and known.phases == used:
         times += known.times
-    return FoundPhases(used, now_s, min(times, CERTAIN_TIMES))
+    return FoundPhases(phases=used, at=now_s, times=min(times, CERTAIN_TIMES))
 
 
 def _counted_phases(
     participant: Participant, found: FoundPhases | None, now_s: float
 ) -> tuple[int, ...]:
-    """Return the phases that count for a participant, by what was found.
+    """Return the phases on which a participant counts from now on, by what was found of its vehicle's phases.
 
-    All wired phases: nothing was found, or a phase that does not count now. The found phases: they are
-    certain, and have been for a minute. Else those that count now.
+    The found ones once they are certain and a minute has passed: some vehicles add phases a little later. Until
+    then nothing changes. All wired ones where nothing is found, or a used phase does not count at present.
     """
     if found is None or not set(found.phases) <= set(participant.phases):
         return participant.settings.wired_phases
-    counts_now = found.times >= CERTAIN_TIMES and now_s >= found.at + FOUND_FOR_S
-    return found.phases if counts_now else participant.phases
+    is_certain_for_long = found.times >= CERTAIN_TIMES and now_s >= found.at + FOUND_FOR_S
+    return found.phases if is_certain_for_long else participant.phases
 
 
 class Change(NamedTuple):
@@ -219,50 +219,57 @@ def _change_of_phase(
     after: LineAtRest,
     participants: Mapping[int, Participant],
 ) -> Change:
-    """Return by how much a phase (0 to 2) changed, without what all vehicles but `number` may have changed.
+    """Return by how much the building and the vehicle at charging point `number` changed a phase (0 to 2).
 
-    Each of those has changed its draw there by anything from nothing to its whole assumed change.
+    It is the change of the line less that of the other vehicles. It is a range, because each of these has
+    changed its draw there by anything from nothing to its whole assumed change.
     """
     least_ma = most_ma = after.rest_ma[phase] - before.rest_ma[phase]
     for other, drawn_ma in after.assumed_ma.items():
         if other != number and phase in participants[other].phases:
-            changed_ma = drawn_ma - before.assumed_ma[other]
-            least_ma, most_ma = least_ma - max(0, changed_ma), most_ma - min(0, changed_ma)
+            assumed_change_ma = drawn_ma - before.assumed_ma[other]
+            least_ma -= max(0, assumed_change_ma)
+            most_ma -= min(0, assumed_change_ma)
     return Change(least_ma, most_ma)
 
 
 def _answers(change: Change, drew_ma: int, draws_ma: int) -> bool | None:
-    """Tell whether a phase answered to a vehicle whose assumed draw went from `drew_ma` to `draws_ma`.
+    """Tell whether a phase changed with a vehicle whose assumed draw went from `drew_ma` to `draws_ma`.
 
-    True: the phase surely changed by a clear part of that, and by no more; a part is enough, because a
-    vehicle may take less than its offer. False: it surely did not change. None: that is not clear.
+    True: it surely changed in the same direction, by 3 A or more (4 A at a start) and by no more than the draw:
+    a vehicle may take less than its offer. False: it surely did not change. None: that is not clear.
+    `change`: the range within which the change of the phase lies.
     """
     least_ma, most_ma, expected_ma = change.least_ma, change.most_ma, draws_ma - drew_ma
-    if expected_ma < 0:  # less is drawn: turned round, so that a rise is looked for in either case
+    if (
+        expected_ma < 0
+    ):  # less is drawn: the signs are turned, so that a rise is looked for in either case
         least_ma, most_ma, expected_ma = -most_ma, -least_ma, -expected_ma
     if least_ma >= -UNCHANGED_MA and most_ma <= UNCHANGED_MA:
         return False
-    lowest_ma = ANSWER_FROM_MA if drew_ma else STARTED_FROM_MA
+    has_just_started = not drew_ma
+    lowest_ma = STARTED_FROM_MA if has_just_started else ANSWER_FROM_MA
     if least_ma >= lowest_ma and most_ma <= expected_ma + UNCHANGED_MA:
         return True
     return None
 
 
 def _have_joined(left_out: Sequence[Change], others: Sequence[Change]) -> bool:
-    """Tell whether the phases that were left out may all have risen by 4 A, and by 4 A more than the others.
+    """Tell whether a vehicle may have begun to use the phases that were left out, all of them at once.
 
-    "May": by the upper ends of the ranges, so that phases rather count again than not.
-    Source: load-management 4.7c.
+    Each of them must have risen by 4 A, and by 4 A more than each of the others, which the vehicle uses: a load
+    of the building on all phases does not do that. The upper ends of the ranges count, so that in doubt the
+    phases count again. Source: load-management 4.7c.
     """
     joined_ma = min(change.most_ma for change in left_out)
     more_ma = joined_ma - max(change.most_ma for change in others)
-    return joined_ma >= STARTED_FROM_MA <= more_ma
+    return joined_ma >= STARTED_FROM_MA and more_ma >= STARTED_FROM_MA
 
 
 def leave_out_unused(participant: Participant) -> Phases:
-    """Take the draw on phases that do not count out of a participant (in place); return it [mA per phase].
+    """Remove a participant's assumed draw from phases that do not count for it (in place); return what was removed.
 
-    That current was only assumed and never drawn, so it leaves the history too.
+    [mA per grid phase]. That current was only assumed and never drawn, so it leaves the history too.
     """
     before_ma = participant.draw_ma
     participant.draw_ma = _on_counted_phases(participant, before_ma)
@@ -275,7 +282,7 @@ def leave_out_unused(participant: Participant) -> Phases:
 
 
 def _on_counted_phases(participant: Participant, draw_ma: Phases) -> Phases:
-    """Return a draw [mA per phase] on the phases that count for a participant, 0 on the others."""
+    """Return a draw [mA per grid phase] with 0 on each phase that does not count for a participant."""
     first, second, third = (
         draw_ma[phase] if phase in participant.phases else 0 for phase in range(3)
     )
