@@ -60,13 +60,14 @@ def cycle(
     *,
     new_phases: Sequence[int] = (),
 ) -> LoadManagement:
-    """Return the state after a cycle, with the offers that hold now. Pure.
+    """Return the state after a cycle, with the offers that hold now.
 
     `observations`: the present one of each charging point, by number. `new_phases`: those (0 to 2) with a
-    meter value that no cycle has taken yet; an overcurrent counts samples. Source: load-management 9.1.
+    meter value that no cycle has seen yet; a severe overcurrent is confirmed by counting them.
+    Source: load-management 9.1.
     """
-    cycle = CycleState(state, settings, now_s)
-    # in the order that stands at the head of this module: each step relies on those before it
+    cycle = CycleState(state, settings, now_s)  # a copy, which the steps change
+    # the order matters: each step relies on those before it (see the head of this module)
     _observe(cycle, observations)
     _reexamine_reports(cycle)
     _supervise_meter_age(cycle)
@@ -87,14 +88,14 @@ def cycle(
 
 
 def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None:
-    """Update every participant from its observation, and move draws into or out of the base load.
+    """Update every participant from its observation; set or clear the fault of invalid currents.
 
-    Participants about which nothing is new are skipped, but for the instant of their reading. The fault of
-    invalid currents is present while any reachable participant has them; such a participant is due in
-    every cycle (`next_change_at`), so none of them is skipped here.
+    A draw that becomes unknown moves into the base load, and out of it when it is known again. Of a participant
+    with nothing new only the instant of its reading is noted.
     """
     has_invalid = False
     for number, participant in cycle.participants.items():
+        # never so with invalid currents, so `has_invalid` misses none
         if says_nothing_new(participant, observations[number], cycle.now_s):
             note_reading_time(participant, observations[number])
             continue
@@ -102,7 +103,7 @@ def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None
         was_known = participant.has_valid_currents and participant.is_reachable
         moved_ma = observe(participant, observations[number], cycle.settings, cycle.now_s)
         if not took_part and participant.takes_part:
-            # what it was offered as a free point is its start: it waits for its next raise
+            # what it was offered while no vehicle took part is its start, after which the next raise must wait
             participant.raised_at = cycle.now_s
             participant.raised_in_set = cycle.state.meter.sets.count
         if moved_ma is not None:
@@ -117,11 +118,11 @@ def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None
 
 
 def _reexamine_reports(cycle: CycleState) -> None:
-    """Examine samples of the meter again that the chargers' readings cover by now.
+    """Set each phase's base load by samples of the meter that waited until the chargers were read.
 
-    Where no sample waits and the meter sends changes only, its value in force says more once no charger
-    moves any more, but not in an emergency. A base load that has changed is noted in the history.
-    Source: load-management 7.2f, 7.2g.
+    Where none waits, the last value of a meter that sends changes only gives the exact base load once no charger
+    moves any more; not in an emergency, when the meter may be silent because it has failed. A base load that has
+    changed enters the history. Source: load-management 7.2f, 7.2g.
     """
     participants, window_s = cycle.participants.values(), meters.window_s(cycle.state.meter)
     for index, phase in enumerate(cycle.phases):
@@ -137,20 +138,20 @@ def _reexamine_reports(cycle: CycleState) -> None:
                 long_at_rest_since=cycle.now_s - window_s,
             )
         if phase.base_ma != before_ma:
-            note_base_load(phase, cycle.now_s, meters.window_s(cycle.state.meter))
+            note_base_load(phase, cycle.now_s, window_s)
 
 
 def _add_to_base_load(cycle: CycleState, draw_ma: Phases) -> None:
-    """Count a draw per grid phase [mA] that is not known any more as the building's, now and in the past."""
-    if cycle.is_static:  # no building is measured: the current held back stands for the whole draw
-        return
+    """Count a draw [mA per grid phase] that is not known any more as the building's, now and in the past."""
+    if cycle.is_static:
+        return  # no building is measured; the draw of a lost charger is reserved in `held_back_ma`
     add_draw(cycle.phases, draw_ma)
 
 
 def _take_from_base_load(cycle: CycleState, draw_ma: Phases) -> None:
-    """Take a draw per grid phase [mA] that is known again out of the base load.
+    """Subtract a draw [mA per grid phase] that is known again from the base load, which contained it until now.
 
-    The peaks with it stay in the history, so no offer is raised at once by what was taken out.
+    The history keeps the higher base loads of before, so no offer is raised at once by what was subtracted.
     """
     if cycle.is_static:
         return  # the draw was never added (`_add_to_base_load`)
@@ -164,55 +165,50 @@ def _take_from_base_load(cycle: CycleState, draw_ma: Phases) -> None:
 
 
 def _supervise_meter_age(cycle: CycleState) -> None:
-    """Begin the emergency when the meter has been silent for too long; end it when its values hold again.
+    """Begin the emergency, with its fault, when the meter has been silent for too long (`timeout_s`).
 
-    It ends here only by In-operation telegrams; a complete set ends it as it comes (`inputs`). Also note
-    which phases are read from the bus now, and set or clear the fault of the silent meter. With a static
-    limit there is no meter to supervise. Source: load-management 3.2, 11.
+    A complete set of values ends the emergency as it comes (`inputs`). Here it ends only where In-operation
+    telegrams have shown for long enough that the last values hold. Phases whose telegram was lost are noted
+    as requested from the bus. Source: load-management 3.2, 11.
     """
     if cycle.is_static:
-        return
-    # `cycle.meter` is `cycle.state.meter` until the requests are noted in it below
-    alive_at = meters.alive_at(cycle.state.meter, cycle.settings)
-    last_at = cycle.state.meter.supervised_since if alive_at is None else alive_at
-    is_silent = cycle.now_s - last_at >= cycle.settings.timeout_s
+        return  # there is no meter
+    meter, settings, now_s = cycle.meter, cycle.settings, cycle.now_s
+    alive_at = meters.alive_at(meter, settings)
+    last_at = meter.supervised_since if alive_at is None else alive_at
+    is_silent = now_s - last_at >= settings.timeout_s
     if is_silent:
         cycle.is_emergency = True
-    elif cycle.is_emergency and meters.are_values_valid_again(
-        cycle.meter, cycle.settings, cycle.now_s
-    ):
+    elif cycle.is_emergency and meters.are_values_valid_again(meter, settings, now_s):
         cycle.is_emergency = False
-    cycle.meter = meters.note_request(
-        cycle.meter, meters.phases_to_request(cycle.meter, cycle.settings, cycle.now_s), cycle.now_s
-    )
+    lost_phases = meters.phases_to_request(meter, settings, now_s)
+    cycle.meter = meters.note_request(meter, lost_phases, now_s)
     # a meter that answers again in part is not enough: the fault lasts as long as the emergency
     is_lasting = cycle.is_emergency and FaultCode.SMART_METER_TIMEOUT in cycle.faults
     cycle.set_fault(FaultCode.SMART_METER_TIMEOUT, is_silent or is_lasting)
 
 
 def _check_meter_follows(cycle: CycleState) -> None:
-    """Begin the emergency while the meter of any phase does not follow the chargers; set or clear its faults.
+    """Begin the emergency while the meter does not follow the chargers on some phase; set or clear the faults.
 
-    A complete set ends an emergency, but this begins it again in each cycle until the finding has gone.
-    Source: load-management 13.5.
+    When the chargers draw more or less, the meter has to show it; else it is frozen, or its transformers are the
+    wrong way round. A complete set of values ends an emergency, but each cycle begins it again until the
+    finding has gone. Source: load-management 13.5.
     """
-    found = {phase.follow_check.finding for phase in cycle.phases}
-    cycle.set_fault(FaultCode.CT_DIRECTION, Answer.WRONG_WAY in found)
-    cycle.set_fault(FaultCode.METER_FROZEN, Answer.STILL in found)
-    if found != _NOTHING_WRONG:
+    findings = {phase.follow_check.finding for phase in cycle.phases} - {None}
+    cycle.set_fault(FaultCode.CT_DIRECTION, Answer.WRONG_WAY in findings)
+    cycle.set_fault(FaultCode.METER_FROZEN, Answer.STILL in findings)
+    if findings:
         cycle.is_emergency = True
 
 
-_NOTHING_WRONG = {None}
-
-
 def _limit_by_absolute_value(cycle: CycleState) -> None:
-    """Lower the room for starts and raises where the meter does not follow: its absolute value is the base load.
+    """Lower the room for starts and raises on phases where the meter does not follow the chargers.
 
-    To be called after `find_room`, which sets that room.
-    If only the sign is wrong, that value is the whole load of the line, so never less than the building's.
-    The room does not become 0: some vehicle must be able to start, because without steps of the chargers
-    nothing would ever show that the meter is right again. Source: load-management 13.5d.
+    There the absolute value of the meter counts as base load: if only its sign is wrong, that is the whole load
+    of the line, so never less than the building's. The room is not simply 0: some vehicle must be able to start,
+    or nothing would ever show that the meter is right again. To be called after `find_room`, which sets the room.
+    Source: load-management 13.5d.
     """
     for index, phase in enumerate(cycle.phases):
         value = cycle.state.meter.values[index]
@@ -226,11 +222,10 @@ def _limit_by_absolute_value(cycle: CycleState) -> None:
 
 
 def _stop_those_that_may_not_charge(cycle: CycleState) -> None:
-    """Offer 0 A at once where nothing may flow: lock-out, constraint, invalid currents, cap too low.
+    """Offer 0 A at once where nothing may flow: lock-out, outside constraint, invalid currents, cap too low.
 
-    That a participant cannot be reached is noted as its reason, but does not stop it (13.2). Other reasons
-    are noted where load management itself is the cause: constraints and caps bring their own.
-    Source: load-management 6, 13.2.
+    A charger that cannot be reached keeps its offer, but its reason says so. No reason is noted for outside
+    constraints and caps: they bring their own. Source: load-management 6, 13.2.
     """
     is_locked_out = cycle.overcurrent.is_locked_out
     for number, participant in cycle.participants.items():
@@ -251,15 +246,14 @@ def _stop_those_that_may_not_charge(cycle: CycleState) -> None:
 
 
 def _hold_at_minimum(cycle: CycleState) -> None:
-    """Hold every eligible participant at its minimum, and start one with 0 A only where its minimum fits.
+    """Lower every eligible participant to its minimum, and start one with 0 A only if its minimum may be given.
 
-    In a high-power window the room will soon be less. In an emergency it is that of the last values of the
-    meter, of which no peak is forgotten; before there were any, `_may_start_at_minimum` decides without it.
-    The reason of one that stays at 0 A is the emergency, but in the window the room.
-    Source: load-management 10, 11.
+    To be called in an emergency (the meter is silent or wrong) and in a high-power window (a large consumer is
+    about to start). Notes the reason of each offer. Source: load-management 10, 11.
     """
     reason = Reason.METER_LOST if cycle.is_emergency else Reason.HIGH_POWER
-    # in the window peaks are forgotten (10.5), so the highest base load that is possible counts (10.3)
+    # in the window peaks are forgotten (10.5), so the highest base load that is possible counts (10.3); in an
+    # emergency no peak is
     room_ma = cycle.room_to_grant_ma if cycle.is_emergency else cycle.least_room_now_ma
     for participant in cycle.eligible:
         number = participant.settings.number
@@ -268,6 +262,7 @@ def _hold_at_minimum(cycle: CycleState) -> None:
         elif participant.offer_ma == 0:
             has_room = cycle.try_to_claim_start(room_ma, participant)
             if not _may_start_at_minimum(cycle, has_room=has_room):
+                # in the window it is the room that it waits for
                 cycle.reasons[number] = reason if cycle.is_emergency else Reason.WAITING_FOR_CURRENT
                 continue
             cycle.start(participant)
@@ -275,26 +270,24 @@ def _hold_at_minimum(cycle: CycleState) -> None:
 
 
 def _may_start_at_minimum(cycle: CycleState, *, has_room: bool) -> bool:
-    """Tell whether a participant with 0 A may have its minimum; `has_room`: it fits by the last set.
+    """Tell whether a participant with 0 A may have its minimum; `has_room`: it fits by the last meter values.
 
-    Once the base load is known, `has_room` decides, in an emergency as well. Before the first complete set
-    there is no room to judge by: then a participant may start only after a start of the gateway (not after
-    a change of the configuration), and only until the meter should have sent a value.
-    Source: load-management 11.3, 11.4, 11.7.
+    `has_room` decides once the base load of every phase is known, also in an emergency. Before, there is no room
+    to judge by: then a participant may start after a start of the gateway (not after a change of the
+    configuration) until the meter should have sent a value. Source: load-management 11.3, 11.4, 11.7.
     """
     if cycle.is_emergency and not cycle.is_base_known:
-        return cycle.state.starts_unmeasured and FaultCode.SMART_METER_TIMEOUT not in cycle.faults
+        is_meter_late = FaultCode.SMART_METER_TIMEOUT in cycle.faults
+        return cycle.state.starts_unmeasured and not is_meter_late
     return has_room
 
 
 def _offer_to_free_points(cycle: CycleState) -> None:
-    """Offer each free charging point what a newcomer would get there at once: its minimum, or 0 A.
+    """Offer each charging point at which no vehicle takes part what one would get there: its minimum, or 0 A.
 
     What is offered at one free point is not available to the next: two vehicles may be plugged in at the
-    same moment. A vehicle that still draws although its charger interrupts keeps its offer while all
-    commitments fit, and no emergency or high-power window holds all at the minimum; else the point is
-    treated as any free one. A new offer must fit `room_to_grant_ma`, as a start must; one that is there stays
-    as long as it fits `room_to_raise_ma`. To be called after newcomers have claimed their minima (`claimed_ma`).
+    same moment. A new offer must fit `room_to_grant_ma`, as a start must; one that is there stays while it fits
+    `room_to_raise_ma`. To be called after newcomers have claimed their minima, which are left out of the room.
     Source: load-management 5.4, 5.5, 7.2d.
     """
     # as in `_hold_at_minimum`: the emergency counts before the window
@@ -308,11 +301,13 @@ def _offer_to_free_points(cycle: CycleState) -> None:
     for number, participant in cycle.participants.items():
         if not _is_free_point(cycle, participant):
             continue
-        if (
+        # its vehicle still draws although the charger has interrupted charging by itself
+        may_keep_offer = (
             participant.draws_while_interrupting
             and not cycle.is_held_at_minimum
             and cycle.has_room_for_commitments(participant)
-        ):
+        )
+        if may_keep_offer:
             cycle.set_offer(participant, min(participant.offer_ma, participant.highest_offer_ma))
             cycle.reasons[number] = Reason.MINIMUM
             continue
@@ -327,14 +322,14 @@ def _offer_to_free_points(cycle: CycleState) -> None:
 
 
 def _unclaimed_ma(cycle: CycleState, available_ma: Sequence[int]) -> list[int]:
-    """Return the room per phase [mA] that newcomers have not claimed."""
+    """Return the room per phase [mA] less the minima of newcomers that wait for it (`CycleState.claimed_ma`)."""
     return [ma - claimed for ma, claimed in zip(available_ma, cycle.claimed_ma, strict=True)]
 
 
 def _is_free_point(cycle: CycleState, participant: Participant) -> bool:
-    """Tell whether no vehicle takes part at a charging point to which its minimum may be offered.
+    """Tell whether a charging point may be offered its minimum though no vehicle takes part there.
 
-    False in a lock-out.
+    False in a lock-out (after an overcurrent nothing is offered).
     """
     if participant.takes_part or cycle.overcurrent.is_locked_out:
         return False

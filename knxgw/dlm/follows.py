@@ -93,15 +93,16 @@ class RestingChargers(NamedTuple):
     known_count: int  # how many chargers that is: those whose draw is known
 
     def are_still_resting(self, phase: int, participants: Iterable[Participant]) -> bool:
-        """Tell whether the same number of chargers still draws the same, within 0.5 A."""
+        """Tell whether as many chargers as before still draw the same together on a phase, within 0.5 A.
+
+        Only chargers whose draw is known count. `phase`: 0 to 2.
+        """
         drawn_ma = known_count = 0
         for participant in participants:
             if participant.has_valid_currents and participant.is_reachable:
                 drawn_ma += participant.draw_ma[phase]
                 known_count += 1
-        return (
-            known_count == self.known_count and -STEADY_MA <= drawn_ma - self.drawn_ma <= STEADY_MA
-        )
+        return known_count == self.known_count and abs(drawn_ma - self.drawn_ma) <= STEADY_MA
 
 
 class Trail(NamedTuple):
@@ -128,12 +129,11 @@ class PresentLevel(NamedTuple):
     values: tuple[MeterValue, ...] = ()  # the last ones; one at least while they are at a level
 
     def with_value(self, drawn_ma: int | None, value: MeterValue, kept_s: float) -> "PresentLevel":
-        """Return the level after `value` of the meter, with its values of the last `kept_s` seconds.
+        """Return the level of the chargers after a value of the meter, with the values that came while they were at it.
 
-        `drawn_ma`: the level at which the chargers are when the value arrives; None: they move, and there is
-        no level. Another level than before begins with this value only; small changes of the draw begin none,
-        because `drawn_ma` stays the same then (`_level_drawn_ma`). One earlier value is kept in any case,
-        however old.
+        `drawn_ma`: what they draw together when the value arrives, which is the same number while small changes
+        begin no new level (`_level_drawn_ma`); None: they move, so there is no level. Of the earlier values those
+        of the last `kept_s` seconds are kept, or the last one, however old.
         """
         if drawn_ma is None:
             return NOWHERE
@@ -144,10 +144,10 @@ class PresentLevel(NamedTuple):
         return PresentLevel(drawn_ma, (*(kept or self.values[-1:]), value))
 
     def steady_current_ma(self, now_s: float) -> int | None:
-        """Return the median of the values [mA]; None: there is none that can be believed.
+        """Return the median of the meter's values at this level [mA]; None: the meter is not steady.
 
-        The values do not span `STEADY_S` yet, or the building moves. To be asked only while the chargers are
-        at a level: then there is a value.
+        That is while the values do not span `STEADY_S` (4 s) yet, or differ by more than `BUILDING_MA` (1 A)
+        because the building moves. To be asked only while the chargers are at a level: then there is a value.
         """
         if now_s < self.values[0].arrived_at + STEADY_S:
             return None
@@ -167,7 +167,7 @@ class Step(NamedTuple):
 
     @property
     def answer(self) -> Answer | None:
-        """Return what the meter answers to the step, once the chargers are a whole step away.
+        """Return how the meter has answered to the step, once the chargers are 3 A or more from where they began.
 
         None: they are not, or no answer fits because the building has stepped as well. Of several answers
         that fit, the most harmless one is returned: it comes first in `Answer`.
@@ -218,29 +218,29 @@ def add_report(
     participants: Sequence[Participant],
     spacing_s: float,
 ) -> FollowCheck:
-    """Return the check after a value of the meter; examine those values that readings have reached.
+    """Return the check after a value of a phase's meter: keep the value, and examine those that are due.
 
-    While the chargers rest nothing is examined: the last few values are kept until a charger moves, or the
-    meter shows export for the first time. `phase`: 0 to 2; `spacing_s`: how far apart its values come.
+    A value is due once all chargers were read after it. While the chargers rest none is examined: the last few
+    are kept until a charger moves, or the meter shows export for the first time. `phase`: 0 to 2; `spacing_s`:
+    how far apart the values come.
     """
     nearly_constant_since, constant_since = unchanged_since(check.trail, report)
     if check.rest is not None:
-        # an export below 0.5 A may be an error of the meter
-        if check.rest.are_still_resting(phase, participants) and (
-            check.has_reported_export or report.current_ma > -STEADY_MA
-        ):
+        # the first export shows that the meter has a sign; below 0.5 A it may be an error of the meter
+        is_first_export = not check.has_reported_export and report.current_ma <= -STEADY_MA
+        if check.rest.are_still_resting(phase, participants) and not is_first_export:
             kept = FEW_KEPT if spacing_s > STEADY_S else MANY_KEPT
-            kept_on = (*check.trail.pending[-kept:], report)
-            return check.with_trail(Trail(kept_on, nearly_constant_since, constant_since))
+            pending = (*check.trail.pending[-kept:], report)
+            return check.with_trail(Trail(pending, nearly_constant_since, constant_since))
         # the kept values are examined now, beginning with a level of their own
         check = replace(
             check, rest=None, step=check.step._replace(from_level=None), present=NOWHERE
         )
     pending = check.trail.pending
-    while pending:  # as far as all chargers were read since; the others wait
+    while pending:
         paired = with_draws(phase, pending[0], participants)
         if paired is None:
-            break
+            break  # some charger was not read after it: this value and the later ones wait
         pending = pending[1:]
         check = examine(check, paired, spacing_s)
     # None: the chargers move; else the next values are only kept
@@ -250,9 +250,10 @@ def add_report(
 
 
 def unchanged_since(trail: Trail, report: Report) -> tuple[Report, Report]:
-    """Return since which report the meter has shown about the value of `report`, and since which exactly it.
+    """Return two reports: since which the meter has hardly moved, and since which it has not moved at all.
 
-    "About" is within `STILL_MA` of the first of them. Each is `report` itself where its value is new.
+    `report` is the newest one. "Hardly" is within `STILL_MA` (0.9 A) of the first of them. Each is `report` itself
+    where the meter has just moved. While the meter repeats a value exactly, the first one stays as it is.
     """
     nearly_since, exactly_since = trail.nearly_constant_since, trail.constant_since
     if (
@@ -272,13 +273,13 @@ def unchanged_since(trail: Trail, report: Report) -> tuple[Report, Report]:
 def _resting_chargers(
     check: FollowCheck, phase: int, participants: Sequence[Participant]
 ) -> "RestingChargers | None":
-    """Return the chargers at rest on a phase; None: they are still moving, or a step is not judged yet.
+    """Return what the chargers draw on a phase while they are at rest; None: they move, or a step is not judged yet.
 
-    They may be at rest only when the last value examined has just begun a new step: nothing is open then.
+    Every step is judged only if the value that was examined last has concluded one and so begins the next one.
     """
     from_level, last = check.step.from_level, check.last_sample
     if from_level is None or last is None or from_level.reached_at != last.arrived_at:
-        return None  # a step is open
+        return None  # a step is not judged yet
     known_count = sum(
         participant.has_valid_currents and participant.is_reachable for participant in participants
     )
@@ -287,11 +288,11 @@ def _resting_chargers(
 
 
 def examine(check: FollowCheck, paired: PairedReport, spacing_s: float) -> FollowCheck:
-    """Return the check after a value of the meter was compared with what the chargers drew.
+    """Return the check after a value of the meter was compared with what the chargers drew (`paired`).
 
-    The value may rule out answers to the present step, conclude the step, and begin the next one. A step
-    during which something moved unmeasured is dropped without an answer. An export is noted: it shows that
-    the meter has a sign. `spacing_s`: how far apart the values come.
+    The value may rule out some of the answers to the present step (the meter follows, stands still, goes the
+    wrong way), conclude the step, and begin the next one. A step during which something moved unmeasured is
+    dropped without an answer. `spacing_s`: how far apart the values come.
     """
     from_level, possible_answers, away_since = check.step
     if from_level is not None and _has_unseen_move(check, from_level, paired):
@@ -308,16 +309,16 @@ def examine(check: FollowCheck, paired: PairedReport, spacing_s: float) -> Follo
         step=Step(from_level, possible_answers, away_since),
     )
     if paired.current_ma <= -STEADY_MA and not check.has_reported_export:
-        # with a sign, earlier answers may make a finding now
+        # export: the meter has a sign, so earlier answers "wrong way" may make a finding now
         check = _with_finding(replace(check, has_reported_export=True))
     return check if drawn_ma is None else _with_step_concluded(check, drawn_ma, paired)
 
 
 def _has_unseen_move(check: FollowCheck, from_level: Level, paired: PairedReport) -> bool:
-    """Tell whether a step from `from_level` cannot be judged any more.
+    """Tell whether a step that began at `from_level` cannot be judged any more.
 
-    An assumed draw has moved, a charger came or went since the last value, or the step has taken longer
-    than `LONGEST_S`.
+    The assumed draw of a charger has moved since the last value, a charger's draw became known or unknown, or
+    the step has taken longer than `LONGEST_S` (3 min).
     """
     last = check.last_sample
     return last is not None and (
@@ -328,25 +329,28 @@ def _has_unseen_move(check: FollowCheck, from_level: Level, paired: PairedReport
 
 
 def _away_since(known_since: float | None, from_level: Level, paired: PairedReport) -> float | None:
-    """Return since when the chargers have been 3 A or more away from `from_level` [monotonic s].
+    """Return since when the chargers have drawn 3 A or more beside `from_level` [monotonic s]; None: not surely.
 
-    None: they are not, or some of what they may draw now is nearer. `known_since`: the result at the value
-    before.
+    What they draw now is a range (`paired`): all of it must be 3 A away. `known_since`: the result for the
+    value of the meter before this one.
     """
     is_away = (
         paired.low_ma >= from_level.drawn_ma + STEP_MA
         or paired.high_ma <= from_level.drawn_ma - STEP_MA
     )
-    return (paired.arrived_at if known_since is None else known_since) if is_away else None
+    if not is_away:
+        return None
+    return paired.arrived_at if known_since is None else known_since
 
 
 def _answers_still_possible(
     answers: Iterable[Answer], from_level: Level, paired: PairedReport
 ) -> tuple[Answer, ...]:
-    """Return which of `answers` a value of the meter still allows.
+    """Return which of `answers` (follows, stands still, wrong way) a value of the meter still allows.
 
-    An answer is allowed if, by it, the building has moved by 1 A at most since `from_level`; a tenth of the
-    step is added for the errors of both devices. Standing still has a fixed tolerance instead.
+    Since `from_level` the meter must have moved as the chargers did, or by as much in the other direction, within
+    1 A for the building and a tenth of the step for the errors of both devices. For standing still it must have
+    moved by 0.9 A (`STILL_MA`) at most.
     """
     least_ma, most_ma = paired.low_ma - from_level.drawn_ma, paired.high_ma - from_level.drawn_ma
     moved_ma = paired.current_ma - from_level.current_ma
@@ -365,13 +369,13 @@ def _answers_still_possible(
 
 
 def _level_drawn_ma(before_ma: int | None, paired: PairedReport) -> int | None:
-    """Return the level at which the chargers are [mA]; None: they move.
+    """Return the level at which the chargers are: what they draw together [mA]; None: they move.
 
     The level of the value before (`before_ma`) is kept while the chargers stay within 0.5 A of it, so that
     small changes begin no new level.
     """
     if paired.high_ma - paired.low_ma > STEADY_MA:
-        return None
+        return None  # what they draw is a wide range: they move
     now_ma = (paired.low_ma + paired.high_ma) // 2
     if before_ma is not None and abs(now_ma - before_ma) <= STEADY_MA:
         return before_ma
@@ -379,41 +383,44 @@ def _level_drawn_ma(before_ma: int | None, paired: PairedReport) -> int | None:
 
 
 def _with_step_concluded(check: FollowCheck, drawn_ma: int, paired: PairedReport) -> FollowCheck:
-    """Return the check when the chargers are steady, at `drawn_ma`: with what can be concluded, if anything.
+    """Return the check with the present step of the chargers ended, if that is possible now.
 
-    With an answer that can be believed, the step ends: the answer is added, and a new step begins. Without
-    such an answer a new step begins as soon as the meter is steady, too. Until then, and while a meter that
-    seems to stand still may only be late, the check is returned as it is.
+    An answer of the meter that can be believed is added to the check. Without one the step ends once the meter
+    is steady, too. Then a new step begins at `drawn_ma`, where the chargers are. Otherwise the check is returned
+    as it is.
     """
     from_level, answer = check.step.from_level, check.step.answer
     if from_level is not None and answer is not None:
         if answer is Answer.STILL and not _has_stood_still(check.step, paired):
             return check  # the meter may only be late
         if not _may_have_other_cause(check, from_level, paired, answer):
-            return _with_step_from(_with_answer(check, answer), drawn_ma, paired, paired.current_ma)
+            answered = _with_answer(check, answer)
+            return _with_step_from(answered, drawn_ma, paired, meter_ma=paired.current_ma)
     steady_ma = check.present.steady_current_ma(paired.arrived_at)
-    return check if steady_ma is None else _with_step_from(check, drawn_ma, paired, steady_ma)
+    if steady_ma is None:
+        return check
+    return _with_step_from(check, drawn_ma, paired, meter_ma=steady_ma)
 
 
 def _has_stood_still(step: Step, paired: PairedReport) -> bool:
-    """Tell whether the meter has had `STILL_S` to show the step since the chargers were a step away."""
+    """Tell whether the meter has had `STILL_S` (15 s) to show the step since the chargers were 3 A away."""
     return step.away_since is not None and paired.arrived_at >= step.away_since + STILL_S
 
 
 def _may_have_other_cause(
     check: FollowCheck, from_level: Level, paired: PairedReport, answer: Answer
 ) -> bool:
-    """Tell whether an answer may have another cause than a wrong meter.
+    """Tell whether an answer that speaks against the meter may have another cause than a wrong meter.
 
-    A system that holds the line at some value (this gateway at its limit, a battery at zero) moves the
-    chargers or itself when the building moves, and the meter stands still. But vehicles begin and stop
-    charging by themselves: then only a battery can deceive, or a charger that is read later than the meter.
-    `from_level`: the level at which the step began. Source: load-management 13.5.
+    Where the line is held at a value (by this gateway at its limit, by a battery at zero), chargers or battery
+    move against the building, and the meter stands still. Vehicles begin and stop charging by themselves,
+    though: then only a battery can deceive, or a charger that is read later than the meter.
+    `from_level`: where the step began. Source: load-management 13.5.
     """
     if answer is Answer.FOLLOWS:
-        return False
+        return False  # it does not speak against the meter
     away_since = paired.arrived_at if check.step.away_since is None else check.step.away_since
-    # 20 s before the chargers moved: nothing that was late reaches back so far
+    # 20 s before the chargers were a step away: nothing that was late reaches back so far
     before_step_at = away_since - LATE_S - STILL_S
     constant_since = check.trail.constant_since
     if (
@@ -434,14 +441,20 @@ def _may_have_other_cause(
 
 
 def _with_step_from(
-    check: FollowCheck, drawn_ma: int, paired: PairedReport, current_ma: int
+    check: FollowCheck, drawn_ma: int, paired: PairedReport, *, meter_ma: int
 ) -> FollowCheck:
-    """Return the check with a new step, which begins with the telegram `paired`.
+    """Return the check with a new step, which begins with the telegram `paired`; all answers are possible again.
 
-    `drawn_ma`: what the chargers draw there. `current_ma`: the level of the meter there, which is that of the
-    telegram, or the median of the steady ones before it.
+    What the chargers will draw and the meter will show is compared with `drawn_ma` and `meter_ma`, the levels of
+    both at the begin.
     """
-    level = Level(drawn_ma, current_ma, paired.total_ma, paired.drawing_bits, paired.arrived_at)
+    level = Level(
+        drawn_ma=drawn_ma,
+        current_ma=meter_ma,
+        total_ma=paired.total_ma,
+        drawing_bits=paired.drawing_bits,
+        reached_at=paired.arrived_at,
+    )
     return replace(check, step=Step(from_level=level))
 
 
@@ -451,15 +464,14 @@ def _with_answer(check: FollowCheck, answer: Answer) -> FollowCheck:
 
 
 def _with_finding(check: FollowCheck) -> FollowCheck:
-    """Return the check with what five equal answers in a row say of the meter.
+    """Return the check with the finding that its last five answers make, if they are equal.
 
-    Without five equal answers the finding stays as it is. Five times `FOLLOWS` clears it. A wrong way is
-    believed only of a phase that has reported export.
-    Source: load-management 13.5.
+    Five times `FOLLOWS` clears the finding (None); five times `STILL` or `WRONG_WAY` becomes it. Otherwise it
+    stays as it is. Source: load-management 13.5.
     """
     answers = check.answers
     if len(answers) < STEPS or len(set(answers)) > 1:
-        return check
+        return check  # fewer than five, or different ones
     answer = answers[-1]
     if answer is Answer.WRONG_WAY and not check.has_reported_export:
         return check  # the meter may have no sign at all, and report export as import
