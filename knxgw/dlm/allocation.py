@@ -16,7 +16,7 @@ MAINS = (Constraint("L1"), Constraint("L2"), Constraint("L3"))  # phases of the 
 
 @cache
 def on_mains(phases: tuple[int, ...]) -> tuple[Constraint, ...]:
-    """Return the constraints by name that a participant on these phases (0 to 2) of the mains has."""
+    """Return the names of the constraints that a participant on these phases (0 to 2) of the mains loads."""
     return tuple(MAINS[phase] for phase in phases)
 
 
@@ -40,26 +40,28 @@ class AllocationRequest(NamedTuple):
 def solve(
     available_ma: Mapping[Constraint, int], requests: Sequence[AllocationRequest]
 ) -> list[int]:
-    """Return the allocated current [mA] of each request, in their order, before rounding.
+    """Return the allocated current [mA] of each request, in their order, not rounded yet.
 
-    `available_ma`: the room on each constraint. Each request gets its minimum, also where not even the minima
-    fit: those on such a constraint stay at it. Source: load-management 8.
+    Each gets its minimum, even where the minima do not fit; of the rest the prioritised one gets all it can use,
+    and the others equal increments. `available_ma`: the room on each constraint. Source: load-management 8.
     """
-    result = [request.minimum_ma for request in requests]
-    rest = _available_by_users(available_ma, requests)
+    allocated = [request.minimum_ma for request in requests]
+    rest_by_users = _available_by_users(
+        available_ma, requests
+    )  # `users`: bit n stands for request n
     free_bits = 0  # the requests that may still rise, as bits
     for number, request in enumerate(requests):
         if request.cap_ma > request.minimum_ma:
             free_bits |= 1 << number
-        for users in rest:
+        for users in rest_by_users:
             if users >> number & 1:
-                rest[users] -= request.minimum_ma
-    for users, rest_ma in rest.items():
+                rest_by_users[users] -= request.minimum_ma
+    for users, rest_ma in rest_by_users.items():
         if rest_ma <= 0:  # nothing is left for any of its users
             free_bits &= ~users
-    free_bits = _raise_prioritised(rest, requests, free_bits, result)
-    _raise_equally(rest, requests, free_bits, result)
-    return result
+    free_bits = _raise_prioritised(rest_by_users, requests, free_bits, allocated)
+    _raise_equally(rest_by_users, requests, free_bits, allocated)
+    return allocated
 
 
 def _raise_prioritised(
@@ -68,14 +70,14 @@ def _raise_prioritised(
     free_bits: int,
     allocated_ma: list[int],
 ) -> int:
-    """Raise the prioritised request as far as it goes, and return which requests may still rise, as bits.
+    """Raise the prioritised request as far as cap and room allow; return the other requests that may still rise.
 
-    The prioritised one is not among these: it takes no part in the even split. If it may not rise
-    (`free_bits`), nothing changes.
-    The arguments are those of `_raise_equally`; room and `allocated_ma` are changed in place [mA].
+    Bit n of `free_bits` (may still rise), of the result, and of each key of `room_by_users` (those that share
+    the room) stands for request n. Room and `allocated_ma` [mA] are changed in place.
     """
     for number, request in enumerate(requests):
-        if request.is_prioritised and free_bits >> number & 1:
+        may_rise = free_bits >> number & 1
+        if request.is_prioritised and may_rise:
             shared = [users for users in room_by_users if users >> number & 1]
             added_ma = min(
                 request.cap_ma - request.minimum_ma, *(room_by_users[users] for users in shared)
@@ -90,20 +92,20 @@ def _raise_prioritised(
 def _available_by_users(
     available_ma: Mapping[Constraint, int], requests: Sequence[AllocationRequest]
 ) -> dict[int, int]:
-    """Return the room [mA] by the set of requests that share it: bit n stands for request n.
+    """Return the room [mA] by the set of requests that share it, as bits: bit n of a key stands for request n.
 
-    Of several constraints with the same users only the tightest matters, and one without users is left out.
-    Mostly all vehicles use the same phases; then one entry is left.
+    `available_ma`: the room on each constraint. Of constraints with the same users only the tightest matters, and
+    one without users is left out: mostly all vehicles use the same phases, and one entry is left.
     """
-    users = dict.fromkeys(available_ma, 0)
+    users_by_constraint = dict.fromkeys(available_ma, 0)
     for number, request in enumerate(requests):
-        bit = 1 << number
         for constraint in request.constraints:
-            users[constraint] |= bit
+            users_by_constraint[constraint] |= 1 << number
     tightest_ma: dict[int, int] = {}
     for constraint, ma in available_ma.items():
-        if mask := users[constraint]:
-            tightest_ma[mask] = min(ma, tightest_ma.get(mask, ma))
+        users = users_by_constraint[constraint]
+        if users:
+            tightest_ma[users] = min(ma, tightest_ma.get(users, ma))
     return tightest_ma
 
 
@@ -113,13 +115,14 @@ def _raise_equally(
     free_bits: int,
     allocated_ma: list[int],
 ) -> None:
-    """Raise the free requests by equal increments, each until its cap or a constraint ends it.
+    """Raise requests by equal increments, each until its cap is reached or a constraint has no room left.
 
-    Bit n of `free_bits`, and of each key of `room_by_users`, stands for request n. The room and
-    `allocated_ma` are changed in place [mA]. Each round ends at least one request.
+    Bit n of `free_bits` (may still rise), and of each key of `room_by_users` (those that share the room), stands
+    for request n. Room and `allocated_ma` [mA] are changed in place. Each round ends at least one request.
     """
     numbers = [number for number in range(len(requests)) if free_bits >> number & 1]
     while numbers:
+        # the largest step that all of them can make
         step_ma = min([requests[number].cap_ma - allocated_ma[number] for number in numbers])
         for users, rest_ma in room_by_users.items():
             if count := (users & free_bits).bit_count():
@@ -143,16 +146,17 @@ def _raise_equally(
 def allocated_ma(
     room_ma: Sequence[int], others_ma: Sequence[int], requests: Mapping[int, AllocationRequest]
 ) -> dict[int, int]:
-    """Return the allocation [mA] by number, rounded to the steps of the chargers.
+    """Return what each request gets [mA], rounded to the steps of the chargers; requests and result by number.
 
     `room_ma`: the room per phase. `others_ma`: what participants without a request hold of it.
     """
     if not requests:
         return {}
-    room_ma = [free - held for free, held in zip(room_ma, others_ma, strict=True)]
-    room = of_mains(room_ma)
+    rest_ma = [room - held for room, held in zip(room_ma, others_ma, strict=True)]
+    available_ma = of_mains(rest_ma)
     ordered = list(requests.values())
-    return dict(zip(requests, rounded(room, ordered, solve(room, ordered)), strict=True))
+    exact_ma = solve(available_ma, ordered)
+    return dict(zip(requests, rounded(available_ma, ordered, exact_ma), strict=True))
 
 
 def rounded(
@@ -162,9 +166,9 @@ def rounded(
 ) -> list[int]:
     """Return exact currents [mA] rounded down to what the chargers can express, but never below a minimum.
 
-    A whole step that is left goes to a charger with a coarse resolution, in this order: prioritised, the
-    one that has such a step now, least energy in its session, first of the list. It gets a step only if it
-    was rounded down, and its cap and all its constraints allow it. Source: load-management 8.1.
+    What rounding leaves is given back in whole steps: chargers with steps above 0.1 A that were rounded down get
+    one step each, as long as cap and constraints allow it, in the order of `_order_of_extra_steps`.
+    `available_ma`: the room on each constraint. Source: load-management 8.1.
     """
     result = [
         max(request.minimum_ma, exact // request.resolution_ma * request.resolution_ma)
@@ -173,7 +177,7 @@ def rounded(
     coarse_numbers = [n for n, request in enumerate(requests) if request.resolution_ma > FINE_MA]
     if not coarse_numbers:
         return result
-    rest = dict(available_ma)
+    rest = dict(available_ma)  # what rounding leaves of each constraint
     for request, current_ma in zip(requests, result, strict=True):
         for constraint in request.constraints:
             rest[constraint] -= current_ma
@@ -183,11 +187,8 @@ def rounded(
         request = requests[number]
         step_ma = request.resolution_ma
         fits = all(rest[constraint] >= step_ma for constraint in request.constraints)
-        if (
-            fits
-            and result[number] + step_ma <= request.cap_ma
-            and exact_ma[number] > result[number]
-        ):
+        was_rounded_down = exact_ma[number] > result[number]
+        if fits and was_rounded_down and result[number] + step_ma <= request.cap_ma:
             result[number] += step_ma
             for constraint in request.constraints:
                 rest[constraint] -= step_ma
@@ -201,9 +202,11 @@ FINE_MA = 100
 def _order_of_extra_steps(
     number: int, request: AllocationRequest, floor_ma: int
 ) -> tuple[bool, bool, int, int]:
-    """Return the sort key of a request for a step that is left.
+    """Return the sort key of a request for one step beyond its rounded current `floor_ma`.
 
-    `floor_ma`: what the request has without that step.
+    First comes the prioritised one, then one whose present offer has that step already (so that offers stay as
+    they are), then the least energy in the session, then the order of the requests.
     """
     has_step = request.offer_ma >= floor_ma + request.resolution_ma
+    # `not`: false sorts first
     return not request.is_prioritised, not has_step, request.energy_mwh, number

@@ -23,13 +23,14 @@ def even_out(
     down_ma: Mapping[int, int],
     least_ma: Mapping[int, int],
 ) -> None:
-    """Lower offers above their share to that share where another participant has lacked that for 10 s.
+    """Lower offers that are a little above their share, where another participant has lacked that for 10 s.
 
-    `down_ma`: the share of each [mA]; `least_ma`: what each may rise to; both by number. Since when each
-    participant has lacked what others keep is noted in `short_since`; None: it does not. In one cycle others
-    are lowered for one participant at most. To be called after `lower`. Source: load-management 9.3k.
+    `lower` leaves such offers as they are, and is called before. `down_ma`: the share of each [mA]; `least_ma`: what
+    each may rise to; both by number. Since when a participant has lacked what others keep is noted in
+    `short_since` (None: it does not). Others are lowered for one participant per cycle. Source: load-management
+    9.3k.
     """
-    surplus_ma = {
+    surplus_ma = {  # what each keeps above its share, if it is a step of its charger or more
         participant.settings.number: participant.offer_ma - down_ma[participant.settings.number]
         for participant in running
         if participant.offer_ma - down_ma[participant.settings.number]
@@ -41,11 +42,12 @@ def even_out(
     held_ma = cycle.committed_ma() if participants_above else []
     for participant in running:
         lacked_ma = least_ma[participant.settings.number] - participant.offer_ma
-        if (
-            not participants_above
-            or not _is_worth_lowering_others(cycle, participant, lacked_ma)
-            or not _is_held_back_by(cycle, participant, participants_above, surplus_ma, held_ma)
-        ):
+        lacks_what_others_keep = (
+            bool(participants_above)
+            and _is_worth_lowering_others(cycle, participant, lacked_ma)
+            and _is_held_back_by(cycle, participant, participants_above, surplus_ma, held_ma)
+        )
+        if not lacks_what_others_keep:
             participant.short_since = None
             continue
         cycle.is_at_target = False
@@ -65,15 +67,15 @@ def _is_held_back_by(
     surplus_ma: Mapping[int, int],
     held_ma: Sequence[int],
 ) -> bool:
-    """Tell whether a participant has no room to rise by a step, and would if others gave their surplus back.
+    """Tell whether a participant has no room to rise by a step, and would if others gave back what they keep.
 
-    The others are `participants_above`, those above their share; `surplus_ma`: what each of them keeps, by
-    number; `held_ma`: all commitments on each phase.
+    The others are `participants_above`: their offers are above their share, by `surplus_ma` (by number).
+    `held_ma`: what all may draw at once, per phase.
     """
     step_ma = participant.settings.resolution_ma
     spare_ma = [cycle.room_to_raise_ma[index] - held_ma[index] for index in participant.phases]
     if min(spare_ma) >= step_ma:
-        return False
+        return False  # it may rise without them
     given_ma = [
         sum(surplus_ma[one.settings.number] for one in participants_above if index in one.phases)
         for index in participant.phases
@@ -83,7 +85,10 @@ def _is_held_back_by(
 
 
 def _is_worth_lowering_others(cycle: CycleState, participant: Participant, current_ma: int) -> bool:
-    """Tell whether others should be lowered for a current: at least a step of the charger, above delta_dn."""
+    """Tell whether a participant's rise by `current_ma` is worth lowering others: not for a flicker of the building.
+
+    It must be a step of its charger, and more than `lower_from_ma` (0.5 A), as any lowering.
+    """
     return (
         current_ma > cycle.settings.lower_from_ma
         and current_ma >= participant.settings.resolution_ma

@@ -24,12 +24,11 @@ HELP_SLACK_S = 1.0
 
 
 def lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, int]) -> None:
-    """Lower the offers above their allocation `down_ma` (by number), and note each safety reduction.
+    """Lower offers that are above their allocation `down_ma` [mA, by number] (in place).
 
-    An offer that is only a little above its allocation stays, unless its phases are in danger (`Danger`) or
-    a cap is below the offer: a flicker of the building should cost no writes. `_needs_minimum` and
-    `_without_raise_in_flight` lower some of them further. The participants are changed in place.
-    Source: load-management 9.3.
+    An offer that is only a little above it stays, because a flicker of the building should cost no writes,
+    unless the offers on one of its phases exceed the room (`Danger`), or a cap is below the offer. Where the
+    excess on a phase is large, that is a safety reduction: raises wait after it. Source: load-management 9.3.
     """
     danger = _update_dangers(cycle, running)
     in_danger_again = _phases_in_danger_again(cycle, danger)
@@ -41,9 +40,9 @@ def lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, i
         if _needs_minimum(participant, in_danger_again, still_over_range):
             target_ma = participant.settings.minimum_ma
         is_safety = any(danger[index] is not Danger.NONE for index in participant.phases)
-        # also a step of the charger: one with whole amperes would lose an ampere to each flicker
-        step_ma = max(cycle.settings.lower_from_ma, participant.settings.resolution_ma)
-        has_shrunk = participant.offer_ma - target_ma > step_ma
+        # a charger with whole amperes would otherwise lose an ampere to each flicker
+        little_ma = max(cycle.settings.lower_from_ma, participant.settings.resolution_ma)
+        has_shrunk = participant.offer_ma - target_ma > little_ma
         is_capped = participant.highest_offer_ma < participant.offer_ma
         if is_safety:
             target_ma = _without_raise_in_flight(participant, target_ma)
@@ -57,11 +56,11 @@ def lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, i
 def _needs_minimum(
     participant: Participant, in_danger_again: set[int], still_over_range: set[int]
 ) -> bool:
-    """Tell whether only the minimum is certain to help on one of the participant's phases.
+    """Tell whether a participant that is lowered must go to its minimum at once, because less may not help.
 
-    That is so in two cases. A phase is still over range (`still_over_range`): by how much it carries too
-    much is not known. Or a reduction has not helped (`in_danger_again`), and the participant does not
-    measure: how far its draw is below its offer is not known.
+    That is so where one of its phases is in `still_over_range`: by how much it carries too much is not known.
+    Also where one is in `in_danger_again` (a reduction has not helped) and the participant does not measure: how
+    far its draw is below its offer is not known.
     """
     if not still_over_range.isdisjoint(participant.phases):
         return True
@@ -70,10 +69,10 @@ def _needs_minimum(
 
 
 def _without_raise_in_flight(participant: Participant, target_ma: int) -> int:
-    """Return the target [mA], or what the charger has acknowledged if that is less; the minimum at least.
+    """Return to what an offer is lowered for safety [mA]: `target_ma`, or the acknowledged offer if that is less.
 
-    A raise to more than that is still on its way, or was refused. It would take effect while the others
-    have not obeyed yet. Source: load-management 9.3a.
+    Where the charger has acknowledged less, a raise is still on its way to it. It must not take effect now,
+    while the others have not obeyed their lower offers yet. The minimum at least. Source: load-management 9.3a.
     """
     acknowledged_ma = (
         None if participant.observation is None else participant.observation.acknowledged_ma
@@ -84,11 +83,11 @@ def _without_raise_in_flight(participant: Participant, target_ma: int) -> int:
 
 
 def _phases_in_danger_again(cycle: CycleState, danger: Sequence["Danger"]) -> set[int]:
-    """Return the phases (0 to 2) on which a safety reduction has not helped.
+    """Return the phases (0 to 2) on which offers exceed the room clearly, although they were reduced a moment ago.
 
-    They are clearly in danger (`LARGE`) although they were reduced a moment ago. A vehicle that draws less
-    than its offer releases nothing when the offer is lowered a little, and without measurement nobody knows
-    which vehicle does. Source: load-management 9.3j.
+    So that reduction has not helped: a vehicle that draws less than its offer releases nothing when the offer is
+    lowered a little, and without measurement nobody knows which vehicle does. `danger`: of each phase.
+    Source: load-management 9.3j.
     """
     # until the vehicles have obeyed and the meter has shown it, twice
     helps_within_s = (
@@ -105,18 +104,18 @@ def _phases_in_danger_again(cycle: CycleState, danger: Sequence["Danger"]) -> se
 
 
 def _phases_still_over_range(cycle: CycleState) -> set[int]:
-    """Return the phases (0 to 2) on which the meter is over range after a reduction was obeyed.
+    """Return the phases (0 to 2) on which the meter is over range though a safety reduction has been obeyed.
 
-    By how much they carry too much is not known, so all on them go to the minimum. Source: load-management
-    3.1b.
+    Over range: above what its datapoint type can express, so by how much the phase carries too much is not
+    known. Source: load-management 3.1b.
     """
     found = set()
     for index, phase in enumerate(cycle.phases):
         value = cycle.state.meter.values[index]
         if value is not None and value.is_over_range:
-            after_s = value.arrived_at - cycle.settings.meter_delay_s - phase.reduced_at
-            # sampled after the vehicles had obeyed; a reduction long ago was for another load
-            if LOWERED_WITHIN_S <= after_s <= BACK_OFF_AFTER_RAISE_S:
+            sampled_at = value.arrived_at - cycle.settings.meter_delay_s
+            # vehicles obey within the first; a reduction before the second was for another load
+            if LOWERED_WITHIN_S <= sampled_at - phase.reduced_at <= BACK_OFF_AFTER_RAISE_S:
                 found.add(index)
     return found
 
@@ -127,15 +126,15 @@ def lower_for_newcomer(
     newcomer: Participant,
     allocated_ma: Mapping[int, int],
 ) -> None:
-    """Lower the running participants on a newcomer's phases to their allocation, by however little (in place).
+    """Lower the running participants on a newcomer's phases to their allocation, so that its minimum fits (in place).
 
-    `allocated_ma`: by number, with the newcomer among those that share. Source: load-management 9.3c.
+    Each is lowered by however little. `allocated_ma`: by number, with the newcomer among those that share.
+    Source: load-management 9.3c.
     """
     for participant in running:
         target_ma = allocated_ma[participant.settings.number]
-        if target_ma < participant.offer_ma and not set(participant.phases).isdisjoint(
-            newcomer.phases
-        ):
+        shares_phase = not set(participant.phases).isdisjoint(newcomer.phases)
+        if target_ma < participant.offer_ma and shares_phase:
             cycle.set_offer(participant, target_ma)
 
 
@@ -148,16 +147,16 @@ class Danger(Enum):
 
 
 def _update_dangers(cycle: CycleState, running: list[Participant]) -> list[Danger]:
-    """Return for each phase how much the running participants' offers exceed what the others leave.
+    """Return for each phase how much the offers of `running` exceed the room that all others leave them.
 
-    The others hold what they draw; one that draws while its charger interrupts holds its offer. Since when
-    a phase has an excess is noted in its state.
+    The others keep what they draw; one that draws while its charger interrupts keeps its offer. Since when
+    a phase has had an excess is noted in its state (`excess_since`).
     """
     room_ma = list(cycle.room_now_ma)
     offered_ma = [0] * len(room_ma)
-    numbers = {participant.settings.number for participant in running}
+    running_numbers = {participant.settings.number for participant in running}
     for number, participant in cycle.participants.items():
-        if number in numbers:
+        if number in running_numbers:
             for index in participant.phases:
                 offered_ma[index] += participant.offer_ma
             continue
@@ -165,18 +164,22 @@ def _update_dangers(cycle: CycleState, running: list[Participant]) -> list[Dange
         for index in range(len(room_ma)):
             room_ma[index] -= participant.committed_ma(index, holds_offer=holds_offer)
     return [
-        _update_danger(cycle, phase, offered_ma[index], room_ma[index])
+        _update_danger(cycle, phase, offered_ma=offered_ma[index], room_ma=room_ma[index])
         for index, phase in enumerate(cycle.phases)
     ]
 
 
-def _update_danger(cycle: CycleState, phase: PhaseState, offered_ma: int, room_ma: int) -> Danger:
-    """Return how much the offers on one phase exceed its room [mA]; note since when in `excess_since`.
+def _update_danger(
+    cycle: CycleState, phase: PhaseState, *, offered_ma: int, room_ma: int
+) -> Danger:
+    """Return how much the offers on a phase exceed its room [mA]; note since when in `excess_since`.
 
-    NONE also while an excess of `lower_from_ma` at most has not lasted for `LOW_EXCESS_S`, and where nothing
-    is offered: then there is nothing to lower. Source: load-management 9.3a, 9.3b.
+    LARGE: by more than `lower_from_ma`. SMALL: by less, but for `LOW_EXCESS_S` (10 s). NONE: not, or not for so
+    long, or nothing is offered, so that there is nothing to lower. Source: load-management 9.3a, 9.3b.
     """
-    if offered_ma <= room_ma + METER_STEP_MA or not offered_ma:
+    if (
+        offered_ma <= room_ma + METER_STEP_MA or not offered_ma
+    ):  # or no more than a step of the meter
         phase.excess_since = None
         return Danger.NONE
     if phase.excess_since is None:
@@ -188,19 +191,19 @@ def _update_danger(cycle: CycleState, phase: PhaseState, offered_ma: int, room_m
 
 
 def _note_reduction(cycle: CycleState, phase: PhaseState) -> None:
-    """Note a safety reduction on a phase; double hold and window if the same load came back after a raise.
+    """Note a safety reduction on a phase; back off if a raise led to it because a load of the building came back.
 
-    A longer window helps only if the load that caused the reduction had been away for longer than the
-    present window: the longer one would have kept the load in mind, and nothing would have been raised.
-    Source: load-management 9.4e.
+    Backing off doubles the time until the next raise and the window of the peak-hold (`back_off`: the exponent).
+    That helps only if the load had been away (`level_absent_s`) for longer than the present window: a longer one
+    would have remembered the load, and nothing would have been raised. Source: load-management 9.4e.
     """
     now_s = cycle.now_s
     if phase.reduced_at == now_s:
-        return  # another participant on the phase was lowered in this cycle
+        return  # it was noted for another participant that was lowered in this cycle
     phase.reduced_at = now_s
     level_absent_s, window = phase.level_absent_s, window_s(cycle.state.meter)
     if level_absent_s is None or now_s - phase.raised_at > BACK_OFF_AFTER_RAISE_S:
-        return  # the load was not as high in any window, or no raise has led to this reduction
+        return  # the load is a new one, or no raise has led to this reduction
     if window * 2**phase.back_off < level_absent_s:
         phase.back_off = min(phase.back_off + 1, MOST_BACK_OFF)
         phase.back_off_useful_at = now_s

@@ -23,17 +23,16 @@ CLOCK_SLACK_S = 1e-6
 def raise_offers(
     cycle: CycleState, running: list[Participant], target_ma: Mapping[int, int]
 ) -> None:
-    """Raise offers as far as room has been released, each by the ramp at most.
+    """Raise offers towards `target_ma` [mA, by number] as far as others have released the current (in place).
 
-    Where the raises together would not fit beside the highest base load that the last sample leaves possible,
-    nobody on that phase is raised before the next sample. `target_ma`: to what each may rise, by number. The
-    participants are changed in place. To be called once offers were lowered and newcomers started.
-    Source: load-management 7.2d, 9.4.
+    Each rises by 2 A (`raise_ma`) at most. If the raises on a phase would not fit together beside the highest
+    base load that the last sample leaves possible, none on that phase is raised before the next sample. To be
+    called once offers were lowered and newcomers started. Source: load-management 7.2d, 9.4.
     """
     possible = _possible_raises(cycle, running, target_ma)
     if not possible:
         return
-    held_ma = cycle.committed_ma()
+    held_ma = cycle.committed_ma()  # what all may draw at once: the rest is free for raises
     room = of_mains([up - held for up, held in zip(cycle.room_to_raise_ma, held_ma, strict=True)])
     requests = [_raise_request(cycle, one) for one in possible]
     # rounded to what a charger can express; a whole step that is left over is given to one of them
@@ -57,7 +56,10 @@ class PossibleRaise(NamedTuple):
 
 
 def _raise_request(cycle: CycleState, possible: PossibleRaise) -> AllocationRequest:
-    """Return what a participant asks of the released room: its rise only, since its offer is held already."""
+    """Return what a participant that may rise asks of the free room: only its rise, up to `rise_ma`.
+
+    Its present offer is taken out of that room already.
+    """
     participant = possible.participant
     return AllocationRequest(
         minimum_ma=0,
@@ -70,9 +72,9 @@ def _raise_request(cycle: CycleState, possible: PossibleRaise) -> AllocationRequ
 
 
 def _raise_offer(cycle: CycleState, participant: Participant, rise_ma: int) -> None:
-    """Raise an offer by `rise_ma`; its next raise waits for the spacing and a new set of the meter.
+    """Raise an offer by `rise_ma`, and note when: its next raise waits for T_up and a new set of the meter.
 
-    When its phases were raised is noted for the back-off (`lowering`).
+    When its phases were raised is noted, too: a safety reduction soon after may begin a back-off (`lowering`).
     """
     cycle.set_offer(participant, participant.offer_ma + rise_ma)
     participant.raised_at = cycle.now_s
@@ -85,17 +87,19 @@ def _raise_offer(cycle: CycleState, participant: Participant, rise_ma: int) -> N
 def _possible_raises(
     cycle: CycleState, running: list[Participant], target_ma: Mapping[int, int]
 ) -> list[PossibleRaise]:
-    """Return which participants may rise now, and by how much at most [mA].
+    """Return which of `running` may rise towards their target now, and by how much at most [mA].
 
-    A raise that is too small to be made at once is timed, and made when it is due. A raise that must wait
-    for the meter or its spacing is left out, and has the next cycle look again (`is_at_target` is false).
+    A raise that is too small to be worth a write is made only after it has been possible for 30 s. While one
+    must wait for the meter or its spacing, the next cycle looks again (`is_at_target` is false). `target_ma`: by
+    number.
     """
     settings = cycle.settings
     possible: list[PossibleRaise] = []
     for participant in running:
         lacked_ma = target_ma[participant.settings.number] - participant.offer_ma
         rise_ma = min(lacked_ma, settings.raise_ma)
-        if rise_ma < max(settings.raise_from_ma, participant.settings.resolution_ma):
+        is_small = rise_ma < max(settings.raise_from_ma, participant.settings.resolution_ma)
+        if is_small:
             _time_small_raise(participant, rise_ma, cycle.now_s)
             if not _is_small_raise_due(participant, cycle.now_s):
                 continue
@@ -106,9 +110,9 @@ def _possible_raises(
 
 
 def _time_small_raise(participant: Participant, rise_ma: int, now_s: float) -> None:
-    """Note since when a raise has been possible that is too small to be made at once.
+    """Note since when a small raise, too small to be made at once, has been possible (in place).
 
-    A raise below `SMALL_RAISE_MA`, or below a step of the charger, is not timed: it is never made.
+    Below `SMALL_RAISE_MA` (200 mA), or a step of the charger, it is not timed: such a raise is never made.
     """
     if rise_ma < max(SMALL_RAISE_MA, participant.settings.resolution_ma):
         participant.small_raise_possible_since = None
@@ -117,9 +121,9 @@ def _time_small_raise(participant: Participant, rise_ma: int, now_s: float) -> N
 
 
 def _is_small_raise_due(participant: Participant, now_s: float) -> bool:
-    """Tell whether a small raise has been possible for so long that it is worth a write.
+    """Tell whether a small raise has been possible for `SMALL_RAISE_S` (30 s), so that it is worth a write.
 
-    Otherwise each of many vehicles would leave almost the smallest raise unused, for hours.
+    If small raises were never made, each of many vehicles would leave nearly 0.5 A unused, for hours.
     Source: load-management 9.4g.
     """
     since = participant.small_raise_possible_since
@@ -127,16 +131,15 @@ def _is_small_raise_due(participant: Participant, now_s: float) -> bool:
 
 
 def _may_participant_rise(cycle: CycleState, participant: Participant) -> bool:
-    """Tell whether a participant may be raised now.
+    """Tell whether a participant may be raised now: its last raise is T_up ago, and nothing has to be measured first.
 
-    Not before the spacing has passed, the meter has measured since its last raise (a static limit has no
-    meter), and no phase of it is in a hold; nor while the meter is to answer to a test of phases, or to show
-    what the participant has released. Source: load-management 9.4a, 9.4d, 9.4h.
+    The meter must have measured since that raise, and each phase must be out of the hold after a safety
+    reduction. Source: load-management 9.4a, 9.4d, 9.4h.
     """
     if cycle.now_s - participant.raised_at < cycle.settings.raise_spacing_s - CLOCK_SLACK_S:
         return False
     if cycle.is_answer_awaited:
-        return False  # a raise would hide which phases a vehicle uses
+        return False  # a vehicle was lowered for a test: a raise would hide which phases it uses
     if cycle.is_awaiting_release(participant):
         return False  # a raise would hide that its last reduction has freed nothing
     if not cycle.is_static and not _has_new_measurement(cycle, participant):
@@ -147,9 +150,9 @@ def _may_participant_rise(cycle: CycleState, participant: Participant) -> bool:
 def _has_new_measurement(cycle: CycleState, participant: Participant) -> bool:
     """Tell whether the meter has measured all phases since the participant's last raise.
 
-    A complete set must have come since that raise, and no phase alone since that set: its telegrams show a
-    building that may have grown on the other phases too. A meter that sends changes only has no sets. There
-    it is enough that the telegrams of one moment have all come for the participant's phases.
+    A complete set (a value of each phase) must have come since, and no single phase after that set: the building
+    may have grown on the phases that are still to come, too. A meter that sends changes only completes no sets
+    regularly: there it is enough that no telegram of its last moment is awaited for the participant's phases.
     Source: load-management 3.1h, 3.1k, 9.4d.
     """
     meter, sets = cycle.state.meter, cycle.state.meter.sets
@@ -164,10 +167,10 @@ def _has_new_measurement(cycle: CycleState, participant: Participant) -> bool:
 
 
 def _may_phase_rise(cycle: CycleState, phase: PhaseState) -> bool:
-    """Tell whether T_hold, longer by the back-off, has passed since the last safety reduction on a phase.
+    """Tell whether the last safety reduction on a phase is long enough ago: T_hold, 2**k times with a back-off.
 
-    With a static limit there is no building that could come back: always true.
-    Source: load-management 9.4b, 9.4e.
+    T_hold is the window of the peak-hold. With a static limit there is no load of a building that could come
+    back: always true. Source: load-management 9.4b, 9.4e.
     """
     hold_s = window_s(cycle.state.meter) * 2**phase.back_off
     return cycle.is_static or cycle.now_s - phase.reduced_at >= hold_s
