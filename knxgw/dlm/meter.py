@@ -73,7 +73,7 @@ class Meter:
 
     @property
     def spacing_s(self) -> float:
-        """Return T_mon_eff [s]: how far apart complete sets are, by the last ones."""
+        """Return T_mon_eff [s]: how far apart complete sets (a value of each phase) come, by the last ones."""
         return self.sets.spacing_s
 
     @property
@@ -83,21 +83,21 @@ class Meter:
 
     @property
     def phases_arrive_apart(self) -> bool:
-        """Tell whether the last values of the phases came at different instants.
+        """Tell whether the last values of the phases came at different instants, and not all in one moment.
 
-        Then only the last value of a round completes a set. False while fewer than two phases have a value.
+        False also while fewer than two phases have a value.
         """
-        times = {value.arrived_at for value in self.values if value}
-        return len(times) > 1
+        arrivals = {value.arrived_at for value in self.values if value}
+        return len(arrivals) > 1
 
 
 def is_slow(meter: Meter, settings: Settings) -> bool:
-    """Tell whether the next sample comes later than the next raise might (T_mon_eff beyond T_up)."""
+    """Tell whether the meter's values come further apart than raises may (T_mon_eff beyond T_up)."""
     return meter.spacing_s > settings.raise_spacing_s
 
 
 def window_s(meter: Meter) -> float:
-    """Return W, the window of the peak-hold [s]. Source: load-management 7.3."""
+    """Return W [s]: for how long the highest base load counts for raises (peak-hold). Source: load-management 7.3."""
     return max(PEAK_HOLD_S, WINDOW_SPACINGS * meter.spacing_s)
 
 
@@ -109,13 +109,15 @@ def current_of_power(settings: Settings, power_w: float) -> float:
 def with_reading(
     meter: Meter, settings: Settings, reading: GridMeterReading, now_s: float
 ) -> "CheckedReading":
-    """Return the meter with a value of one phase, and whether the value was plausible.
+    """Return the meter after a value of one phase, and whether the value counts (`is_plausible`).
 
-    A value that is implausible, or of a phase that is not configured, changes nothing but the counter, and
-    counts as not plausible. Source: load-management 3.1.
+    A value that is implausible, or of a phase that is not configured, does not count: only their number is
+    noted. Where the datapoint type ends below what flows, the value is over range: by how much is not known.
+    Source: load-management 3.1.
     """
     phase, value = reading.phase, reading.value
     current_ma = current_of_power(settings, value) if reading.is_power else value
+    # between -1.5 and 20 times the rated current of the fuse
     is_plausible = math.isfinite(current_ma) and (
         LEAST_PLAUSIBLE * settings.fuse_ma <= current_ma <= MOST_PLAUSIBLE * settings.fuse_ma
     )
@@ -152,11 +154,11 @@ class CheckedReading(NamedTuple):
 
 
 def _fresh_phases_of_this_round(meter: Meter, now_s: float) -> frozenset[int]:
-    """Return the phases (0 to 2) that came since the last set and are of the same round as a value of now.
+    """Return the phases (0 to 2) that came since the last complete set, without those of an earlier round.
 
-    One lost telegram would mix the rounds from then on: the other phases of its round would wait for the
-    next telegram of the lost phase, and each set would consist of one new value and others that are a
-    spacing old. So values older than `ROUND` of the spacing are left out. Source: load-management 3.1h.
+    A round is one telegram of each phase. After a lost telegram the other phases of its round would wait for the
+    next telegram of the lost phase, and each set from then on would mix two rounds. So values older than
+    `ROUND` (0.7) of the spacing are left out. Source: load-management 3.1h.
     """
     fresh, spacings_s = meter.sets.fresh_phases, meter.sets.spacings_s
     if len(spacings_s) < FEWEST_SPACINGS:
@@ -175,14 +177,15 @@ def _updated_sets(
     settings: Settings,
     now_s: float,
 ) -> CompleteSets:
-    """Return the sets after a value: the next one so far, or one complete set more.
+    """Return what is known of complete sets after a value: the set that is growing, or one complete set more.
 
-    `fresh_phases`: the phases that have come since the last complete set. With every phase, and no value too
-    old, they are a complete set; a new one begins empty. The median spacing is updated only where the meter
-    sends cyclically: that of changes says nothing about it. Source: load-management 2.3, 3.1h.
+    A set is complete once every phase has come (`fresh_phases`: those that have) and no value is too old; the
+    next one begins empty. The median spacing is updated only where the meter sends cyclically, since changes
+    come at any time. Source: load-management 2.3, 3.1h.
     """
     spacings, spacing_s = sets.spacings_s, sets.spacing_s
-    if len(fresh_phases) < settings.phases or not _are_recent(values, spacing_s, settings, now_s):
+    has_every_phase = len(fresh_phases) >= settings.phases
+    if not has_every_phase or not _are_recent(values, spacing_s, settings, now_s):
         return CompleteSets(
             fresh_phases=fresh_phases,
             completed_at=sets.completed_at,
@@ -200,11 +203,11 @@ def _updated_sets(
 
 
 def is_moment_complete(meter: Meter, phases: Iterable[int], now_s: float) -> bool:
-    """Tell whether no telegram of the meter's last moment is awaited for these phases (0 to 2).
+    """Tell whether the meter's values of these phases (0 to 2) are from the same moment as its newest value.
 
-    The telegrams of one moment follow each other within `APART_S`. Until that of a phase has come, the phase
-    may carry more than it reported last. True once that time has passed, and where each of these phases has
-    come; a phase without any value is not waited for. Source: load-management 3.1k.
+    Telegrams of one moment follow each other within `APART_S` (0.5 s). Until then a phase that has not come may
+    carry more than it reported last; after that time none is awaited any more, nor is a phase that never had a
+    value. Source: load-management 3.1k.
     """
     newest_at = max((value.arrived_at for value in meter.values if value), default=now_s - APART_S)
     if now_s - newest_at >= APART_S:
@@ -226,13 +229,16 @@ def are_values_recent(meter: Meter, settings: Settings, now_s: float) -> bool:
 def _are_recent(
     values: Sequence[PhaseValue | None], spacing_s: float, settings: Settings, now_s: float
 ) -> bool:
-    """Tell whether no phase's value is older than the spacing of sets and 1 s; False while one is missing."""
+    """Tell whether each phase has a value, and none is older than the spacing of complete sets plus 1 s."""
     oldest_s = _oldest_age_s(values, settings, now_s)
     return oldest_s is not None and oldest_s <= spacing_s + LATE_SET_S
 
 
 def with_in_operation(meter: Meter, settings: Settings, now_s: float) -> Meter:
-    """Return the meter after an In-operation telegram; a gap as long as the timeout begins a new row of them."""
+    """Return the meter after an In-operation telegram, by which it says that its last values hold.
+
+    `InOperation.since` stays while such telegrams come without a gap as long as the timeout; else it is now.
+    """
     before = meter.in_operation
     has_gap = before is None or now_s - before.last_at >= settings.timeout_s
     since = now_s if before is None or has_gap else before.since
@@ -240,7 +246,7 @@ def with_in_operation(meter: Meter, settings: Settings, now_s: float) -> Meter:
 
 
 def note_request(meter: Meter, phases: Collection[int], now_s: float) -> Meter:
-    """Return the meter after the values of some phases (0 to 2), or of none, were requested from the bus."""
+    """Return the meter with `now_s` noted as when the values of some phases (0 to 2) were requested from the bus."""
     if not phases:
         return meter
     times = [now_s if phase in phases else at for phase, at in enumerate(meter.requested_at)]
@@ -248,11 +254,10 @@ def note_request(meter: Meter, phases: Collection[int], now_s: float) -> Meter:
 
 
 def phases_to_request(meter: Meter, settings: Settings, now_s: float) -> list[int]:
-    """Return the phases (0 to 2) to read from the bus: those whose telegram was lost while others came.
+    """Return the phases (0 to 2) to read from the bus: those whose cyclic telegram was lost while others came.
 
-    A telegram counts as lost in the middle between its interval and the timeout. A phase is read once for
-    each lost telegram. Where all phases are late none is read: the meter is silent then.
-    Source: load-management 11.5.
+    A telegram counts as lost when it is late by half of the time from the interval to the timeout. Each is asked
+    for once. Where all phases are late none is: the meter is silent then. Source: load-management 11.5.
     """
     if settings.monitoring is not Monitoring.VALUES:
         return []  # without a change a meter sends nothing, and nothing is lost
@@ -260,49 +265,48 @@ def phases_to_request(meter: Meter, settings: Settings, now_s: float) -> list[in
     lost_after_s = (settings.interval_s + settings.timeout_s) / 2
     if not any(value and now_s - value.arrived_at < settings.interval_s for value in values):
         return []  # every phase is late: the meter is silent
-    return [
-        phase
-        for phase, value in enumerate(values)
-        if value is not None
-        and now_s - value.arrived_at >= lost_after_s
-        # it was not requested since its last value
-        and (meter.requested_at[phase] or value.arrived_at) <= value.arrived_at
-    ]
+    lost_phases = []
+    for phase, value in enumerate(values):
+        if value is not None and now_s - value.arrived_at >= lost_after_s:
+            requested_at = meter.requested_at[phase]
+            is_requested = requested_at is not None and requested_at > value.arrived_at
+            if not is_requested:
+                lost_phases.append(phase)
+    return lost_phases
 
 
 def are_values_valid_again(meter: Meter, settings: Settings, now_s: float) -> bool:
-    """Tell whether the last values may be believed again after a silence, by In-operation telegrams.
+    """Tell whether the last values may be believed again after a silence, because In-operation telegrams came.
 
-    A meter that sends changes only need not send its values again. They were requested when it came back,
-    and an answer may take `ANSWER_S`. In-operation telegrams must have come without a gap for a window of the
-    peak-hold, because it is not known what the line carried during the silence: offers rise no earlier than
-    after a safety reduction. Source: load-management 3.1i, 11.6.
+    By those a meter that sends changes only says that its values hold. They must have come without a gap for
+    `ANSWER_S` (the values were requested, and an answer may be on its way) and for the window of the peak-hold:
+    what the line carried during the silence is not known. Source: load-management 3.1i, 11.6.
     """
-    signs = meter.in_operation
-    if settings.monitoring is Monitoring.VALUES or signs is None or meter.sets.count == 0:
-        return False  # In operation says nothing about values, never came, or there are no values
-    has_gap = now_s - signs.last_at >= settings.timeout_s
-    return not has_gap and now_s - signs.since >= max(window_s(meter), ANSWER_S)
+    telegrams = meter.in_operation
+    if settings.monitoring is Monitoring.VALUES or telegrams is None or meter.sets.count == 0:
+        return False  # they say nothing about values, never came, or there are no values
+    has_gap = now_s - telegrams.last_at >= settings.timeout_s
+    return not has_gap and now_s - telegrams.since >= max(window_s(meter), ANSWER_S)
 
 
 def alive_at(meter: Meter, settings: Settings) -> float | None:
     """Return when the meter was last known to be alive [monotonic s]; None: before its first complete set.
 
-    With supervision by values the oldest phase decides; with In operation the newest value or In-operation
-    telegram. Source: load-management 3.2.
+    A meter that sends cyclically is as alive as its oldest phase; one that sends changes only was alive when its
+    newest value, or In-operation telegram, came. Source: load-management 3.2.
     """
-    times = [value.arrived_at for value in meter.values[: settings.phases] if value]
+    arrivals = [value.arrived_at for value in meter.values[: settings.phases] if value]
     completed_at = meter.sets.completed_at
-    if completed_at is None or len(times) < settings.phases:
+    if completed_at is None or len(arrivals) < settings.phases:
         return None
     if settings.monitoring is Monitoring.VALUES:
-        return min(times)
+        return min(arrivals)
     # without such a telegram `completed_at` changes nothing: a value came then
-    return max(*times, meter.in_operation.last_at if meter.in_operation else completed_at)
+    return max(*arrivals, meter.in_operation.last_at if meter.in_operation else completed_at)
 
 
 def is_alive(meter: Meter, settings: Settings, now_s: float) -> bool:
-    """Tell whether the last values of the meter may be taken for those of now.
+    """Tell whether the meter has shown within its timeout that it is alive, so that its last values hold.
 
     False before its first complete set as well. Source: load-management 3.2.
     """

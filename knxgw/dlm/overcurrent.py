@@ -40,7 +40,7 @@ class Excess:
 
     @property
     def is_present(self) -> bool:
-        """Tell whether an overcurrent is being confirmed on any phase."""
+        """Tell whether any phase carries too much, so that an overcurrent is being timed or counted."""
         return any(self.severe_samples) or any(self.above_limit_since) or any(self.above_fuse_since)
 
 
@@ -76,7 +76,7 @@ class Overcurrent:
 
     @property
     def needs_supervision(self) -> bool:
-        """Tell whether each cycle has to supervise it: an excess is being confirmed, or a lock-out lasts."""
+        """Tell whether every cycle has to supervise the phases: an excess is being timed, or a lock-out lasts."""
         return self.lock_out is not None or self.excess.is_present
 
 
@@ -88,10 +88,10 @@ def supervise(
     *,
     may_restart: bool,
 ) -> Overcurrent:
-    """Return what is known of an overcurrent after a cycle. Source: load-management 12.
+    """Return what is known of an overcurrent after a cycle, in which a lock-out may begin or end.
 
-    In a lock-out only its end is examined, otherwise only its begin. `loads`: one of each phase whose value
-    is fresh. `may_restart`: the minimum of at least one participant that was interrupted fits again.
+    `loads`: of each phase whose meter value is fresh. `may_restart`: the minimum of at least one participant that
+    the lock-out interrupted fits again. Source: load-management 12.
     """
     if overcurrent.lock_out is not None:
         return _continue_lock_out(overcurrent, overcurrent.lock_out, now_s, may_restart=may_restart)
@@ -99,10 +99,10 @@ def supervise(
 
 
 def without_silent_phases(overcurrent: Overcurrent, silent_phases: Sequence[int]) -> Overcurrent:
-    """Return what is known while the meter is silent on some phases (0 to 2), perhaps on none.
+    """Return what is known of an overcurrent in an emergency, with the excess on silent phases (0 to 2) forgotten.
 
-    An excess on the silent phases is forgotten: when they are measured again its time starts from 0. In a
-    lock-out the time until a restart begins again in any case. Source: load-management 12.2e, 12.4b.
+    When such a phase is measured again, its time starts from 0. In a lock-out the time until a restart starts
+    from 0 in any case, also where no phase is silent. Source: load-management 12.2e, 12.4b.
     """
 
     def but_silent(instants: tuple[float | None, ...]) -> tuple[float | None, ...]:
@@ -127,9 +127,10 @@ def without_silent_phases(overcurrent: Overcurrent, silent_phases: Sequence[int]
 def _confirm(
     overcurrent: Overcurrent, settings: Settings, loads: Sequence[PhaseLoad], now_s: float
 ) -> Overcurrent:
-    """Return what is known after an excess was timed on each phase; a lock-out begins once one is confirmed.
+    """Return what is known after each phase was examined for too much current; a confirmed excess begins a lock-out.
 
-    The same object is returned while nothing has changed. Source: load-management 12.2.
+    An excess is confirmed by its duration or, if it is severe, by two samples (`_is_confirmed`). While nothing
+    has changed the same object is returned. Source: load-management 12.2.
     """
     before = overcurrent.excess
     excess = _timed_excess(before, settings, loads, now_s)
@@ -141,11 +142,11 @@ def _confirm(
 def _timed_excess(
     before: Excess, settings: Settings, loads: Sequence[PhaseLoad], now_s: float
 ) -> Excess:
-    """Return since when each phase carries too much, and how many samples in a row were far too high.
+    """Return since when each phase carries too much, and how many samples in a row were severe.
 
-    A phase that is not in `loads` (its meter is silent) keeps what `before` says of it. A sample is far too
-    high if its base load and the minima that charge are severe; it is counted only where the meter has
-    measured since the last cycle, so that each counts once.
+    Too much is more than the fuse, or more than the limit, where lowering offers does not help. A sample is
+    severe if base load and minima exceed the fuse 1.25 times (`severe_factor`); each is counted once
+    (`PhaseLoad.is_new`). A phase that is not in `loads` keeps what `before` says of it.
     """
     fuse_ma, limit_ma = settings.fuse_ma, settings.limit_ma + settings.lower_from_ma
     severe_ma = settings.severe_factor * fuse_ma
@@ -172,7 +173,10 @@ def _timed_excess(
 
 
 def _is_confirmed(excess: Excess, settings: Settings, now_s: float) -> bool:
-    """Tell whether a phase was above the fuse for T_och, above the limit for T_ocs, or far above twice."""
+    """Tell whether a phase was above the fuse for T_och (6 s), above the limit for T_ocs (60 s), or severe twice.
+
+    Severe: two samples in a row far above the fuse (`SEVERE_SAMPLES`).
+    """
     return (
         any(
             now_s - since >= settings.overcurrent_fuse_s
@@ -189,11 +193,10 @@ def _is_confirmed(excess: Excess, settings: Settings, now_s: float) -> bool:
 
 
 def _is_helpless_excess(load: PhaseLoad, most_ma: int, *, is_counting: bool) -> bool:
-    """Tell whether a phase carries more than `most_ma`, and lowering offers does not help.
+    """Tell whether a phase carries more than `most_ma`, and lowering offers does not help: all are at the minimum.
 
-    It does not help if all are at the minimum. While the excess is being timed already (`is_counting`), it
-    is enough that the minima alone would be too much: a participant that comes back with more than its
-    minimum must not restart the time. Source: load-management 12.2d.
+    While such an excess is being timed (`is_counting`), it is enough that base load and minima are too much: a
+    participant that begins with more than its minimum must not restart the time. Source: load-management 12.2d.
     """
     is_helpless = load.are_all_at_minimum or (
         is_counting and load.base_ma + load.minimums_ma > most_ma
@@ -202,10 +205,10 @@ def _is_helpless_excess(load: PhaseLoad, most_ma: int, *, is_counting: bool) -> 
 
 
 def _lock(overcurrent: Overcurrent, settings: Settings, now_s: float) -> Overcurrent:
-    """Return the state at the begin of a lock-out, in which no excess is timed.
+    """Return what is known at the begin of a lock-out: when it began, and how long a restart must wait.
 
-    If the last lock-out ended within `RECURS_S`, a restart takes twice as long as after that one; otherwise
-    T_rst. Source: load-management 12.3, 12.4c.
+    A restart must have been possible for T_rst (60 s); if the last lock-out ended less than 10 min ago
+    (`RECURS_S`), for twice as long as after that one, at most 15 min. Source: load-management 12.3, 12.4c.
     """
     after_s = settings.restart_s
     if now_s - overcurrent.restarted_at <= RECURS_S:
@@ -220,7 +223,7 @@ def _lock(overcurrent: Overcurrent, settings: Settings, now_s: float) -> Overcur
 def lock_out_ends_at(overcurrent: Overcurrent) -> float | None:
     """Return when the lock-out ends [monotonic s], if a restart stays possible until then.
 
-    None: there is none, or no restart is possible now.
+    None: there is no lock-out, or no restart is possible now.
     """
     lock_out = overcurrent.lock_out
     if lock_out is None or lock_out.restart_possible_since is None:
@@ -229,22 +232,24 @@ def lock_out_ends_at(overcurrent: Overcurrent) -> float | None:
 
 
 def _ends_at(overcurrent: Overcurrent, lock_out: LockOut, possible_since: float) -> float:
-    """Return when a lock-out ends [monotonic s] if a restart stays possible, as since `possible_since`."""
+    """Return when a lock-out ends [monotonic s] if a restart, possible since `possible_since`, stays possible.
+
+    It lasts for `SHORTEST_S` (5 s) at least: until then a vehicle may not have stopped.
+    """
     return max(possible_since + overcurrent.restart_after_s, lock_out.locked_at + SHORTEST_S)
 
 
 def _continue_lock_out(
     overcurrent: Overcurrent, lock_out: LockOut, now_s: float, *, may_restart: bool
 ) -> Overcurrent:
-    """Return what is known after a cycle in the lock-out.
+    """Return what is known after a cycle in the lock-out, which may end it.
 
-    The lock-out ends when a restart has been possible for `restart_after_s`, `SHORTEST_S` have passed, and
-    the meter has shown what the line carries without the chargers (`is_released`). If no restart is possible
-    now, its time begins again later. The same object is returned while nothing has changed.
-    Source: load-management 12.4.
+    It ends when a restart has been possible for `restart_after_s` without a break (`may_restart`: it is now), and
+    the meter has shown what the line carries without the chargers (`is_released`). While nothing has changed the
+    same object is returned. Source: load-management 12.4.
     """
     possible_since = lock_out.restart_possible_since
-    if not may_restart:
+    if not may_restart:  # the time begins again later
         if possible_since is None:
             return overcurrent
         return replace(overcurrent, lock_out=replace(lock_out, restart_possible_since=None))

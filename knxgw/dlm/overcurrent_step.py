@@ -20,11 +20,10 @@ from knxgw.dlm.state import LONG_AGO
 
 
 def supervise_overcurrent(cycle: CycleState, new_phases: Sequence[int]) -> None:
-    """Supervise the phases for an overcurrent, and the lock-out for its end.
+    """Supervise the phases for an overcurrent: begin or end the lock-out, in which no charging point charges.
 
-    `new_phases`: those (0 to 2) with a meter value that no cycle has taken yet. In an emergency the phases
-    without a usable value are left out and the others supervised all the same; nothing restarts then.
-    Source: load-management 12.
+    `new_phases`: those (0 to 2) with a meter value that no cycle has seen yet. In an emergency phases without a
+    usable value are left out, and the lock-out does not end. Source: load-management 12.
     """
     if cycle.is_static:
         return  # nothing is measured
@@ -42,7 +41,7 @@ def supervise_overcurrent(cycle: CycleState, new_phases: Sequence[int]) -> None:
             if index not in silent_phases
         ]
         may_restart = not cycle.is_emergency and _is_restart_possible(cycle)
-        _note_whether_released(cycle)  # `supervise` asks for it
+        _note_whether_released(cycle)  # before `supervise`, which asks for that
         before = cycle.overcurrent
         cycle.overcurrent = overcurrents.supervise(
             before, cycle.settings, loads, cycle.now_s, may_restart=may_restart
@@ -53,7 +52,10 @@ def supervise_overcurrent(cycle: CycleState, new_phases: Sequence[int]) -> None:
 
 
 def _is_value_usable(cycle: CycleState, index: int) -> bool:
-    """Tell whether a phase (0 to 2) has a value that is not stale, of a meter that follows the chargers."""
+    """Tell whether a phase (0 to 2) has a value younger than the timeout, and its meter is not found to be wrong.
+
+    Wrong: it does not follow the chargers when they draw more or less (`finding`).
+    """
     value = cycle.state.meter.values[index]
     if value is None or cycle.phases[index].follow_check.finding is not None:
         return False
@@ -61,13 +63,11 @@ def _is_value_usable(cycle: CycleState, index: int) -> bool:
 
 
 def _begin_lock_out(cycle: CycleState) -> None:
-    """Begin a lock-out after an overcurrent was confirmed, and note which participants it interrupts.
+    """Note which participants a new lock-out interrupts, and since when the room for a restart has been there.
 
-    With the queue participants are shed first until the minima of the others fit; mostly that is enough, and
-    ends the lock-out before it has interrupted anyone. Otherwise the rest of this cycle stops all of them.
-    The room that a restart needs may have been there since before the lock-out: since when is noted.
-    To be called in the cycle in which the lock-out was confirmed.
-    Source: load-management 12.3, 12.4d, 18.1c, 18.1d.
+    The rest of this cycle stops all of them. With the queue some are stopped first, until the minima of the
+    others fit: mostly that is enough, and ends the lock-out before it has interrupted anyone. To be called in the
+    cycle in which the overcurrent was confirmed. Source: load-management 12.3, 12.4d, 18.1c, 18.1d.
     """
     running = [
         participant
@@ -90,26 +90,27 @@ def _begin_lock_out(cycle: CycleState) -> None:
 
 
 def _minimum_fits_since(cycle: CycleState, participant: Participant) -> float:
-    """Return since when a participant's minimum and the room for a restart have fitted alone [monotonic s].
+    """Return since when a participant alone could have restarted beside the base load on its phases [monotonic s].
 
-    `LONG_AGO`: for as long as peaks are remembered. Now: it does not fit by the latest base load either.
+    That is since its minimum and `RESTART_ROOM_MA` have fitted. `LONG_AGO`: for as long as base loads are
+    remembered. Now: they do not fit beside the present base load.
     """
     since = LONG_AGO
     for index in participant.phases:
         # the room without the building, or less where the chargers' own line is the tighter one
-        spare_ma = cycle.room_now_ma[index] + (cycle.phases[index].base_ma or 0)
-        most_ma = spare_ma - participant.settings.minimum_ma - overcurrents.RESTART_ROOM_MA
+        room_ma = cycle.room_now_ma[index] + (cycle.phases[index].base_ma or 0)
+        highest_base_ma = room_ma - participant.settings.minimum_ma - overcurrents.RESTART_ROOM_MA
         for past in cycle.phases[index].history:
-            # a base load that is in force has no end yet: it does not fit up to now
-            if past.base_ma > most_ma:
+            if past.base_ma > highest_base_ma:
+                # infinite for the present base load, which has no end yet: then now
                 since = max(since, min(past.until, cycle.now_s))
     return since
 
 
 def _note_whether_released(cycle: CycleState) -> None:
-    """Note in a lock-out since when no interrupted vehicle draws, and whether the line was measured since.
+    """Note in a lock-out since when no interrupted vehicle draws, and whether the meter has measured the line since.
 
-    Until then (`is_released`) nothing restarts: the meter still shows the currents of these vehicles. If a
+    Before that (`is_released`) nothing restarts: the meter still shows the currents of these vehicles. If a
     vehicle does not stop, a restart waits for it no longer than `restart_after_s`.
     """
     lock_out = cycle.overcurrent.lock_out
@@ -133,10 +134,10 @@ def _note_whether_released(cycle: CycleState) -> None:
 
 
 def _line_measured_at(cycle: CycleState) -> float:
-    """Return since when all phases have been measured [monotonic s]: when the oldest value came.
+    """Return the instant up to which the meter has shown every phase [monotonic s]: when the oldest value came.
 
-    The silence of a meter that sends changes only means that its values were in force until a moment ago
-    (`AT_REST_S`). Without any value it is now.
+    By its silence a meter that sends changes only shows that its values hold, up to a moment ago (`AT_REST_S`).
+    Without any value it is now.
     """
     if cycle.has_meter_on_change:
         return cycle.now_s - AT_REST_S
@@ -144,18 +145,16 @@ def _line_measured_at(cycle: CycleState) -> float:
 
 
 def _is_restart_possible(cycle: CycleState) -> bool:
-    """Tell whether at least one interrupted participant that still wants to charge fits again.
+    """Tell whether the room allows the lock-out to end: the minimum of some participant fits, with 1 A to spare.
 
-    It fits if each of its phases has room for its minimum and `RESTART_ROOM_MA` beside it. If no interrupted
-    one wants to charge any more, one of those that only waited before must fit; if none wants to charge at
-    all, `RESTART_ROOM_MA` on each phase is enough. Source: load-management 12.4a.
+    It must be one that the lock-out interrupted; if none of those wants to charge any more, any other one. If no
+    participant wants to charge, 1 A on each phase (`RESTART_ROOM_MA`) is enough. Source: load-management 12.4a.
     """
     wanting = [participant for participant in cycle.participants.values() if participant.takes_part]
     lock_out = cycle.overcurrent.lock_out
     interrupted = lock_out.interrupted if lock_out is not None else ()
-    candidates = [
-        participant for participant in wanting if participant.settings.number in interrupted
-    ] or wanting
+    interrupted_ones = [one for one in wanting if one.settings.number in interrupted]
+    candidates = interrupted_ones or wanting
     room_ma = [ma - overcurrents.RESTART_ROOM_MA for ma in cycle.room_now_ma]
     if not candidates:
         return min(room_ma) >= 0
@@ -166,27 +165,30 @@ def _is_restart_possible(cycle: CycleState) -> bool:
 
 
 def _may_be_overcurrent(cycle: CycleState) -> bool:
-    """Tell whether a phase may carry too much, so that the phases must be supervised in this cycle.
+    """Tell whether a phase may carry too much; mostly none does, and this cycle need not supervise them.
 
-    A phase carries more than its limit, or its base load with all minima is a severe overcurrent. Mostly
-    neither is so, and the supervision is left out.
+    It may if it carries more than its limit, or if its base load with the minima of all participants would be
+    severe: far above the fuse (`severe_factor`).
     """
     settings, values = cycle.settings, cycle.state.meter.values
     # the highest base load beside which all minima stay below a severe overcurrent (12.2c)
-    spare_ma = settings.severe_factor * settings.fuse_ma
+    highest_base_ma = settings.severe_factor * settings.fuse_ma
     for participant in cycle.participants.values():
-        spare_ma -= participant.settings.minimum_ma
+        highest_base_ma -= participant.settings.minimum_ma
     for index, phase in enumerate(cycle.phases):
         value = values[index]
         if value is not None and value.current_ma > settings.limit_ma:
             return True
-        if (phase.base_ma or 0) > spare_ma:
+        if (phase.base_ma or 0) > highest_base_ma:
             return True
     return False
 
 
 def _phase_load(cycle: CycleState, index: int, *, is_new: bool) -> PhaseLoad:
-    """Return what the supervision must know of a phase (0 to 2); `is_new`: it was just measured."""
+    """Return what the supervision of overcurrents must know of a phase (0 to 2) in this cycle.
+
+    `is_new`: the meter has measured it since the last cycle. The minima are those of all that charge on it.
+    """
     participants = cycle.participants.values()
     running = [
         participant
@@ -208,17 +210,16 @@ def _phase_load(cycle: CycleState, index: int, *, is_new: bool) -> PhaseLoad:
 
 
 def _carried_ma(cycle: CycleState, index: int, minimums_ma: int) -> int:
-    """Return what a phase carries [mA], as the supervision counts it; 0 while there is no value.
+    """Return what a phase carries [mA], as the supervision of overcurrents counts it; 0 while there is no value.
 
-    A value that was sampled before all vehicles on the phase must have obeyed shows what has been acted on
-    already. Then it counts no higher than base load and minima, which is what will be left. A vehicle on other
-    phases only says nothing about this one: a new offer to it must not hold up a lock-out here.
-    Source: load-management 12.2f.
+    It is the meter's value. If that was sampled while a vehicle on the phase still had time to obey a lower
+    offer, it is base load and minima at most: to that the phase is about to fall. `minimums_ma`: of all that
+    charge on the phase. Source: load-management 12.2f.
     """
     value = cycle.state.meter.values[index]
     if value is None:
         return 0
-    # a device may supervise a line before it has a usable charging point: then nobody has to obey
+    # `LONG_AGO`: the line is supervised before there is a usable charging point, and nobody has to obey
     obeyed_at = max(
         (
             participant.obey_by_at
@@ -234,10 +235,10 @@ def _carried_ma(cycle: CycleState, index: int, minimums_ma: int) -> int:
 
 
 def _shed_some(cycle: CycleState, running: list[Participant]) -> None:
-    """Stop as many of `running` as must stop so that the minima of the others fit (queue).
+    """Stop as many of `running` as must stop so that the minima of the others fit (queue); then end the lock-out.
 
-    If the minima of the others fit then, the lock-out ends at once, as if it had not begun. They do unless
-    the prioritised participant, which is never shed, is too much alone. Source: load-management 18.1c, 18.1d.
+    The minima of the others do not fit only where the prioritised participant, which is never stopped, is too
+    much alone: then the lock-out stays. Source: load-management 18.1c, 18.1d.
     """
     leaving = queues.participants_to_shed(running, cycle.room_now_ma, cycle.settings, cycle.now_s)
     for participant in leaving:
@@ -245,4 +246,4 @@ def _shed_some(cycle: CycleState, running: list[Participant]) -> None:
         queues.note_shed(participant, cycle.now_s)
     staying = [participant for participant in running if participant not in leaving]
     if queues.minimums_fit(staying, cycle.room_now_ma):
-        cycle.overcurrent = overcurrents.Overcurrent()
+        cycle.overcurrent = overcurrents.Overcurrent()  # as if no overcurrent had been confirmed

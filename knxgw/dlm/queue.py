@@ -29,13 +29,12 @@ def participant_to_yield(
     settings: Settings,
     now_s: float,
 ) -> Participant | None:
-    """Return which running participant gives its place to `next_one`, the one that has waited longest.
+    """Return which running participant is to stop for `next_one`, the one that has waited longest; None: none may.
 
-    Those come into question that have had a full turn, are not prioritised, and by their stop make room for
-    the minimum of `next_one`. Of them the one with the most energy in its session yields, of nearly equal ones
-    the one that was served longest. One that was stopped often in the last hour yields only if there is no
-    other. None: none comes into question. `room_ma`: what the minima may add up to per phase.
-    Source: load-management 18.1b, 18.1g, 18.1m.
+    It must have had a full turn, not be prioritised, and make room for the minimum of `next_one`. Of several the
+    one with the most energy in its session yields, of nearly equal ones the one that was served longest; one
+    that was stopped often in the last hour only if there is no other. `room_ma`: what the minima may add up to
+    per phase. Source: load-management 18.1b, 18.1g, 18.1m.
     """
     candidates = [
         participant
@@ -45,14 +44,11 @@ def participant_to_yield(
         and participant.settings.number != settings.priority
         and _frees_enough(running, participant, next_one, room_ma)
     ]
-    rarely_stopped = [
-        participant for participant in candidates if not was_stopped_often(participant, now_s)
-    ] or candidates
-    most_mwh = max((participant.energy_mwh for participant in rarely_stopped), default=0)
-    equals = [
-        participant for participant in rarely_stopped if participant.energy_mwh >= most_mwh * NEARLY
-    ]
-    return min(equals, key=_served_order, default=None)
+    rarely_stopped = [one for one in candidates if not was_stopped_often(one, now_s)]
+    preferred = rarely_stopped or candidates
+    most_mwh = max((participant.energy_mwh for participant in preferred), default=0)
+    nearly_most = [one for one in preferred if one.energy_mwh >= most_mwh * NEARLY]
+    return min(nearly_most, key=_served_order, default=None)
 
 
 def participants_to_shed(
@@ -83,11 +79,10 @@ def participants_to_shed(
 
 
 def note_shed(participant: Participant, now_s: float) -> None:
-    """Note that a participant was shed (in place), and for how long there must be room before it starts again.
+    """Note that a participant was stopped because the minima did not fit, and how long room must last until it returns.
 
-    That is `ROOM_S`, or twice as long as the last time, at most `LONGEST_RESTART_S`, if it has to stop again
-    within 10 min of its return.
-    Source: load-management 18.1f, 18.1k.
+    That is 1 min (`ROOM_S`). If it had returned less than 10 min before (`RECURS_S`), it is twice as long as the
+    last time, at most 15 min. Source: load-management 18.1f, 18.1k.
     """
     has_just_returned = now_s - participant.returned_at <= RECURS_S
     participant.was_shed, participant.room_since = True, None
@@ -98,7 +93,7 @@ def note_shed(participant: Participant, now_s: float) -> None:
 
 
 def note_stop(participant: Participant, now_s: float) -> None:
-    """Note that a participant was stopped by the queue (in place); its last `MOST_STOPS` stops are kept."""
+    """Note when a participant was stopped by the queue (in place); its last four stops are kept (`MOST_STOPS`)."""
     participant.stopped_at = (*participant.stopped_at[1 - MOST_STOPS :], now_s)
 
 
@@ -108,12 +103,12 @@ def was_stopped_often(participant: Participant, now_s: float) -> bool:
 
 
 def may_return_at(participant: Participant, now_s: float) -> float:
-    """Return from when on a participant that was shed may start again by time alone [monotonic s].
+    """Return from when on a participant that was shed (stopped for lack of room) may start again [monotonic s].
 
-    Infinite: there is no room for it now. One that was stopped often waits until the hour is over.
+    That is once there has been room for it for `room_needed_s`. NEVER: there is no room for it now.
     """
     if was_stopped_often(participant, now_s):
-        return participant.stopped_at[0] + HOUR_S
+        return participant.stopped_at[0] + HOUR_S  # until the first of its stops is an hour ago
     return (
         NEVER
         if participant.room_since is None
@@ -132,9 +127,9 @@ def _shed_order(participant: Participant) -> tuple[int, float, int]:
 
 
 def _served_order(participant: Participant) -> tuple[float, int]:
-    """Return the sort key that puts the participant first that was served longest.
+    """Return the sort key by which the participant that has had its minimum for longest comes first.
 
-    One that was never served comes last; of equal ones the lowest number comes first.
+    One that does not have it comes last; of equal ones the lowest number comes first.
     """
     served_since = (
         participant.offered_since if participant.offered_since is not None else float("inf")
@@ -148,7 +143,10 @@ def _frees_enough(
     next_one: Participant,
     room_ma: Sequence[int],
 ) -> bool:
-    """Tell whether the minimum of `next_one` fits on its phases once `leaving` has stopped."""
+    """Tell whether the minimum of `next_one` fits beside those of `running` once `leaving` has stopped.
+
+    `room_ma`: what the minima may add up to per phase.
+    """
     others = [participant for participant in running if participant is not leaving]
     need_ma = next_one.settings.minimum_ma
     return all(minimums_ma(others, phase) + need_ma <= room_ma[phase] for phase in next_one.phases)
