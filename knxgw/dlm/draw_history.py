@@ -15,10 +15,10 @@ OFTEN_S = 2.0  # a poll period up to this is about as often as a cycle runs
 
 
 def is_read_often(participant: Participant) -> bool:
-    """Tell whether a participant's draw is known about as often as a cycle runs.
+    """Tell whether a participant's draw is read about as often as a cycle runs (every 2 s or more often).
 
-    Without measurement the draw is known only while no vehicle is connected: then it is 0. A participant
-    that was never observed is taken to be read often.
+    Without measurement it never is, but while no vehicle is connected it is known to be 0: then true. True also
+    for a participant that was never observed.
     """
     if not participant.settings.measures_current:
         return not participant.is_connected
@@ -26,9 +26,9 @@ def is_read_often(participant: Participant) -> bool:
 
 
 def last_read_at(participant: Participant) -> float | None:
-    """Return when a participant's currents were read last [monotonic s], None: never.
+    """Return up to when a participant's draw is known [monotonic s]: when it was read last; None: never.
 
-    A reading that showed nothing new is not in its history yet.
+    A last reading that showed nothing new (`read_at`) may not be in the history yet.
     """
     if not participant.history:
         return None
@@ -37,9 +37,10 @@ def last_read_at(participant: Participant) -> float | None:
 
 
 def must_be_obeyed_at(participant: Participant, settings: Settings) -> float:
-    """Return from when on a vehicle must have followed the last offer [monotonic s].
+    """Return from when on a vehicle must have followed its last offer [monotonic s].
 
-    That is T_ev after the charger acknowledged it, or after it was made where nothing is acknowledged.
+    That is T_ev (`obey_s`) after the charger acknowledged that offer, or after it was made if nothing has been
+    acknowledged since.
     """
     acknowledged_at = (
         participant.observation.acknowledged_at if participant.observation is not None else None
@@ -53,10 +54,10 @@ def must_be_obeyed_at(participant: Participant, settings: Settings) -> float:
 
 
 def steady_draw_about(participant: Participant, moment_at: float) -> Phases | None:
-    """Return what a participant drew per grid phase [mA] from an instant until now; None: it was not steady.
+    """Return what a participant has drawn per grid phase [mA] since `moment_at`; None: it was not steady.
 
-    Steady: its last two readings are equal, and the older one is from before the instant, by `EARLY_S` or
-    more. The history keeps only the first and the last of equal readings, so nothing has moved in between.
+    Steady: all readings are equal from one `EARLY_S` or more before that instant up to the last one. As the
+    history keeps only the first and the last of equal readings in a row, the last two tell.
     """
     history = participant.history
     if len(history) < 2 or history[-2].read_at > moment_at - EARLY_S:
@@ -66,16 +67,16 @@ def steady_draw_about(participant: Participant, moment_at: float) -> Phases | No
 
 
 def draw_at(participant: Participant, moment_at: float) -> Phases:
-    """Return what a participant drew per grid phase [mA] at an instant of the last minute.
+    """Return what a participant most likely drew per grid phase [mA] at an instant of the last minute.
 
-    Between two readings the draw is taken to lie on a straight line. After the last reading it is taken
-    to stay, and before the first one to have been the same. Without any reading it is 0.
+    Between two readings the draw is taken to lie on a straight line; after the last one, and before the first
+    one, it is taken to be the same as in it. Without any reading it is 0.
     """
-    later: PastDraw | None = None
+    later: PastDraw | None = None  # the reading after `entry`
     for entry in reversed(participant.history):
         if entry.read_at <= moment_at:
             if later is None:
-                return entry.draw_ma
+                return entry.draw_ma  # the instant is after the last reading
             fraction = (moment_at - entry.read_at) / (later.read_at - entry.read_at)
             return _between(entry.draw_ma, later.draw_ma, fraction)
         later = entry
@@ -94,18 +95,20 @@ def _between(earlier_ma: Phases, later_ma: Phases, fraction: float) -> Phases:
 def draw_range_about(
     participant: Participant, begin_at: float, end_at: float, phase: int
 ) -> "PossibleDraw":
-    """Return the least and the highest draw [mA] of a participant on a phase between two instants.
+    """Return the least and the highest draw [mA] of a participant on a phase (0 to 2) between two instants.
 
     Between two readings a current may have jumped at any time. So all readings count from the last one
     that is `EARLY_S` or more before `begin_at` to the first one at `end_at` or after it. Without any reading
-    both are 0. `phase`: 0 to 2; instants: monotonic seconds.
+    both are 0.
     """
     least_ma = most_ma = None
-    for past in reversed(participant.history):
+    for past in reversed(participant.history):  # the newest first
         current_ma = past.draw_ma[phase]
-        is_later = past.read_at >= end_at  # of those after `end_at` only the earliest counts
-        least_ma = current_ma if least_ma is None or is_later else min(least_ma, current_ma)
-        most_ma = current_ma if most_ma is None or is_later else max(most_ma, current_ma)
+        if least_ma is None or most_ma is None or past.read_at >= end_at:
+            # of the readings at `end_at` or later only the earliest counts: it replaces the later ones
+            least_ma = most_ma = current_ma
+        else:
+            least_ma, most_ma = min(least_ma, current_ma), max(most_ma, current_ma)
         if past.read_at <= begin_at - EARLY_S:
             break
     return PossibleDraw(least_ma or 0, most_ma or 0)

@@ -63,10 +63,10 @@ REPORTS_WITHIN_S = 8.0  # beside its spacing, the meter needs so long to report 
 def initial_state(
     settings: Settings, participants: Iterable[ParticipantSettings], now_s: float
 ) -> LoadManagement:
-    """Return load management as it starts: without a meter value, so in an emergency, all at the minimum.
+    """Return load management as it starts: each participant is offered its minimum, and no meter value is known.
 
-    With a static limit there is no meter to wait for: no emergency, and no building (a base load of 0).
-    Source: load-management 11.4.
+    Until the first complete set (a value of each phase) there is an emergency. With a static limit there is no
+    meter to wait for: no emergency, and no building (a base load of 0). Source: load-management 11.4.
     """
     is_static = settings.static_limit_ma is not None
     return LoadManagement(
@@ -74,7 +74,7 @@ def initial_state(
             one.number: Participant(
                 settings=one,
                 phases=one.wired_phases,
-                offer_ma=one.minimum_ma,  # a car that charges goes on while everything starts
+                offer_ma=one.minimum_ma,  # a vehicle that charges goes on while the gateway starts
             )
             for one in participants
         },
@@ -92,17 +92,15 @@ def after_meter_value(
     now_s: float,
     observations: Mapping[int, Observation] = MappingProxyType({}),
 ) -> LoadManagement:
-    """Return the state after a value of one phase of the smart meter.
+    """Return the state after a value of one phase of the smart meter; a cycle is due if it brings news.
 
-    A value that is implausible, or of a phase that is not configured, is only counted. `observations`: the
-    last one of each charging point, by number; they show up to when draws are known. A cycle is due if the
-    base load or a finding about the meter has changed, or a sample waits for readings of chargers. A value
-    that completes a set ends an emergency; the complete set may also show which phases vehicles use.
+    A value that completes a set (one of each phase) ends an emergency, and may show which phases vehicles use.
+    `observations`: the last one of each charging point, by number; they show up to when draws are known.
     Source: load-management 3.1, 4.7, 7, 11.2.
     """
     meter, is_plausible = meters.with_reading(state.meter, settings, reading, now_s)
     if not is_plausible:
-        return replace(state, meter=meter)
+        return replace(state, meter=meter)  # the value was only counted
     participants = [
         _with_reading_time(participant, observations.get(number))
         for number, participant in state.participants.items()
@@ -116,6 +114,7 @@ def after_meter_value(
         or after.uncertainty_ma != before.uncertainty_ma
         or after.follow_check.finding is not before.follow_check.finding
     )
+    # a pending sample waits for readings of chargers: each cycle looks whether they have come
     due_at = now_s if has_news or after.pending_samples else state.due_at
     phases = tuple(after if index == phase else one for index, one in enumerate(state.phases))
     has_new_set = meter.sets.count > state.meter.sets.count
@@ -132,10 +131,10 @@ def _update_phase(
     participants: Sequence[Participant],
     settings: Settings,
 ) -> None:
-    """Update `phase_state` in place by the meter's value of the phase: base load, and whether the meter follows.
+    """Update the base load of a phase, and whether its meter follows the chargers, by its last value (in place).
 
-    `phase`: 0 to 2; without a value of it nothing changes. A value over range does not tell whether the meter
-    follows: its true current is unknown.
+    `phase`: 0 to 2. Without a value nothing changes. A value over range, whose true current is not known, does not
+    tell whether the meter follows.
     """
     value = meter.values[phase]
     if value is None:
@@ -156,10 +155,10 @@ def _update_phase(
 
 
 def _with_reading_time(participant: Participant, observation: Observation | None) -> Participant:
-    """Return a participant with the instant of its last reading, where that reading showed nothing new.
+    """Return a copy of a participant that was read again with the same values, with the instant of that reading.
 
-    No cycle runs for such a reading, but it proves the draw up to its instant, also for a meter value that
-    comes now. Otherwise the participant itself is returned; its argument is never changed.
+    No cycle runs for such a reading, but it proves the draw up to its instant, which a meter value that comes now
+    is compared with. Without such a reading the participant itself is returned, unchanged.
     """
     known = participant.observation
     if (
@@ -167,9 +166,8 @@ def _with_reading_time(participant: Participant, observation: Observation | None
         or known is None
         or observation.read_at == participant.read_at
         or not participant.is_reachable
+        or not known.differs_only_in_age(observation)  # a cycle will take in the new values
     ):
-        return participant
-    if not known.differs_only_in_age(observation):
         return participant
     other = participant.clone()
     other.read_at = observation.read_at
@@ -177,15 +175,15 @@ def _with_reading_time(participant: Participant, observation: Observation | None
 
 
 def _with_emergency_ended(state: LoadManagement, now_s: float) -> LoadManagement:
-    """Return the state after a complete set has ended the emergency; a cycle is due.
+    """Return the state after a complete set (a value of each phase) has ended the emergency; a cycle is due.
 
-    If a fault of the meter was present, raising waits for T_hold, as after a safety reduction. After a start
-    there was none, and raising need not wait. Source: load-management 11.2.
+    If the meter had a fault, raising waits as after a safety reduction (T_hold): what the line carried meanwhile is
+    not known. After a start there was no fault, and raising need not wait. Source: load-management 11.2.
     """
     phases = [phase.clone() for phase in state.phases]
     if not state.outcome.faults.isdisjoint(METER_FAULTS):
         for phase in phases:
-            phase.reduced_at = now_s
+            phase.reduced_at = now_s  # T_hold runs from then
     return replace(state, is_emergency=False, phases=tuple(phases), due_at=now_s)
 
 
@@ -195,11 +193,10 @@ def after_in_operation(
     now_s: float,
     observations: Mapping[int, Observation] = MappingProxyType({}),
 ) -> LoadManagement:
-    """Return the state after an In-operation telegram of the smart meter.
+    """Return the state after an In-operation telegram, by which the meter says that its last values still hold.
 
-    By it the meter says that the values it reported last are still in force. If the telegram is the first
-    after a silence and there is an emergency, the values of all phases are to be read from the bus: that
-    they were requested is noted. Source: load-management 3.2, 11.6.
+    If it is the first one after a silence, and there is an emergency, the values of all phases are noted as
+    requested from the bus, which makes the gateway read them. Source: load-management 3.2, 11.6.
     """
     meter = meters.with_in_operation(state.meter, settings, now_s)
     state = _with_values_confirmed(state, settings, now_s, observations)
@@ -214,12 +211,13 @@ def _with_values_confirmed(
 ) -> LoadManagement:
     """Return the state after the meter said that the values it reported last are still in force.
 
-    They are examined as if they had come now: whether the meter follows the chargers, and which phases
-    vehicles use. A cycle is due if a finding has changed. Where the meter is supervised by its values,
-    In operation says nothing about them, and nothing changes.
+    They are examined as if they had come now: whether the meter follows the chargers, and which phases vehicles
+    use. A cycle is due if the meter is found to be wrong, or right again.
     """
     if settings.monitoring is Monitoring.VALUES:
-        return state
+        return (
+            state  # such a meter sends its values cyclically, and says nothing about the last ones
+        )
     participants = [
         _with_reading_time(participant, observations.get(number))
         for number, participant in state.participants.items()
@@ -241,31 +239,31 @@ def _with_values_confirmed(
 
 
 def _oldest_value_at(meter: Meter) -> float:
-    """Return when the oldest of the phases' last values came [monotonic s]; at least one phase must have one."""
+    """Return since when the last values of all phases have been known [monotonic s]: when the oldest of them came.
+
+    At least one phase must have a value.
+    """
     return min(value.arrived_at for value in meter.values if value)
 
 
 def _with_used_phases(
     state: LoadManagement, settings: Settings, now_s: float, *, in_force_since: float
 ) -> LoadManagement:
-    """Return the state after the meter may have shown which phases vehicles at unmeasured chargers use.
+    """Return the state after looking, by the meter, which phases vehicles use at chargers that do not measure.
 
-    `in_force_since`: from then on the values of all phases have been in force [monotonic s]: since the oldest
-    came, or, where the meter has just confirmed them, for as long as a line must rest (`AT_REST_S`). The state
-    stays as it is where every charger measures, a value is missing, or the line is not at rest. What was
-    taken to flow on a phase that turns out unused was the building's all the time, and moves into the base
-    load. A cycle is due if anything was found. Source: load-management 4.7.
+    Two lines at rest are compared: meter values of all phases while no vehicle moves. What a vehicle was assumed to
+    draw of a phase that it does not use was the building's, and moves into the base load; a cycle is due then.
+    `in_force_since`: since when all these values have been in force [monotonic s]. Source: load-management 4.7.
     """
     participants = state.participants
-    values = [value.current_ma for value in state.meter.values if value]
-    if len(values) < len(state.phases) or all(
-        one.settings.measures_current for one in participants.values()
-    ):
+    values_ma = [value.current_ma for value in state.meter.values if value]
+    is_value_missing = len(values_ma) < len(state.phases)
+    if is_value_missing or all(one.settings.measures_current for one in participants.values()):
         return state
     sampled_at = in_force_since - settings.meter_delay_s
-    line = line_at_rest(values, sampled_at, now_s, participants.values(), settings)
+    line = line_at_rest(values_ma, sampled_at, now_s, participants.values(), settings)
     if line is None:
-        return state
+        return state  # some vehicle moves
     before = state.meter.line_at_rest
     changed = {} if before is None else find_used_phases(before, line, participants, now_s)
     # since when a vehicle should be lowered to see which phases it uses (`phase_test`)
@@ -284,8 +282,8 @@ def _with_used_phases(
 def after_high_power(state: LoadManagement, settings: Settings, now_s: float) -> LoadManagement:
     """Return the state after the message that a large consumer starts: a high-power window begins (again).
 
-    All are held at the minimum until the window ends. Peaks from before it are forgotten: after it only
-    loads since its begin count. Source: load-management 10.
+    In it all are held at their minimum, until the meter has had time to show the consumer. Base loads from before
+    are forgotten: afterwards only those since the begin of the window count as peak. Source: load-management 10.
     """
     lasts_s = max(settings.high_power_s, state.meter.spacing_s + REPORTS_WITHIN_S)
     phases = [phase.clone() for phase in state.phases]
@@ -297,16 +295,16 @@ def after_high_power(state: LoadManagement, settings: Settings, now_s: float) ->
 def observe_charger(
     state: LoadManagement, settings: Settings, number: int, observation: Observation, now_s: float
 ) -> LoadManagement | None:
-    """Return the state after a reading of a charging point; None: only a whole cycle can take the reading.
+    """Return the state after a reading of a charging point that changes its draw at most; None: it changes more.
 
-    A whole cycle is needed where more than the draw has changed of what decides its part in the allocation,
-    or where a draw moves into the base load. In the state returned a cycle is due if the draw has changed.
+    None: plug, state, reach, caps or validity have changed, or a draw has to move into the base load. Then
+    nothing is taken in: a whole cycle has to do that. In the state returned a cycle is due if the draw has changed.
     """
     before = state.participants[number]
     participant = before.clone()
     moved_to_base_ma = observe(participant, observation, settings, now_s)
-    has_new_part = _part_in_allocation(participant) != _part_in_allocation(before)
-    if moved_to_base_ma is not None or has_new_part:
+    has_other_part = _part_in_allocation(participant) != _part_in_allocation(before)
+    if moved_to_base_ma is not None or has_other_part:
         return None
     has_moved = participant.draw_ma != before.draw_ma
     participants = {**state.participants, number: participant}
@@ -316,7 +314,7 @@ def observe_charger(
 def _part_in_allocation(
     participant: Participant,
 ) -> tuple[bool, bool, bool, bool, bool, bool, Constraint | None, Phases]:
-    """Return what decides which part a participant has in the allocation, but for its draw; to be compared."""
+    """Return all that decides about a participant in the allocation but its draw, to compare it before and after."""
     return (
         participant.wants_to_charge,
         participant.is_interrupting,
@@ -330,11 +328,11 @@ def _part_in_allocation(
 
 
 def is_urgent(state: LoadManagement, settings: Settings, phase: int, now_s: float) -> bool:
-    """Tell whether a new value of a phase (0 to 2) must be acted on at once.
+    """Tell whether a new meter value of a phase (0 to 2) must be acted on at once, and not in the next second.
 
-    It can wait for the cycle of the next second if the phase is within its limit, all commitments fit on it,
-    the minima make no severe overcurrent, and nothing is timed: raising is never urgent. In an emergency or
-    a high-power window, and before the base load is known, no value waits. Source: load-management 9.1.
+    It must if the line may carry too much: the phase is above its limit, what all may draw at once does not fit,
+    or an excess is timed already. So must every value while all are held at the minimum, or the base load is not
+    known. Raising is never urgent. Source: load-management 9.1.
     """
     value, base_ma = state.meter.values[phase], state.phases[phase].base_ma
     if value is None or base_ma is None or state.is_emergency or now_s < state.high_power_until:
@@ -349,5 +347,6 @@ def is_urgent(state: LoadManagement, settings: Settings, phase: int, now_s: floa
         committed_ma += participant.committed_ma(phase, holds_offer=participant.holds_offer)
         claims.add(participant, phase)
         minimums_ma += participant.settings.minimum_ma
+    # even with all at their minimum the load would be far above the fuse
     is_severe = base_ma + minimums_ma > settings.severe_factor * settings.fuse_ma
     return is_severe or committed_ma > claims.room_ma(settings, base_ma)

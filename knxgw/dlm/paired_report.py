@@ -37,17 +37,17 @@ class PairedReport(NamedTuple):
 def with_draws(
     phase: int, report: Report, participants: Iterable[Participant]
 ) -> PairedReport | None:
-    """Return a value of the meter with the range of what the chargers drew on the phase (0 to 2) [mA].
+    """Return a meter value of a phase (0 to 2) with what the chargers drew there when it may have been measured.
 
-    The range is that from `LATE_S` before the value came until then. None: a charger with a vehicle has not
-    been read since. A charger that does not measure every phase has no range: what it is assumed to draw
-    when the value came is added up apart (`assumed_ma`).
+    That was at some moment of the last `LATE_S` (5 s) before the value came, so the draw is a range [mA]. What
+    chargers that do not measure every phase are assumed to draw is added up apart (`assumed_ma`). None: a
+    charger with a vehicle has not been read since the value came.
     """
     arrived_at, current_ma, total_ma = report
     low_ma = high_ma = assumed_ma = measured_bits = drawing_bits = 0
     for participant in participants:
         if not (participant.has_valid_currents and participant.is_reachable):
-            continue
+            continue  # its draw is not known
         if not (
             participant.settings.measures_current and participant.settings.measures_every_phase
         ):
@@ -70,5 +70,12 @@ def with_draws(
         if most_ma >= DRAWS_FROM_MA:
             drawing_bits |= bit
     return PairedReport(
-        arrived_at, current_ma, total_ma, low_ma, high_ma, assumed_ma, measured_bits, drawing_bits
+        arrived_at=arrived_at,
+        current_ma=current_ma,
+        total_ma=total_ma,
+        low_ma=low_ma,
+        high_ma=high_ma,
+        assumed_ma=assumed_ma,
+        measured_bits=measured_bits,
+        drawing_bits=drawing_bits,
     )

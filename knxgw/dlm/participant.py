@@ -77,7 +77,7 @@ class Observation:
 
     @property
     def period_s(self) -> float:
-        """Return the longest time [s] between two readings of the charger, by how long a reading counts."""
+        """Return the longest time [s] that should pass between two readings: a reading counts for a few of them."""
         return self.fresh_s / FRESH_PERIODS
 
     @property
@@ -87,10 +87,9 @@ class Observation:
 
     @property
     def external_cap(self) -> Constraint | None:
-        """Return the constraint from outside load management with the smallest cap above 0 A.
+        """Return the constraint from outside load management with the smallest cap above 0 A; None: there is none.
 
-        Of equal caps the one with the highest rank; None: no such cap. A cap of 0 A is not among them: that
-        is for `may_charge`.
+        Of equal caps it is the one with the highest rank. Caps of 0 A decide on `may_charge` instead.
         """
         caps = [one for one in self.constraints if one.cap_ma]
         return min(caps, key=lambda one: one.cap_ma, default=None)
@@ -217,9 +216,10 @@ class Participant:
 
     @property
     def takes_part(self) -> bool:
-        """Tell whether it takes part in the allocation (K): it wants to charge, may, and can be controlled.
+        """Tell whether it takes part in the allocation: it wants to charge, may, and can be measured and reached.
 
-        Whether its caps leave it the minimum is asked apart (`CycleState.eligible`). Source: load-management 5.
+        Whether its caps leave it the minimum is another question (`CycleState.eligible`).
+        Source: load-management 5.
         """
         return (
             self.wants_to_charge
@@ -230,9 +230,10 @@ class Participant:
 
     @property
     def draws_while_interrupting(self) -> bool:
-        """Tell whether its vehicle still draws although the charger itself has interrupted charging.
+        """Tell whether its vehicle still draws by its offer although the charger itself has interrupted charging.
 
-        It takes no part any more, but its offer stays reserved until the draw ends. Source: load-management 5.4.
+        Then it takes no part any more, but its offer stays reserved until the draw ends.
+        Source: load-management 5.4.
         """
         return self.is_interrupting and self.offer_ma > 0 and self.highest_draw_ma >= DRAWS_FROM_MA
 
@@ -247,9 +248,10 @@ class Participant:
 
     @property
     def has_claims_beside_offer(self) -> bool:
-        """Tell whether current is reserved for it beside its offer: held back, overdrawn, or not read.
+        """Tell whether current is reserved for it beside its offer, which makes the room smaller (`Claims`).
 
-        The room on its phases is smaller by that (`Claims`).
+        That is what a charger that cannot be lowered may take, what its vehicle draws above its offer, or what it
+        drew before its currents were lost.
         """
         # `is`: whoever sets one of these to nothing uses this very tuple; another tuple of zeros does no harm
         return not (
@@ -259,13 +261,12 @@ class Participant:
         )
 
     def committed_ma(self, phase: int, *, holds_offer: bool) -> int:
-        """Return its commitment on a grid phase (0 to 2) [mA]: the larger of offer and draw.
+        """Return what it may draw at once on a grid phase (0 to 2) [mA]: the larger of its offer and its draw.
 
-        `holds_offer`: whether the whole offer counts; mostly the property of that name, but one who allocates
-        leaves it out. Without it, and on a phase for which the participant does not count, only the draw
-        counts. Known overdraw is left out of the draw: the room is smaller by that already, and it must not
-        count twice. Source: load-management 7.1, 9.2.
+        `holds_offer`: the offer counts at all, mostly by the property of that name; if not, and on a phase for which
+        it does not count, the result is its draw. Source: load-management 7.1, 9.2.
         """
+        # the room is smaller by the overdraw already (`Claims`): it must not count twice
         draw_ma = self.draw_ma[phase] - self.overdraw_ma[phase]
         if holds_offer and self.offer_ma > draw_ma and phase in self.phases:
             return self.offer_ma
@@ -278,9 +279,10 @@ class Participant:
 
     @property
     def highest_offer_ma(self) -> int:
-        """Return the highest offer it may get [mA]: the smallest of its maximum and its caps, also that by use.
+        """Return the highest offer it may get [mA]: the smallest of its maximum, its outside cap and its cap by use.
 
-        The result may be below the minimum: then only 0 A may be offered (6.13).
+        Below the minimum it means that only 0 A may be offered (6.13). A cap by use: its vehicle draws less than
+        it was offered.
         """
         cap_ma = self.settings.maximum_ma
         if self.external_cap is not None:
@@ -291,7 +293,7 @@ class Participant:
 def age_counts_from(participant: Participant) -> float:
     """Return the instant [monotonic s] from which the age of a participant's currents counts.
 
-    That is their last reading, or its return after a loss, whichever is later.
+    That is their last reading, or when the charger answered again after a loss, whichever is later.
     """
     read_at = participant.read_at
     return (
@@ -329,10 +331,10 @@ class Claims:
         self.unread_draw_ma += participant.unread_draw_ma[phase]
 
     def room_ma(self, settings: Settings, base_ma: int) -> int:
-        """Return A_p [mA]: what offers may add up to on this phase, at a base load. It may be negative.
+        """Return what all offers may add up to on this phase [mA] beside a base load; it may be negative.
 
-        The mains and the chargers' own line each leave some room; the smaller one counts. Unread draws are
-        in the base load, so they take room from the own line only.
+        The mains and the chargers' own line (`chargers_ma`) each leave some room: the smaller one counts. Draws
+        that are not read any more are in the base load, so they take room from the own line only.
         """
         mains_ma = settings.limit_ma - base_ma
         feeder_ma = settings.chargers_ma - self.unread_draw_ma

@@ -29,11 +29,11 @@ def is_answer_awaited(
     spacing_s: float,
     now_s: float,
 ) -> bool:
-    """Tell whether a vehicle was lowered for a test, and the line has not been at rest since.
+    """Tell whether a vehicle was lowered to see which phases it uses, and the meter has not shown that yet.
 
-    Until it is, no vehicle starts or is raised, which would hide the answer of the line. That takes some
-    seconds; a line that does not come to rest is not waited for any longer. `line`: the last line at rest;
-    None: there is none, so no test. `spacing_s`: how far apart complete sets of the meter are.
+    It shows it by the next line at rest: values of all phases while no vehicle moves. Until then none starts or
+    is raised, which would hide it; after some seconds that is given up. `line`: the last line at rest; None: there
+    was none, so nothing is tested. `spacing_s`: how far apart complete sets of the meter come.
     """
     if line is None:
         return False
@@ -53,34 +53,27 @@ def next_to_test(
     settings: Settings,
     now_s: float,
 ) -> Participant | None:
-    """Return the participant that is to be lowered to its minimum, to see on which phases the line answers.
+    """Return the participant that is to be lowered to its minimum now, to see on which phases the line carries less.
 
-    None: there has been no reason for `TEST_AFTER_S`, the line is not at rest any more, or none can be tested
-    now. Source: load-management 4.7d.
+    None: there is no need to know, or not for `TEST_AFTER_S` (5 min) yet; a vehicle has moved since `line`, the
+    last line at rest; or none can be tested now. Source: load-management 4.7d.
     """
-    if (
-        line is None
-        or line.reason_since is None
-        or now_s < line.reason_since + TEST_AFTER_S
-        or not _is_still_at_rest(line, participants, settings, now_s)
-    ):
+    if line is None or line.reason_since is None or now_s < line.reason_since + TEST_AFTER_S:
         return None
-    return next(
-        (
-            participant
-            for participant in participants.values()
-            if participant.settings.number in line.assumed_ma
-            and _can_be_tested(participant)
-            and now_s >= participant.phases_tested_at + participant.phase_test_wait_s
-        ),
-        None,
-    )
+    if not _is_still_at_rest(line, participants, settings, now_s):
+        return None
+    for participant in participants.values():
+        is_unmeasured = participant.settings.number in line.assumed_ma
+        has_waited = now_s >= participant.phases_tested_at + participant.phase_test_wait_s
+        if is_unmeasured and has_waited and _can_be_tested(participant):
+            return participant
+    return None
 
 
 def note_test(participant: Participant, now_s: float) -> None:
-    """Note that a vehicle is tested (in place); its next test waits 60 s, each further one twice as long.
+    """Note that a vehicle is tested now, and how long its next test has to wait (in place).
 
-    No test waits for longer than `LONGEST_WAIT_S`.
+    That is 1 min after the first test, then twice as long each time, at most `LONGEST_WAIT_S` (15 min).
     """
     participant.phases_tested_at = now_s
     participant.phase_test_wait_s = min(
@@ -91,7 +84,7 @@ def note_test(participant: Participant, now_s: float) -> None:
 def _is_still_at_rest(
     line: LineAtRest, participants: Mapping[int, Participant], settings: Settings, now_s: float
 ) -> bool:
-    """Tell whether no vehicle at a charger without measurement has moved since `line`.
+    """Tell whether no vehicle at a charger without measurement has moved since `line`, the last line at rest.
 
     False also where one of these charging points is no longer there.
     """
@@ -112,18 +105,18 @@ def with_reason_to_test(
     settings: Settings,
     now_s: float,
 ) -> LineAtRest:
-    """Return a line at rest with `reason_since` noted, if there is a reason for a test; else as it is.
+    """Return a new line at rest with since when there is a reason to test phases (`reason_since`; None: there is none).
 
-    The reason is that, on some phase, the chargers are taken to fill their own line (I_feeder) although the
-    meter shows less. `line`: made just now, without `reason_since`. `before`: the line at rest before it;
-    None: there was none. A reason that `before` had already keeps its instant; after a line without a reason
-    the time begins again. Source: load-management 4.7d.
+    The reason is that, on some phase, assumed draws seem to fill the chargers' own line although the meter shows
+    less. `before`: the line at rest before this one, whose reason keeps its instant; None: there was none.
+    Source: load-management 4.7d.
     """
-    if not any(
+    has_reason = any(
         _is_assumed_draw_too_high(line, participants, settings, phase)
         for phase in range(len(line.rest_ma))
-    ):
-        return line
+    )
+    if not has_reason:
+        return line  # made without one
     known_since = None if before is None else before.reason_since
     return line._replace(reason_since=now_s if known_since is None else known_since)
 
@@ -131,9 +124,9 @@ def with_reason_to_test(
 def _is_assumed_draw_too_high(
     line: LineAtRest, participants: Mapping[int, Participant], settings: Settings, phase: int
 ) -> bool:
-    """Tell whether the chargers are taken to fill their own line on a phase (0 to 2), and the meter shows less.
+    """Tell whether assumed draws seem to fill the chargers' own line on a phase (0 to 2), but the meter shows less.
 
-    It shows so much less that lowering one vehicle can show on which phases that vehicle draws.
+    It shows so much less (3 A) that lowering one vehicle can show on which phases that vehicle draws.
     """
     assumed_ma = sum(
         drawn_ma
@@ -145,15 +138,16 @@ def _is_assumed_draw_too_high(
         for number, participant in participants.items()
         if number not in line.assumed_ma
     )
-    is_full = assumed_ma + other_ma > settings.chargers_ma - ANSWER_FROM_MA
+    seems_full = assumed_ma + other_ma > settings.chargers_ma - ANSWER_FROM_MA
     # the rest is the building and the unmeasured chargers: these draw no more than that
-    return is_full and assumed_ma - line.rest_ma[phase] >= ANSWER_FROM_MA
+    return seems_full and assumed_ma - line.rest_ma[phase] >= ANSWER_FROM_MA
 
 
 def next_test_at(line: LineAtRest | None, participants: Iterable[Participant]) -> float:
-    """Return from when on a vehicle may have to be tested [monotonic s].
+    """Return from when on a vehicle may be lowered to see which phases it uses [monotonic s].
 
-    Infinite: there is no reason for a test, or no vehicle to be tested.
+    NEVER (infinite): there is no reason for such a test, or no vehicle that can be tested. `line`: the last line
+    at rest; None: there was none.
     """
     if line is None or line.reason_since is None:
         return NEVER
@@ -166,9 +160,9 @@ def next_test_at(line: LineAtRest | None, participants: Iterable[Participant]) -
 
 
 def _can_be_tested(participant: Participant) -> bool:
-    """Tell whether lowering a participant shows clearly, and says something that is not known yet."""
-    return (
-        participant.takes_part
-        and not is_certain(participant)
-        and participant.offer_ma - participant.settings.minimum_ma >= ANSWER_FROM_MA
-    )
+    """Tell whether lowering a participant to its minimum can show which phases it uses, and that is not known yet.
+
+    The line shows a change by 3 A or more (`ANSWER_FROM_MA`) clearly.
+    """
+    change_ma = participant.offer_ma - participant.settings.minimum_ma
+    return participant.takes_part and not is_certain(participant) and change_ma >= ANSWER_FROM_MA

@@ -18,10 +18,10 @@ def note_reasons(
     waiting: list[Participant],
     target_ma: Mapping[int, int],
 ) -> None:
-    """Note the reason of every participant that runs or waits, also of one that was started in this cycle.
+    """Note for every participant that runs or waits why its offer is not higher (`cycle.reasons`).
 
-    `target_ma`: to what each may rise by the allocation, by number. To be called once their offers are those
-    of this cycle. Source: load-management 6.
+    To be called once their offers are those of this cycle: one of `waiting` may have been started in it.
+    `target_ma`: to what each may rise by the allocation, by number. Source: load-management 6.
     """
     for participant in running:
         cycle.reasons[participant.settings.number] = _reason_of(cycle, participant, target_ma)
@@ -36,8 +36,9 @@ def note_reasons(
 def _reason_of(cycle: CycleState, participant: Participant, target_ma: Mapping[int, int]) -> Reason:
     """Return what keeps the offer of a running participant from being higher.
 
-    The first that applies of: its maximum, an external cap, its own use, the ramp, the prioritised charging
-    point (if that has more than its minimum), and the phase with the least room.
+    The first that applies of: its maximum, a cap from outside load management, its own use, a raise that is still
+    to come, the prioritised charging point (if it has more than its minimum), and the phase with the least
+    room. `target_ma`: to what each may rise, by number.
     """
     one = participant.settings
     if participant.offer_ma >= one.maximum_ma:

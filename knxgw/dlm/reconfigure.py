@@ -27,14 +27,11 @@ def reconfigured(
     *,
     is_same_measurement: bool,
 ) -> LoadManagement:
-    """Return load management with other settings and participants.
+    """Return load management with other settings and participants; `state` is not changed.
 
-    `is_same_measurement`: the values of the smart meter are still those of this line. Otherwise load
-    management begins as at a start, with an emergency until the first complete set, and no participant has
-    more than before. A participant is kept if its number and its wired phases are the same; the last draw of
-    any other counts as the building's. What compares the meter with the participants is forgotten where
-    these are others; a turn ends with its participant. A cycle is due. `state` is not changed.
-    Source: load-management 11.7, 16.70, 16.71.
+    A participant is kept if its number and its wired phases are the same; the last draw of any other counts as
+    the building's. A cycle is due. `is_same_measurement`: the values of the smart meter are still those of this
+    line; otherwise load management begins as at a start (`_restarted`). Source: load-management 11.7, 16.70, 16.71.
     """
     wanted_settings = {one.number: one for one in participants}
     if not is_same_measurement:
@@ -50,12 +47,15 @@ def reconfigured(
         for number, participant in state.participants.items():
             if number not in kept and participant.has_valid_currents and participant.is_reachable:
                 add_draw(phases, participant.draw_ma)
-    if len(kept) != len(wanted_settings) or len(kept) != len(state.participants):
-        for phase in phases:  # what is examined there compares the meter with other participants
+    are_all_kept = len(kept) == len(wanted_settings) == len(state.participants)
+    if not are_all_kept:
+        for (
+            phase
+        ) in phases:  # what is remembered here compares the meter with the participants of before
             phase.follow_check, phase.pending_samples = follows.NEW, ()
     reasons = {n: reason for n, reason in state.outcome.reasons.items() if n in kept}
     meter = state.meter
-    if kept != state.participants:
+    if kept != state.participants:  # so does this, with their settings
         meter = replace(meter, line_at_rest=None)
     return replace(
         state,
@@ -72,7 +72,7 @@ def reconfigured(
 
 
 def newcomer(settings: ParticipantSettings) -> Participant:
-    """Return a participant that has no offer and was never read."""
+    """Return a participant as it begins: offered 0 A, never read, all its wired phases count."""
     return Participant(settings=settings, phases=settings.wired_phases)
 
 
@@ -82,10 +82,10 @@ def _restarted(
     wanted_settings: Mapping[int, ParticipantSettings],
     now_s: float,
 ) -> LoadManagement:
-    """Return load management as at a start, but no participant has more than before on any phase.
+    """Return load management as at a start (all at their minimum), but no participant has more than before.
 
-    One that would have more begins without an offer, and so do all in a lock-out, which goes on where there
-    is a meter. Source: load-management 11.7.
+    One that would have more on some phase begins with 0 A. So do all in a lock-out after an overcurrent, which
+    goes on where there is a meter. Source: load-management 11.7.
     """
     begun = initial_state(settings, wanted_settings.values(), now_s)
     lock_out = state.overcurrent.lock_out  # while it lasts no participant begins with an offer
@@ -106,7 +106,10 @@ def _restarted(
 
 
 def _had_as_much_before(before: Participant | None, begun: Participant) -> bool:
-    """Tell whether a participant had, on each of its wired phases, at least the offer it begins with."""
+    """Tell whether a participant had, on each of its wired phases, at least the offer that it begins with.
+
+    `before`: the one of the same number before the change; None: there was none, so it had nothing.
+    """
     return (
         before is not None
         and before.offer_ma >= begun.offer_ma
@@ -117,9 +120,10 @@ def _had_as_much_before(before: Participant | None, begun: Participant) -> bool:
 def _with_settings(
     participant: Participant, new_settings: ParticipantSettings, settings: Settings, now_s: float
 ) -> Participant:
-    """Return a participant with other settings: a copy, or itself if they are the same.
+    """Return a copy of a participant with `new_settings`, or the participant itself if it has these already.
 
-    Its offer is lowered to the new maximum; below the new minimum it becomes 0 A.
+    Its offer is lowered to its new maximum, and becomes 0 A below its new minimum. `settings`: those of load
+    management.
     """
     if participant.settings == new_settings:
         return participant

@@ -44,10 +44,10 @@ class Settings:
 
     @property
     def limit_ma(self) -> int:
-        """Return I_lim: what the protected line may carry per phase [mA].
+        """Return I_lim: what the protected line may carry per phase [mA], the fuse less the load reserve.
 
-        With a static limit that limit itself. With a meter of type 7.012, whose values end at 65.535 A, 60 A
-        at most (3.1b).
+        A static limit replaces that. With a meter of datapoint type 7.012 (`saturating`), whose values end at
+        65.535 A, it is 60 A at most (3.1b).
         """
         if self.static_limit_ma is not None:
             return self.static_limit_ma
@@ -61,10 +61,7 @@ class Settings:
 
     @property
     def timeout_s(self) -> float:
-        """Return T_to: how long the smart meter may be silent [s].
-
-        That is its interval and a fifth of it, but at least 1 s, beyond.
-        """
+        """Return T_to: how long the smart meter may be silent [s], its interval and a fifth more, at least 1 s more."""
         return self.interval_s + max(1.0, 0.2 * self.interval_s)
 
 

@@ -24,25 +24,27 @@ def may_try(participant: Participant, now_s: float) -> bool:
 
 
 def note_trial(participant: Participant, running: Sequence[Participant], now_s: float) -> None:
-    """Note since when unmeasured participants on its phases give way for an admitted newcomer (in place).
+    """Note since when others give way for a newcomer, if that may be in vain (`tried_since`): a trial.
 
-    Nothing is noted where none of `running` on its phases is unmeasured: then nothing is tried.
+    It may be if some participant of `running` on its phases does not measure: such a vehicle may draw less than
+    its offer, and release nothing when that is lowered. What the others release is known.
     """
-    if participant.tried_since is None and any(
+    may_be_in_vain = any(
         not one.settings.measures_current and not set(one.phases).isdisjoint(participant.phases)
         for one in running
-    ):
+    )
+    if participant.tried_since is None and may_be_in_vain:
         participant.tried_since = now_s
 
 
 def note_failure(participant: Participant, now_s: float) -> None:
-    """Note that others gave way for a newcomer, and its minimum does not fit all the same (in place).
+    """Note that others gave way for a newcomer in vain, and until when it is not tried again (in place).
 
-    The next trial waits for `FIRST_WAIT_S`, then for twice as long as the last one, at most for
-    `LONGEST_WAIT_S`. Without a trial nothing is noted.
+    The first time that is 1 min (`FIRST_WAIT_S`), then twice as long each time, at most 15 min
+    (`LONGEST_WAIT_S`).
     """
     if participant.tried_since is None:
-        return
+        return  # nobody gave way
     participant.tried_since = None
     # 0 s when none has failed yet: then the first wait
     participant.retry_wait_s = min(2 * participant.retry_wait_s, LONGEST_WAIT_S) or FIRST_WAIT_S
@@ -50,5 +52,8 @@ def note_failure(participant: Participant, now_s: float) -> None:
 
 
 def forget_trials(participant: Participant) -> None:
-    """Forget the failed trials of a participant that has been started, or whose vehicle has left (in place)."""
+    """Forget that others gave way for a participant in vain: it has been started, or its vehicle has left.
+
+    They may do so again at once for its next start (in place).
+    """
     participant.tried_since, participant.retry_wait_s, participant.try_again_at = None, 0.0, -1e9
