@@ -46,9 +46,8 @@ def solve(
     and the others equal increments. `available_ma`: the room on each constraint. Source: load-management 8.
     """
     allocated = [request.minimum_ma for request in requests]
-    rest_by_users = _available_by_users(
-        available_ma, requests
-    )  # `users`: bit n stands for request n
+    # by the set of requests that share it, as bits: bit n stands for request n
+    rest_by_users = _available_by_users(available_ma, requests)
     free_bits = 0  # the requests that may still rise, as bits
     for number, request in enumerate(requests):
         if request.cap_ma > request.minimum_ma:

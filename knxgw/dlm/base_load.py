@@ -65,9 +65,9 @@ def add_sample(
 ) -> None:
     """Set base load and uncertainty of a phase by a new sample of the meter (`phase_state` changes in place).
 
-    The first sample, and one after which all chargers were read, counts at once. Any other counts as far as it
-    can be believed yet (`_believed_base_ma`), and waits in `pending_samples` to be examined again after the next
-    readings. `phase`: its index (0 to 2). Source: load-management 7.2.
+    The first sample, and one after which all chargers were read, counts at once. Until they are read another one
+    only lowers the base load, unless the line carries more than its limit (`_believed_base_ma`), and waits in
+    `pending_samples` to be examined again. `phase`: its index (0 to 2). Source: load-management 7.2.
     """
     readable = _readable(participants)
     estimate = _estimate(phase_state.base_ma, phase, sample, readable, settings)
@@ -151,9 +151,10 @@ def reexamine(
 ) -> None:
     """Set the base load of a phase by samples that have waited for readings of the chargers (in place).
 
-    The newest sample that need not wait any more gives the base load; it and those before it are dropped. The
-    samples after it count as far as they can be believed yet (`_believed_base_ma`), and go on waiting. While all
-    must wait, only the uncertainty may grow. There must be a pending sample. Source: load-management 7.2f.
+    The newest sample that need not wait any more gives the base load; it and those before it are dropped. Those
+    after it go on waiting: they only lower the base load, unless the line carries more than its limit
+    (`_believed_base_ma`). While all must wait, only the uncertainty may grow. There must be a pending sample.
+    Source: load-management 7.2f.
     """
     readable = _readable(participants)
     samples = phase_state.pending_samples
@@ -201,7 +202,7 @@ def _newest_decided(
 ) -> int | None:
     """Return the index of the newest sample that need not wait for readings any more; None: all must wait.
 
-    All chargers were read since it came, or it has waited for as long as a reading takes at most. `readable`:
+    A sample waits until all chargers were read after it, but no longer than a reading takes at most. `readable`:
     the participants whose draw is known; `samples`: the oldest first.
     """
     longest_wait_s = _longest_wait_s(readable)
@@ -224,9 +225,8 @@ def examine_at_rest(
 
     While such a meter is silent its last value holds, so once no draw has moved since `at_rest_since`, the base
     load is that value less the draws, within the range that the last sample allowed. A higher base load counts
-    at once. A lower one, since a telegram may have been lost, only if no draw has moved since
-    `long_at_rest_since` either. Otherwise nothing changes. Instants: monotonic seconds. Source: load-management
-    7.2g.
+    at once; a lower one, since a telegram may have been lost, only if nothing has moved since the earlier
+    `long_at_rest_since`. Otherwise nothing changes. Source: load-management 7.2g.
     """
     before_ma, possible_ma = phase_state.base_ma, phase_state.possible_base_ma
     if before_ma is None or phase_state.pending_samples or possible_ma.is_exact:

@@ -252,8 +252,8 @@ def _hold_at_minimum(cycle: CycleState) -> None:
     about to start). Notes the reason of each offer. Source: load-management 10, 11.
     """
     reason = Reason.METER_LOST if cycle.is_emergency else Reason.HIGH_POWER
-    # in the window peaks are forgotten (10.5), so the highest base load that is possible counts (10.3); in an
-    # emergency no peak is
+    # in an emergency the room for starts, by the last values and their peak; in the window, in which peaks are
+    # forgotten (10.5), the room by the highest base load that is possible now (10.3)
     room_ma = cycle.room_to_grant_ma if cycle.is_emergency else cycle.least_room_now_ma
     for participant in cycle.eligible:
         number = participant.settings.number

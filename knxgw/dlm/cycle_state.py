@@ -466,9 +466,9 @@ class CycleState:
     def _note_unchanged_until(self) -> float:
         """Note until when time alone changes nothing about each participant; return the first such instant.
 
-        [monotonic s]. It is now if an offer has changed in this cycle: the next one sees what follows from that.
-        The result, but not the note, also minds when others may be asked again to give way for a participant,
-        and when one that was shed (stopped by the queue) may return.
+        In monotonic seconds. It is now if an offer has changed in this cycle: the next one sees what follows from
+        that. Only the result minds as well when others may be asked again to give way for a participant, and
+        when one that was shed (stopped by the queue) may return.
         """
         now_s = self.now_s
         soonest_at = NEVER

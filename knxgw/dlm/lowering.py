@@ -177,9 +177,9 @@ def _update_danger(
     LARGE: by more than `lower_from_ma`. SMALL: by less, but for `LOW_EXCESS_S` (10 s). NONE: not, or not for so
     long, or nothing is offered, so that there is nothing to lower. Source: load-management 9.3a, 9.3b.
     """
-    if (
-        offered_ma <= room_ma + METER_STEP_MA or not offered_ma
-    ):  # or no more than a step of the meter
+    # an excess of no more than a step of the meter is none
+    has_excess = offered_ma > room_ma + METER_STEP_MA
+    if not has_excess or not offered_ma:
         phase.excess_since = None
         return Danger.NONE
     if phase.excess_since is None:

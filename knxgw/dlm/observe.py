@@ -64,10 +64,10 @@ def observe(
 ) -> Phases | None:
     """Update a participant from an observation (in place); return a draw that now counts as the building's.
 
-    [mA per grid phase]; None: nothing moves. It is the last draw of a participant whose draw has just become
-    unknown (invalid or unreachable), or an assumed draw that has just ended: only the meter can show that it
-    has gone. With a static limit there is no base load: None for an assumed draw, and the caller ignores the
-    other. Source: load-management 7.2, 13.1, 13.2.
+    That is the last draw of a participant whose draw has just become unknown (invalid or unreachable), or an
+    assumed draw that has just ended: only the meter can show that it has gone. In mA per grid phase; None: no
+    draw moves. With a static limit no building is measured: an ended draw does not move, and the caller ignores
+    an unknown one. Source: load-management 7.2, 13.1, 13.2.
     """
     was_known, before_ma = _is_draw_known(participant), participant.draw_ma
     # in this order: reachability needs since when it answers; currents are taken only while it is reachable

@@ -177,17 +177,11 @@ def _is_confirmed(excess: Excess, settings: Settings, now_s: float) -> bool:
 
     Severe: two samples in a row far above the fuse (`SEVERE_SAMPLES`).
     """
+    above_fuse_s = [now_s - since for since in excess.above_fuse_since if since]
+    above_limit_s = [now_s - since for since in excess.above_limit_since if since]
     return (
-        any(
-            now_s - since >= settings.overcurrent_fuse_s
-            for since in excess.above_fuse_since
-            if since
-        )
-        or any(
-            now_s - since >= settings.overcurrent_limit_s
-            for since in excess.above_limit_since
-            if since
-        )
+        any(lasted_s >= settings.overcurrent_fuse_s for lasted_s in above_fuse_s)
+        or any(lasted_s >= settings.overcurrent_limit_s for lasted_s in above_limit_s)
         or max(excess.severe_samples) >= SEVERE_SAMPLES
     )
 

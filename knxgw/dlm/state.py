@@ -162,6 +162,9 @@ class LoadManagement:
         )
 
     def decision_of(self, number: int) -> Decision:
-        """Return what a charging point may have, and why; without a reason of the last cycle it waits."""
+        """Return the offer of a charging point by its number, with the reason that the last cycle noted for it.
+
+        One without a reason, such as one that was added since, is waiting for current.
+        """
         reason = self.outcome.reasons.get(number, Reason.WAITING_FOR_CURRENT)
         return Decision(offer_ma=self.participants[number].offer_ma, reason=reason)

@@ -156,7 +156,7 @@ def _update_idle(participant: Participant, settings: Settings, now_s: float) -> 
 
 
 def _update_under_use(participant: Participant, settings: Settings, now_s: float) -> None:
-    """Set, lower or raise the cap by use: what a vehicle is offered that draws less than its offer (in place).
+    """Set, lower or raise the cap by use, the highest offer to a vehicle that draws less than it may (in place).
 
     A vehicle that has drawn less than its offer, by more than the headroom, for T_obs (30 s) is offered only its
     draw and that headroom, so that others get the rest. Once it uses half of the headroom, the cap is raised.

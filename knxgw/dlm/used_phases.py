@@ -267,9 +267,9 @@ def _have_joined(left_out: Sequence[Change], others: Sequence[Change]) -> bool:
 
 
 def leave_out_unused(participant: Participant) -> Phases:
-    """Remove a participant's assumed draw from phases that do not count for it (in place); return what was removed.
+    """Remove a participant's assumed draw from phases that do not count for it (in place), and return that draw.
 
-    [mA per grid phase]. That current was only assumed and never drawn, so it leaves the history too.
+    In mA per grid phase. That current was only assumed and never drawn, so it leaves the history too.
     """
     before_ma = participant.draw_ma
     participant.draw_ma = _on_counted_phases(participant, before_ma)
