@@ -321,8 +321,8 @@ def _estimate(
 
     That draw is a range, so the base load is one, too. Within it `base_ma` differs as little as it can from
     `before_ma`, the base load until now. Only if the whole range is higher by more than `lower_from_ma` the
-    building has certainly risen: then the most likely value counts. Without a base load until now (None) that
-    counts, too, and no other is possible. Source: load-management 7.2d.
+    building has certainly risen: then the most likely value counts. For the first sample (`before_ma` is None)
+    the range is that one value. Source: load-management 7.2d.
     """
     least_drawn_ma = likely_drawn_ma = most_drawn_ma = 0
     for participant in readable:

@@ -249,11 +249,11 @@ def _oldest_value_at(meter: Meter) -> float:
 def _with_used_phases(
     state: LoadManagement, settings: Settings, now_s: float, *, in_force_since: float
 ) -> LoadManagement:
-    """Return the state after looking, by the meter, which phases vehicles use at chargers that do not measure.
+    """Return the state with the phases that vehicles use at chargers that do not measure, as the meter shows them.
 
-    Two lines at rest are compared: meter values of all phases while no vehicle moves. What a vehicle was assumed to
-    draw of a phase that it does not use was the building's, and moves into the base load; a cycle is due then.
-    `in_force_since`: since when all these values have been in force [monotonic s]. Source: load-management 4.7.
+    Two lines at rest, meter values of all phases while no vehicle moves, are compared: the present one and the one
+    before. What was assumed to flow on a phase that is not used moves into the base load; a cycle is due then.
+    `in_force_since`: since when the present values have been in force [monotonic s]. Source: load-management 4.7.
     """
     participants = state.participants
     values_ma = [value.current_ma for value in state.meter.values if value]

@@ -301,7 +301,7 @@ def alive_at(meter: Meter, settings: Settings) -> float | None:
         return None
     if settings.monitoring is Monitoring.VALUES:
         return min(arrivals)
-    # without such a telegram `completed_at` changes nothing: a value came then
+    # without such a telegram the newest value counts: `completed_at`, when some value came, is no later
     return max(*arrivals, meter.in_operation.last_at if meter.in_operation else completed_at)
 
 

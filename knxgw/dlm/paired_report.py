@@ -48,16 +48,15 @@ def with_draws(
     for participant in participants:
         if not (participant.has_valid_currents and participant.is_reachable):
             continue  # its draw is not known
-        if not (
-            participant.settings.measures_current and participant.settings.measures_every_phase
-        ):
+        settings = participant.settings
+        is_measured = settings.measures_current and settings.measures_every_phase
+        if not is_measured:
             assumed_ma += draw_range_about(participant, arrived_at, arrived_at, phase).most_ma
             continue
-        if participant.is_connected and (
-            (read_at := last_read_at(participant)) is None or read_at < arrived_at
-        ):
-            return None
-        bit = 1 << participant.settings.number
+        read_at = last_read_at(participant)
+        if participant.is_connected and (read_at is None or read_at < arrived_at):
+            return None  # it has not been read since
+        bit = 1 << settings.number
         measured_bits |= bit
         steady = steady_draw_about(participant, arrived_at - LATE_S)
         if steady is not None:  # the range is one value; that is quicker than to look for it

@@ -158,10 +158,11 @@ def _has_new_measurement(cycle: CycleState, participant: Participant) -> bool:
     meter, sets = cycle.state.meter, cycle.state.meter.sets
     if cycle.has_meter_on_change:
         return is_moment_complete(meter, participant.phases, cycle.now_s)
-    is_latest_set = sets.completed_at == cycle.now_s or not sets.fresh_phases
+    # no phase has come after the last set, or only in the same instant
+    is_set_the_latest = sets.completed_at == cycle.now_s or not sets.fresh_phases
     return (
         sets.count > participant.raised_in_set
-        and is_latest_set
+        and is_set_the_latest
         and are_values_recent(meter, cycle.settings, cycle.now_s)
     )
 

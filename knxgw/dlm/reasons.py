@@ -57,5 +57,6 @@ def _reason_of(cycle: CycleState, participant: Participant, target_ma: Mapping[i
         first = cycle.participants.get(priority)
         if first is not None and first.takes_part and first.offer_ma > first.settings.minimum_ma:
             return Reason.PRIORITY
+    # 0 (L1): it uses no phase
     tightest = min(participant.phases, key=lambda index: cycle.room_to_raise_ma[index], default=0)
     return FUSES[tightest]

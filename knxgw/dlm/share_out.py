@@ -98,11 +98,12 @@ def _start_if_possible(
     of the same moment are still to come, and while the last sample leaves a higher base load possible. While
     its minimum does not fit, the others are giving way: if they do not measure, perhaps in vain (a trial).
     """
-    if (
+    must_wait_for_meter = (
         cycle.is_answer_awaited
         or not is_moment_complete(cycle.meter, newcomer.phases, cycle.now_s)
         or _is_next_sample_awaited(cycle, newcomer)
-    ):
+    )
+    if must_wait_for_meter:
         # no event tells when that ends: the next cycle must not be left out
         cycle.is_at_target = False
     elif cycle.try_to_claim_start(cycle.room_to_raise_ma, newcomer):

@@ -127,7 +127,8 @@ def _has_had_time_to_obey(participant: Participant, settings: Settings, now_s: f
         observation is None
         or observation.acknowledged_ma is None
         or observation.acknowledged_at is None
-    ):  # the charger acknowledges nothing
+    ):
+        # the charger acknowledges nothing
         return now_s >= max(participant.obey_by_at, participant.offer_changed_at + settings.obey_s)
     read_at = now_s if participant.read_at is None else participant.read_at
     return (
@@ -232,6 +233,7 @@ def _update_headroom(participant: Participant, settings: Settings, now_s: float)
         if lack_since is None or now_s >= changed_at + WIDE_AGAIN_AFTER_S:
             _set_use_cap(participant, settings.headroom_ma, now_s)
         return
+    # one step of the charger at least
     narrow_ma = max(NARROW_HEADROOM_MA, participant.settings.resolution_ma)
     if (
         lack_since is not None

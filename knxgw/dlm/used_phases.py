@@ -241,9 +241,8 @@ def _answers(change: Change, drew_ma: int, draws_ma: int) -> bool | None:
     `change`: the range within which the change of the phase lies.
     """
     least_ma, most_ma, expected_ma = change.least_ma, change.most_ma, draws_ma - drew_ma
-    if (
-        expected_ma < 0
-    ):  # less is drawn: the signs are turned, so that a rise is looked for in either case
+    if expected_ma < 0:
+        # less is drawn: the signs are turned, so that a rise is looked for in either case
         least_ma, most_ma, expected_ma = -most_ma, -least_ma, -expected_ma
     if least_ma >= -UNCHANGED_MA and most_ma <= UNCHANGED_MA:
         return False
