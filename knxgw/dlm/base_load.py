@@ -356,7 +356,8 @@ def _draw_range_ma(
     may_have_followed = _may_have_followed(participant, sample, settings)
     steady = None if may_have_followed else steady_draw_about(participant, sample.sampled_at)
     if steady is not None:
-        return DrawRange(steady[phase], steady[phase], steady[phase])
+        only_ma = steady[phase]
+        return DrawRange(least_ma=only_ma, likely_ma=only_ma, most_ma=only_ma)
     least_ma, most_ma = draw_range_about(participant, sample.sampled_at, sample.arrived_at, phase)
     most_ma = max(most_ma, _unseen_peak_ma(participant, phase, sample.sampled_at))
     if may_have_followed and phase in participant.phases:
@@ -364,7 +365,8 @@ def _draw_range_ma(
         if not participant.settings.measures_current:
             earlier_ma = (participant.previous_offer_ma, participant.second_last_offer_ma)
             least_ma, most_ma = min(least_ma, *earlier_ma), max(most_ma, *earlier_ma)
-    return DrawRange(least_ma, draw_at(participant, sample.sampled_at)[phase], most_ma)
+    likely_ma = draw_at(participant, sample.sampled_at)[phase]
+    return DrawRange(least_ma, likely_ma, most_ma)
 
 
 def _may_have_followed(participant: Participant, sample: Sample, settings: Settings) -> bool:

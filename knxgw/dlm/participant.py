@@ -216,10 +216,11 @@ class Participant:
 
     @property
     def takes_part(self) -> bool:
-        """Tell whether it takes part in the allocation: it wants to charge, may, and can be measured and reached.
+        """Tell whether it takes part in the allocation: it wants to charge, may charge, is believed and reached.
 
-        Whether its caps leave it the minimum is another question (`CycleState.eligible`).
-        Source: load-management 5.
+        That is: a vehicle waits or charges, nothing outside load management holds it at 0 A, its currents are
+        valid, and its charger answers. Whether its caps leave it the minimum is another question
+        (`CycleState.eligible`). Source: load-management 5.
         """
         return (
             self.wants_to_charge

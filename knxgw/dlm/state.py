@@ -81,7 +81,8 @@ class PhaseState:
     follow_check: follows.FollowCheck = follows.NEW  # whether its meter follows the chargers
 
     def clone(self) -> "PhaseState":
-        """Return a copy that can be changed without changing this one."""
+        """Return a copy that can be changed without changing this one; all values in it are immutable."""
+        # all fields in their order: faster than `replace`, and made for each meter value
         return PhaseState(
             self.base_ma,
             self.uncertainty_ma,

@@ -192,7 +192,7 @@ def _raise_use_cap(participant: Participant, cap_ma: int, now_s: float) -> None:
     """
     participant.under_use_since = None
     if now_s - participant.cap_raised_at < CAP_STEP_S:
-        return
+        return  # it was raised a moment ago
     raised_ma = cap_ma + CAP_STEP_MA
     participant.cap_raised_at = participant.headroom_changed_at = now_s
     participant.draw_at_cap_ma, participant.has_narrow_headroom = participant.highest_draw_ma, False
