@@ -18,7 +18,7 @@ from knxgw.dlm.trial import may_try, note_failure
 def admit_newcomers(
     cycle: CycleState, running: list[Participant], waiting: list[Participant]
 ) -> list[Participant]:
-    """Return the waiting participants that get their minimum if those that run give way, in order of admission.
+    """Return, in order, the waiting participants that get their minimum if those that run give way.
 
     They are not started yet. Both lists are changed in place: `waiting` (not empty) is sorted; with the queue
     a running participant whose turn is over may be stopped, and is removed from `running`. A waiting one
@@ -35,7 +35,7 @@ def admit_newcomers(
 def _admission_order(
     cycle: CycleState, participant: Participant
 ) -> tuple[bool, bool, int, float, int]:
-    """Return the sort key of admission: prioritised, whose turn it is, least energy, longest wait, lowest number.
+    """Return the sort key of admission: prioritised, turn, least energy, longest wait, lowest number.
 
     The turn (another one has yielded for this one) and the wait count with the queue only.
     Source: load-management 9.2a, 18.1l.
@@ -70,11 +70,11 @@ def end_turn(cycle: CycleState, waiting: Sequence[Participant]) -> None:
 def _rotate_if_due(
     cycle: CycleState, running: list[Participant], waiting: list[Participant]
 ) -> None:
-    """Stop a running participant that has charged for a whole turn, for the one that has waited longest (queue).
+    """Stop one participant that has charged for a whole turn, for the one that has waited longest (queue).
 
-    Only if that one has waited for a whole turn (`rotation_s`) and does not fit beside all that run, and if no
-    other one has been given a turn that is still open. The stopped one is removed from `running` (in place).
-    `waiting` must not be empty. Source: load-management 18.1g.
+    Only if that one has waited for a whole turn (`rotation_s`) and does not fit beside all that run, and if
+    no other one has been given a turn that is still open. The stopped one is removed from `running` (in
+    place). `waiting` must not be empty. Source: load-management 18.1g.
     """
     settings, now_s = cycle.settings, cycle.now_s
     if not settings.queue or cycle.turn is not None:
@@ -128,11 +128,11 @@ def _admit(
     waiting: list[Participant],
     available_ma: Sequence[int],
 ) -> list[Participant]:
-    """Return the waiting participants whose minimum fits into `available_ma` if all that run go to their minimum.
+    """Return the waiting participants whose minimum fits if all that run go to their minimum.
 
     `available_ma`: the room per phase. They are examined in the order of `waiting`, each beside the minima of
-    those admitted before it. Nothing is changed, so the question may be asked of any room, also of one that is
-    only hoped for (`certain_room_ma`: if the base load is as estimated). Source: load-management 9.2b.
+    those admitted before it. Nothing is changed, so the question may be asked of any room, also of one that
+    is only hoped for (`certain_room_ma`: if the base load is as estimated). Source: load-management 9.2b.
     """
     minimums_ma = _minimums_ma(cycle, running)
     room = _room_beside_others_ma(cycle, available_ma, running, waiting)
@@ -172,7 +172,8 @@ def _fits(
 ) -> bool:
     """Tell whether a participant's minimum fits on each of its phases beside the minima given already.
 
-    `minimums_ma`: the sum of those per phase; `room_ma`: what all minima may add up to; `spare_ma` must be left.
+    `minimums_ma`: the sum of those per phase; `room_ma`: what all minima may add up to; `spare_ma` must be
+    left.
     """
     need_ma = participant.settings.minimum_ma + spare_ma
     return all(minimums_ma[index] + need_ma <= room_ma[index] for index in participant.phases)
@@ -184,10 +185,10 @@ def _note_failures(
     waiting: list[Participant],
     admitted: list[Participant],
 ) -> None:
-    """Note the failure of each trial: others gave way for a waiting participant, and it is not admitted any more.
+    """Note each failed trial: others gave way for a waiting participant, but it is not admitted any more.
 
-    A *hopeful* one, which would be admitted if the base load is no higher than its estimate, may still succeed:
-    its trial goes on.
+    A *hopeful* one, which would be admitted if the base load is no higher than its estimate, may still
+    succeed: its trial goes on.
     """
     tried = [one for one in waiting if one.tried_since is not None and one not in admitted]
     if tried:
@@ -204,7 +205,7 @@ def targets_beside_hopeful(
     admitted: list[Participant],
     least_ma: Mapping[int, int],
 ) -> Mapping[int, int]:
-    """Return to what each running participant may rise [mA], by number, so that hopeful ones keep their place.
+    """Return to what each running participant may rise [mA], by number, beside those that are hopeful.
 
     A *hopeful* participant would be admitted if the base load is no higher than its estimate. That is known
     within seconds, and whoever was raised meanwhile with the current it needs would have to give it back at
@@ -231,9 +232,9 @@ def _may_return(
 ) -> bool:
     """Tell whether a participant was not shed (stopped by the queue for lack of room), or may return.
 
-    It may return when there has been room for its minimum and 1 A (`ROOM_MA`) for `room_needed_s`, a minute or
-    more: so the latest base load is enough, without its peak. `minimums_ma`: the minima per phase that are given
-    already; `room_ma`: what all minima may add up to. Source: load-management 18.1f, 18.1m.
+    It may return when there has been room for its minimum and 1 A (`ROOM_MA`) for `room_needed_s`, a minute
+    or more: so the latest base load is enough, without its peak. `minimums_ma`: the minima per phase that are
+    given already; `room_ma`: what all minima may add up to. Source: load-management 18.1f, 18.1m.
     """
     if not participant.was_shed:
         return True
@@ -253,9 +254,9 @@ def _note_room_of_shed(
 ) -> None:
     """Note since when each shed participant has had room again (`room_since`; None: it has none).
 
-    Shed: stopped by the queue for lack of room. Once the room has lasted for long enough, the participant counts
-    as not shed any more. To be called once in a cycle, with `waiting` in the order of admission: each is looked
-    at beside the minima of all that run and of those admitted before it.
+    Shed: stopped by the queue for lack of room. Once the room has lasted for long enough, the participant
+    counts as not shed any more. To be called once in a cycle, with `waiting` in the order of admission: each
+    is looked at beside the minima of all that run and of those admitted before it.
     """
     minimums_ma = _minimums_ma(cycle, running)
     room_now_ma = _room_beside_others_ma(cycle, cycle.room_now_ma, running, waiting)

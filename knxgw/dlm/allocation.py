@@ -1,9 +1,8 @@
 """Who gets how much: minimum for everyone, the prioritised one first, the rest in equal increments.
 
-A constraint is any limit that some participants share: a phase of the mains connection, a phase of a feeder, a
-budget of power. The result is max-min fair in the increments above the minima, unique, and does
-not depend on the order of the participants.
-Source: load-management 8.
+A constraint is any limit that some participants share: a phase of the mains connection, a phase of a feeder,
+a budget of power. The result is max-min fair in the increments above the minima, unique, and does not depend
+on the order of the participants. Source: load-management 8.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,8 +41,9 @@ def solve(
 ) -> list[int]:
     """Return the allocated current [mA] of each request, in their order, not rounded yet.
 
-    Each gets its minimum, even where the minima do not fit; of the rest the prioritised one gets all it can use,
-    and the others equal increments. `available_ma`: the room on each constraint. Source: load-management 8.
+    Each gets its minimum, even where the minima do not fit; of the rest the prioritised one gets all it can
+    use, and the others equal increments. `available_ma`: the room on each constraint.
+    Source: load-management 8.
     """
     allocated = [request.minimum_ma for request in requests]
     # by the set of requests that share it, as bits: bit n stands for request n
@@ -69,7 +69,7 @@ def _raise_prioritised(
     free_bits: int,
     allocated_ma: list[int],
 ) -> int:
-    """Raise the prioritised request as far as cap and room allow; return the other requests that may still rise.
+    """Raise the prioritised request as far as cap and room allow; return which others may still rise.
 
     Bit n of `free_bits` (may still rise), of the result, and of each key of `room_by_users` (those that share
     the room) stands for request n. Room and `allocated_ma` [mA] are changed in place.
@@ -91,10 +91,10 @@ def _raise_prioritised(
 def _available_by_users(
     available_ma: Mapping[Constraint, int], requests: Sequence[AllocationRequest]
 ) -> dict[int, int]:
-    """Return the room [mA] by the set of requests that share it, as bits: bit n of a key stands for request n.
+    """Return the room [mA] by the set of requests that share it: bit n of a key stands for request n.
 
-    `available_ma`: the room on each constraint. Of constraints with the same users only the tightest matters, and
-    one without users is left out: mostly all vehicles use the same phases, and one entry is left.
+    `available_ma`: the room on each constraint. Of constraints with the same users only the tightest matters,
+    and one without users is left out: mostly all vehicles use the same phases, and one entry is left.
     """
     users_by_constraint = dict.fromkeys(available_ma, 0)
     for number, request in enumerate(requests):
@@ -116,8 +116,9 @@ def _raise_equally(
 ) -> None:
     """Raise requests by equal increments, each until its cap is reached or a constraint has no room left.
 
-    Bit n of `free_bits` (may still rise), and of each key of `room_by_users` (those that share the room), stands
-    for request n. Room and `allocated_ma` [mA] are changed in place. Each round ends at least one request.
+    Bit n of `free_bits` (may still rise), and of each key of `room_by_users` (those that share the room),
+    stands for request n. Room and `allocated_ma` [mA] are changed in place. Each round ends at least one
+    request.
     """
     numbers = [number for number in range(len(requests)) if free_bits >> number & 1]
     while numbers:
@@ -145,7 +146,7 @@ def _raise_equally(
 def allocated_ma(
     room_ma: Sequence[int], others_ma: Sequence[int], requests: Mapping[int, AllocationRequest]
 ) -> dict[int, int]:
-    """Return what each request gets [mA], rounded to the steps of the chargers; requests and result by number.
+    """Return what each request gets [mA], by number, rounded to the steps of the chargers.
 
     `room_ma`: the room per phase. `others_ma`: what participants without a request hold of it.
     """
@@ -165,8 +166,8 @@ def rounded(
 ) -> list[int]:
     """Return exact currents [mA] rounded down to what the chargers can express, but never below a minimum.
 
-    What rounding leaves is given back in whole steps: chargers with steps above 0.1 A that were rounded down get
-    one step each, as long as cap and constraints allow it, in the order of `_order_of_extra_steps`.
+    What rounding leaves is given back in whole steps: chargers with steps above 0.1 A that were rounded down
+    get one step each, as long as cap and constraints allow it, in the order of `_order_of_extra_steps`.
     `available_ma`: the room on each constraint. Source: load-management 8.1.
     """
     result = [
@@ -203,8 +204,8 @@ def _order_of_extra_steps(
 ) -> tuple[bool, bool, int, int]:
     """Return the sort key of a request for one step beyond its rounded current `floor_ma`.
 
-    First comes the prioritised one, then one whose present offer has that step already (so that offers stay as
-    they are), then the least energy in the session, then the order of the requests.
+    First comes the prioritised one, then one whose present offer has that step already (so that offers stay
+    as they are), then the least energy in the session, then the order of the requests.
     """
     has_step = request.offer_ma >= floor_ma + request.resolution_ma
     # `not`: false sorts first

@@ -65,9 +65,9 @@ def add_sample(
 ) -> None:
     """Set base load and uncertainty of a phase by a new sample of the meter (`phase_state` changes in place).
 
-    The first sample, and one after which all chargers were read, counts at once. Until they are read another one
-    only lowers the base load, unless the line carries more than its limit (`_believed_base_ma`), and waits in
-    `pending_samples` to be examined again. `phase`: its index (0 to 2). Source: load-management 7.2.
+    The first sample, and one after which all chargers were read, counts at once. Until they are read another
+    one only lowers the base load, unless the line carries more than its limit (`_believed_base_ma`), and
+    waits in `pending_samples` to be examined again. `phase`: its index (0 to 2). Source: load-management 7.2.
     """
     readable = _readable(participants)
     estimate = _estimate(phase_state.base_ma, phase, sample, readable, settings)
@@ -121,8 +121,9 @@ def _highest_base_ma(
 ) -> int:
     """Return how high the base load [mA] may be by a sample: what keeps offers from rising.
 
-    Where the next sample comes before a raise could rest on this one, only what is likely counts: no less than
-    the base load that is taken, `base_ma`. With a slow meter, or rare readings, all that is possible does.
+    Where the next sample comes before a raise could rest on this one, only what is likely counts: no less
+    than the base load that is taken, `base_ma`. With a slow meter, or rare readings, all that is possible
+    does.
     """
     if not _is_next_sample_better(sample, readable):
         return estimate.most_ma
@@ -130,7 +131,7 @@ def _highest_base_ma(
 
 
 def _is_next_sample_better(sample: Sample, readable: list[Participant]) -> bool:
-    """Tell whether a raise can wait for the next sample: meter and chargers are read about once in a cycle."""
+    """Tell whether a raise can wait for the next sample: meter and chargers are read in about each cycle."""
     return not sample.is_from_slow_meter and all(map(is_read_often, readable))
 
 
@@ -151,8 +152,8 @@ def reexamine(
 ) -> None:
     """Set the base load of a phase by samples that have waited for readings of the chargers (in place).
 
-    The newest sample that need not wait any more gives the base load; it and those before it are dropped. Those
-    after it go on waiting: they only lower the base load, unless the line carries more than its limit
+    The newest sample that need not wait any more gives the base load; it and those before it are dropped.
+    Those after it go on waiting: they only lower the base load, unless the line carries more than its limit
     (`_believed_base_ma`). While all must wait, only the uncertainty may grow. There must be a pending sample.
     Source: load-management 7.2f.
     """
@@ -184,8 +185,8 @@ def _widen(
 ) -> None:
     """Raise the uncertainty of the base load where new readings leave a higher one possible (in place).
 
-    A reading may show that a vehicle has stopped, perhaps before the last `sample` of the meter: then what was
-    taken for its current was the building's, and nobody may be given it. The base load itself stays.
+    A reading may show that a vehicle has stopped, perhaps before the last `sample` of the meter: then what
+    was taken for its current was the building's, and nobody may be given it. The base load itself stays.
     """
     base_ma = phase_state.base_ma or 0
     estimate = _estimate(base_ma, phase, sample, readable, settings)
@@ -202,8 +203,8 @@ def _newest_decided(
 ) -> int | None:
     """Return the index of the newest sample that need not wait for readings any more; None: all must wait.
 
-    A sample waits until all chargers were read after it, but no longer than a reading takes at most. `readable`:
-    the participants whose draw is known; `samples`: the oldest first.
+    A sample waits until all chargers were read after it, but no longer than a reading takes at most.
+    `readable`: the participants whose draw is known; `samples`: the oldest first.
     """
     longest_wait_s = _longest_wait_s(readable)
     for index in range(len(samples) - 1, -1, -1):
@@ -223,10 +224,10 @@ def examine_at_rest(
 ) -> None:
     """Make the base load of a phase exact by the last value of a meter that sends changes only (in place).
 
-    While such a meter is silent its last value holds, so once no draw has moved since `at_rest_since`, the base
-    load is that value less the draws, within the range that the last sample allowed. A higher base load counts
-    at once; a lower one, since a telegram may have been lost, only if nothing has moved since the earlier
-    `long_at_rest_since`. Otherwise nothing changes. Source: load-management 7.2g.
+    While such a meter is silent its last value holds, so once no draw has moved since `at_rest_since`, the
+    base load is that value less the draws, within the range that the last sample allowed. A higher base load
+    counts at once; a lower one, since a telegram may have been lost, only if nothing has moved since the
+    earlier `long_at_rest_since`. Otherwise nothing changes. Source: load-management 7.2g.
     """
     before_ma, possible_ma = phase_state.base_ma, phase_state.possible_base_ma
     if before_ma is None or phase_state.pending_samples or possible_ma.is_exact:
@@ -253,9 +254,9 @@ def examine_at_rest(
 def _believed_base_ma(estimated_ma: int, before_ma: int, sample: Sample, settings: Settings) -> int:
     """Return the base load [mA] by a sample after which not all chargers were read yet.
 
-    `estimated_ma`: by the sample; `before_ma`: the one until now. The lower of both: a rise may be a vehicle's
-    that was not read yet. But if the line carries more than its limit, the sample counts as it is: then some
-    vehicle must be lowered at once, whatever has risen. Source: load-management 7.2e.
+    `estimated_ma`: by the sample; `before_ma`: the one until now. The lower of both: a rise may be a
+    vehicle's that was not read yet. But if the line carries more than its limit, the sample counts as it is:
+    then some vehicle must be lowered at once, whatever has risen. Source: load-management 7.2e.
     """
     if sample.current_ma > settings.limit_ma + settings.lower_from_ma:
         return estimated_ma
@@ -265,10 +266,10 @@ def _believed_base_ma(estimated_ma: int, before_ma: int, sample: Sample, setting
 def note_base_load(phase_state: PhaseState, now_s: float, window_s: float) -> None:
     """Note in a phase's history that its present base load is in force from `now_s` on (in place).
 
-    The history keeps what can be the peak of a window: base loads that are higher than all later ones, and did
-    not end before the longest window. When the load has risen, it is noted for the back-off (a longer window
-    after raises that had to be taken back) for how long the load had been lower. `window_s`: W, without
-    back-off. Source: load-management 7.3, 9.4e.
+    The history keeps what can be the peak of a window: base loads that are higher than all later ones, and
+    did not end before the longest window. When the load has risen, it is noted for the back-off (a longer
+    window after raises that had to be taken back) for how long the load had been lower. `window_s`: W,
+    without back-off. Source: load-management 7.3, 9.4e.
     """
     forgotten_until = now_s - window_s * 2**MOST_BACK_OFF
     base_ma = phase_state.base_ma or 0
@@ -289,8 +290,8 @@ def note_base_load(phase_state: PhaseState, now_s: float, window_s: float) -> No
 def _level_absent_s(history: BaseHistory, base_ma: int, now_s: float) -> float | None:
     """Return for how long [s] the load has been lower than the level `base_ma` to which it has just risen.
 
-    None: it was not that high within the history, whose last entry is the load before the rise. "That high" is
-    three quarters of the rise or more: a sample taken before the chargers were read may show too much.
+    None: it was not that high within the history, whose last entry is the load before the rise. "That high"
+    is three quarters of the rise or more: a sample taken before the chargers were read may show too much.
     """
     before_ma = history[-1].base_ma
     least_ma = min(base_ma - SAME_LEVEL_MA, before_ma + (base_ma - before_ma) * 3 // 4)
@@ -317,12 +318,12 @@ def _estimate(
     readable: list[Participant],
     settings: Settings,
 ) -> BaseEstimate:
-    """Return what a sample says of a phase's base load: the measured current less what the chargers drew then.
+    """Return a phase's base load by a sample: the measured current less what the chargers drew then.
 
     That draw is a range, so the base load is one, too. Within it `base_ma` differs as little as it can from
     `before_ma`, the base load until now. Only if the whole range is higher by more than `lower_from_ma` the
-    building has certainly risen: then the most likely value counts. For the first sample (`before_ma` is None)
-    the range is that one value. Source: load-management 7.2d.
+    building has certainly risen: then the most likely value counts. For the first sample (`before_ma` is
+    None) the range is that one value. Source: load-management 7.2d.
     """
     least_drawn_ma = likely_drawn_ma = most_drawn_ma = 0
     for participant in readable:
@@ -370,10 +371,10 @@ def _draw_range_ma(
 
 
 def _may_have_followed(participant: Participant, sample: Sample, settings: Settings) -> bool:
-    """Tell whether a vehicle may have moved towards its last offer by the sample, and no reading shows that yet.
+    """Tell whether a vehicle may have followed its last offer by the sample, and no reading shows that yet.
 
-    Without measurement no reading ever does: there it is so until the vehicle must have obeyed, unless nothing
-    flows.
+    Without measurement no reading ever does: there it is so until the vehicle must have obeyed, unless
+    nothing flows.
     """
     obeyed_at = must_be_obeyed_at(participant, settings)
     if not participant.settings.measures_current:
@@ -385,7 +386,7 @@ def _may_have_followed(participant: Participant, sample: Sample, settings: Setti
 
 
 def _unseen_peak_ma(participant: Participant, phase: int, sampled_at: float) -> int:
-    """Return what a vehicle may have drawn of a phase [mA] between two readings that do not show it; 0: nothing.
+    """Return what a vehicle may have drawn of a phase [mA] unseen, between two readings; 0: nothing.
 
     A vehicle that was raised and lowered again within T_ev may have drawn meanwhile what it was raised to.
     """
@@ -396,7 +397,7 @@ def _unseen_peak_ma(participant: Participant, phase: int, sampled_at: float) -> 
 
 
 def _is_covered_by_readings(sample: Sample, readable: list[Participant]) -> bool:
-    """Tell whether all chargers were read since a sample was taken, which was when it arrived at the latest."""
+    """Tell whether all chargers were read since a sample arrived: it was taken no later."""
     return _are_all_read_since(readable, sample.arrived_at)
 
 

@@ -7,10 +7,10 @@ that divides what is free at each moment oscillates: it raises into the gap that
 still ramps, or that a heater leaves between two cycles of its thermostat.
 
 *The answer.*
- - *Lower at once, raise slowly.* Lowering uses the latest base load (`room_now_ma`), acts in the same cycle and
-   takes as much as is needed. Raising uses the highest base load of the peak-hold window with its
-   uncertainty (`room_to_raise_ma`), needs a complete and recent set of the meter, and gives at most 2 A each 5 s.
-   Too low costs a few minutes of charging; too high costs the fuse.
+ - *Lower at once, raise slowly.* Lowering uses the latest base load (`room_now_ma`), acts in the same cycle
+   and takes as much as is needed. Raising uses the highest base load of the peak-hold window with its
+   uncertainty (`room_to_raise_ma`), needs a complete and recent set of the meter, and gives at most 2 A each
+   5 s. Too low costs a few minutes of charging; too high costs the fuse.
  - *Commitment.* A participant holds the larger of its offer and its draw (`committed_ma`): a lowered
    vehicle that still draws, and a raised one that does not yet, both count. A raise gives only what has
    been released, so the sum of what is held never exceeds what there is, whatever the vehicles do
@@ -25,8 +25,9 @@ still ramps, or that a heater leaves between two cycles of its thermostat.
     and the participants is moved. No later step takes an observation.
  2. *Re-examine* samples of the meter that readings have reached by now (`base_load`). B is final.
  3. *Supervise the meter*: silent, or not following the chargers (`follows`): the emergency begins or ends.
- 4. *Find room* (`CycleState.find_room`): `room_now_ma`, `room_to_raise_ma`, `certain_room_ma` per phase. Where the
-    meter does not follow the chargers, `room_to_raise_ma` is lowered again. From then on no room changes.
+ 4. *Find room* (`CycleState.find_room`): `room_now_ma`, `room_to_raise_ma`, `certain_room_ma` per phase.
+    Where the meter does not follow the chargers, `room_to_raise_ma` is lowered again. From then on no room
+    changes.
  5. *Supervise overcurrent*: it may interrupt all of them, or shed some with the queue.
  6. *Stop* participants that may not charge.
  7. *Share out* (`share_out`), or hold all at the minimum in an emergency or a high-power window.
@@ -90,8 +91,8 @@ def cycle(
 def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None:
     """Update every participant from its observation; set or clear the fault of invalid currents.
 
-    A draw that becomes unknown moves into the base load, and out of it when it is known again. Of a participant
-    with nothing new only the instant of its reading is noted.
+    A draw that becomes unknown moves into the base load, and out of it when it is known again. Of a
+    participant with nothing new only the instant of its reading is noted.
     """
     has_invalid = False
     for number, participant in cycle.participants.items():
@@ -103,7 +104,8 @@ def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None
         was_known = participant.has_valid_currents and participant.is_reachable
         moved_ma = observe(participant, observations[number], cycle.settings, cycle.now_s)
         if not took_part and participant.takes_part:
-            # what it was offered while no vehicle took part is its start, after which the next raise must wait
+            # what it was offered while no vehicle took part is its start, after which the next raise must
+            # wait
             participant.raised_at = cycle.now_s
             participant.raised_in_set = cycle.state.meter.sets.count
         if moved_ma is not None:
@@ -120,9 +122,9 @@ def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None
 def _reexamine_reports(cycle: CycleState) -> None:
     """Set each phase's base load by samples of the meter that waited until the chargers were read.
 
-    Where none waits, the last value of a meter that sends changes only gives the exact base load once no charger
-    moves any more; not in an emergency, when the meter may be silent because it has failed. A base load that has
-    changed enters the history. Source: load-management 7.2f, 7.2g.
+    Where none waits, the last value of a meter that sends changes only gives the exact base load once no
+    charger moves any more; not in an emergency, when the meter may be silent because it has failed. A base
+    load that has changed enters the history. Source: load-management 7.2f, 7.2g.
     """
     participants, window_s = cycle.participants.values(), meters.window_s(cycle.state.meter)
     for index, phase in enumerate(cycle.phases):
@@ -149,7 +151,7 @@ def _add_to_base_load(cycle: CycleState, draw_ma: Phases) -> None:
 
 
 def _take_from_base_load(cycle: CycleState, draw_ma: Phases) -> None:
-    """Subtract a draw [mA per grid phase] that is known again from the base load, which contained it until now.
+    """Subtract a draw [mA per grid phase] that is known again from the base load, which contained it.
 
     The history keeps the higher base loads of before, so no offer is raised at once by what was subtracted.
     """
@@ -189,10 +191,10 @@ def _supervise_meter_age(cycle: CycleState) -> None:
 
 
 def _check_meter_follows(cycle: CycleState) -> None:
-    """Begin the emergency while the meter does not follow the chargers on some phase; set or clear the faults.
+    """Begin the emergency, with its faults, while the meter does not follow the chargers on some phase.
 
-    When the chargers draw more or less, the meter has to show it; else it is frozen, or its transformers are the
-    wrong way round. A complete set of values ends an emergency, but each cycle begins it again until the
+    When the chargers draw more or less, the meter has to show it; else it is frozen, or its transformers are
+    the wrong way round. A complete set of values ends an emergency, but each cycle begins it again until the
     finding has gone. Source: load-management 13.5.
     """
     findings = {phase.follow_check.finding for phase in cycle.phases} - {None}
@@ -205,10 +207,10 @@ def _check_meter_follows(cycle: CycleState) -> None:
 def _limit_by_absolute_value(cycle: CycleState) -> None:
     """Lower the room for starts and raises on phases where the meter does not follow the chargers.
 
-    There the absolute value of the meter counts as base load: if only its sign is wrong, that is the whole load
-    of the line, so never less than the building's. The room is not simply 0: some vehicle must be able to start,
-    or nothing would ever show that the meter is right again. To be called after `find_room`, which sets the room.
-    Source: load-management 13.5d.
+    There the absolute value of the meter counts as base load: if only its sign is wrong, that is the whole
+    load of the line, so never less than the building's. The room is not simply 0: some vehicle must be able
+    to start, or nothing would ever show that the meter is right again. To be called after `find_room`, which
+    sets the room. Source: load-management 13.5d.
     """
     for index, phase in enumerate(cycle.phases):
         value = cycle.state.meter.values[index]
@@ -246,14 +248,14 @@ def _stop_those_that_may_not_charge(cycle: CycleState) -> None:
 
 
 def _hold_at_minimum(cycle: CycleState) -> None:
-    """Lower every eligible participant to its minimum, and start one with 0 A only if its minimum may be given.
+    """Lower every eligible participant to its minimum, and start one with 0 A only if that fits.
 
-    To be called in an emergency (the meter is silent or wrong) and in a high-power window (a large consumer is
-    about to start). Notes the reason of each offer. Source: load-management 10, 11.
+    To be called in an emergency (the meter is silent or wrong) and in a high-power window (a large consumer
+    is about to start). Notes the reason of each offer. Source: load-management 10, 11.
     """
     reason = Reason.METER_LOST if cycle.is_emergency else Reason.HIGH_POWER
-    # in an emergency the room for starts, by the last values and their peak; in the window, in which peaks are
-    # forgotten (10.5), the room by the highest base load that is possible now (10.3)
+    # in an emergency the room for starts, by the last values and their peak; in the window, in which peaks
+    # are forgotten (10.5), the room by the highest base load that is possible now (10.3)
     room_ma = cycle.room_to_grant_ma if cycle.is_emergency else cycle.least_room_now_ma
     for participant in cycle.eligible:
         number = participant.settings.number
@@ -272,8 +274,8 @@ def _hold_at_minimum(cycle: CycleState) -> None:
 def _may_start_at_minimum(cycle: CycleState, *, has_room: bool) -> bool:
     """Tell whether a participant with 0 A may have its minimum; `has_room`: it fits by the last meter values.
 
-    `has_room` decides once the base load of every phase is known, also in an emergency. Before, there is no room
-    to judge by: then a participant may start after a start of the gateway (not after a change of the
+    `has_room` decides once the base load of every phase is known, also in an emergency. Before, there is no
+    room to judge by: then a participant may start after a start of the gateway (not after a change of the
     configuration) until the meter should have sent a value. Source: load-management 11.3, 11.4, 11.7.
     """
     if cycle.is_emergency and not cycle.is_base_known:
@@ -285,10 +287,10 @@ def _may_start_at_minimum(cycle: CycleState, *, has_room: bool) -> bool:
 def _offer_to_free_points(cycle: CycleState) -> None:
     """Offer each charging point at which no vehicle takes part what one would get there: its minimum, or 0 A.
 
-    What is offered at one free point is not available to the next: two vehicles may be plugged in at the
-    same moment. A new offer must fit `room_to_grant_ma`, as a start must; one that is there stays while it fits
-    `room_to_raise_ma`. To be called after newcomers have claimed their minima, which are left out of the room.
-    Source: load-management 5.4, 5.5, 7.2d.
+    What is offered at one free point is not available to the next: two vehicles may be plugged in at the same
+    moment. A new offer must fit `room_to_grant_ma`, as a start must; one that is there stays while it fits
+    `room_to_raise_ma`. To be called after newcomers have claimed their minima, which are left out of the
+    room. Source: load-management 5.4, 5.5, 7.2d.
     """
     # as in `_hold_at_minimum`: the emergency counts before the window
     is_in_window = cycle.is_in_high_power_window and not cycle.is_emergency
@@ -322,7 +324,7 @@ def _offer_to_free_points(cycle: CycleState) -> None:
 
 
 def _unclaimed_ma(cycle: CycleState, available_ma: Sequence[int]) -> list[int]:
-    """Return the room per phase [mA] less the minima of newcomers that wait for it (`CycleState.claimed_ma`)."""
+    """Return the room per phase [mA] less the minima that newcomers claim (`CycleState.claimed_ma`)."""
     return [ma - claimed for ma, claimed in zip(available_ma, cycle.claimed_ma, strict=True)]
 
 

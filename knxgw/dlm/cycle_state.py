@@ -37,7 +37,7 @@ class CycleState:
     """
 
     def __init__(self, state: LoadManagement, settings: Settings, now_s: float) -> None:
-        """Copy what the cycle may change of `state`; all room is 0 until `find_room`, no offer has a reason."""
+        """Copy what the cycle may change of `state`; all room is 0 until `find_room`, no reason is noted."""
         self.state = state
         self.settings = settings
         self.meter = state.meter
@@ -71,10 +71,10 @@ class CycleState:
 
     @cached_property
     def is_answer_awaited(self) -> bool:
-        """Tell whether a vehicle was lowered to see which phases it uses, and the meter has not shown that yet.
+        """Tell whether a vehicle was lowered to see which phases it uses, and that has not shown yet.
 
-        Computed once in a cycle, before it may lower another vehicle for such a test: that one counts from the
-        next cycle on. False with a static limit: there is no meter. Source: load-management 4.7.
+        Computed once in a cycle, before it may lower another vehicle for such a test: that one counts from
+        the next cycle on. False with a static limit: there is no meter. Source: load-management 4.7.
         """
         return not self.is_static and is_answer_awaited(
             self.state.meter.line_at_rest,
@@ -91,7 +91,7 @@ class CycleState:
 
     @property
     def eligible(self) -> list[Participant]:
-        """Return the participants that may be offered a current: they take part, and no cap is below the minimum.
+        """Return the participants that may get a current: they take part, and no cap is below the minimum.
 
         Empty in a lock-out (after an overcurrent no charging point charges).
         """
@@ -105,7 +105,7 @@ class CycleState:
         ]
 
     def set_fault(self, code: FaultCode, is_present: bool) -> None:  # noqa: FBT001 - a finding
-        """Note whether a fault of the whole device is present. `faults` is replaced only if that changes it."""
+        """Note whether a fault of the whole device is present; `faults` is replaced only if it changes."""
         if is_present != (code in self.faults):
             self.faults = self.faults | {code} if is_present else self.faults - {code}
 
@@ -131,9 +131,9 @@ class CycleState:
         | the latest one: for lowering | `room_now_ma` | `least_room_now_ma` |
         | the higher of it and its peak: for starts and raises | `certain_room_ma` | `room_to_raise_ma` |
 
-        The uncertainty is added to the latest base load only, not to its peak. A start or a raise must also fit
-        `room_to_grant_ma` (`_possible_base_ma`). Where the meter is over range, only `room_now_ma`, by which offers
-        are lowered, may be above 0. Source: load-management 7.3, 9.4e.
+        The uncertainty is added to the latest base load only, not to its peak. A start or a raise must also
+        fit `room_to_grant_ma` (`_possible_base_ma`). Where the meter is over range, only `room_now_ma`, by
+        which offers are lowered, may be above 0. Source: load-management 7.3, 9.4e.
         """
         window_s = meters.window_s(self.state.meter)
         claims = self._claims()
@@ -168,11 +168,11 @@ class CycleState:
     def _note_peak_ma(
         self, index: int, phase: PhaseState, window_s: float, counted_until: float
     ) -> int:
-        """Note when the peak of a phase's base load is forgotten; return the peak, or the base load if higher [mA].
+        """Return the highest base load [mA] that counts for raises on a phase; note when it is forgotten.
 
-        A peak counts for the window W (`window_s`, back from `counted_until`); after a back-off, whose exponent k
-        is `PhaseState.back_off`, for 2**k times as long. A back-off that was of no use for `BACK_OFF_ENDS_S`
-        (10 min) ends here. Source: load-management 7.3, 9.4e.
+        A peak counts for the window W (`window_s`, back from `counted_until`); after a back-off, whose
+        exponent k is `PhaseState.back_off`, for 2**k times as long. A back-off that was of no use for
+        `BACK_OFF_ENDS_S` (10 min) ends here. Source: load-management 7.3, 9.4e.
         """
         if phase.back_off and self.now_s - phase.back_off_useful_at > BACK_OFF_ENDS_S:
             phase.back_off = 0
@@ -185,11 +185,12 @@ class CycleState:
         return peak.base_ma
 
     def _possible_base_ma(self, phase: PhaseState) -> int:
-        """Return the base load [mA] that a start or a raise must leave room for by the last sample of a phase.
+        """Return the base load [mA] beside which a start or raise must fit, by the last sample of a phase.
 
-        With a fast meter that is the highest one the sample leaves possible: waiting for the next sample, which
-        shows what is true, costs only a moment. With a slow meter (sets further apart than raises) it is the
-        estimate: all that is possible is in `uncertainty_ma` there. Source: load-management 7.2d, 7.2f.
+        With a fast meter that is the highest one the sample leaves possible: waiting for the next sample,
+        which shows what is true, costs only a moment. With a slow meter (sets further apart than raises) it
+        is the estimate: all that is possible is in `uncertainty_ma` there. Source: load-management 7.2d,
+        7.2f.
         """
         if meters.is_slow(self.state.meter, self.settings):
             return phase.base_ma or 0
@@ -201,9 +202,9 @@ class CycleState:
         """Return by how much a phase's base load may be higher than its estimate [mA]; note when that ends.
 
         Mostly the next sample, or a reading for which samples wait, ends the uncertainty. A meter that has
-        nothing new to report sends no sample: `window_s` after its last value the uncertainty counts as 0, or no
-        offer could ever rise. That end is noted in `peak_expires_at` if it comes before the one noted there.
-        `counted_until`: now; in an emergency earlier, so that it does not end (`_peaks_count_until`).
+        nothing new to report sends no sample: `window_s` after its last value the uncertainty counts as 0, or
+        no offer could ever rise. That end is noted in `peak_expires_at` if it comes before the one noted
+        there. `counted_until`: now; in an emergency earlier, so that it does not end (`_peaks_count_until`).
         """
         value = self.state.meter.values[index]
         if phase.pending_samples or not phase.uncertainty_ma or value is None:
@@ -215,10 +216,10 @@ class CycleState:
         return phase.uncertainty_ma
 
     def _peaks_count_until(self) -> float:
-        """Return the instant at which the windows of the peak-hold end [monotonic s]: they reach back from it.
+        """Return the instant from which the windows of the peak-hold reach back [monotonic s].
 
-        Mostly it is now. In an emergency it is when the oldest of the phases' values came, so that no peak and
-        no uncertainty is forgotten while the meter is silent.
+        Mostly it is now. In an emergency it is when the oldest of the phases' values came, so that no peak
+        and no uncertainty is forgotten while the meter is silent.
         """
         arrivals = [value.arrived_at for value in self.state.meter.values if value is not None]
         return min(arrivals) if self.is_emergency and arrivals else self.now_s
@@ -238,10 +239,10 @@ class CycleState:
     def committed_ma(self, *, without: Participant | None = None) -> list[int]:
         """Return what all participants, or all but `without`, may draw at once on each phase [mA].
 
-        Mostly each counts with the larger of its offer and its draw. Two kinds count with more. A vehicle that
-        was raised a moment ago may still rise to that offer, although it was lowered since. An unmeasured
-        vehicle that was lowered may have released nothing: its draw before that counts until the meter has
-        measured the phase again. Source: load-management 9.2c, 9.4.
+        Mostly each counts with the larger of its offer and its draw. Two kinds count with more. A vehicle
+        that was raised a moment ago may still rise to that offer, although it was lowered since. An
+        unmeasured vehicle that was lowered may have released nothing: its draw before that counts until the
+        meter has measured the phase again. Source: load-management 9.2c, 9.4.
         """
         held_ma = [0] * len(self.phases)
         for participant in self.participants.values():
@@ -280,7 +281,7 @@ class CycleState:
         return held_ma
 
     def allocation_request(self, participant: Participant) -> AllocationRequest:
-        """Return what a participant asks of the allocation: from its minimum up to its highest possible offer.
+        """Return what a participant asks of the allocation: from its minimum up to its highest offer.
 
         It asks for the minimum even where its cap is lower: the allocation gives no less to anyone.
         """
@@ -296,7 +297,7 @@ class CycleState:
         )
 
     def is_awaiting_release(self, participant: Participant) -> bool:
-        """Tell whether a participant without measurement was lowered, and the meter has not shown the effect yet.
+        """Tell whether a participant without measurement was lowered, and the meter has not shown it yet.
 
         False also for a participant that measures: its own readings show what it has released.
         Source: load-management 9.4h.
@@ -308,7 +309,7 @@ class CycleState:
         )
 
     def _is_release_unmeasured(self, participant: Participant, phase: int) -> bool:
-        """Tell whether the meter's last sample of a phase (0 to 2) is from before a vehicle had to obey its offer.
+        """Tell whether a phase (0 to 2) was last sampled before a vehicle had to obey its offer.
 
         A meter that sends changes only confirms its last value by its silence, so that value counts as one of
         now. A phase without any value counts so, too: nothing is started or raised on it anyway.
@@ -353,8 +354,8 @@ class CycleState:
     def _offered_without_vehicle_ma(self) -> list[int]:
         """Return per phase [mA] what charging points at which no vehicle takes part are offered.
 
-        An offer that was just withdrawn counts until a vehicle must have obeyed: one that was plugged in since
-        the last reading may still draw, also when the charger has acknowledged 0 A.
+        An offer that was just withdrawn counts until a vehicle must have obeyed: one that was plugged in
+        since the last reading may still draw, also when the charger has acknowledged 0 A.
         """
         free_points_ma = [0] * len(self.phases)
         for participant in self.participants.values():
@@ -409,9 +410,9 @@ class CycleState:
     def _next_due_at(self) -> float:
         """Return when the next cycle is due [monotonic s]: until then time alone changes nothing.
 
-        `now_s` while something has to be looked at in every cycle. Otherwise the first instant at which any wait,
-        window or hold ends. Also notes for each participant until when it is unchanged, so it is called once, at
-        the end of a cycle.
+        `now_s` while something has to be looked at in every cycle. Otherwise the first instant at which any
+        wait, window or hold ends. Also notes for each participant until when it is unchanged, so it is called
+        once, at the end of a cycle.
         """
         now_s = self.now_s
         due_at = self._note_unchanged_until()
@@ -440,8 +441,8 @@ class CycleState:
     def _next_change_of_phase_at(self, phase: PhaseState, window_s: float) -> float:
         """Return when time alone changes something about a phase [monotonic s]; NEVER: nothing is timed.
 
-        The first of three: the hold after a safety reduction ends, a small excess of the offers has lasted for
-        `LOW_EXCESS_S` and is lowered, or the back-off ends. `window_s`: W, the window of the peak-hold.
+        The first of three: the hold after a safety reduction ends, a small excess of the offers has lasted
+        for `LOW_EXCESS_S` and is lowered, or the back-off ends. `window_s`: W, the window of the peak-hold.
         """
         next_at = NEVER
         hold_ends_at = phase.reduced_at + window_s * 2**phase.back_off
@@ -456,19 +457,19 @@ class CycleState:
         return next_at
 
     def _is_ambiguous(self, phase: PhaseState) -> bool:
-        """Tell whether the base load is known as a range only, which some cycle can narrow without a new value.
+        """Tell whether the base load is known as a range that a cycle can narrow without a new value.
 
-        That is so with a meter that sends changes only: its last value stays in force, and gives the exact base
-        load once no charger moves (`base_load.examine_at_rest`).
+        That is so with a meter that sends changes only: its last value stays in force, and gives the exact
+        base load once no charger moves (`base_load.examine_at_rest`).
         """
         return self.has_meter_on_change and not phase.possible_base_ma.is_exact
 
     def _note_unchanged_until(self) -> float:
         """Note until when time alone changes nothing about each participant; return the first such instant.
 
-        In monotonic seconds. It is now if an offer has changed in this cycle: the next one sees what follows from
-        that. Only the result minds as well when others may be asked again to give way for a participant, and
-        when one that was shed (stopped by the queue) may return.
+        In monotonic seconds. It is now if an offer has changed in this cycle: the next one sees what follows
+        from that. Only the result minds as well when others may be asked again to give way for a participant,
+        and when one that was shed (stopped by the queue) may return.
         """
         now_s = self.now_s
         soonest_at = NEVER
@@ -487,8 +488,8 @@ class CycleState:
     def _next_turn_at(self) -> float:
         """Return when a participant that charges may have to yield to one that waits [monotonic s].
 
-        That is once one has charged, and another one has waited, for a whole turn (`rotation_s`). Infinite: there
-        is no queue, none charges, or none waits.
+        That is once one has charged, and another one has waited, for a whole turn (`rotation_s`). Infinite:
+        there is no queue, none charges, or none waits.
         """
         participants = [
             participant for participant in self.participants.values() if participant.takes_part

@@ -17,8 +17,8 @@ OFTEN_S = 2.0  # a poll period up to this is about as often as a cycle runs
 def is_read_often(participant: Participant) -> bool:
     """Tell whether a participant's draw is read about as often as a cycle runs (every 2 s or more often).
 
-    Without measurement it never is, but while no vehicle is connected it is known to be 0: then true. True also
-    for a participant that was never observed.
+    Without measurement it never is, but while no vehicle is connected it is known to be 0: then true. True
+    also for a participant that was never observed.
     """
     if not participant.settings.measures_current:
         return not participant.is_connected
@@ -39,8 +39,8 @@ def last_read_at(participant: Participant) -> float | None:
 def must_be_obeyed_at(participant: Participant, settings: Settings) -> float:
     """Return from when on a vehicle must have followed its last offer [monotonic s].
 
-    That is T_ev (`obey_s`) after the charger acknowledged that offer, or after it was made if nothing has been
-    acknowledged since.
+    That is T_ev (`obey_s`) after the charger acknowledged that offer, or after it was made if nothing has
+    been acknowledged since.
     """
     acknowledged_at = (
         participant.observation.acknowledged_at if participant.observation is not None else None

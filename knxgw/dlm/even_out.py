@@ -25,10 +25,10 @@ def even_out(
 ) -> None:
     """Lower offers that are a little above their share, where another participant has lacked that for 10 s.
 
-    `lower` leaves such offers as they are, and is called before. `down_ma`: the share of each [mA]; `least_ma`: what
-    each may rise to; both by number. Since when a participant has lacked what others keep is noted in
-    `short_since` (None: it does not). Others are lowered for one participant per cycle. Source: load-management
-    9.3k.
+    To be called after `lower`, which leaves such offers as they are. `down_ma`: the share of each [mA];
+    `least_ma`: what each may rise to; both by number. Since when a participant has lacked what others keep is
+    noted in `short_since` (None: it does not). Others are lowered for one participant per cycle.
+    Source: load-management 9.3k.
     """
     surplus_ma = {  # what each keeps above its share, if it is a step of its charger or more
         participant.settings.number: participant.offer_ma - down_ma[participant.settings.number]
@@ -85,7 +85,7 @@ def _is_held_back_by(
 
 
 def _is_worth_lowering_others(cycle: CycleState, participant: Participant, current_ma: int) -> bool:
-    """Tell whether a participant's rise by `current_ma` is worth lowering others: not for a flicker of the building.
+    """Tell whether a participant's rise by `current_ma` is enough to lower others for it.
 
     It must be a step of its charger, and more than `lower_from_ma` (0.5 A), as any lowering.
     """

@@ -26,9 +26,9 @@ so by themselves, while steps in between may be answers to what the building doe
 it is (this gateway holds it at the limit, another one at zero). It is not believed while the phases add up
 to zero before and after, where a battery holds them there; nor that a value stands still when it moved
 shortly before, because a meter may be quicker or later than the readings of a charger. A wrong sign is
-believed only of a phase that has reported export at some time: a meter without a sign reports the load the wrong
-way round while the sun feeds in, rightly so. As soon as a phase with its transformer the wrong way round
-carries import, it reports export. Chargers whose phases are not all measured are no signal: while their
+believed only of a phase that has reported export at some time: a meter without a sign reports the load the
+wrong way round while the sun feeds in, rightly so. As soon as a phase with its transformer the wrong way
+round carries import, it reports export. Chargers whose phases are not all measured are no signal: while their
 assumed draw moves, nothing counts. The same holds when a charger is no longer reached, or is reached again.
 
 *What can deceive it.* A load that is switched against a charger each time, to the ampere and between two
@@ -129,11 +129,11 @@ class PresentLevel(NamedTuple):
     values: tuple[MeterValue, ...] = ()  # the last ones; one at least while they are at a level
 
     def with_value(self, drawn_ma: int | None, value: MeterValue, kept_s: float) -> "PresentLevel":
-        """Return the level of the chargers after a value of the meter, with the values that came while they were at it.
+        """Return the level of the chargers after a value of the meter, with the values that belong to it.
 
-        `drawn_ma`: what they draw together when the value arrives, which is the same number while small changes
-        begin no new level (`_level_drawn_ma`); None: they move, so there is no level. Of the earlier values those
-        of the last `kept_s` seconds are kept, or the last one, however old.
+        `drawn_ma`: what they draw together when the value arrives, which is the same number while small
+        changes begin no new level (`_level_drawn_ma`); None: they move, so there is no level. Of the earlier
+        values those of the last `kept_s` seconds are kept, or the last one, however old.
         """
         if drawn_ma is None:
             return NOWHERE
@@ -167,7 +167,7 @@ class Step(NamedTuple):
 
     @property
     def answer(self) -> Answer | None:
-        """Return how the meter has answered to the step, once the chargers are 3 A or more from where they began.
+        """Return how the meter has answered to the step, once the chargers are 3 A or more away.
 
         None: they are not, or no answer fits because the building has stepped as well. Of several answers
         that fit, the most harmless one is returned: it comes first in `Answer`.
@@ -220,9 +220,9 @@ def add_report(
 ) -> FollowCheck:
     """Return the check after a value of a phase's meter: keep the value, and examine those that are due.
 
-    A value is due once all chargers were read after it. While the chargers rest none is examined: the last few
-    are kept until a charger moves, or the meter shows export for the first time. `phase`: 0 to 2; `spacing_s`:
-    how far apart the values come.
+    A value is due once all chargers were read after it. While the chargers rest none is examined: the last
+    few are kept until a charger moves, or the meter shows export for the first time. `phase`: 0 to 2;
+    `spacing_s`: how far apart the values come.
     """
     nearly_constant_since, constant_since = unchanged_since(check.trail, report)
     if check.rest is not None:
@@ -252,8 +252,9 @@ def add_report(
 def unchanged_since(trail: Trail, report: Report) -> tuple[Report, Report]:
     """Return two reports: since which the meter has hardly moved, and since which it has not moved at all.
 
-    `report` is the newest one. "Hardly" is within `STILL_MA` (0.9 A) of the first of them. Each is `report` itself
-    where the meter has just moved. While the meter repeats a value exactly, the first one stays as it is.
+    `report` is the newest one. "Hardly" is within `STILL_MA` (0.9 A) of the first of them. Each is `report`
+    itself where the meter has just moved. While the meter repeats a value exactly, the first one stays as it
+    is.
     """
     nearly_since, exactly_since = trail.nearly_constant_since, trail.constant_since
     if (
@@ -273,9 +274,10 @@ def unchanged_since(trail: Trail, report: Report) -> tuple[Report, Report]:
 def _resting_chargers(
     check: FollowCheck, phase: int, participants: Sequence[Participant]
 ) -> "RestingChargers | None":
-    """Return what the chargers draw on a phase while they are at rest; None: they move, or a step is not judged yet.
+    """Return the chargers at rest on a phase; None: they move, or a step is not judged yet.
 
-    Every step is judged only if the value that was examined last has concluded one and so begins the next one.
+    Every step is judged only if the value that was examined last has concluded one and so begins the next
+    one.
     """
     from_level, last = check.step.from_level, check.last_sample
     if from_level is None or last is None or from_level.reached_at != last.arrived_at:
@@ -329,7 +331,7 @@ def _has_unseen_move(check: FollowCheck, from_level: Level, paired: PairedReport
 
 
 def _away_since(known_since: float | None, from_level: Level, paired: PairedReport) -> float | None:
-    """Return since when the chargers have drawn 3 A or more beside `from_level` [monotonic s]; None: not surely.
+    """Return since when the chargers are 3 A or more from `from_level` [monotonic s]; None: not surely.
 
     What they draw now is a range (`paired`): all of it must be 3 A away. `known_since`: the result for the
     value of the meter before this one.
@@ -348,9 +350,9 @@ def _answers_still_possible(
 ) -> tuple[Answer, ...]:
     """Return which of `answers` (follows, stands still, wrong way) a value of the meter still allows.
 
-    Since `from_level` the meter must have moved as the chargers did, or by as much in the other direction, within
-    1 A for the building and a tenth of the step for the errors of both devices. For standing still it must have
-    moved by 0.9 A (`STILL_MA`) at most.
+    Since `from_level` the meter must have moved as the chargers did, or by as much in the other direction,
+    within 1 A for the building and a tenth of the step for the errors of both devices. For standing still it
+    must have moved by 0.9 A (`STILL_MA`) at most.
     """
     least_ma, most_ma = paired.low_ma - from_level.drawn_ma, paired.high_ma - from_level.drawn_ma
     moved_ma = paired.current_ma - from_level.current_ma
@@ -385,9 +387,9 @@ def _level_drawn_ma(before_ma: int | None, paired: PairedReport) -> int | None:
 def _with_step_concluded(check: FollowCheck, drawn_ma: int, paired: PairedReport) -> FollowCheck:
     """Return the check with the present step of the chargers ended, if that is possible now.
 
-    An answer of the meter that can be believed is added to the check. Without one the step ends once the meter
-    is steady, too. Then a new step begins at `drawn_ma`, where the chargers are. Otherwise the check is returned
-    as it is.
+    An answer of the meter that can be believed is added to the check. Without one the step ends once the
+    meter is steady, too. Then a new step begins at `drawn_ma`, where the chargers are. Otherwise the check is
+    returned as it is.
     """
     from_level, answer = check.step.from_level, check.step.answer
     if from_level is not None and answer is not None:
@@ -412,9 +414,9 @@ def _may_have_other_cause(
 ) -> bool:
     """Tell whether an answer that speaks against the meter may have another cause than a wrong meter.
 
-    Where the line is held at a value (by this gateway at its limit, by a battery at zero), chargers or battery
-    move against the building, and the meter stands still. Vehicles begin and stop charging by themselves,
-    though: then only a battery can deceive, or a charger that is read later than the meter.
+    Where the line is held at a value (by this gateway at its limit, by a battery at zero), chargers or
+    battery move against the building, and the meter stands still. Vehicles begin and stop charging by
+    themselves, though: then only a battery can deceive, or a charger that is read later than the meter.
     `from_level`: where the step began. Source: load-management 13.5.
     """
     if answer is Answer.FOLLOWS:
@@ -443,10 +445,10 @@ def _may_have_other_cause(
 def _with_step_from(
     check: FollowCheck, drawn_ma: int, paired: PairedReport, *, meter_ma: int
 ) -> FollowCheck:
-    """Return the check with a new step, which begins with the telegram `paired`; all answers are possible again.
+    """Return the check with a new step, which begins with the telegram `paired`; any answer may come.
 
-    What the chargers will draw and the meter will show is compared with `drawn_ma` and `meter_ma`, the levels of
-    both at the begin.
+    What the chargers will draw and the meter will show is compared with `drawn_ma` and `meter_ma`, the levels
+    of both at the begin.
     """
     level = Level(
         drawn_ma=drawn_ma,

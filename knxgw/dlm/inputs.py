@@ -63,10 +63,10 @@ REPORTS_WITHIN_S = 8.0  # beside its spacing, the meter needs so long to report 
 def initial_state(
     settings: Settings, participants: Iterable[ParticipantSettings], now_s: float
 ) -> LoadManagement:
-    """Return load management as it starts: each participant is offered its minimum, and no meter value is known.
+    """Return load management as it starts: each participant is offered its minimum, nothing is measured.
 
-    Until the first complete set (a value of each phase) there is an emergency. With a static limit there is no
-    meter to wait for: no emergency, and no building (a base load of 0). Source: load-management 11.4.
+    Until the first complete set (a value of each phase) there is an emergency. With a static limit there is
+    no meter to wait for: no emergency, and no building (a base load of 0). Source: load-management 11.4.
     """
     is_static = settings.static_limit_ma is not None
     return LoadManagement(
@@ -94,8 +94,8 @@ def after_meter_value(
 ) -> LoadManagement:
     """Return the state after a value of one phase of the smart meter; a cycle is due if it brings news.
 
-    A value that completes a set (one of each phase) ends an emergency, and may show which phases vehicles use.
-    `observations`: the last one of each charging point, by number; they show up to when draws are known.
+    A value that completes a set (one of each phase) ends an emergency, and may show which phases vehicles
+    use. `observations`: the last one of each charging point, by number; they show up to when draws are known.
     Source: load-management 3.1, 4.7, 7, 11.2.
     """
     meter, is_plausible = meters.with_reading(state.meter, settings, reading, now_s)
@@ -131,10 +131,10 @@ def _update_phase(
     participants: Sequence[Participant],
     settings: Settings,
 ) -> None:
-    """Update the base load of a phase, and whether its meter follows the chargers, by its last value (in place).
+    """Update the base load of a phase, and whether the meter follows the chargers there (in place).
 
-    `phase`: 0 to 2. Without a value nothing changes. A value over range, whose true current is not known, does not
-    tell whether the meter follows.
+    `phase`: 0 to 2. Without a value nothing changes. A value over range, whose true current is not known,
+    does not tell whether the meter follows.
     """
     value = meter.values[phase]
     if value is None:
@@ -155,10 +155,10 @@ def _update_phase(
 
 
 def _with_reading_time(participant: Participant, observation: Observation | None) -> Participant:
-    """Return a copy of a participant that was read again with the same values, with the instant of that reading.
+    """Return a participant with the instant of its last reading, if that showed the same values again.
 
-    No cycle runs for such a reading, but it proves the draw up to its instant, which a meter value that comes now
-    is compared with. Without such a reading the participant itself is returned, unchanged.
+    No cycle runs for such a reading, but it proves the draw up to its instant, which a meter value that comes
+    now is compared with. Without such a reading the participant itself is returned, unchanged.
     """
     known = participant.observation
     if (
@@ -177,8 +177,9 @@ def _with_reading_time(participant: Participant, observation: Observation | None
 def _with_emergency_ended(state: LoadManagement, now_s: float) -> LoadManagement:
     """Return the state after a complete set (a value of each phase) has ended the emergency; a cycle is due.
 
-    If the meter had a fault, raising waits as after a safety reduction (T_hold): what the line carried meanwhile is
-    not known. After a start there was no fault, and raising need not wait. Source: load-management 11.2.
+    If the meter had a fault, raising waits as after a safety reduction (T_hold): what the line carried
+    meanwhile is not known. After a start there was no fault, and raising need not wait. Source:
+    load-management 11.2.
     """
     phases = [phase.clone() for phase in state.phases]
     if not state.outcome.faults.isdisjoint(METER_FAULTS):
@@ -193,7 +194,7 @@ def after_in_operation(
     now_s: float,
     observations: Mapping[int, Observation] = MappingProxyType({}),
 ) -> LoadManagement:
-    """Return the state after an In-operation telegram, by which the meter says that its last values still hold.
+    """Return the state after an In-operation telegram: by it the meter says that its last values hold.
 
     If it is the first one after a silence, and there is an emergency, the values of all phases are noted as
     requested from the bus, which makes the gateway read them. Source: load-management 3.2, 11.6.
@@ -211,8 +212,8 @@ def _with_values_confirmed(
 ) -> LoadManagement:
     """Return the state after the meter said that the values it reported last are still in force.
 
-    They are examined as if they had come now: whether the meter follows the chargers, and which phases vehicles
-    use. A cycle is due if the meter is found to be wrong, or right again.
+    They are examined as if they had come now: whether the meter follows the chargers, and which phases
+    vehicles use. A cycle is due if the meter is found to be wrong, or right again.
     """
     if settings.monitoring is Monitoring.VALUES:
         return (
@@ -239,7 +240,7 @@ def _with_values_confirmed(
 
 
 def _oldest_value_at(meter: Meter) -> float:
-    """Return since when the last values of all phases have been known [monotonic s]: when the oldest of them came.
+    """Return since when all present values of the meter have been known [monotonic s].
 
     At least one phase must have a value.
     """
@@ -249,11 +250,12 @@ def _oldest_value_at(meter: Meter) -> float:
 def _with_used_phases(
     state: LoadManagement, settings: Settings, now_s: float, *, in_force_since: float
 ) -> LoadManagement:
-    """Return the state with the phases that vehicles use at chargers that do not measure, as the meter shows them.
+    """Return the state with what the meter shows of the phases in use at chargers without measurement.
 
-    Two lines at rest, meter values of all phases while no vehicle moves, are compared: the present one and the one
-    before. What was assumed to flow on a phase that is not used moves into the base load; a cycle is due then.
-    `in_force_since`: since when the present values have been in force [monotonic s]. Source: load-management 4.7.
+    Two lines at rest, meter values of all phases while no vehicle moves, are compared: the present one and
+    the one before. What was assumed to flow on a phase that is not used moves into the base load; a cycle is
+    due then. `in_force_since`: since when the present values have been in force [monotonic s]. Source:
+    load-management 4.7.
     """
     participants = state.participants
     values_ma = [value.current_ma for value in state.meter.values if value]
@@ -282,8 +284,9 @@ def _with_used_phases(
 def after_high_power(state: LoadManagement, settings: Settings, now_s: float) -> LoadManagement:
     """Return the state after the message that a large consumer starts: a high-power window begins (again).
 
-    In it all are held at their minimum, until the meter has had time to show the consumer. Base loads from before
-    are forgotten: afterwards only those since the begin of the window count as peak. Source: load-management 10.
+    In it all are held at their minimum, until the meter has had time to show the consumer. Base loads from
+    before are forgotten: afterwards only those since the begin of the window count as peak. Source:
+    load-management 10.
     """
     lasts_s = max(settings.high_power_s, state.meter.spacing_s + REPORTS_WITHIN_S)
     phases = [phase.clone() for phase in state.phases]
@@ -295,10 +298,11 @@ def after_high_power(state: LoadManagement, settings: Settings, now_s: float) ->
 def observe_charger(
     state: LoadManagement, settings: Settings, number: int, observation: Observation, now_s: float
 ) -> LoadManagement | None:
-    """Return the state after a reading of a charging point that changes its draw at most; None: it changes more.
+    """Return the state after a reading of a charging point that changes no more than its draw; else None.
 
     None: plug, state, reach, caps or validity have changed, or a draw has to move into the base load. Then
-    nothing is taken in: a whole cycle has to do that. In the state returned a cycle is due if the draw has changed.
+    nothing is taken in: a whole cycle has to do that. In the state returned a cycle is due if the draw has
+    changed.
     """
     before = state.participants[number]
     participant = before.clone()
@@ -314,7 +318,7 @@ def observe_charger(
 def _part_in_allocation(
     participant: Participant,
 ) -> tuple[bool, bool, bool, bool, bool, bool, Constraint | None, Phases]:
-    """Return all that decides about a participant in the allocation but its draw, to compare it before and after."""
+    """Return all that decides on a participant's part in the allocation but its draw, for comparison."""
     return (
         participant.wants_to_charge,
         participant.is_interrupting,
@@ -328,11 +332,11 @@ def _part_in_allocation(
 
 
 def is_urgent(state: LoadManagement, settings: Settings, phase: int, now_s: float) -> bool:
-    """Tell whether a new meter value of a phase (0 to 2) must be acted on at once, and not in the next second.
+    """Tell whether a cycle must act on a new meter value of a phase (0 to 2) before the next second.
 
-    It must if the line may carry too much: the phase is above its limit, what all may draw at once does not fit,
-    or an excess is timed already. So must every value while all are held at the minimum, or the base load is not
-    known. Raising is never urgent. Source: load-management 9.1.
+    It must if the line may carry too much: the phase is above its limit, what all may draw at once does not
+    fit, or an excess is timed already. So must every value while all are held at the minimum, or the base
+    load is not known. Raising is never urgent. Source: load-management 9.1.
     """
     value, base_ma = state.meter.values[phase], state.phases[phase].base_ma
     if value is None or base_ma is None or state.is_emergency or now_s < state.high_power_until:

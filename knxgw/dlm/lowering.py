@@ -59,8 +59,8 @@ def _needs_minimum(
     """Tell whether a participant that is lowered must go to its minimum at once, because less may not help.
 
     That is so where one of its phases is in `still_over_range`: by how much it carries too much is not known.
-    Also where one is in `in_danger_again` (a reduction has not helped) and the participant does not measure: how
-    far its draw is below its offer is not known.
+    Also where one is in `in_danger_again` (a reduction has not helped) and the participant does not measure:
+    how far its draw is below its offer is not known.
     """
     if not still_over_range.isdisjoint(participant.phases):
         return True
@@ -69,10 +69,11 @@ def _needs_minimum(
 
 
 def _without_raise_in_flight(participant: Participant, target_ma: int) -> int:
-    """Return to what an offer is lowered for safety [mA]: `target_ma`, or the acknowledged offer if that is less.
+    """Return to what an offer is lowered for safety [mA]: `target_ma`, or what is acknowledged if less.
 
     Where the charger has acknowledged less, a raise is still on its way to it. It must not take effect now,
-    while the others have not obeyed their lower offers yet. The minimum at least. Source: load-management 9.3a.
+    while the others have not obeyed their lower offers yet. The minimum at least.
+    Source: load-management 9.3a.
     """
     acknowledged_ma = (
         None if participant.observation is None else participant.observation.acknowledged_ma
@@ -83,11 +84,11 @@ def _without_raise_in_flight(participant: Participant, target_ma: int) -> int:
 
 
 def _phases_in_danger_again(cycle: CycleState, danger: Sequence["Danger"]) -> set[int]:
-    """Return the phases (0 to 2) on which offers exceed the room clearly, although they were reduced a moment ago.
+    """Return the phases (0 to 2) in clear danger although they were reduced a moment ago.
 
-    So that reduction has not helped: a vehicle that draws less than its offer releases nothing when the offer is
-    lowered a little, and without measurement nobody knows which vehicle does. `danger`: of each phase.
-    Source: load-management 9.3j.
+    In danger: their offers exceed the room. So that reduction has not helped: a vehicle that draws less than
+    its offer releases nothing when the offer is lowered a little, and without measurement nobody knows which
+    vehicle does. `danger`: of each phase. Source: load-management 9.3j.
     """
     # until the vehicles have obeyed and the meter has shown it, twice
     helps_within_s = (
@@ -126,10 +127,10 @@ def lower_for_newcomer(
     newcomer: Participant,
     allocated_ma: Mapping[int, int],
 ) -> None:
-    """Lower the running participants on a newcomer's phases to their allocation, so that its minimum fits (in place).
+    """Lower participants that run on a newcomer's phases, so that its minimum fits (in place).
 
-    Each is lowered by however little. `allocated_ma`: by number, with the newcomer among those that share.
-    Source: load-management 9.3c.
+    Each goes to its allocation, by however little. `allocated_ma`: by number, with the newcomer among those
+    that share. Source: load-management 9.3c.
     """
     for participant in running:
         target_ma = allocated_ma[participant.settings.number]
@@ -174,8 +175,8 @@ def _update_danger(
 ) -> Danger:
     """Return how much the offers on a phase exceed its room [mA]; note since when in `excess_since`.
 
-    LARGE: by more than `lower_from_ma`. SMALL: by less, but for `LOW_EXCESS_S` (10 s). NONE: not, or not for so
-    long, or nothing is offered, so that there is nothing to lower. Source: load-management 9.3a, 9.3b.
+    LARGE: by more than `lower_from_ma`. SMALL: by less, but for `LOW_EXCESS_S` (10 s). NONE: not, or not for
+    so long, or nothing is offered, so that there is nothing to lower. Source: load-management 9.3a, 9.3b.
     """
     # an excess of no more than a step of the meter is none
     has_excess = offered_ma > room_ma + METER_STEP_MA
@@ -191,11 +192,12 @@ def _update_danger(
 
 
 def _note_reduction(cycle: CycleState, phase: PhaseState) -> None:
-    """Note a safety reduction on a phase; back off if a raise led to it because a load of the building came back.
+    """Note a safety reduction on a phase; back off if a raise led to it because a load came back.
 
-    Backing off doubles the time until the next raise and the window of the peak-hold (`back_off`: the exponent).
-    That helps only if the load had been away (`level_absent_s`) for longer than the present window: a longer one
-    would have remembered the load, and nothing would have been raised. Source: load-management 9.4e.
+    Backing off doubles the time until the next raise and the window of the peak-hold (`back_off`: the
+    exponent). That helps only if the load had been away (`level_absent_s`) for longer than the present
+    window: a longer one would have remembered the load, and nothing would have been raised. Source:
+    load-management 9.4e.
     """
     now_s = cycle.now_s
     if phase.reduced_at == now_s:

@@ -39,7 +39,7 @@ class PhaseValue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompleteSets:
-    """Complete sets of values, one of each phase and close together: the last ones, and the next one so far."""
+    """Complete sets of values, one of each phase and close together: the last ones, the next one so far."""
 
     fresh_phases: frozenset[int] = frozenset()  # phases that came since the last complete set
     completed_at: float | None = None  # when the last set became complete [monotonic s]
@@ -73,7 +73,7 @@ class Meter:
 
     @property
     def spacing_s(self) -> float:
-        """Return T_mon_eff [s]: how far apart complete sets (a value of each phase) come, by the last ones."""
+        """Return T_mon_eff [s]: how far apart complete sets (a value of each phase) have come lately."""
         return self.sets.spacing_s
 
     @property
@@ -97,7 +97,7 @@ def is_slow(meter: Meter, settings: Settings) -> bool:
 
 
 def window_s(meter: Meter) -> float:
-    """Return W [s]: for how long the highest base load counts for raises (peak-hold). Source: load-management 7.3."""
+    """Return W [s]: for how long a peak of the base load counts. Source: load-management 7.3."""
     return max(PEAK_HOLD_S, WINDOW_SPACINGS * meter.spacing_s)
 
 
@@ -156,8 +156,8 @@ class CheckedReading(NamedTuple):
 def _fresh_phases_of_this_round(meter: Meter, now_s: float) -> frozenset[int]:
     """Return the phases (0 to 2) that came since the last complete set, without those of an earlier round.
 
-    A round is one telegram of each phase. After a lost telegram the other phases of its round would wait for the
-    next telegram of the lost phase, and each set from then on would mix two rounds. So values older than
+    A round is one telegram of each phase. After a lost telegram the other phases of its round would wait for
+    the next telegram of the lost phase, and each set from then on would mix two rounds. So values older than
     `ROUND` (0.7) of the spacing are left out. Source: load-management 3.1h.
     """
     fresh, spacings_s = meter.sets.fresh_phases, meter.sets.spacings_s
@@ -205,9 +205,9 @@ def _updated_sets(
 def is_moment_complete(meter: Meter, phases: Iterable[int], now_s: float) -> bool:
     """Tell whether the meter's values of these phases (0 to 2) are from the same moment as its newest value.
 
-    Telegrams of one moment follow each other within `APART_S` (0.5 s). Until then a phase that has not come may
-    carry more than it reported last; after that time none is awaited any more, nor is a phase that never had a
-    value. Source: load-management 3.1k.
+    Telegrams of one moment follow each other within `APART_S` (0.5 s). Until then a phase that has not come
+    may carry more than it reported last; after that time none is awaited any more, nor is a phase that never
+    had a value. Source: load-management 3.1k.
     """
     newest_at = max((value.arrived_at for value in meter.values if value), default=now_s - APART_S)
     if now_s - newest_at >= APART_S:
@@ -246,7 +246,7 @@ def with_in_operation(meter: Meter, settings: Settings, now_s: float) -> Meter:
 
 
 def note_request(meter: Meter, phases: Collection[int], now_s: float) -> Meter:
-    """Return the meter with `now_s` noted as when the values of some phases (0 to 2) were requested from the bus."""
+    """Return the meter with `now_s` noted as when some phases (0 to 2) were requested from the bus."""
     if not phases:
         return meter
     times = [now_s if phase in phases else at for phase, at in enumerate(meter.requested_at)]
@@ -254,10 +254,10 @@ def note_request(meter: Meter, phases: Collection[int], now_s: float) -> Meter:
 
 
 def phases_to_request(meter: Meter, settings: Settings, now_s: float) -> list[int]:
-    """Return the phases (0 to 2) to read from the bus: those whose cyclic telegram was lost while others came.
+    """Return the phases (0 to 2) to read from the bus: their telegram was lost, while others came.
 
-    A telegram counts as lost when it is late by half of the time from the interval to the timeout. Each is asked
-    for once. Where all phases are late none is: the meter is silent then. Source: load-management 11.5.
+    A telegram counts as lost when it is late by half of the time from the interval to the timeout. Each is
+    asked for once. Where all phases are late none is: the meter is silent then. Source: load-management 11.5.
     """
     if settings.monitoring is not Monitoring.VALUES:
         return []  # without a change a meter sends nothing, and nothing is lost
@@ -276,11 +276,11 @@ def phases_to_request(meter: Meter, settings: Settings, now_s: float) -> list[in
 
 
 def are_values_valid_again(meter: Meter, settings: Settings, now_s: float) -> bool:
-    """Tell whether the last values may be believed again after a silence, because In-operation telegrams came.
+    """Tell whether In-operation telegrams make the last values believable again after a silence.
 
     By those a meter that sends changes only says that its values hold. They must have come without a gap for
-    `ANSWER_S` (the values were requested, and an answer may be on its way) and for the window of the peak-hold:
-    what the line carried during the silence is not known. Source: load-management 3.1i, 11.6.
+    `ANSWER_S` (the values were requested, and an answer may be on its way) and for the window of the
+    peak-hold: what the line carried during the silence is not known. Source: load-management 3.1i, 11.6.
     """
     telegrams = meter.in_operation
     if settings.monitoring is Monitoring.VALUES or telegrams is None or meter.sets.count == 0:
@@ -292,8 +292,8 @@ def are_values_valid_again(meter: Meter, settings: Settings, now_s: float) -> bo
 def alive_at(meter: Meter, settings: Settings) -> float | None:
     """Return when the meter was last known to be alive [monotonic s]; None: before its first complete set.
 
-    A meter that sends cyclically is as alive as its oldest phase; one that sends changes only was alive when its
-    newest value, or In-operation telegram, came. Source: load-management 3.2.
+    A meter that sends cyclically is as alive as its oldest phase; one that sends changes only was alive when
+    its newest value, or In-operation telegram, came. Source: load-management 3.2.
     """
     arrivals = [value.arrived_at for value in meter.values[: settings.phases] if value]
     completed_at = meter.sets.completed_at

@@ -66,8 +66,8 @@ def observe(
 
     That is the last draw of a participant whose draw has just become unknown (invalid or unreachable), or an
     assumed draw that has just ended: only the meter can show that it has gone. In mA per grid phase; None: no
-    draw moves. With a static limit no building is measured: an ended draw does not move, and the caller ignores
-    an unknown one. Source: load-management 7.2, 13.1, 13.2.
+    draw moves. With a static limit no building is measured: an ended draw does not move, and the caller
+    ignores an unknown one. Source: load-management 7.2, 13.1, 13.2.
     """
     was_known, before_ma = _is_draw_known(participant), participant.draw_ma
     # in this order: reachability needs since when it answers; currents are taken only while it is reachable
@@ -100,7 +100,7 @@ def _is_draw_known(participant: Participant) -> bool:
 
 
 def _update_plug(participant: Participant, observation: Observation, now_s: float) -> None:
-    """Take over plug, caps and energy as they are observed, and note since when the charger answers (in place).
+    """Take over plug, caps and energy as observed, and note since when the charger answers (in place).
 
     What was learnt about a vehicle is forgotten when it is unplugged. With a new observation something may
     change at once: `unchanged_until` is now.
@@ -118,7 +118,7 @@ def _update_plug(participant: Participant, observation: Observation, now_s: floa
 
 
 def _forget_draw(participant: Participant, settings: Settings) -> None:
-    """Forget a participant's draw, which is not known any more; all wired phases count for it again (in place).
+    """Forget a participant's draw, which is not known any more; all wired phases count again (in place).
 
     The last draw is kept as `unread_draw_ma`: it may still flow over the chargers' own line, which has less
     room then. With a static limit it is not, because `held_back_ma` contains it (`_update_reachability`).
@@ -131,7 +131,7 @@ def _forget_draw(participant: Participant, settings: Settings) -> None:
 
 
 def _reports_no_charging(participant: Participant, observation: Observation) -> bool:
-    """Tell whether a charger that is offered 0 A reports that no vehicle charges; False: its state is unknown.
+    """Tell whether a charger that is offered 0 A reports a known state in which no vehicle charges.
 
     Then nothing flows, even where its currents cannot be believed.
     """
@@ -140,7 +140,7 @@ def _reports_no_charging(participant: Participant, observation: Observation) -> 
 
 
 def _forget_vehicle(participant: Participant) -> None:
-    """Forget what was learnt about a vehicle that has been unplugged: phases, use, shedding, trials (in place).
+    """Forget what was learnt about a vehicle that has been unplugged: its phases, use, trials (in place).
 
     All wired phases count again until the next vehicle shows which it uses. Source: load-management 4.5.
     """
@@ -157,7 +157,7 @@ def _forget_vehicle(participant: Participant) -> None:
 def _update_reachability(
     participant: Participant, observation: Observation, settings: Settings, now_s: float
 ) -> None:
-    """Update whether a charger can be reached; when it is lost, reserve what it may take by itself (in place).
+    """Update whether a charger can be reached; if it is lost, reserve what it may take (in place).
 
     Without contact it may take its offer, its last acknowledged offer or its fallback, whichever is highest.
     What it drew last is in the base load from now on, so only the rest is reserved, in `held_back_ma`. With a
@@ -180,9 +180,9 @@ def _is_first_reading_awaited(
 ) -> bool:
     """Tell whether a lost charger that answers again must count as unreachable until its currents are read.
 
-    Its last draw counts as the building's (`unread_draw_ma`). If its offer counted beside that, it would count
-    twice, and all others would be lowered for nothing. It is not waited for longer than currents take to
-    become stale.
+    Its last draw counts as the building's (`unread_draw_ma`). If its offer counted beside that, it would
+    count twice, and all others would be lowered for nothing. It is not waited for longer than currents take
+    to become stale.
     """
     if (
         participant.is_reachable  # it was not lost
@@ -261,8 +261,8 @@ def _update_currents(
 def _note_no_currents(participant: Participant, now_s: float) -> None:
     """Make a participant's currents invalid once none could be believed for as long as they count (in place).
 
-    To be called in each cycle in which none can be believed. The time runs from its last reading, or from when
-    the charger answered again after a loss if that is later: then it will be read in a moment.
+    To be called in each cycle in which none can be believed. The time runs from its last reading, or from
+    when the charger answered again after a loss if that is later: then it will be read in a moment.
     """
     if now_s - age_counts_from(participant) > stale_after_s(participant):
         participant.has_valid_currents, participant.plausible_since = False, None
@@ -284,7 +284,7 @@ def _take_currents(
     read_at: float | None,
     now_s: float,
 ) -> None:
-    """Note a new reading of a participant's currents; if it can be believed, update draw and phases (in place).
+    """Note a reading of a participant's currents; if it is believed, update draw and phases (in place).
 
     `currents_ma`: at the terminals of the charger. `read_at`: when they were read; None: now.
     """
@@ -296,7 +296,7 @@ def _take_currents(
 
 
 def _note_draw(participant: Participant, drawn_at: float, now_s: float) -> None:
-    """Note in a participant's history what it drew at `drawn_at`, and update which phases it uses (in place)."""
+    """Note in a participant's history what it drew at `drawn_at`, and update its phases (in place)."""
     participant.history = _with_reading(participant.history, drawn_at, participant.draw_ma)
     _update_phases(participant, now_s)
 
@@ -318,7 +318,7 @@ def _with_reading(history: DrawHistory, read_at: float, draw_ma: Phases) -> Draw
 def _may_draw_by_earlier_configuration(
     participant: Participant, currents_ma: tuple[int | None, ...], now_s: float
 ) -> bool:
-    """Tell whether a charger draws more than its maximum because an earlier configuration may have allowed it.
+    """Tell whether a charger draws more than its maximum, as an earlier configuration may have allowed.
 
     Then its currents are not believed, but are no fault yet. False once the charger has answered for as long
     as currents take to become stale, and where no charger of any model could draw as much: both are a fault.
@@ -353,7 +353,7 @@ def _update_validity(
 
 
 def _in_grid_phases(wired: tuple[int, ...], currents_ma: tuple[int | None, ...]) -> Phases:
-    """Return currents at the terminals as currents per grid phase [mA]; a negative or missing one counts as 0.
+    """Return currents at the terminals as currents per grid phase [mA]; negative or missing ones count as 0.
 
     `wired`: the grid phase (0 to 2) of each terminal.
     """

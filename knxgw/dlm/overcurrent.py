@@ -76,7 +76,7 @@ class Overcurrent:
 
     @property
     def needs_supervision(self) -> bool:
-        """Tell whether every cycle has to supervise the phases: an excess is being timed, or a lock-out lasts."""
+        """Tell whether every cycle has to supervise the phases: an excess is timed, or a lock-out lasts."""
         return self.lock_out is not None or self.excess.is_present
 
 
@@ -90,8 +90,8 @@ def supervise(
 ) -> Overcurrent:
     """Return what is known of an overcurrent after a cycle, in which a lock-out may begin or end.
 
-    `loads`: of each phase whose meter value is fresh. `may_restart`: the minimum of at least one participant that
-    the lock-out interrupted fits again. Source: load-management 12.
+    `loads`: of each phase whose meter value is fresh. `may_restart`: the minimum of at least one participant
+    that the lock-out interrupted fits again. Source: load-management 12.
     """
     if overcurrent.lock_out is not None:
         return _continue_lock_out(overcurrent, overcurrent.lock_out, now_s, may_restart=may_restart)
@@ -99,7 +99,7 @@ def supervise(
 
 
 def without_silent_phases(overcurrent: Overcurrent, silent_phases: Sequence[int]) -> Overcurrent:
-    """Return what is known of an overcurrent in an emergency, with the excess on silent phases (0 to 2) forgotten.
+    """Return what is known of an overcurrent without the excess on phases (0 to 2) that are silent.
 
     When such a phase is measured again, its time starts from 0. In a lock-out the time until a restart starts
     from 0 in any case, also where no phase is silent. Source: load-management 12.2e, 12.4b.
@@ -127,10 +127,10 @@ def without_silent_phases(overcurrent: Overcurrent, silent_phases: Sequence[int]
 def _confirm(
     overcurrent: Overcurrent, settings: Settings, loads: Sequence[PhaseLoad], now_s: float
 ) -> Overcurrent:
-    """Return what is known after each phase was examined for too much current; a confirmed excess begins a lock-out.
+    """Return what is known after each phase was examined; a confirmed excess begins a lock-out.
 
-    An excess is confirmed by its duration or, if it is severe, by two samples (`_is_confirmed`). While nothing
-    has changed the same object is returned. Source: load-management 12.2.
+    An excess is confirmed by its duration or, if it is severe, by two samples (`_is_confirmed`). While
+    nothing has changed the same object is returned. Source: load-management 12.2.
     """
     before = overcurrent.excess
     excess = _timed_excess(before, settings, loads, now_s)
@@ -173,7 +173,7 @@ def _timed_excess(
 
 
 def _is_confirmed(excess: Excess, settings: Settings, now_s: float) -> bool:
-    """Tell whether a phase was above the fuse for T_och (6 s), above the limit for T_ocs (60 s), or severe twice.
+    """Tell whether a phase was above the fuse for T_och, above the limit for T_ocs, or severe twice.
 
     Severe: two samples in a row far above the fuse (`SEVERE_SAMPLES`).
     """
@@ -187,10 +187,11 @@ def _is_confirmed(excess: Excess, settings: Settings, now_s: float) -> bool:
 
 
 def _is_helpless_excess(load: PhaseLoad, most_ma: int, *, is_counting: bool) -> bool:
-    """Tell whether a phase carries more than `most_ma`, and lowering offers does not help: all are at the minimum.
+    """Tell whether a phase carries more than `most_ma` although all are at the minimum.
 
-    While such an excess is being timed (`is_counting`), it is enough that base load and minima are too much: a
-    participant that begins with more than its minimum must not restart the time. Source: load-management 12.2d.
+    While such an excess is being timed (`is_counting`), it is enough that base load and minima are too much:
+    a participant that begins with more than its minimum must not restart the time.
+    Source: load-management 12.2d.
     """
     is_helpless = load.are_all_at_minimum or (
         is_counting and load.base_ma + load.minimums_ma > most_ma
@@ -226,7 +227,7 @@ def lock_out_ends_at(overcurrent: Overcurrent) -> float | None:
 
 
 def _ends_at(overcurrent: Overcurrent, lock_out: LockOut, possible_since: float) -> float:
-    """Return when a lock-out ends [monotonic s] if a restart, possible since `possible_since`, stays possible.
+    """Return when a lock-out ends [monotonic s] if a restart stays possible, as since `possible_since`.
 
     It lasts for `SHORTEST_S` (5 s) at least: until then a vehicle may not have stopped.
     """
@@ -238,9 +239,9 @@ def _continue_lock_out(
 ) -> Overcurrent:
     """Return what is known after a cycle in the lock-out, which may end it.
 
-    It ends when a restart has been possible for `restart_after_s` without a break (`may_restart`: it is now), and
-    the meter has shown what the line carries without the chargers (`is_released`). While nothing has changed the
-    same object is returned. Source: load-management 12.4.
+    It ends when a restart has been possible for `restart_after_s` without a break (`may_restart`: it is now),
+    and the meter has shown what the line carries without the chargers (`is_released`). While nothing has
+    changed the same object is returned. Source: load-management 12.4.
     """
     possible_since = lock_out.restart_possible_since
     if not may_restart:  # the time begins again later

@@ -1,4 +1,4 @@
-"""The step of a cycle that supervises the phases for an overcurrent: what it must know, and what it does. Pure.
+"""The step of a cycle that supervises the phases for an overcurrent: what it knows and does. Pure.
 
 How an overcurrent is confirmed, and when a lock-out ends, is in `overcurrent`.
 
@@ -22,8 +22,8 @@ from knxgw.dlm.state import LONG_AGO
 def supervise_overcurrent(cycle: CycleState, new_phases: Sequence[int]) -> None:
     """Supervise the phases for an overcurrent: begin or end the lock-out, in which no charging point charges.
 
-    `new_phases`: those (0 to 2) with a meter value that no cycle has seen yet. In an emergency phases without a
-    usable value are left out, and the lock-out does not end. Source: load-management 12.
+    `new_phases`: those (0 to 2) with a meter value that no cycle has seen yet. In an emergency phases without
+    a usable value are left out, and the lock-out does not end. Source: load-management 12.
     """
     if cycle.is_static:
         return  # nothing is measured
@@ -52,7 +52,7 @@ def supervise_overcurrent(cycle: CycleState, new_phases: Sequence[int]) -> None:
 
 
 def _is_value_usable(cycle: CycleState, index: int) -> bool:
-    """Tell whether a phase (0 to 2) has a value younger than the timeout, and its meter is not found to be wrong.
+    """Tell whether a phase (0 to 2) has a fresh value, of a meter that is not found to be wrong.
 
     Wrong: it does not follow the chargers when they draw more or less (`finding`).
     """
@@ -63,11 +63,11 @@ def _is_value_usable(cycle: CycleState, index: int) -> bool:
 
 
 def _begin_lock_out(cycle: CycleState) -> None:
-    """Note which participants a new lock-out interrupts, and since when the room for a restart has been there.
+    """Note which participants a new lock-out interrupts, and since when there is room for a restart.
 
     The rest of this cycle stops all of them. With the queue some are stopped first, until the minima of the
-    others fit: mostly that is enough, and ends the lock-out before it has interrupted anyone. To be called in the
-    cycle in which the overcurrent was confirmed. Source: load-management 12.3, 12.4d, 18.1c, 18.1d.
+    others fit: mostly that is enough, and ends the lock-out before it has interrupted anyone. To be called in
+    the cycle in which the overcurrent was confirmed. Source: load-management 12.3, 12.4d, 18.1c, 18.1d.
     """
     running = [
         participant
@@ -90,7 +90,7 @@ def _begin_lock_out(cycle: CycleState) -> None:
 
 
 def _minimum_fits_since(cycle: CycleState, participant: Participant) -> float:
-    """Return since when a participant alone could have restarted beside the base load on its phases [monotonic s].
+    """Return since when a participant alone could restart beside the base load [monotonic s].
 
     That is since its minimum and `RESTART_ROOM_MA` have fitted. `LONG_AGO`: for as long as base loads are
     remembered. Now: they do not fit beside the present base load.
@@ -108,7 +108,7 @@ def _minimum_fits_since(cycle: CycleState, participant: Participant) -> float:
 
 
 def _note_whether_released(cycle: CycleState) -> None:
-    """Note in a lock-out since when no interrupted vehicle draws, and whether the meter has measured the line since.
+    """Note since when no interrupted vehicle draws, and whether the line was measured since (lock-out).
 
     Before that (`is_released`) nothing restarts: the meter still shows the currents of these vehicles. If a
     vehicle does not stop, a restart waits for it no longer than `restart_after_s`.
@@ -134,10 +134,10 @@ def _note_whether_released(cycle: CycleState) -> None:
 
 
 def _line_measured_at(cycle: CycleState) -> float:
-    """Return the instant up to which the meter has shown every phase [monotonic s]: when the oldest value came.
+    """Return up to when the meter has shown every phase [monotonic s]: when the oldest value came.
 
-    By its silence a meter that sends changes only shows that its values hold, up to a moment ago (`AT_REST_S`).
-    Without any value it is now.
+    By its silence a meter that sends changes only shows that its values hold, up to a moment ago
+    (`AT_REST_S`). Without any value it is now.
     """
     if cycle.has_meter_on_change:
         return cycle.now_s - AT_REST_S
@@ -145,10 +145,11 @@ def _line_measured_at(cycle: CycleState) -> float:
 
 
 def _is_restart_possible(cycle: CycleState) -> bool:
-    """Tell whether the room allows the lock-out to end: the minimum of some participant fits, with 1 A to spare.
+    """Tell whether the lock-out may end: the minimum of some participant fits, with 1 A to spare.
 
-    It must be one that the lock-out interrupted; if none of those wants to charge any more, any other one. If no
-    participant wants to charge, 1 A on each phase (`RESTART_ROOM_MA`) is enough. Source: load-management 12.4a.
+    It must be one that the lock-out interrupted; if none of those wants to charge any more, any other one. If
+    no participant wants to charge, 1 A on each phase (`RESTART_ROOM_MA`) is enough.
+    Source: load-management 12.4a.
     """
     wanting = [participant for participant in cycle.participants.values() if participant.takes_part]
     lock_out = cycle.overcurrent.lock_out
@@ -210,7 +211,7 @@ def _phase_load(cycle: CycleState, index: int, *, is_new: bool) -> PhaseLoad:
 
 
 def _carried_ma(cycle: CycleState, index: int, minimums_ma: int) -> int:
-    """Return what a phase carries [mA], as the supervision of overcurrents counts it; 0 while there is no value.
+    """Return what a phase carries [mA], as it counts for an overcurrent; 0 while there is no value.
 
     It is the meter's value. If that was sampled while a vehicle on the phase still had time to obey a lower
     offer, it is base load and minima at most: to that the phase is about to fall. `minimums_ma`: of all that
@@ -235,7 +236,7 @@ def _carried_ma(cycle: CycleState, index: int, minimums_ma: int) -> int:
 
 
 def _shed_some(cycle: CycleState, running: list[Participant]) -> None:
-    """Stop as many of `running` as must stop so that the minima of the others fit (queue); then end the lock-out.
+    """Stop some of `running` so that the minima of the others fit; then end the lock-out (queue).
 
     The minima of the others do not fit only where the prioritised participant, which is never stopped, is too
     much alone: then the lock-out stays. Source: load-management 18.1c, 18.1d.

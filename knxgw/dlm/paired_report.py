@@ -37,11 +37,11 @@ class PairedReport(NamedTuple):
 def with_draws(
     phase: int, report: Report, participants: Iterable[Participant]
 ) -> PairedReport | None:
-    """Return a meter value of a phase (0 to 2) with what the chargers drew there when it may have been measured.
+    """Return a meter value of a phase (0 to 2) with what the chargers drew there when it was measured.
 
-    That was at some moment of the last `LATE_S` (5 s) before the value came, so the draw is a range [mA]. What
-    chargers that do not measure every phase are assumed to draw is added up apart (`assumed_ma`). None: a
-    charger with a vehicle has not been read since the value came.
+    That was at some moment of the last `LATE_S` (5 s) before the value came, so the draw is a range [mA].
+    What chargers that do not measure every phase are assumed to draw is added up apart (`assumed_ma`). None:
+    a charger with a vehicle has not been read since the value came.
     """
     arrived_at, current_ma, total_ma = report
     low_ma = high_ma = assumed_ma = measured_bits = drawing_bits = 0

@@ -77,7 +77,7 @@ class Observation:
 
     @property
     def period_s(self) -> float:
-        """Return the longest time [s] that should pass between two readings: a reading counts for a few of them."""
+        """Return the longest time [s] between two readings: a reading counts for a few of them."""
         return self.fresh_s / FRESH_PERIODS
 
     @property
@@ -87,7 +87,7 @@ class Observation:
 
     @property
     def external_cap(self) -> Constraint | None:
-        """Return the constraint from outside load management with the smallest cap above 0 A; None: there is none.
+        """Return the outside constraint with the smallest cap above 0 A; None: there is none.
 
         Of equal caps it is the one with the highest rank. Caps of 0 A decide on `may_charge` instead.
         """
@@ -216,7 +216,7 @@ class Participant:
 
     @property
     def takes_part(self) -> bool:
-        """Tell whether it takes part in the allocation: it wants to charge, may charge, is believed and reached.
+        """Tell whether it takes part: it wants to charge, may charge, is believed and reached.
 
         That is: a vehicle waits or charges, nothing outside load management holds it at 0 A, its currents are
         valid, and its charger answers. Whether its caps leave it the minimum is another question
@@ -231,7 +231,7 @@ class Participant:
 
     @property
     def draws_while_interrupting(self) -> bool:
-        """Tell whether its vehicle still draws by its offer although the charger itself has interrupted charging.
+        """Tell whether its vehicle still draws although the charger itself has interrupted charging.
 
         Then it takes no part any more, but its offer stays reserved until the draw ends.
         Source: load-management 5.4.
@@ -251,8 +251,8 @@ class Participant:
     def has_claims_beside_offer(self) -> bool:
         """Tell whether current is reserved for it beside its offer, which makes the room smaller (`Claims`).
 
-        That is what a charger that cannot be lowered may take, what its vehicle draws above its offer, or what it
-        drew before its currents were lost.
+        That is what a charger that cannot be lowered may take, what its vehicle draws above its offer, or
+        what it drew before its currents were lost.
         """
         # `is`: whoever sets one of these to nothing uses this very tuple; another tuple of zeros does no harm
         return not (
@@ -262,10 +262,10 @@ class Participant:
         )
 
     def committed_ma(self, phase: int, *, holds_offer: bool) -> int:
-        """Return what it may draw at once on a grid phase (0 to 2) [mA]: the larger of its offer and its draw.
+        """Return what it may draw at once on a grid phase (0 to 2) [mA]: the larger of offer and draw.
 
-        `holds_offer`: the offer counts at all, mostly by the property of that name; if not, and on a phase for which
-        it does not count, the result is its draw. Source: load-management 7.1, 9.2.
+        `holds_offer`: the offer counts at all, mostly by the property of that name; if not, and on a phase
+        for which it does not count, the result is its draw. Source: load-management 7.1, 9.2.
         """
         # the room is smaller by the overdraw already (`Claims`): it must not count twice
         draw_ma = self.draw_ma[phase] - self.overdraw_ma[phase]
@@ -280,10 +280,10 @@ class Participant:
 
     @property
     def highest_offer_ma(self) -> int:
-        """Return the highest offer it may get [mA]: the smallest of its maximum, its outside cap and its cap by use.
+        """Return the highest offer it may get [mA]: the smallest of maximum, outside cap and cap by use.
 
-        Below the minimum it means that only 0 A may be offered (6.13). A cap by use: its vehicle draws less than
-        it was offered.
+        Below the minimum it means that only 0 A may be offered (6.13). A cap by use: its vehicle draws less
+        than it was offered.
         """
         cap_ma = self.settings.maximum_ma
         if self.external_cap is not None:
@@ -334,8 +334,8 @@ class Claims:
     def room_ma(self, settings: Settings, base_ma: int) -> int:
         """Return what all offers may add up to on this phase [mA] beside a base load; it may be negative.
 
-        The mains and the chargers' own line (`chargers_ma`) each leave some room: the smaller one counts. Draws
-        that are not read any more are in the base load, so they take room from the own line only.
+        The mains and the chargers' own line (`chargers_ma`) each leave some room: the smaller one counts.
+        Draws that are not read any more are in the base load, so they take room from the own line only.
         """
         mains_ma = settings.limit_ma - base_ma
         feeder_ma = settings.chargers_ma - self.unread_draw_ma

@@ -31,9 +31,9 @@ def is_answer_awaited(
 ) -> bool:
     """Tell whether a vehicle was lowered to see which phases it uses, and the meter has not shown that yet.
 
-    It shows it by the next line at rest: values of all phases while no vehicle moves. Until then none starts or
-    is raised, which would hide it; after some seconds that is given up. `line`: the last line at rest; None: there
-    was none, so nothing is tested. `spacing_s`: how far apart complete sets of the meter come.
+    It shows it by the next line at rest: values of all phases while no vehicle moves. Until then none starts
+    or is raised, which would hide it; after some seconds that is given up. `line`: the last line at rest;
+    None: there was none, so nothing is tested. `spacing_s`: how far apart complete sets of the meter come.
     """
     if line is None:
         return False
@@ -53,10 +53,10 @@ def next_to_test(
     settings: Settings,
     now_s: float,
 ) -> Participant | None:
-    """Return the participant that is to be lowered to its minimum now, to see on which phases the line carries less.
+    """Return the participant that is to be lowered to its minimum now, to see which phases it uses.
 
-    None: there is no need to know, or not for `TEST_AFTER_S` (5 min) yet; a vehicle has moved since `line`, the
-    last line at rest; or none can be tested now. Source: load-management 4.7d.
+    None: there is no need to know, or not for `TEST_AFTER_S` (5 min) yet; a vehicle has moved since `line`,
+    the last line at rest; or none can be tested now. Source: load-management 4.7d.
     """
     if line is None or line.reason_since is None or now_s < line.reason_since + TEST_AFTER_S:
         return None
@@ -105,11 +105,11 @@ def with_reason_to_test(
     settings: Settings,
     now_s: float,
 ) -> LineAtRest:
-    """Return a new line at rest with since when there is a reason to test phases (`reason_since`; None: there is none).
+    """Return a new line at rest with `reason_since`: since when there is a reason to test.
 
-    The reason is that, on some phase, assumed draws seem to fill the chargers' own line although the meter shows
-    less. `before`: the line at rest before this one, whose reason keeps its instant; None: there was none.
-    Source: load-management 4.7d.
+    None: there is none. The reason is that, on some phase, assumed draws seem to fill the chargers' own line
+    although the meter shows less. `before`: the line at rest before this one, whose reason keeps its instant;
+    None: there was none. Source: load-management 4.7d.
     """
     has_reason = any(
         _is_assumed_draw_too_high(line, participants, settings, phase)
@@ -124,7 +124,7 @@ def with_reason_to_test(
 def _is_assumed_draw_too_high(
     line: LineAtRest, participants: Mapping[int, Participant], settings: Settings, phase: int
 ) -> bool:
-    """Tell whether assumed draws seem to fill the chargers' own line on a phase (0 to 2), but the meter shows less.
+    """Tell whether assumed draws fill the chargers' own line on a phase (0 to 2), but less is measured.
 
     It shows so much less (3 A) that lowering one vehicle can show on which phases that vehicle draws.
     """
@@ -146,8 +146,8 @@ def _is_assumed_draw_too_high(
 def next_test_at(line: LineAtRest | None, participants: Iterable[Participant]) -> float:
     """Return from when on a vehicle may be lowered to see which phases it uses [monotonic s].
 
-    NEVER (infinite): there is no reason for such a test, or no vehicle that can be tested. `line`: the last line
-    at rest; None: there was none.
+    NEVER (infinite): there is no reason for such a test, or no vehicle that can be tested. `line`: the last
+    line at rest; None: there was none.
     """
     if line is None or line.reason_since is None:
         return NEVER
@@ -160,7 +160,7 @@ def next_test_at(line: LineAtRest | None, participants: Iterable[Participant]) -
 
 
 def _can_be_tested(participant: Participant) -> bool:
-    """Tell whether lowering a participant to its minimum can show which phases it uses, and that is not known yet.
+    """Tell whether lowering a participant can show which phases it uses, which is not known yet.
 
     The line shows a change by 3 A or more (`ANSWER_FROM_MA`) clearly.
     """

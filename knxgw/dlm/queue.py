@@ -29,12 +29,12 @@ def participant_to_yield(
     settings: Settings,
     now_s: float,
 ) -> Participant | None:
-    """Return which running participant is to stop for `next_one`, the one that has waited longest; None: none may.
+    """Return which running participant is to stop for `next_one`, which has waited longest; None: none.
 
-    It must have had a full turn, not be prioritised, and make room for the minimum of `next_one`. Of several the
-    one with the most energy in its session yields, of nearly equal ones the one that was served longest; one
-    that was stopped often in the last hour only if there is no other. `room_ma`: what the minima may add up to
-    per phase. Source: load-management 18.1b, 18.1g, 18.1m.
+    It must have had a full turn, not be prioritised, and make room for the minimum of `next_one`. Of several
+    the one with the most energy in its session yields, of nearly equal ones the one that was served longest;
+    one that was stopped often in the last hour only if there is no other. `room_ma`: what the minima may add
+    up to per phase. Source: load-management 18.1b, 18.1g, 18.1m.
     """
     candidates = [
         participant
@@ -79,10 +79,10 @@ def participants_to_shed(
 
 
 def note_shed(participant: Participant, now_s: float) -> None:
-    """Note that a participant was stopped because the minima did not fit, and how long room must last until it returns.
+    """Note that a participant was shed (stopped for lack of room), and how long room must last again.
 
-    That is 1 min (`ROOM_S`). If it had returned less than 10 min before (`RECURS_S`), it is twice as long as the
-    last time, at most 15 min. Source: load-management 18.1f, 18.1k.
+    That is 1 min (`ROOM_S`). If it had returned less than 10 min before (`RECURS_S`), it is twice as long as
+    the last time, at most 15 min. Source: load-management 18.1f, 18.1k.
     """
     has_just_returned = now_s - participant.returned_at <= RECURS_S
     participant.was_shed, participant.room_since = True, None
@@ -93,7 +93,7 @@ def note_shed(participant: Participant, now_s: float) -> None:
 
 
 def note_stop(participant: Participant, now_s: float) -> None:
-    """Note when a participant was stopped by the queue (in place); its last four stops are kept (`MOST_STOPS`)."""
+    """Note when a participant was stopped by the queue (in place); its last four stops are kept."""
     participant.stopped_at = (*participant.stopped_at[1 - MOST_STOPS :], now_s)
 
 
@@ -103,7 +103,7 @@ def was_stopped_often(participant: Participant, now_s: float) -> bool:
 
 
 def may_return_at(participant: Participant, now_s: float) -> float:
-    """Return from when on a participant that was shed (stopped for lack of room) may start again [monotonic s].
+    """Return when a participant that was shed (stopped for lack of room) may start again [monotonic s].
 
     That is once there has been room for it for `room_needed_s`. NEVER: there is no room for it now.
     """

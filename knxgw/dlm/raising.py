@@ -74,7 +74,8 @@ def _raise_request(cycle: CycleState, possible: PossibleRaise) -> AllocationRequ
 def _raise_offer(cycle: CycleState, participant: Participant, rise_ma: int) -> None:
     """Raise an offer by `rise_ma`, and note when: its next raise waits for T_up and a new set of the meter.
 
-    When its phases were raised is noted, too: a safety reduction soon after may begin a back-off (`lowering`).
+    When its phases were raised is noted, too: a safety reduction soon after may begin a back-off
+    (`lowering`).
     """
     cycle.set_offer(participant, participant.offer_ma + rise_ma)
     participant.raised_at = cycle.now_s
@@ -90,8 +91,8 @@ def _possible_raises(
     """Return which of `running` may rise towards their target now, and by how much at most [mA].
 
     A raise that is too small to be worth a write is made only after it has been possible for 30 s. While one
-    must wait for the meter or its spacing, the next cycle looks again (`is_at_target` is false). `target_ma`: by
-    number.
+    must wait for the meter or its spacing, the next cycle looks again (`is_at_target` is false). `target_ma`:
+    by number.
     """
     settings = cycle.settings
     possible: list[PossibleRaise] = []
@@ -131,9 +132,9 @@ def _is_small_raise_due(participant: Participant, now_s: float) -> bool:
 
 
 def _may_participant_rise(cycle: CycleState, participant: Participant) -> bool:
-    """Tell whether a participant may be raised now: its last raise is T_up ago, and nothing has to be measured first.
+    """Tell whether a participant may be raised now: T_up has passed, and all that matters is measured.
 
-    The meter must have measured since that raise, and each phase must be out of the hold after a safety
+    The meter must have measured since its last raise, and each phase must be out of the hold after a safety
     reduction. Source: load-management 9.4a, 9.4d, 9.4h.
     """
     if cycle.now_s - participant.raised_at < cycle.settings.raise_spacing_s - CLOCK_SLACK_S:
@@ -150,10 +151,10 @@ def _may_participant_rise(cycle: CycleState, participant: Participant) -> bool:
 def _has_new_measurement(cycle: CycleState, participant: Participant) -> bool:
     """Tell whether the meter has measured all phases since the participant's last raise.
 
-    A complete set (a value of each phase) must have come since, and no single phase after that set: the building
-    may have grown on the phases that are still to come, too. A meter that sends changes only completes no sets
-    regularly: there it is enough that no telegram of its last moment is awaited for the participant's phases.
-    Source: load-management 3.1h, 3.1k, 9.4d.
+    A complete set (a value of each phase) must have come since, and no single phase after that set: the
+    building may have grown on the phases that are still to come, too. A meter that sends changes only
+    completes no sets regularly: there it is enough that no telegram of its last moment is awaited for the
+    participant's phases. Source: load-management 3.1h, 3.1k, 9.4d.
     """
     meter, sets = cycle.state.meter, cycle.state.meter.sets
     if cycle.has_meter_on_change:
@@ -168,10 +169,10 @@ def _has_new_measurement(cycle: CycleState, participant: Participant) -> bool:
 
 
 def _may_phase_rise(cycle: CycleState, phase: PhaseState) -> bool:
-    """Tell whether the last safety reduction on a phase is long enough ago: T_hold, 2**k times with a back-off.
+    """Tell whether a phase's last safety reduction is long enough ago: T_hold, longer by a back-off.
 
-    T_hold is the window of the peak-hold. With a static limit there is no load of a building that could come
-    back: always true. Source: load-management 9.4b, 9.4e.
+    T_hold is the window of the peak-hold; a back-off makes it 2**k times as long. With a static limit there
+    is no load of a building that could come back: always true. Source: load-management 9.4b, 9.4e.
     """
     hold_s = window_s(cycle.state.meter) * 2**phase.back_off
     return cycle.is_static or cycle.now_s - phase.reduced_at >= hold_s

@@ -36,9 +36,9 @@ def note_reasons(
 def _reason_of(cycle: CycleState, participant: Participant, target_ma: Mapping[int, int]) -> Reason:
     """Return what keeps the offer of a running participant from being higher.
 
-    The first that applies of: its maximum, a cap from outside load management, its own use, a raise that is still
-    to come, the prioritised charging point (if it has more than its minimum), and the phase with the least
-    room. `target_ma`: to what each may rise, by number.
+    The first that applies of: its maximum, a cap from outside load management, its own use, a raise that is
+    still to come, the prioritised charging point (if it has more than its minimum), and the phase with the
+    least room. `target_ma`: to what each may rise, by number.
     """
     one = participant.settings
     if participant.offer_ma >= one.maximum_ma:

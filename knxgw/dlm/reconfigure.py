@@ -29,9 +29,10 @@ def reconfigured(
 ) -> LoadManagement:
     """Return load management with other settings and participants; `state` is not changed.
 
-    A participant is kept if its number and its wired phases are the same; the last draw of any other counts as
-    the building's. A cycle is due. `is_same_measurement`: the values of the smart meter are still those of this
-    line; otherwise load management begins as at a start (`_restarted`). Source: load-management 11.7, 16.70, 16.71.
+    A participant is kept if its number and its wired phases are the same; the last draw of any other counts
+    as the building's. A cycle is due. `is_same_measurement`: the values of the smart meter are still those of
+    this line; otherwise load management begins as at a start (`_restarted`). Source: load-management 11.7,
+    16.70, 16.71.
     """
     wanted_settings = {one.number: one for one in participants}
     if not is_same_measurement:
@@ -84,8 +85,8 @@ def _restarted(
 ) -> LoadManagement:
     """Return load management as at a start (all at their minimum), but no participant has more than before.
 
-    One that would have more on some phase begins with 0 A. So do all in a lock-out after an overcurrent, which
-    goes on where there is a meter. Source: load-management 11.7.
+    One that would have more on some phase begins with 0 A. So do all in a lock-out after an overcurrent,
+    which goes on where there is a meter. Source: load-management 11.7.
     """
     begun = initial_state(settings, wanted_settings.values(), now_s)
     lock_out = state.overcurrent.lock_out  # while it lasts no participant begins with an offer

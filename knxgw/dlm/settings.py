@@ -61,7 +61,7 @@ class Settings:
 
     @property
     def timeout_s(self) -> float:
-        """Return T_to: how long the smart meter may be silent [s], its interval and a fifth more, at least 1 s more."""
+        """Return T_to: how long the smart meter may be silent [s], its interval plus a fifth or 1 s."""
         return self.interval_s + max(1.0, 0.2 * self.interval_s)
 
 

@@ -1,10 +1,10 @@
 """The part of a cycle that shares out what there is: admit, lower, start, raise, explain. Pure.
 
 `admission` finds which waiting participants get a minimum if the others give way. The allocation is solved
-twice (`allocated_ma`) for the running and the admitted participants: in the room by the latest base load, and in
-that by its peak. Lowering (`lowering`) follows the first allocation at once. Raising (`raising`) follows the
-smaller of both, needs a complete set of the meter, and gives only what has been released (the sum of the larger
-of offer and draw never exceeds the room).
+twice (`allocated_ma`) for the running and the admitted participants: in the room by the latest base load, and
+in that by its peak. Lowering (`lowering`) follows the first allocation at once. Raising (`raising`) follows
+the smaller of both, needs a complete set of the meter, and gives only what has been released (the sum of the
+larger of offer and draw never exceeds the room).
 
 Source: load-management 8, 9, 14, 18.1.
 """
@@ -28,10 +28,10 @@ from knxgw.dlm.trial import note_trial
 def share_out(cycle: CycleState) -> None:
     """Share out the room: admit, lower, even out, start, raise, test phases; note the reason of each offer.
 
-    Two allocations, in mA by number: `down_ma`, by the latest base load, is where lowering ends; `target_ma`, by
-    the peak of the base load, is where raising ends. An idle participant (its vehicle draws nothing) takes no
-    part: it is offered its minimum, so that its vehicle may precondition (14.2). Participants and reasons of
-    `cycle` are changed in place. Source: load-management 8, 9.
+    Two allocations, in mA by number: `down_ma`, by the latest base load, is where lowering ends; `target_ma`,
+    by the peak of the base load, is where raising ends. An idle participant (its vehicle draws nothing) takes
+    no part: it is offered its minimum, so that its vehicle may precondition (14.2). Participants and reasons
+    of `cycle` are changed in place. Source: load-management 8, 9.
     """
     eligible = cycle.eligible
     active = [participant for participant in eligible if not participant.is_idle]
@@ -92,7 +92,7 @@ def _test_phases(cycle: CycleState) -> None:
 def _start_if_possible(
     cycle: CycleState, running: list[Participant], newcomer: Participant
 ) -> None:
-    """Start an admitted newcomer if its minimum fits beside what the others may draw now; else try again later.
+    """Start an admitted newcomer if its minimum fits beside what the others may draw; else try later.
 
     It waits while the meter is to show the result of a phase test, which a start would hide, while telegrams
     of the same moment are still to come, and while the last sample leaves a higher base load possible. While
@@ -115,8 +115,8 @@ def _start_if_possible(
 def _is_next_sample_awaited(cycle: CycleState, newcomer: Participant) -> bool:
     """Tell whether a newcomer's minimum fits, but not beside the highest base load that is possible.
 
-    While vehicles follow lower offers, the meter cannot tell a rise of the building from a vehicle that has not
-    followed yet. The next sample of the meter shows which it is. Source: load-management 7.2.
+    While vehicles follow lower offers, the meter cannot tell a rise of the building from a vehicle that has
+    not followed yet. The next sample of the meter shows which it is. Source: load-management 7.2.
     """
     return cycle.has_room(cycle.room_to_raise_ma, newcomer) and not cycle.has_room(
         cycle.room_to_grant_ma, newcomer
@@ -130,8 +130,8 @@ def _update_scarcity(
 
     A phase is scarce while a participant on it gets less than its highest offer, by more than `raise_from_ma`
     (a smaller raise is not made at once). `target_ma`: what each gets, by number. It is used only to narrow
-    the headroom of vehicles whose cap follows their draw (`use_cap_ma`): where none has one, nothing is scarce.
-    Source: load-management 14.1.
+    the headroom of vehicles whose cap follows their draw (`use_cap_ma`): where none has one, nothing is
+    scarce. Source: load-management 14.1.
     """
     if all(participant.use_cap_ma is None for participant in running):
         for participant in running:

@@ -49,7 +49,7 @@ UNKNOWN_BASE = BaseRange(0, 0)  # before the first value of the meter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """A value of one phase of the smart meter, to be compared with what the chargers drew when it was taken."""
+    """A meter value of one phase, to be compared with what the chargers drew when it was taken."""
 
     current_ma: int
     sampled_at: float  # when it was taken, if the configured delay is right [monotonic s]
@@ -148,7 +148,7 @@ class LoadManagement:
     def with_meter_value(
         self, meter: Meter, phases: tuple[PhaseState, ...], due_at: float
     ) -> "LoadManagement":
-        """Return the state after a value of the meter, as `replace` does but faster: this is for each value."""
+        """Return the state after a value of the meter; faster than `replace`: this is for each value."""
         return LoadManagement(
             participants=self.participants,
             meter=meter,
@@ -163,7 +163,7 @@ class LoadManagement:
         )
 
     def decision_of(self, number: int) -> Decision:
-        """Return the offer of a charging point by its number, with the reason that the last cycle noted for it.
+        """Return the offer of a charging point by its number, with the reason noted by the last cycle.
 
         One without a reason, such as one that was added since, is waiting for current.
         """

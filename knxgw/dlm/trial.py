@@ -26,8 +26,8 @@ def may_try(participant: Participant, now_s: float) -> bool:
 def note_trial(participant: Participant, running: Sequence[Participant], now_s: float) -> None:
     """Note since when others give way for a newcomer, if that may be in vain (`tried_since`): a trial.
 
-    It may be if some participant of `running` on its phases does not measure: such a vehicle may draw less than
-    its offer, and release nothing when that is lowered. What the others release is known.
+    It may be if some participant of `running` on its phases does not measure: such a vehicle may draw less
+    than its offer, and release nothing when that is lowered. What the others release is known.
     """
     may_be_in_vain = any(
         not one.settings.measures_current and not set(one.phases).isdisjoint(participant.phases)

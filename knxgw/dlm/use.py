@@ -50,7 +50,7 @@ def set_offer(participant: Participant, offer_ma: int, settings: Settings, now_s
 
 
 def _note_previous_offer(participant: Participant, settings: Settings, now_s: float) -> None:
-    """Note as `previous_offer_ma` the offer that ends now, and what the vehicle draws at that change (in place).
+    """Note as `previous_offer_ma` the offer that ends now, and what the vehicle draws now (in place).
 
     If that offer need not have been obeyed yet, the one before it may still flow: that is kept as
     `second_last_offer_ma`. Otherwise both fields hold the offer that ends now.
@@ -88,10 +88,10 @@ def update_use(participant: Participant, settings: Settings, now_s: float) -> No
 def _update_overdraw(participant: Participant, settings: Settings, now_s: float) -> None:
     """Update by how much a vehicle draws more than its offer, per grid phase [mA] (`overdraw_ma`, in place).
 
-    A new overdraw counts only once the vehicle must have obeyed its offer. A small one (up to 1.5 A, or a tenth
-    of the offer) is how this vehicle is: it is remembered while the vehicle is stopped or does not draw, until
-    it leaves or draws no more than its offer. With a larger one the vehicle ignores its offer: that is updated
-    at once, and forgotten when the vehicle is stopped. Source: load-management 13.4.
+    A new overdraw counts only once the vehicle must have obeyed its offer. A small one (up to 1.5 A, or a
+    tenth of the offer) is how this vehicle is: it is remembered while the vehicle is stopped or does not
+    draw, until it leaves or draws no more than its offer. With a larger one the vehicle ignores its offer:
+    that is updated at once, and forgotten when the vehicle is stopped. Source: load-management 13.4.
     """
     offer_ma, draw_ma = participant.offer_ma, participant.draw_ma
     ignores_offer = max(participant.overdraw_ma) > max(OVERDRAW_FROM_MA, offer_ma // 10)
@@ -118,9 +118,9 @@ def _update_overdraw(participant: Participant, settings: Settings, now_s: float)
 def _has_had_time_to_obey(participant: Participant, settings: Settings, now_s: float) -> bool:
     """Tell whether a participant's draw was read after its vehicle must have followed its last offer.
 
-    Until then a slow charger or vehicle does not count as overdrawing. The vehicle has T_ev (`obey_s`) from when
-    the charger acknowledged that offer; where a charger acknowledges nothing, from when the offer was made.
-    Source: load-management 13.4.
+    Until then a slow charger or vehicle does not count as overdrawing. The vehicle has T_ev (`obey_s`) from
+    when the charger acknowledged that offer; where a charger acknowledges nothing, from when the offer was
+    made. Source: load-management 13.4.
     """
     observation = participant.observation
     if (
@@ -138,7 +138,7 @@ def _has_had_time_to_obey(participant: Participant, settings: Settings, now_s: f
 
 
 def _update_idle(participant: Participant, settings: Settings, now_s: float) -> None:
-    """Update whether a vehicle is idle (in place): it has not drawn for T_idle (60 s), though it is offered current.
+    """Update whether a vehicle is idle (in place): it has not drawn for T_idle (60 s), despite its offer.
 
     If it has not drawn at all since it was offered its minimum, it has T_wait (5 min) to begin. Once it draws
     it is not idle. An idle vehicle loses its cap by use. Source: load-management 14.2.
@@ -157,11 +157,11 @@ def _update_idle(participant: Participant, settings: Settings, now_s: float) -> 
 
 
 def _update_under_use(participant: Participant, settings: Settings, now_s: float) -> None:
-    """Set, lower or raise the cap by use, the highest offer to a vehicle that draws less than it may (in place).
+    """Update the cap by use, the highest offer to a vehicle that draws less than it may (in place).
 
-    A vehicle that has drawn less than its offer, by more than the headroom, for T_obs (30 s) is offered only its
-    draw and that headroom, so that others get the rest. Once it uses half of the headroom, the cap is raised.
-    Nothing changes for an idle vehicle, nor without measurement. Source: load-management 14.1.
+    A vehicle that has drawn less than its offer, by more than the headroom, for T_obs (30 s) is offered only
+    its draw and that headroom, so that others get the rest. Once it uses half of the headroom, the cap is
+    raised. Nothing changes for an idle vehicle, nor without measurement. Source: load-management 14.1.
     """
     if not participant.settings.measures_current or participant.is_idle:
         return
@@ -186,9 +186,9 @@ def _update_under_use(participant: Participant, settings: Settings, now_s: float
 def _raise_use_cap(participant: Participant, cap_ma: int, now_s: float) -> None:
     """Raise the cap of a vehicle that uses it, `cap_ma`, by 3 A, at most once in 10 s (in place).
 
-    A cap that would reach the maximum of the charging point is removed. In any case the vehicle does not count
-    as drawing less than its offer any more (`under_use_since`), and a new cap leaves it the whole headroom.
-    Source: load-management 14.1b.
+    A cap that would reach the maximum of the charging point is removed. In any case the vehicle does not
+    count as drawing less than its offer any more (`under_use_since`), and a new cap leaves it the whole
+    headroom. Source: load-management 14.1b.
     """
     participant.under_use_since = None
     if now_s - participant.cap_raised_at < CAP_STEP_S:
@@ -204,8 +204,8 @@ def _set_use_cap(
 ) -> None:
     """Cap a participant's offers at its draw plus a headroom [mA], but no lower than its minimum (in place).
 
-    By the headroom the vehicle can show that it wants more; `is_narrow`: it gets hardly any, because others lack
-    current. A still lower draw is timed from now on (`under_use_since`).
+    By the headroom the vehicle can show that it wants more; `is_narrow`: it gets hardly any, because others
+    lack current. A still lower draw is timed from now on (`under_use_since`).
     """
     participant.draw_at_cap_ma, participant.under_use_since, participant.headroom_changed_at = (
         participant.highest_draw_ma,
@@ -219,12 +219,12 @@ def _set_use_cap(
 
 
 def _update_headroom(participant: Participant, settings: Settings, now_s: float) -> None:
-    """Narrow the headroom of a vehicle that has a cap by use while others lack current; widen it again (in place).
+    """Narrow the headroom of a vehicle with a cap by use while others lack current; widen it (in place).
 
-    Headroom is what it is offered beyond its draw. It is narrowed once others have lacked current for 3 min. The
-    whole headroom is offered again when they lack nothing any more, and every 15 min for at least 45 s: a
-    vehicle that stays a little below any offer could not show otherwise that it wants more.
-    Source: load-management 14.1.
+    Headroom is what it is offered beyond its draw. It is narrowed once others have lacked current for 3 min.
+    The whole headroom is offered again when they lack nothing any more, and every 15 min for at least 45 s: a
+    vehicle that stays a little below any offer could not show otherwise that it wants more. Source:
+    load-management 14.1.
     """
     if participant.highest_draw_ma <= UNDER_USE_FROM_MA:
         return  # it does not charge: a cap by this draw would say nothing
@@ -268,7 +268,7 @@ def next_change_at(participant: Participant, settings: Settings, now_s: float) -
 
 
 def _instants_of_change(participant: Participant, settings: Settings) -> list[float]:
-    """Return the instants [monotonic s], also past ones, at which time alone changes something about a participant.
+    """Return the instants [monotonic s], also past ones, at which time alone changes a participant.
 
     Each belongs to a rule of this module, of `observe` or of `raising`: a new rule that times something needs
     its instant here.
@@ -295,7 +295,7 @@ def _instants_of_change(participant: Participant, settings: Settings) -> list[fl
 
 
 def _instants_of_use_cap_change(participant: Participant) -> list[float]:
-    """Return the instants [monotonic s], also past ones, at which time alone may change a participant's cap by use.
+    """Return the instants [monotonic s], also past ones, at which time alone may change a cap by use.
 
     The cap may be raised again, and its headroom is widened again, or narrowed because others lack current.
     """

@@ -12,9 +12,9 @@ for all of that range.
 
 *Why it cannot mislead much.* A phase is left out only if another one answered. So neither a vehicle that took
 no notice nor a load of the building on all phases decides anything. A start that shows on one phase of three
-is enough: to be mistaken, the building would have to let go of the vehicle's current on two phases at the same
-moment, and not on the third. All else must be found twice. And whatever was found, the mains are supervised
-by what is measured.
+is enough: to be mistaken, the building would have to let go of the vehicle's current on two phases at the
+same moment, and not on the third. All else must be found twice. And whatever was found, the mains are
+supervised by what is measured.
 
 *Vehicles that add phases later.* A finding counts after a minute. If by then, or ever after, the phases that
 were left out rise together by 4 A more than the others, they count again. A load of the building on all
@@ -67,11 +67,12 @@ def line_at_rest(
     participants: Iterable[Participant],
     settings: Settings,
 ) -> LineAtRest | None:
-    """Return what the line carries while no vehicle moves, by the meter's value of each phase; None: one moves.
+    """Return what the line carries by the meter's values while no vehicle moves; None: one moves.
 
-    None moves if every vehicle at a charger without measurement must have obeyed its offer before the samples,
-    and every measuring charger was read since and shows the same draw as before. `sampled_at`: when the oldest
-    value was sampled; `arrived_at`: when the newest one came [monotonic s]. Source: load-management 4.7a.
+    None moves if every vehicle at a charger without measurement must have obeyed its offer before the
+    samples, and every measuring charger was read since and shows the same draw as before. `sampled_at`: when
+    the oldest value was sampled; `arrived_at`: when the newest one came [monotonic s]. Source:
+    load-management 4.7a.
     """
     rest_ma, assumed_ma, measured = list(values_ma), {}, set()
     for participant in participants:
@@ -96,7 +97,7 @@ def line_at_rest(
 
 
 def rests_since(participant: Participant, settings: Settings) -> float | None:
-    """Return since when a vehicle that is not measured has had the time to draw what is assumed [monotonic s].
+    """Return since when an unmeasured vehicle has had the time to draw what is assumed [monotonic s].
 
     None: its assumed draw still moves, or was noted only once. The time is T_ev (`obey_s`) after its last
     offer, and after its charger began to report that it charges.
@@ -127,7 +128,7 @@ def find_used_phases(
     participants: Mapping[int, Participant],
     now_s: float,
 ) -> dict[int, Participant]:
-    """Return changed copies of the participants, by number, about whose phases two lines at rest say something.
+    """Return changed copies, by number, of participants about whose phases two lines at rest say something.
 
     What a start or another offer has shown on the line becomes `found_phases`. Once that is certain and a
     minute old, it becomes `phases`, which count for load management. `before` and `after`: the lines; no
@@ -153,7 +154,7 @@ def _found_phases(
     participant: Participant,
     now_s: float,
 ) -> FoundPhases | None:
-    """Return which phases a vehicle uses, by how the line changed on each phase when the assumed draw changed.
+    """Return which phases a vehicle uses: those on which the line changed when its assumed draw changed.
 
     A phase on which the line changed as the draw did is used. What was known stays while nothing clear shows.
     None: nothing is known, also where a phase that was known as unused turns out used.
@@ -179,8 +180,8 @@ def _found_phases(
         known = None  # it answered on a phase that was known as unused
     if None in answers.values() or not used:
         return known  # some phase is unclear, or none has answered
-    # a start is found at once where all phases answer, so that none is left out, or one of three: the building
-    # could feign that only on two phases at the same moment. All else must be found twice
+    # a start is found at once where all phases answer, so that none is left out, or one of three: the
+    # building could feign that only on two phases at the same moment. All else must be found twice
     is_clear_start = not drew_ma and len(wired) - len(used) != 1
     times = CERTAIN_TIMES if is_clear_start else 1
     if known is not None and known.phases == used:
@@ -193,8 +194,9 @@ def _counted_phases(
 ) -> tuple[int, ...]:
     """Return the phases on which a participant counts from now on, by what was found of its vehicle's phases.
 
-    The found ones once they are certain and a minute has passed: some vehicles add phases a little later. Until
-    then nothing changes. All wired ones where nothing is found, or a used phase does not count at present.
+    The found ones once they are certain and a minute has passed: some vehicles add phases a little later.
+    Until then nothing changes. All wired ones where nothing is found, or a used phase does not count at
+    present.
     """
     if found is None or not set(found.phases) <= set(participant.phases):
         return participant.settings.wired_phases
@@ -236,8 +238,8 @@ def _change_of_phase(
 def _answers(change: Change, drew_ma: int, draws_ma: int) -> bool | None:
     """Tell whether a phase changed with a vehicle whose assumed draw went from `drew_ma` to `draws_ma`.
 
-    True: it surely changed in the same direction, by 3 A or more (4 A at a start) and by no more than the draw:
-    a vehicle may take less than its offer. False: it surely did not change. None: that is not clear.
+    True: it surely changed in the same direction, by 3 A or more (4 A at a start) and by no more than the
+    draw: a vehicle may take less than its offer. False: it surely did not change. None: that is not clear.
     `change`: the range within which the change of the phase lies.
     """
     least_ma, most_ma, expected_ma = change.least_ma, change.most_ma, draws_ma - drew_ma
@@ -256,9 +258,9 @@ def _answers(change: Change, drew_ma: int, draws_ma: int) -> bool | None:
 def _have_joined(left_out: Sequence[Change], others: Sequence[Change]) -> bool:
     """Tell whether a vehicle may have begun to use the phases that were left out, all of them at once.
 
-    Each of them must have risen by 4 A, and by 4 A more than each of the others, which the vehicle uses: a load
-    of the building on all phases does not do that. The upper ends of the ranges count, so that in doubt the
-    phases count again. Source: load-management 4.7c.
+    Each of them must have risen by 4 A, and by 4 A more than each of the others, which the vehicle uses: a
+    load of the building on all phases does not do that. The upper ends of the ranges count, so that in doubt
+    the phases count again. Source: load-management 4.7c.
     """
     joined_ma = min(change.most_ma for change in left_out)
     more_ma = joined_ma - max(change.most_ma for change in others)
@@ -266,7 +268,7 @@ def _have_joined(left_out: Sequence[Change], others: Sequence[Change]) -> bool:
 
 
 def leave_out_unused(participant: Participant) -> Phases:
-    """Remove a participant's assumed draw from phases that do not count for it (in place), and return that draw.
+    """Remove a participant's assumed draw from phases that do not count (in place), and return it.
 
     In mA per grid phase. That current was only assumed and never drawn, so it leaves the history too.
     """
