@@ -85,8 +85,7 @@ def notes_of(
     elif was_open and new is not None and not is_open:
         text = f"{name}: session ended: {_summary(point, new)}"
         yield Note(text=text, level=NoteLevel.EVENT)
-    # the charger's fault was there before, and the point still has a fault
-    is_fault_lasting = FaultCode.CHARGER_ERROR in before.faults.present and point.faults.is_present
+    is_fault_lasting = all(FaultCode.CHARGER_ERROR in one.faults.present for one in (before, point))
     if is_fault_lasting and (code := own_code(point)) and code != own_code(before):
         text = f"{name}: the charger's own code is {code}"
         yield Note(text=text, level=NoteLevel.EVENT)

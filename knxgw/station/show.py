@@ -224,7 +224,7 @@ def _phase_view(station: Station, load_management: LoadManagement, index: int) -
         name=f"L{index + 1}",
         measured_ma=value.current_ma if value else None,
         base_ma=load_management.phases[index].base_ma,
-        available_ma=available[index] if available else None,
+        available_ma=max(0, available[index]) if available else None,  # as group objects 500 to 502
         # a point that takes no part may have an offer, too, for a vehicle that may come: it does not count
         allocated_ma=sum(
             one.offer_ma for one in participants if one.takes_part and index in one.phases

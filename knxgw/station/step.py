@@ -389,10 +389,11 @@ def _after_submeter_event(station: Station, event: DeviceEvent, now_s: float) ->
     match event:
         case MeterSeen(values=values, unavailable=lacking):
             kept = {one: value for one, value in known.values.items() if one not in lacking}
+            read_at = {one: at for one, at in known.read_at.items() if one not in lacking}
             state = replace(
                 known,
                 values={**kept, **values},
-                read_at={**known.read_at, **dict.fromkeys(values, now_s)},
+                read_at={**read_at, **dict.fromkeys(values, now_s)},
             )
             submeters = {**station.submeters, event.device: state}
             return Applied(replace(station, submeters=submeters), NOTHING)

@@ -1,5 +1,6 @@
 """Meters with no charging point: each has an identity and a role, and is read for what it is there for."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,11 +8,12 @@ from pymodbus.transport import NULLMODEM_HOST
 
 from knxgw.catalogue.codes import FaultCode
 from knxgw.catalogue.load import catalogue
-from knxgw.charging.events import LinkCondition
+from knxgw.charging.events import LinkCondition, MeterSeen
 from knxgw.charging.quantities import Quantity
 from knxgw.config.devices import GRID_METER_ID, DeviceRole, devices, submeter_id
 from knxgw.config.model import Connection, ConnectionKind, MeterSettings, SubmeterSettings
 from knxgw.station.model import MeterState, Station
+from knxgw.station.step import step
 from tests.support.world import World
 
 ALONE = "knx: {link: none}\ncharging_points: []\n"
@@ -107,3 +109,16 @@ async def test_a_submeter_lives_through_a_change_of_the_others(tmp_path: Path) -
         await world.gateway.change(after)
         assert set(station_of(world).submeters) == {SUB_1}
         assert state_of(world, 1) == before, "what is known of it stays"
+
+
+async def test_a_value_that_a_submeter_has_no_more_leaves_no_instant_behind(
+    tmp_path: Path,
+) -> None:
+    async with site(tmp_path, submeter(1, 5021)) as world:
+        await world.until(lambda: Quantity.CURRENT_L1 in state_of(world, 1).read_at)
+        before = station_of(world)
+        gone = MeterSeen(device=SUB_1, values={}, unavailable=frozenset({Quantity.CURRENT_L1}))
+        state = step(before, gone, asyncio.get_running_loop().time())[0].submeters[SUB_1]
+        assert Quantity.CURRENT_L1 not in state.values
+        assert Quantity.CURRENT_L1 not in state.read_at
+        assert Quantity.CURRENT_L2 in state.read_at

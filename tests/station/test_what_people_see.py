@@ -5,7 +5,11 @@ from datetime import timedelta
 import pytest
 
 from knxgw.catalogue.codes import ChargingState, FaultCode, Reason
-from knxgw.charging.events import ChargerConditionChanged, LinkCondition
+from knxgw.charging.events import (
+    ChargerConditionChanged,
+    GridMeterReading,
+    LinkCondition,
+)
 from knxgw.charging.quantities import Quantity
 from knxgw.charging.scope import DEVICE
 from knxgw.config.devices import charger_id
@@ -22,7 +26,16 @@ from knxgw.station.model import (
 )
 from knxgw.station.show import FaultTimes, view
 from tests.charging.points import NOON
-from tests.station.sites import CP1, SCOPE1, after, charger, new_station, started, without_clock
+from tests.station.sites import (
+    CP1,
+    SCOPE1,
+    after,
+    charger,
+    new_station,
+    published,
+    started,
+    without_clock,
+)
 
 CHARGES = {Quantity.STATE: ChargingState.CHARGE, Quantity.CONNECTED: 1, Quantity.CURRENT_L1: 9000}
 MANUAL = "number: 1, model: goe_charger, start: manual, connection: {host: 192.168.1.31}"
@@ -125,3 +138,17 @@ def test_a_vehicle_that_draws_too_much_is_held_back_since_that_was_found() -> No
     assert limit.since == NOON + timedelta(seconds=found_at)
     unknown = view(without_clock(station), 39.0).points[0].limits[0]
     assert unknown.since is None
+
+
+def test_a_phase_that_carries_too_much_has_nothing_available_as_its_group_object_says() -> None:
+    more = (
+        "load_management: {mode: dynamic, fuse_a: 35}\n"
+        "group_objects: {10: [1/0/10], 11: [1/0/11], 12: [1/0/12]}\n"
+    )
+    station = started(more=more)
+    for phase in range(3):
+        station, effects = after(station, GridMeterReading(phase=phase, value=40_000.0))
+    load_management = view(station, 1.0).load_management
+    assert load_management is not None
+    assert [one.available_ma for one in load_management.phases] == [0, 0, 0]
+    assert published(effects, "available_l3", DEVICE) == [0]
