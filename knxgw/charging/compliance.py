@@ -54,7 +54,7 @@ def updated(
     `current_ma`: None: not known. Then the verdict stays, and such a while begins again.
     """
     if current_ma is not None and _exceeds_previous_offer(state, current_ma, now_s):
-        # first, because no new time to obey is given for a lower offer then
+        # first: one that exceeds its offer already gets no new time to obey a lower one
         state = _with_lower_offer(state, offer_ma, now_s)
     state = _with_offer(state, offer_ma, now_s)
     if offer_ma is None or current_ma is None:

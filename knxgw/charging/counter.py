@@ -135,9 +135,10 @@ class EnergyCounter:
     def add_reading(self, reading_mwh: int, now_s: float) -> "Counted":
         """Return the counter after a reading of its register, and the energy to add [mWh].
 
-        A reading that fits the accepted one before it is accepted: it is the same, or rose no more than
-        can have flowed. Any other is doubted: it is kept in `doubt` until later readings confirm it, and
-        `reading` stays. A doubted reading may add energy too, in advance. `now_s`: monotonic.
+        A reading that fits the accepted one is accepted: it is the same (within the jitter), rose no more
+        than can have flowed, or goes on from the last one of a replaced meter, which is back. Any other is
+        doubted: it is kept in `doubt` until later readings confirm it, and `reading` stays. It may add
+        energy too, in advance. `now_s`: monotonic.
         """
         if self.reading is None:  # the first reading: what flowed before it is not known
             first = Reading(reading_mwh, since=now_s, is_unconfirmed=True)
@@ -233,8 +234,8 @@ def _with_accepted_reading(
     """Return the counter with a new accepted reading; a doubt ends.
 
     `flowed_mwh` has flowed since the accepted reading before it. What could have flowed and did not may
-    still be shown later: it stays allowed (`unused_mwh`), up to the register's slack, which is 2 kWh or two
-    of its steps.
+    still be shown later: it stays allowed (`unused_mwh`), up to the register's slack, which is 2 kWh, or two
+    of its steps if that is more.
     """
     unused_mwh = max(0, counter.allowed_mwh(now_s) - flowed_mwh)
     return replace(
@@ -265,8 +266,8 @@ def _with_growth(counter: EnergyCounter, *, from_mwh: int, to_mwh: int, now_s: f
 def _with_doubted_reading(counter: EnergyCounter, reading_mwh: int, now_s: float) -> Counted:
     """Return the counter after a reading that does not fit the accepted one, and the energy to add [mWh].
 
-    The reading is doubted, and adds in advance what the register grew by since the last doubted one. Once
-    3 readings that fit each other have come (`CONFIRMING_READINGS`), the last of them is accepted. If the
+    The reading is doubted. What has flowed by it since the last doubted one is added in advance. Once 3
+    readings that fit each other have come (`CONFIRMING_READINGS`), the last of them is accepted. If the
     register cannot restart, they must also have lasted for 20 s (`CONFIRMING_S`).
     """
     doubt = _next_doubt(counter, reading_mwh, now_s)
@@ -336,7 +337,7 @@ def _accept_going_on(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Coun
     That is all that the last doubted reading shows to have flowed, less what doubted readings added in
     advance. After a fall, the reading before it is remembered, because it may come back.
     """
-    flow_mwh = _shown_flow_mwh(counter, doubt)
+    flow_mwh = _shown_flow_mwh(counter, doubt)  # below 0 if the register fell to a negative reading
     accepted = _with_accepted_reading(
         counter, doubt.reading_mwh, flowed_mwh=max(0, flow_mwh), now_s=now_s
     )
@@ -416,8 +417,8 @@ def _next_doubt(counter: EnergyCounter, reading_mwh: int, now_s: float) -> Doubt
     """Return the doubt after one more reading that does not fit the accepted one.
 
     A doubt holds readings that fit each other: if this one does not fit them, a new doubt begins. What the
-    register grew by is counted in advance (`counted_mwh`), up to what can have flowed; what the doubt before
-    has counted stays in a new one.
+    register grew by since the last doubted one (from 0, if it has just restarted) is counted in advance
+    (`counted_mwh`), up to what can have flowed. What the doubt before has counted stays in a new one.
     """
     before = counter.doubt
     if before is not None and _fits_doubt(counter, before, reading_mwh, now_s):
@@ -457,8 +458,9 @@ def _fits_doubt(counter: EnergyCounter, doubt: Doubt, reading_mwh: int, now_s: f
     """Tell whether a reading fits the doubted ones before it.
 
     It does if power and time allow its distance from the last of them. If the register may restart, it
-    also fits if it rose, however far; unless it reaches the accepted reading again after a fall: then
-    the fall was an error of a moment.
+    also fits if it rose, however far: a register that rises with each reading does count (nonsense would
+    stand still), and must not begin a new doubt each time. Unless it reaches the accepted reading again
+    after a fall: then the fall was an error of a moment.
     """
     rise_mwh = reading_mwh - doubt.reading_mwh
     most_mwh = counter.register.most_mwh_in(now_s - doubt.read_at) + counter.register.slack_mwh
@@ -522,8 +524,9 @@ class RegisterStep(NamedTuple):
 def _register_step(settings: PointSettings, quantity: Quantity) -> RegisterStep:
     """Return the step in which the register of an energy counts, by the model file of its device.
 
-    That device is the electricity meter, if it measures this energy, else the charger. A scale that only
-    the device itself tells is not known here: the step then lies between 0 and 1 kWh (`COARSEST_WH`).
+    That device is the electricity meter, if it measures this energy, else the charger. If it has no such
+    register, both bounds are 0. A scale that only the device itself tells is not known here: the step then
+    lies between 0 and 1 kWh (`COARSEST_WH`), or the model file's scale if that is more.
     """
     supplier = settings.model
     if settings.meter is not None and quantity in metered_quantities(settings):

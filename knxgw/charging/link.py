@@ -54,7 +54,7 @@ _LINK_FAULTS = {
 def meter_link_changed(point: ChargingPoint, condition: LinkCondition) -> ChargingPoint:
     """Return the point after the link to its electricity meter changed, with faults raised and cleared.
 
-    If the meter is not reachable, its values are dropped.
+    If the meter is not reachable, its values are dropped. If it gives wrong answers (`COMM`), they stay.
     """
     is_lost = condition is LinkCondition.NOT_REACHABLE
     faults = point.faults.set(FaultCode.E_METER_NOT_REACHABLE, is_present=is_lost)

@@ -12,7 +12,7 @@ from knxgw.charging.point import ChargingPoint
 def update_compliance(point: ChargingPoint, now_s: float) -> ChargingPoint:
     """Return the point with the faults `NotFollowing` and `NotStopping` raised or cleared.
 
-    They depend on what the vehicle draws (highest phase), compared with its offer. Offer and draw may be not
+    They depend on what the vehicle draws per phase, compared with its offer. Offer and draw may be not
     known (None): then the faults stay as they are.
     """
     offer_ma = None if point.control.decision is None else point.control.decision.offer_ma

@@ -112,9 +112,9 @@ def constraints_by_rank(limits: Limits, inputs: ControlInputs) -> tuple[Constrai
 def decide(limits: Limits, constraints: Sequence[Constraint], requested: Decision) -> Decision:
     """Return the offer that holds now, and its reason: what is requested, or the smallest cap below it.
 
-    If anything asks for 0 A, that wins. `requested`: the allocation of load management, or the setpoint where
-    that is off. `constraints`: from `constraints_by_rank`, highest rank first: among equal caps the first one
-    is the reason.
+    If anything asks for 0 A, that wins. Any other offer is rounded to a step of the charger. `requested`: the
+    allocation of load management, or the setpoint where that is off. `constraints`: from
+    `constraints_by_rank`, highest rank first: among equal caps the first one is the reason.
     """
     for constraint in constraints:
         if constraint.cap_ma == 0:
@@ -148,9 +148,10 @@ def ranked(
 
 
 def requested_by_setpoint(limits: Limits, setpoint_ma: int) -> Decision:
-    """Return the offer, with its reason, that the setpoint asks for: requested where load management is off.
+    """Return the offer that the setpoint [mA] asks for: requested where load management is off.
 
-    The setpoint [mA] is clamped to the limits.
+    The setpoint is clamped to the limits. The reason is the setpoint; if the offer is the maximum or the
+    minimum, that is the reason.
     """
     offer_ma = limits.clamp_setpoint(setpoint_ma)
     if offer_ma == 0:

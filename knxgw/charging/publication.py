@@ -106,7 +106,8 @@ def _session(point: ChargingPoint, fresh: Fresh) -> dict[str, Published]:
     """Return the values of the current or last session, and the total energy of the point.
 
     Duration and energy of an open session are None while the charger is silent: how the session goes on is
-    not known then.
+    not known then. The total is None while its register is silent. The end is None while it still moves
+    on: until the vehicle is unplugged or charging is complete.
     """
     session = point.session.latest
     is_up_to_date = session is not None and (not session.is_open or Quantity.STATE in fresh)

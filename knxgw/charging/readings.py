@@ -104,8 +104,8 @@ def observe_repeated(
     """Return the point after a reading of its charger that shows nothing new; None: it may show more.
 
     With None, the caller gives the reading to `observe_charger`, which takes it in fully. Else only the age
-    of the values, and how far apart readings come, are noted. Most readings are like that, so this must be
-    quick. Arguments as for `observe_charger`.
+    of the values, and on a slow line how far apart readings come, are noted. Most readings are like that,
+    so this must be quick. Arguments as for `observe_charger`.
     """
     readings = point.readings
     if not values or not values.items() <= readings.values.items():
@@ -123,7 +123,7 @@ def observe_repeated(
     if oldest_at < now_s - RECENT_S:
         return None  # a value may have gone stale, and is fresh again: that is news
     if _counts_when_repeated(point, values):
-        return None
+        return None  # a power adds energy, a fault may end, or an energy may be confirmed
     spacings_s = readings.spacings_s
     is_slow_line = bool(spacings_s) or now_s - oldest_at > USUAL_PERIOD_S
     if is_slow_line:
@@ -161,7 +161,8 @@ def catch_up(point: ChargingPoint, now_s: float, now: datetime | None) -> Chargi
         readings.with_times(readings.read_at, readings.spacings_s, repeated_at=None)
     )
     if session.latest is None or session.began_at is None:
-        return follow_session(point, repeated_at, now)  # no session that times could belong to
+        # no session yet, or one that was over before the gateway's restart: no times to take over
+        return follow_session(point, repeated_at, now)
     of_this_session_from = session.began_at + counting.SESSION_VALUES_AFTER_S
     reported = {
         quantity: readings.values[quantity]
@@ -249,10 +250,10 @@ def _advanced(process: ChargingProcess, process_input: ProcessInput) -> Charging
 def _update_card(point: ChargingPoint) -> ChargingPoint:
     """Return the point with what the charger shows of RFID cards: which one enabled charging.
 
-    A charger may go on showing the card of the last session. So a card that it showed before plug-in
-    (`shown_before`) does not count here; after a restart of the gateway that is the first one shown. If the
-    charger has asked for a card since plug-in (`was_requested`), the same card counts once charging begins
-    (`follow_session`).
+    A charger may go on showing the card of the last session. So the card that it showed when the last
+    vehicle left (`shown_before`) does not count here, until none is shown while no vehicle is there; after a
+    restart of the gateway that card is the first one shown. If the charger has asked for a card since
+    plug-in (`was_requested`), the same card counts once a session begins (`follow_session`).
     """
     shown = point.value(Quantity.RFID)
     if not isinstance(shown, str):

@@ -147,7 +147,7 @@ def _restored_control(
 def _restored_energy(
     point: ChargingPoint, stored: "Stored", now: datetime | None, now_s: float
 ) -> EnergyState:
-    """Return the energy state with all counters at their stored readings.
+    """Return the energy state with the counter of each register at its stored reading.
 
     So what flowed while the gateway was off is counted by the next reading. How much that may be follows
     from the time since a register last moved. If that is not known, because the record lacks it or the

@@ -32,9 +32,10 @@ CLOCK_TOLERANCE = timedelta(seconds=60)
 def with_new_times(point: ChargingPoint, now: datetime, now_s: float) -> ChargingPoint:
     """Return the point with the times of its session by the wall clock, which was just set or corrected.
 
-    The monotonic clock was right all the time: it tells how long ago the session began and the vehicle last
-    drew. Only a start that was stored before the gateway's restart is kept (`_with_stored_start`). A
-    session that was over before the restart keeps all its times.
+    Start and end (when the vehicle last drew) follow from the monotonic clock, which was right all the time.
+    Only a start that was stored before the gateway's restart is kept. The duration then grows to the time
+    from there to the end (`_with_stored_start`), unless the charger counts it. A session that was over
+    before the restart keeps all its times.
     """
     state = point.session
     session, began_at = state.latest, state.began_at
@@ -44,14 +45,18 @@ def with_new_times(point: ChargingPoint, now: datetime, now_s: float) -> Chargin
     if state.drew_at is not None:
         last_draw_time = now - timedelta(seconds=now_s - state.drew_at)
     if state.is_restored and session.started_at is not None:
-        is_counted_by_charger = (
+        # one that the charger began again in the middle is too short: then the gateway counts it
+        is_duration_counted_by_charger = (
             point.number(Quantity.SESSION_DURATION) is not None and not state.has_duration_restarted
         )
         # by the corrected clock, the stored start lies this long ago
         lasted_s = max(0.0, (now - session.started_at).total_seconds())
         state = replace(state, began_at=now_s - lasted_s)
         session = _with_stored_start(
-            session, session.started_at, last_draw_time, keeps_duration=is_counted_by_charger
+            session,
+            session.started_at,
+            last_draw_time,
+            keeps_duration=is_duration_counted_by_charger,
         )
     else:
         started_at = now - timedelta(seconds=now_s - began_at)

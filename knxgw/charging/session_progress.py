@@ -49,7 +49,7 @@ def adopt_session_times(
 def _with_reported_duration(
     state: SessionState, session: Session, values: Mapping[Quantity, Value], now_s: float
 ) -> SessionState:
-    """Return the session with the duration [s] that the charger reports; as it was if it reports none.
+    """Return the session with the duration [s] that the charger reports; as it was if it reports none, or 0.
 
     A charger may begin its duration again at 0 with a start command in the middle of the session. It is then
     shorter than the known one by more than 30 s (`EARLY_S`), and from then on only the gateway's own duration
@@ -126,7 +126,7 @@ def _with_progress(
 
     Complete means that the vehicle has charged, and its current has then been below the "complete" threshold
     for long enough. `current_ma`: the fresh current; None: not known, so it may be above the threshold.
-    `is_drawing`: the charger reports charging, with a current at or above the threshold.
+    `is_drawing`: the charger reports charging, with a current at or above the threshold, or not measured.
     """
     process = point.process
     if is_drawing and not process.has_charged:
@@ -144,7 +144,8 @@ def _timed(
     """Return the session with its start time, if that can be told only now; and while it draws, extended.
 
     Extended means that end, duration and details move on to now. `is_drawing`: the charger reports charging,
-    with a current at or above the "complete" threshold. `now`: the wall-clock time, None: not valid.
+    with a current at or above the "complete" threshold, or not measured. `now`: the wall-clock time, None:
+    not valid.
     """
     state = point.session
     session = state.latest
@@ -169,8 +170,9 @@ def _timed(
 def _begin(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
     """Return the point with a new session that begins now, and with the RFID card that enabled it.
 
-    That is the card that the charger shows now. But if it showed the same one before plug-in, and has not
-    asked for a card since, the card is left over from the session before: it does not count.
+    That is the card that the charger shows now. But if it showed the same one when the last vehicle left
+    (`shown_before`), and has not asked for a card since plug-in, it is left over from the session before,
+    and does not count.
     """
     session = SessionState(
         latest=sessions.begin(now),
@@ -243,8 +245,10 @@ def _update_complete(
     stays.
     """
     if is_above_threshold or not process.has_charged:  # it charges, or has not begun to
-        is_reset = not process.below_s and process.counted_until is None and not process.is_complete
-        if is_reset:
+        is_reset_already = (
+            not process.below_s and process.counted_until is None and not process.is_complete
+        )
+        if is_reset_already:
             return process  # the same object: a copy at each reading would cost time
         return replace(process, below_s=0.0, counted_until=None, is_complete=False)
     decision = point.control.decision

@@ -12,9 +12,8 @@ def unchanged_until(point: ChargingPoint, now_s: float) -> float:
     (`LOOK_AGAIN_S`): so what moves slowly, like the duration of a session, is looked at as well. `now_s`
     itself: the point is due in each step.
     """
-    if (
-        point.control.compliance.is_timing_violation
-    ):  # of its limit by the vehicle, or the end of one
+    # the vehicle draws too much, or did: for how long decides about a fault, or its end
+    if point.control.compliance.is_timing_violation:
         return now_s
     # each point in a second of its own: the next instant that is `slot_s` beyond a multiple of 10 s
     slot_s = point.settings.number % LOOK_AGAIN_S
