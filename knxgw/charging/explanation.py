@@ -1,8 +1,8 @@
 """The reason that people are shown for an offer, where the deciding rule says too little. Pure.
 
-A reason such as an interruption or a fault is shown as it is. Instead of most others, it
-is more useful to know that the charger has not been heard or is silent, that there is no vehicle, or
-that the charger limits itself, which the setpoint that it reports tells.
+A reason such as an interruption or a fault is shown as it is. Instead of most others, it is more useful to
+know that the charger has not been heard or is silent, that there is no vehicle, or that the charger limits
+itself, which the setpoint that it reports tells.
 Source: product 5.
 """
 
@@ -45,8 +45,7 @@ def with_shown_reason(
 
     A reason such as an interruption or a fault is shown as it is. Others (`_REPLACEABLE`: a missing start
     command, and most of setpoint and load management) give way to what says more: the charger is silent,
-    there is no vehicle, or, where load management is off, the charger limits itself. `is_load_managed`: it
-    is on.
+    there is no vehicle, or, where load management is off (not `is_load_managed`), the charger limits itself.
     """
     reason = decision.reason
     if reason not in _REPLACEABLE:

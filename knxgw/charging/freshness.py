@@ -54,7 +54,7 @@ def fresh_s(point: ChargingPoint, quantity: Quantity) -> float:
     """Return for how long a reading of a quantity stays fresh [s].
 
     That is a fixed time (10 s for states and currents), or five times the period in which its readings really
-    come, if that is longer. That period is known on a slow line only, after at least two such spacings.
+    come, if that is longer. That period is known on a slow line only, from two noted spacings on.
     """
     spacings_s = point.readings.spacings_s.get(quantity, ())
     is_period_known = len(spacings_s) >= FEWEST_SPACINGS  # one alone may be a gap

@@ -89,6 +89,7 @@ def constraints_by_rank(limits: Limits, inputs: ControlInputs) -> tuple[Constrai
     """
     grid_ma, lowest_ma = inputs.grid_control_ma, limits.lowest_ma
     is_grid_cap_too_low = grid_ma is not None and grid_ma < lowest_ma
+    # no step of the charger is between minimum and maximum
     has_no_valid_offer = lowest_ma > limits.maximum_ma
     # whether it holds, the cap [mA], the reason
     ranks = (

@@ -154,8 +154,8 @@ def _has_final_end(point: ChargingPoint, session: Session) -> bool:
 def _faults(point: ChargingPoint, fresh: Fresh) -> dict[str, Published]:
     """Return the values of the point's faults, and of the charger's own fault registers.
 
-    None: not known, because the gateway has not tried to reach the charger yet. If a configuration fault
-    blocks the point, it never will: then the faults are known.
+    The point's faults are None while the gateway has not tried to reach the charger yet. If a configuration
+    fault blocks the point, it never will: then they are known. Of a register, None: not read lately.
     """
     is_known = point.link.condition is not LinkCondition.STARTING or point.installation.is_blocked
     return {

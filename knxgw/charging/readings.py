@@ -109,7 +109,7 @@ def observe_repeated(
     """
     readings = point.readings
     if not values or not values.items() <= readings.values.items():
-        return None  # a value is another one than before
+        return None  # nothing was read, or a value is another one than before
     metered = point.installation.metered_quantities
     if not metered.isdisjoint(values):
         return None  # the electricity meter supplies some of these: the charger's must be left out

@@ -33,9 +33,9 @@ def with_new_times(point: ChargingPoint, now: datetime, now_s: float) -> Chargin
     """Return the point with the times of its session by the wall clock, which was just set or corrected.
 
     Start and end (when the vehicle last drew) follow from the monotonic clock, which was right all the time.
-    Only a start that was stored before the gateway's restart is kept. The duration then grows to the time
-    from there to the end (`_with_stored_start`), unless the charger counts it. A session that was over
-    before the restart keeps all its times.
+    What was stored before the gateway's restart is kept: a start, and an end if the vehicle has not drawn
+    since. After a stored start the duration grows to the end (`_with_stored_start`), unless the charger
+    counts it. A session that was over before the restart keeps all its times.
     """
     state = point.session
     session, began_at = state.latest, state.began_at

@@ -200,7 +200,7 @@ def _extended(
     is_counted_by_charger = (
         point.number(Quantity.SESSION_DURATION) is not None
         and not point.session.has_duration_restarted
-        and lasted_s >= counting.SESSION_VALUES_AFTER_S
+        and lasted_s >= counting.SESSION_VALUES_AFTER_S  # else it may be of the session before
     )
     duration_s = session.duration_s if is_counted_by_charger else lasted_s
     details = sessions.details_while_drawing(
