@@ -57,8 +57,8 @@ def may_unlock(point: ChargingPoint, now_s: float) -> bool:
     """Tell whether the cable may be released: charging was cancelled or is complete, and no current flows.
 
     Unlocking must never end a charge. So it is false while the link is not good, the point is interrupted,
-    or only a fresh reading of the current is missing. Where nothing measures the current, it is enough that
-    no fresh state of the charger says that it charges.
+    or only a fresh reading of the current is missing. Where nothing measures the current, a fresh state of
+    the charger must say that it does not charge.
     """
     if point.control.is_interrupted or point.link.condition is not LinkCondition.GOOD:
         return False  # an interruption may end at any time; what a lost charger does is not known
@@ -68,6 +68,5 @@ def may_unlock(point: ChargingPoint, now_s: float) -> bool:
         return has_ended and current_ma <= DRAWS_FROM_MA  # up to 1 A counts as none
     if point.is_current_measured:
         return False  # only a fresh reading is missing: the vehicle may still draw
-    # nothing measures the current: the charger's state has to tell; one that is not fresh does not object
-    state = fresh_value(point, Quantity.STATE, now_s)
-    return has_ended and not (isinstance(state, ChargingState) and state.is_charging)
+    state = fresh_value(point, Quantity.STATE, now_s)  # nothing measures the current
+    return has_ended and isinstance(state, ChargingState) and not state.is_charging

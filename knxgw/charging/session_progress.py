@@ -198,7 +198,7 @@ def _extended(
     `lasted_s`: from the start of the session until now. `now`: wall-clock time, None: not valid.
     """
     is_counted_by_charger = (
-        point.number(Quantity.SESSION_DURATION) is not None
+        (point.number(Quantity.SESSION_DURATION) or 0) > 0  # 0: none yet, or never any
         and not point.session.has_duration_restarted
         and lasted_s >= counting.SESSION_VALUES_AFTER_S  # else it may be of the session before
     )

@@ -241,3 +241,11 @@ def test_where_a_counter_counts_power_adds_nothing_however_seldom_it_is_read() -
         life.point = seen(life.point, POWERED, life.now_s)
     life.reads(POWERED, 7.1, of=Quantity.ENERGY)
     assert session_kwh(life) == pytest.approx(0.1)
+
+
+def test_a_duration_that_the_charger_does_not_count_does_not_stop_the_gateway_s_own() -> None:
+    point = make_point(model="goodwe_hca")
+    for now_s in range(120):
+        point = seen(point, {**CHARGING, Quantity.SESSION_DURATION: 0}, now_s)
+    assert point.session.latest is not None
+    assert point.session.latest.duration_s == 119

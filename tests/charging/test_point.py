@@ -325,6 +325,19 @@ def test_the_cable_is_released_only_when_the_process_has_finished() -> None:
     assert may_unlock(seen(cancelled, {**CHARGING, Quantity.CURRENT_L1: 0}, 11), 11)
 
 
+@pytest.mark.proves("2.23", "2.24")
+def test_without_measurement_the_cable_is_released_only_when_the_charger_says_that_it_rests() -> (
+    None
+):
+    charging = {Quantity.STATE: ChargingState.CHARGE, Quantity.CONNECTED: 1}
+    point = good(seen_for(make_point(model="evse_din"), charging, 0, 5))
+    cancelled = command_start_stop(point, 5, is_start=False)
+    assert not may_unlock(cancelled, 5)
+    rests = seen(cancelled, WAITING, 6)
+    assert may_unlock(rests, 6)
+    assert not may_unlock(rests, 600), "its state is not fresh"
+
+
 @settings(max_examples=100)
 @given(
     st.lists(st.sampled_from(("interrupt", "free", "stop", "start", "plug", "unplug")), max_size=12)

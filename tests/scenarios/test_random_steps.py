@@ -26,9 +26,10 @@ METERS: Mapping[str, Mapping[str, object]] = {
 }
 EXAMPLES = (settings().max_examples if FUZZ else 64) // len(METERS)
 ABOVE_MA = 500  # above the limit, from where an excess is judged
-# A sample that moving vehicles left open is not remembered: a peak that only it could have shown may be missed.
-# In 1300 scenarios that happened once, with 0.2 A·s.
-MOST_AS = 1.0
+# A sample that moving vehicles left open is not remembered, and a delay that was told wrong moves samples by a
+# second: a step of 2 A may rest on either until the next sample. In 1300 scenarios of a fast meter that
+# happened three times. A start on a hidden step is 6 A for a minute: it shows as a hundred.
+MOST_AS = 6.0
 
 
 def vehicle(random: Random, *, arrives_s: float | None) -> dict[str, object]:
