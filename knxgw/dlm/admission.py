@@ -130,9 +130,11 @@ def _admit(
 ) -> list[Participant]:
     """Return the waiting participants whose minimum fits if all that run go to their minimum.
 
-    `available_ma`: the room per phase. They are examined in the order of `waiting`, each beside the minima of
-    those admitted before it. Nothing is changed, so the question may be asked of any room, also of one that
-    is only hoped for (`certain_room_ma`: if the base load is as estimated). Source: load-management 9.2b.
+    Left out are those for which others gave way in vain a moment ago (`may_try`), and those that were shed
+    (stopped by the queue) and may not return yet. They are examined in the order of `waiting`, each beside
+    the minima of those admitted before it. `available_ma`: the room per phase. Nothing is changed, so it may
+    be any room, also one that is only hoped for (`certain_room_ma`: the base load is as estimated).
+    Source: load-management 9.2b.
     """
     minimums_ma = _minimums_ma(cycle, running)
     room = _room_beside_others_ma(cycle, available_ma, running, waiting)
@@ -140,7 +142,7 @@ def _admit(
     admitted = []
     for participant in waiting:
         if (
-            may_try(participant, cycle.now_s)  # else others gave way for it in vain a moment ago
+            may_try(participant, cycle.now_s)
             and _may_return(cycle, participant, minimums_ma, room_now)
             and _fits(participant, minimums_ma, room)
         ):
@@ -263,6 +265,7 @@ def _note_room_of_shed(
     for participant in waiting:
         if not may_try(participant, cycle.now_s):
             continue  # others gave way for it in vain a moment ago: it is left as it is
+        # one that was stopped often stays shed until its first stop is an hour old: nothing is timed
         if participant.was_shed and not queues.was_stopped_often(participant, cycle.now_s):
             if _may_return(cycle, participant, minimums_ma, room_now_ma):
                 participant.was_shed, participant.room_since = False, None

@@ -154,8 +154,8 @@ def reexamine(
 
     The newest sample that need not wait any more gives the base load; it and those before it are dropped.
     Those after it go on waiting: they only lower the base load, unless the line carries more than its limit
-    (`_believed_base_ma`). While all must wait, only the uncertainty may grow. There must be a pending sample.
-    Source: load-management 7.2f.
+    (`_believed_base_ma`). The uncertainty is that of the newest of all. While all must wait, only the
+    uncertainty may grow. There must be a pending sample. Source: load-management 7.2f.
     """
     readable = _readable(participants)
     samples = phase_state.pending_samples
@@ -291,7 +291,8 @@ def _level_absent_s(history: BaseHistory, base_ma: int, now_s: float) -> float |
     """Return for how long [s] the load has been lower than the level `base_ma` to which it has just risen.
 
     None: it was not that high within the history, whose last entry is the load before the rise. "That high"
-    is three quarters of the rise or more: a sample taken before the chargers were read may show too much.
+    is lower by no more than a quarter of the rise (a sample taken before the chargers were read may show too
+    much) or by 0.5 A (`SAME_LEVEL_MA`), whichever is more.
     """
     before_ma = history[-1].base_ma
     least_ma = min(base_ma - SAME_LEVEL_MA, before_ma + (base_ma - before_ma) * 3 // 4)
@@ -350,9 +351,9 @@ def _draw_range_ma(
 ) -> DrawRange:
     """Return what a participant may have drawn of a phase (0 to 2) when a sample was taken.
 
-    It is one value if its readings around the sample are steady, else their range. Where a new offer may have
-    been followed and no reading shows that yet, the range reaches to that offer; without measurement to the
-    two offers before, too.
+    It is one value if its readings around the sample are steady, else their range, which reaches up to a
+    raise that was taken back between two readings. Where a new offer may have been followed and no reading
+    shows that yet, it reaches to that offer; without measurement to the two offers before, too.
     """
     may_have_followed = _may_have_followed(participant, sample, settings)
     steady = None if may_have_followed else steady_draw_about(participant, sample.sampled_at)

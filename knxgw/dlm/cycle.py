@@ -91,8 +91,9 @@ def cycle(
 def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None:
     """Update every participant from its observation; set or clear the fault of invalid currents.
 
-    A draw that becomes unknown moves into the base load, and out of it when it is known again. Of a
-    participant with nothing new only the instant of its reading is noted.
+    A draw that becomes unknown moves into the base load, and out of it when it is known again; an assumed
+    draw that ends moves into it, until the meter shows that it has gone. Of a participant with nothing new
+    only the instant of its reading is noted.
     """
     has_invalid = False
     for number, participant in cycle.participants.items():
@@ -104,8 +105,7 @@ def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None
         was_known = participant.has_valid_currents and participant.is_reachable
         moved_ma = observe(participant, observations[number], cycle.settings, cycle.now_s)
         if not took_part and participant.takes_part:
-            # what it was offered while no vehicle took part is its start, after which the next raise must
-            # wait
+            # its offer as a free point is its start, after which the next raise must wait
             participant.raised_at = cycle.now_s
             participant.raised_in_set = cycle.state.meter.sets.count
         if moved_ma is not None:
@@ -226,8 +226,9 @@ def _limit_by_absolute_value(cycle: CycleState) -> None:
 def _stop_those_that_may_not_charge(cycle: CycleState) -> None:
     """Offer 0 A at once where nothing may flow: lock-out, outside constraint, invalid currents, cap too low.
 
-    A charger that cannot be reached keeps its offer, but its reason says so. No reason is noted for outside
-    constraints and caps: they bring their own. Source: load-management 6, 13.2.
+    That a charger cannot be reached is no cause for that: without any of these it keeps its offer, and its
+    reason says so. No reason is noted for outside constraints and caps: they bring their own. Source:
+    load-management 6, 13.2.
     """
     is_locked_out = cycle.overcurrent.is_locked_out
     for number, participant in cycle.participants.items():
@@ -251,7 +252,8 @@ def _hold_at_minimum(cycle: CycleState) -> None:
     """Lower every eligible participant to its minimum, and start one with 0 A only if that fits.
 
     To be called in an emergency (the meter is silent or wrong) and in a high-power window (a large consumer
-    is about to start). Notes the reason of each offer. Source: load-management 10, 11.
+    is about to start). Notes the reason of each offer. Just after a start of the gateway, before the base
+    loads are known, nothing need fit (`_may_start_at_minimum`). Source: load-management 10, 11.
     """
     reason = Reason.METER_LOST if cycle.is_emergency else Reason.HIGH_POWER
     # in an emergency the room for starts, by the last values and their peak; in the window, in which peaks
@@ -285,12 +287,12 @@ def _may_start_at_minimum(cycle: CycleState, *, has_room: bool) -> bool:
 
 
 def _offer_to_free_points(cycle: CycleState) -> None:
-    """Offer each charging point at which no vehicle takes part what one would get there: its minimum, or 0 A.
+    """Offer each free charging point (no vehicle takes part) its minimum where that fits, else 0 A.
 
     What is offered at one free point is not available to the next: two vehicles may be plugged in at the same
     moment. A new offer must fit `room_to_grant_ma`, as a start must; one that is there stays while it fits
-    `room_to_raise_ma`. To be called after newcomers have claimed their minima, which are left out of the
-    room. Source: load-management 5.4, 5.5, 7.2d.
+    `room_to_raise_ma`. In a high-power window both must fit `least_room_now_ma`. To be called after newcomers
+    have claimed their minima, which are left out of the room. Source: load-management 5.4, 5.5, 7.2d.
     """
     # as in `_hold_at_minimum`: the emergency counts before the window
     is_in_window = cycle.is_in_high_power_window and not cycle.is_emergency
@@ -303,7 +305,7 @@ def _offer_to_free_points(cycle: CycleState) -> None:
     for number, participant in cycle.participants.items():
         if not _is_free_point(cycle, participant):
             continue
-        # its vehicle still draws although the charger has interrupted charging by itself
+        # more than the minimum, while its vehicle still draws although the charger interrupts charging
         may_keep_offer = (
             participant.draws_while_interrupting
             and not cycle.is_held_at_minimum

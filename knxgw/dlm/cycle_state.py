@@ -74,7 +74,8 @@ class CycleState:
         """Tell whether a vehicle was lowered to see which phases it uses, and that has not shown yet.
 
         Computed once in a cycle, before it may lower another vehicle for such a test: that one counts from
-        the next cycle on. False with a static limit: there is no meter. Source: load-management 4.7.
+        the next cycle on. After some seconds it is given up. False with a static limit: there is no meter.
+        Source: load-management 4.7.
         """
         return not self.is_static and is_answer_awaited(
             self.state.meter.line_at_rest,
@@ -132,8 +133,9 @@ class CycleState:
         | the higher of it and its peak: for starts and raises | `certain_room_ma` | `room_to_raise_ma` |
 
         The uncertainty is added to the latest base load only, not to its peak. A start or a raise must also
-        fit `room_to_grant_ma` (`_possible_base_ma`). Where the meter is over range, only `room_now_ma`, by
-        which offers are lowered, may be above 0. Source: load-management 7.3, 9.4e.
+        fit `room_to_grant_ma`: with a fast meter, beside all that its last sample leaves possible. Where the
+        meter is over range, only `room_now_ma`, by which offers are lowered, may be above 0.
+        Source: load-management 7.3, 9.4e.
         """
         window_s = meters.window_s(self.state.meter)
         claims = self._claims()
@@ -239,10 +241,11 @@ class CycleState:
     def committed_ma(self, *, without: Participant | None = None) -> list[int]:
         """Return what all participants, or all but `without`, may draw at once on each phase [mA].
 
-        Mostly each counts with the larger of its offer and its draw. Two kinds count with more. A vehicle
-        that was raised a moment ago may still rise to that offer, although it was lowered since. An
-        unmeasured vehicle that was lowered may have released nothing: its draw before that counts until the
-        meter has measured the phase again. Source: load-management 9.2c, 9.4.
+        Mostly each counts with the larger of its offer and its draw; an idle one, and one that takes no part,
+        only with its draw (`holds_offer`). Two kinds count with more. A vehicle that was raised a moment ago
+        may still rise to that offer, although it was lowered since. An unmeasured vehicle that was lowered
+        may have released nothing: its draw before that counts until the meter, if there is one, has measured
+        the phase again. Source: load-management 9.2c, 9.4.
         """
         held_ma = [0] * len(self.phases)
         for participant in self.participants.values():
@@ -312,7 +315,7 @@ class CycleState:
         """Tell whether a phase (0 to 2) was last sampled before a vehicle had to obey its offer.
 
         A meter that sends changes only confirms its last value by its silence, so that value counts as one of
-        now. A phase without any value counts so, too: nothing is started or raised on it anyway.
+        now. So does a missing value: nothing is started or raised by the room of such a phase.
         """
         if phase not in participant.phases or self.is_static:
             return False  # the participant draws nothing there, or no meter will ever show it
@@ -352,14 +355,14 @@ class CycleState:
         return False
 
     def _offered_without_vehicle_ma(self) -> list[int]:
-        """Return per phase [mA] what charging points at which no vehicle takes part are offered.
+        """Return per phase [mA] what free charging points (no vehicle takes part) are offered.
 
-        An offer that was just withdrawn counts until a vehicle must have obeyed: one that was plugged in
-        since the last reading may still draw, also when the charger has acknowledged 0 A.
+        Only what can be withdrawn counts: nothing of a charger that cannot be reached. An offer that was just
+        withdrawn counts until a vehicle must have obeyed: one that was plugged in since the last reading may
+        still draw, also when the charger has acknowledged 0 A.
         """
         free_points_ma = [0] * len(self.phases)
         for participant in self.participants.values():
-            # as in `cycle._is_free_point`
             can_be_withdrawn = (
                 participant.may_charge
                 and participant.has_valid_currents
@@ -416,8 +419,11 @@ class CycleState:
         """
         now_s = self.now_s
         due_at = self._note_unchanged_until()
+        may_base_load_change = any(
+            phase.pending_samples or self._may_base_become_exact(phase) for phase in self.phases
+        )
         is_each_cycle_needed = (
-            any(phase.pending_samples or self._is_ambiguous(phase) for phase in self.phases)
+            may_base_load_change
             or self.overcurrent.needs_supervision
             or self.is_held_at_minimum
             or not self.is_at_target
@@ -456,8 +462,8 @@ class CycleState:
             next_at = min(next_at, phase.back_off_useful_at + BACK_OFF_ENDS_S)
         return next_at
 
-    def _is_ambiguous(self, phase: PhaseState) -> bool:
-        """Tell whether the base load is known as a range that a cycle can narrow without a new value.
+    def _may_base_become_exact(self, phase: PhaseState) -> bool:
+        """Tell whether a base load is known as a range, which a cycle can make exact without a new value.
 
         That is so with a meter that sends changes only: its last value stays in force, and gives the exact
         base load once no charger moves (`base_load.examine_at_rest`).
@@ -468,7 +474,7 @@ class CycleState:
         """Note until when time alone changes nothing about each participant; return the first such instant.
 
         In monotonic seconds. It is now if an offer has changed in this cycle: the next one sees what follows
-        from that. Only the result minds as well when others may be asked again to give way for a participant,
+        from that. The result alone also counts when others may be asked again to give way for a participant,
         and when one that was shed (stopped by the queue) may return.
         """
         now_s = self.now_s

@@ -54,10 +54,11 @@ def must_be_obeyed_at(participant: Participant, settings: Settings) -> float:
 
 
 def steady_draw_about(participant: Participant, moment_at: float) -> Phases | None:
-    """Return what a participant has drawn per grid phase [mA] since `moment_at`; None: it was not steady.
+    """Return what a participant has drawn per grid phase [mA] since `moment_at`; None: that is not steady.
 
-    Steady: all readings are equal from one `EARLY_S` or more before that instant up to the last one. As the
-    history keeps only the first and the last of equal readings in a row, the last two tell.
+    It is known up to the last reading. Steady: all readings are equal from one `EARLY_S` or more before that
+    instant up to the last one. As the history keeps only the first and the last of equal readings in a row,
+    the last two tell.
     """
     history = participant.history
     if len(history) < 2 or history[-2].read_at > moment_at - EARLY_S:

@@ -67,10 +67,11 @@ def _is_held_back_by(
     surplus_ma: Mapping[int, int],
     held_ma: Sequence[int],
 ) -> bool:
-    """Tell whether a participant has no room to rise by a step, and would if others gave back what they keep.
+    """Tell whether a participant has no room for a step, but would have enough if others gave some back.
 
-    The others are `participants_above`: their offers are above their share, by `surplus_ma` (by number).
-    `held_ma`: what all may draw at once, per phase.
+    Enough: a step of its charger, and more than `lower_from_ma` (0.5 A). The others are
+    `participants_above`: their offers are above their share, by `surplus_ma` (by number). `held_ma`: what all
+    may draw at once, per phase.
     """
     step_ma = participant.settings.resolution_ma
     spare_ma = [cycle.room_to_raise_ma[index] - held_ma[index] for index in participant.phases]
@@ -80,8 +81,8 @@ def _is_held_back_by(
         sum(surplus_ma[one.settings.number] for one in participants_above if index in one.phases)
         for index in participant.phases
     ]
-    gained_ma = min(spare + given for spare, given in zip(spare_ma, given_ma, strict=True))
-    return _is_worth_lowering_others(cycle, participant, gained_ma)
+    possible_rise_ma = min(spare + given for spare, given in zip(spare_ma, given_ma, strict=True))
+    return _is_worth_lowering_others(cycle, participant, possible_rise_ma)
 
 
 def _is_worth_lowering_others(cycle: CycleState, participant: Participant, current_ma: int) -> bool:

@@ -252,9 +252,8 @@ def add_report(
 def unchanged_since(trail: Trail, report: Report) -> tuple[Report, Report]:
     """Return two reports: since which the meter has hardly moved, and since which it has not moved at all.
 
-    `report` is the newest one. "Hardly" is within `STILL_MA` (0.9 A) of the first of them. Each is `report`
-    itself where the meter has just moved. While the meter repeats a value exactly, the first one stays as it
-    is.
+    Hardly: no later value differs from that one by more than `STILL_MA` (0.9 A). Where the meter has just
+    moved, that is `report` itself, the newest one.
     """
     nearly_since, exactly_since = trail.nearly_constant_since, trail.constant_since
     if (
@@ -276,8 +275,8 @@ def _resting_chargers(
 ) -> "RestingChargers | None":
     """Return the chargers at rest on a phase; None: they move, or a step is not judged yet.
 
-    Every step is judged only if the value that was examined last has concluded one and so begins the next
-    one.
+    A step is judged once the value that was examined last has begun the next one, at the level where the
+    chargers were. They rest if they are still there; draws that are assumed count, too.
     """
     from_level, last = check.step.from_level, check.last_sample
     if from_level is None or last is None or from_level.reached_at != last.arrived_at:
@@ -293,11 +292,12 @@ def examine(check: FollowCheck, paired: PairedReport, spacing_s: float) -> Follo
     """Return the check after a value of the meter was compared with what the chargers drew (`paired`).
 
     The value may rule out some of the answers to the present step (the meter follows, stands still, goes the
-    wrong way), conclude the step, and begin the next one. A step during which something moved unmeasured is
-    dropped without an answer. `spacing_s`: how far apart the values come.
+    wrong way), conclude the step, and begin the next one. A step that cannot be judged, because something
+    moved unmeasured or it took too long, is dropped without an answer. `spacing_s`: how far apart the
+    values come.
     """
     from_level, possible_answers, away_since = check.step
-    if from_level is not None and _has_unseen_move(check, from_level, paired):
+    if from_level is not None and _is_step_unusable(check, from_level, paired):
         from_level = None
     if from_level is not None:
         possible_answers = _answers_still_possible(possible_answers, from_level, paired)
@@ -316,7 +316,7 @@ def examine(check: FollowCheck, paired: PairedReport, spacing_s: float) -> Follo
     return check if drawn_ma is None else _with_step_concluded(check, drawn_ma, paired)
 
 
-def _has_unseen_move(check: FollowCheck, from_level: Level, paired: PairedReport) -> bool:
+def _is_step_unusable(check: FollowCheck, from_level: Level, paired: PairedReport) -> bool:
     """Tell whether a step that began at `from_level` cannot be judged any more.
 
     The assumed draw of a charger has moved since the last value, a charger's draw became known or unknown, or
@@ -468,8 +468,8 @@ def _with_answer(check: FollowCheck, answer: Answer) -> FollowCheck:
 def _with_finding(check: FollowCheck) -> FollowCheck:
     """Return the check with the finding that its last five answers make, if they are equal.
 
-    Five times `FOLLOWS` clears the finding (None); five times `STILL` or `WRONG_WAY` becomes it. Otherwise it
-    stays as it is. Source: load-management 13.5.
+    Five times `FOLLOWS` clears the finding (None); five times `STILL` becomes it, and so does `WRONG_WAY` if
+    the meter has ever reported export. Otherwise it stays as it is. Source: load-management 13.5.
     """
     answers = check.answers
     if len(answers) < STEPS or len(set(answers)) > 1:

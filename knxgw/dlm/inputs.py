@@ -81,7 +81,7 @@ def initial_state(
         meter=Meter(supervised_since=now_s),
         phases=tuple(PhaseState(base_ma=0 if is_static else None) for _ in range(settings.phases)),
         is_emergency=not is_static,
-        starts_unmeasured=not is_static,
+        starts_unmeasured=not is_static,  # a vehicle may start before the meter has sent a value
     )
 
 
@@ -212,13 +212,12 @@ def _with_values_confirmed(
 ) -> LoadManagement:
     """Return the state after the meter said that the values it reported last are still in force.
 
-    They are examined as if they had come now: whether the meter follows the chargers, and which phases
-    vehicles use. A cycle is due if the meter is found to be wrong, or right again.
+    They are examined as if they had come now: whether the meter follows the chargers (not by a value over
+    range), and which phases vehicles use. A cycle is due if one of these findings changes. A meter that sends
+    its values cyclically says nothing about the last ones: then nothing changes.
     """
     if settings.monitoring is Monitoring.VALUES:
-        return (
-            state  # such a meter sends its values cyclically, and says nothing about the last ones
-        )
+        return state
     participants = [
         _with_reading_time(participant, observations.get(number))
         for number, participant in state.participants.items()
@@ -236,6 +235,7 @@ def _with_values_confirmed(
         for one, two in zip(phases, state.phases, strict=True)
     )
     state = replace(state, phases=tuple(phases), due_at=now_s if has_news else state.due_at)
+    # a change of the last moments may still be on its way: the values are sure to hold until then
     return _with_used_phases(state, settings, now_s, in_force_since=now_s - AT_REST_S)
 
 
@@ -298,7 +298,7 @@ def after_high_power(state: LoadManagement, settings: Settings, now_s: float) ->
 def observe_charger(
     state: LoadManagement, settings: Settings, number: int, observation: Observation, now_s: float
 ) -> LoadManagement | None:
-    """Return the state after a reading of a charging point that changes no more than its draw; else None.
+    """Return the state after a reading that changes a point's draw, phases and energy at most; else None.
 
     None: plug, state, reach, caps or validity have changed, or a draw has to move into the base load. Then
     nothing is taken in: a whole cycle has to do that. In the state returned a cycle is due if the draw has
@@ -318,7 +318,10 @@ def observe_charger(
 def _part_in_allocation(
     participant: Participant,
 ) -> tuple[bool, bool, bool, bool, bool, bool, Constraint | None, Phases]:
-    """Return all that decides on a participant's part in the allocation but its draw, for comparison."""
+    """Return what decides on a participant's part in the allocation, but not its draw and energy.
+
+    Its phases in use and its cap by use are left out as well: they follow from its draw.
+    """
     return (
         participant.wants_to_charge,
         participant.is_interrupting,
@@ -335,8 +338,10 @@ def is_urgent(state: LoadManagement, settings: Settings, phase: int, now_s: floa
     """Tell whether a cycle must act on a new meter value of a phase (0 to 2) before the next second.
 
     It must if the line may carry too much: the phase is above its limit, what all may draw at once does not
-    fit, or an excess is timed already. So must every value while all are held at the minimum, or the base
-    load is not known. Raising is never urgent. Source: load-management 9.1.
+    fit, or an excess is timed already. It must if the value may be a severe sample, two of which in a row
+    begin a lock-out: none may be missed, so the minima of all count here, also of those that do not charge.
+    So must every value while all are held at the minimum (emergency, high-power window), or the base load is
+    not known. Raising is never urgent. Source: load-management 9.1, 12.2c.
     """
     value, base_ma = state.meter.values[phase], state.phases[phase].base_ma
     if value is None or base_ma is None or state.is_emergency or now_s < state.high_power_until:
@@ -345,12 +350,12 @@ def is_urgent(state: LoadManagement, settings: Settings, phase: int, now_s: floa
     is_timed = state.overcurrent.needs_supervision or state.phases[phase].excess_since is not None
     if is_above_limit or is_timed:
         return True
-    committed_ma = minimums_ma = 0
+    committed_ma = all_minimums_ma = 0
     claims = Claims()
     for participant in state.participants.values():
         committed_ma += participant.committed_ma(phase, holds_offer=participant.holds_offer)
         claims.add(participant, phase)
-        minimums_ma += participant.settings.minimum_ma
-    # even with all at their minimum the load would be far above the fuse
-    is_severe = base_ma + minimums_ma > settings.severe_factor * settings.fuse_ma
-    return is_severe or committed_ma > claims.room_ma(settings, base_ma)
+        all_minimums_ma += participant.settings.minimum_ma
+    # whether it is severe, `supervise` decides, by the minima of those that charge on the phase
+    may_be_severe = base_ma + all_minimums_ma > settings.severe_factor * settings.fuse_ma
+    return may_be_severe or committed_ma > claims.room_ma(settings, base_ma)
