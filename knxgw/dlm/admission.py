@@ -55,8 +55,8 @@ def _admission_order(
 def end_turn(cycle: CycleState, waiting: Sequence[Participant]) -> None:
     """End the turn of a waiting participant, for which another one was stopped, once it is used or in vain.
 
-    Used: the participant is no longer among `waiting`, because it charges or wants no current any more. In
-    vain: it has had no room for `NEXT_WAITS_S`, and the next in the queue gets its chance.
+    Used: the participant is no longer among `waiting`, because it charges or takes no part any more. In vain:
+    it was not started within `NEXT_WAITS_S` (2 min), and the next in the queue gets its chance.
     """
     turn = cycle.turn
     if turn is None:
@@ -72,8 +72,8 @@ def _rotate_if_due(
 ) -> None:
     """Stop one participant that has charged for a whole turn, for the one that has waited longest (queue).
 
-    Only if that one has waited for a whole turn (`rotation_s`) and does not fit beside all that run, and if
-    no other one has been given a turn that is still open. The stopped one is removed from `running` (in
+    Only if that one has waited for a whole turn (`rotation_s`) and is not admitted beside all that run, and
+    if no other one has been given a turn that is still open. The stopped one is removed from `running` (in
     place). `waiting` must not be empty. Source: load-management 18.1g.
     """
     settings, now_s = cycle.settings, cycle.now_s
@@ -84,7 +84,7 @@ def _rotate_if_due(
     if (next_one.waiting_since or now_s) > a_turn_ago_at:
         return  # none has waited for a whole turn
     if _admit(cycle, running, [next_one], cycle.room_to_raise_ma):
-        return  # it fits beside all that run
+        return  # it is admitted beside all that run
     room = _room_beside_others_ma(cycle, cycle.room_to_raise_ma, running, waiting)
     # None: none has charged for a whole turn, or no stop of a single one makes enough room
     leaving = queues.participant_to_yield(running, next_one, room, settings, now_s)

@@ -105,7 +105,7 @@ def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None
         was_known = participant.has_valid_currents and participant.is_reachable
         moved_ma = observe(participant, observations[number], cycle.settings, cycle.now_s)
         if not took_part and participant.takes_part:
-            # its offer as a free point is its start, after which the next raise must wait
+            # what it is offered already counts as its start, after which the next raise must wait
             participant.raised_at = cycle.now_s
             participant.raised_in_set = cycle.state.meter.sets.count
         if moved_ma is not None:
@@ -226,9 +226,8 @@ def _limit_by_absolute_value(cycle: CycleState) -> None:
 def _stop_those_that_may_not_charge(cycle: CycleState) -> None:
     """Offer 0 A at once where nothing may flow: lock-out, outside constraint, invalid currents, cap too low.
 
-    That a charger cannot be reached is no cause for that: without any of these it keeps its offer, and its
-    reason says so. No reason is noted for outside constraints and caps: they bring their own. Source:
-    load-management 6, 13.2.
+    A charger that cannot be reached keeps its offer if none of these holds, and its reason says so. No reason
+    is noted for outside constraints and caps: they bring their own. Source: load-management 6, 13.2.
     """
     is_locked_out = cycle.overcurrent.is_locked_out
     for number, participant in cycle.participants.items():

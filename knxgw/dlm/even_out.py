@@ -67,11 +67,11 @@ def _is_held_back_by(
     surplus_ma: Mapping[int, int],
     held_ma: Sequence[int],
 ) -> bool:
-    """Tell whether a participant has no room for a step, but would have enough if others gave some back.
+    """Tell whether a participant cannot rise by a step, but could if others gave back what they keep.
 
-    Enough: a step of its charger, and more than `lower_from_ma` (0.5 A). The others are
-    `participants_above`: their offers are above their share, by `surplus_ma` (by number). `held_ma`: what all
-    may draw at once, per phase.
+    To be worth that it must then rise by a step of its charger, and by more than `lower_from_ma` (0.5 A). The
+    others are `participants_above`: their offers are above their share, by `surplus_ma` (by number).
+    `held_ma`: what all may draw at once, per phase.
     """
     step_ma = participant.settings.resolution_ma
     spare_ma = [cycle.room_to_raise_ma[index] - held_ma[index] for index in participant.phases]

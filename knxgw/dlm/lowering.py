@@ -86,9 +86,9 @@ def _without_raise_in_flight(participant: Participant, target_ma: int) -> int:
 def _phases_in_danger_again(cycle: CycleState, danger: Sequence["Danger"]) -> set[int]:
     """Return the phases (0 to 2) in clear danger although they were reduced a moment ago.
 
-    In danger: their offers exceed the room. So that reduction has not helped: a vehicle that draws less than
-    its offer releases nothing when the offer is lowered a little, and without measurement nobody knows which
-    vehicle does. `danger`: of each phase. Source: load-management 9.3j.
+    In danger: the offers on them exceed the room. So that reduction has not helped: a vehicle that draws less
+    than its offer releases nothing when the offer is lowered a little, and without measurement nobody knows
+    which vehicle does. `danger`: of each phase. Source: load-management 9.3j.
     """
     # until the vehicles have obeyed and the meter has shown it, twice
     helps_within_s = (
@@ -148,7 +148,7 @@ class Danger(Enum):
 
 
 def _update_dangers(cycle: CycleState, running: list[Participant]) -> list[Danger]:
-    """Return for each phase how much the offers of `running` exceed the room that all others leave them.
+    """Return for each phase how clearly the offers of `running` exceed the room that all others leave them.
 
     The others keep what they draw; one that draws while its charger interrupts keeps its offer. Since when
     a phase has had an excess is noted in its state (`excess_since`).
@@ -173,7 +173,7 @@ def _update_dangers(cycle: CycleState, running: list[Participant]) -> list[Dange
 def _update_danger(
     cycle: CycleState, phase: PhaseState, *, offered_ma: int, room_ma: int
 ) -> Danger:
-    """Return how much the offers on a phase exceed its room [mA]; note since when in `excess_since`.
+    """Return how clearly the offers on a phase exceed its room; note since when in `excess_since`.
 
     LARGE: by more than `lower_from_ma`. SMALL: by less, but for `LOW_EXCESS_S` (10 s). NONE: not, or not for
     so long, or nothing is offered, so that there is nothing to lower. Source: load-management 9.3a, 9.3b.
