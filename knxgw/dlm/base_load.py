@@ -66,8 +66,9 @@ def add_sample(
     """Set base load and uncertainty of a phase by a new sample of the meter (`phase_state` changes in place).
 
     The first sample, and one after which all chargers were read, counts at once. Until they are read another
-    one only lowers the base load, unless the line carries more than its limit (`_believed_base_ma`), and
-    waits in `pending_samples` to be examined again. `phase`: its index (0 to 2). Source: load-management 7.2.
+    one only lowers the base load, unless the line carries more than its limit (`_believed_base_ma`). Unless
+    it changes nothing, it waits in `pending_samples` to be examined again. `phase`: its index (0 to 2).
+    Source: load-management 7.2.
     """
     readable = _readable(participants)
     estimate = _estimate(phase_state.base_ma, phase, sample, readable, settings)

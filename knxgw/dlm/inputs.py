@@ -178,7 +178,7 @@ def _with_emergency_ended(state: LoadManagement, now_s: float) -> LoadManagement
     """Return the state after a complete set (a value of each phase) has ended the emergency; a cycle is due.
 
     If the meter had a fault, raising waits as after a safety reduction (T_hold): what the line carried
-    meanwhile is not known. After a start there was no fault, and raising need not wait. Source:
+    meanwhile is not known. Just after a start there is no fault yet, and raising need not wait. Source:
     load-management 11.2.
     """
     phases = [phase.clone() for phase in state.phases]
