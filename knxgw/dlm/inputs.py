@@ -45,7 +45,7 @@ from knxgw.dlm import follows
 from knxgw.dlm import meter as meters
 from knxgw.dlm.base_load import AT_REST_S, add_draw, add_sample, note_base_load
 from knxgw.dlm.meter import Meter, is_slow, window_s
-from knxgw.dlm.observe import observe
+from knxgw.dlm.observe import observe, unread_participant
 from knxgw.dlm.paired_report import Report
 from knxgw.dlm.participant import Claims, Observation, Participant, ParticipantSettings, Phases
 from knxgw.dlm.phase_test import with_reason_to_test
@@ -71,11 +71,8 @@ def initial_state(
     is_static = settings.static_limit_ma is not None
     return LoadManagement(
         participants={
-            one.number: Participant(
-                settings=one,
-                phases=one.wired_phases,
-                offer_ma=one.minimum_ma,  # a vehicle that charges goes on while the gateway starts
-            )
+            # a vehicle that charges goes on with the minimum while the gateway starts
+            one.number: unread_participant(one, one.minimum_ma)
             for one in participants
         },
         meter=Meter(supervised_since=now_s),
@@ -199,8 +196,8 @@ def after_in_operation(
     If it is the first one after a silence, and there is an emergency, the values of all phases are noted as
     requested from the bus, which makes the gateway read them. Source: load-management 3.2, 11.6.
     """
-    meter = meters.with_in_operation(state.meter, settings, now_s)
     state = _with_values_confirmed(state, settings, now_s, observations)
+    meter = meters.with_in_operation(state.meter, settings, now_s)  # with the line at rest of now
     is_first = meter.in_operation is not None and meter.in_operation.since == now_s
     if state.is_emergency and is_first:
         meter = meters.note_request(meter, range(settings.phases), now_s)
@@ -258,7 +255,10 @@ def _with_used_phases(
     load-management 4.7.
     """
     participants = state.participants
-    values_ma = [value.current_ma for value in state.meter.values if value]
+    # a phase over range seems never to answer: how much more it carries is not known
+    values_ma = [
+        value.current_ma for value in state.meter.values if value and not value.is_over_range
+    ]
     is_value_missing = len(values_ma) < len(state.phases)
     if is_value_missing or all(one.settings.measures_current for one in participants.values()):
         return state

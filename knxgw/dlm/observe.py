@@ -13,6 +13,7 @@ from knxgw.dlm.participant import (
     DrawHistory,
     Observation,
     Participant,
+    ParticipantSettings,
     PastDraw,
     Phases,
     age_counts_from,
@@ -57,6 +58,22 @@ def note_reading_time(participant: Participant, observation: Observation) -> Non
             participant.history = _with_reading(
                 participant.history, observation.read_at, participant.draw_ma
             )
+
+
+def unread_participant(settings: ParticipantSettings, offer_ma: int) -> Participant:
+    """Return a participant of which nothing has been read yet: all its wired phases count.
+
+    Until its charger answers for the first time it counts as lost: what it may take without contact, the
+    offer or its fallback, is reserved (`held_back_ma`). What it draws, if anything, is in the base load.
+    Source: load-management 13.2b.
+    """
+    may_take_ma = max(offer_ma, settings.fallback_ma)
+    return Participant(
+        settings=settings,
+        phases=settings.wired_phases,
+        offer_ma=offer_ma,
+        held_back_ma=_on_phases(settings.wired_phases, lambda _phase: may_take_ma),
+    )
 
 
 def observe(

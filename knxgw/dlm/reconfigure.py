@@ -13,6 +13,7 @@ from dataclasses import replace
 from knxgw.dlm import follows
 from knxgw.dlm.base_load import add_draw
 from knxgw.dlm.inputs import initial_state
+from knxgw.dlm.observe import unread_participant
 from knxgw.dlm.participant import Participant, ParticipantSettings
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import LoadManagement
@@ -62,7 +63,8 @@ def reconfigured(
         state,
         meter=meter,
         participants={
-            number: kept.get(number) or newcomer(one) for number, one in wanted_settings.items()
+            number: kept.get(number) or unread_participant(one, offer_ma=0)
+            for number, one in wanted_settings.items()
         },
         phases=tuple(phases),
         starts_unmeasured=state.starts_unmeasured and kept == state.participants,
@@ -70,11 +72,6 @@ def reconfigured(
         outcome=replace(state.outcome, reasons=reasons),
         due_at=now_s,
     )
-
-
-def newcomer(settings: ParticipantSettings) -> Participant:
-    """Return a participant as it begins: offered 0 A, never read, all its wired phases count."""
-    return Participant(settings=settings, phases=settings.wired_phases)
 
 
 def _restarted(
@@ -93,7 +90,7 @@ def _restarted(
     participants = {
         number: participant
         if lock_out is None and _had_as_much_before(state.participants.get(number), participant)
-        else newcomer(wanted_settings[number])
+        else unread_participant(wanted_settings[number], offer_ma=0)
         for number, participant in begun.participants.items()
     }
     overcurrent = begun.overcurrent

@@ -261,6 +261,17 @@ def test_what_an_unreachable_charger_may_take_is_reserved_on_every_wired_phase(
     assert house.participant().held_back_ma == (0, 0, 0)
 
 
+@pytest.mark.proves("D13.2b")
+def test_what_a_charger_may_take_that_was_never_reached_is_reserved_until_it_answers() -> None:
+    house = House(participant(1), participant(2, fallback_ma=16_000), base_a=10)
+    house.cars[2].reachable = False
+    house.live(60)
+    assert house.offers_ma[0] == 6000, "10 A, 6 A, and 16 A that it may fall back to"
+    house.cars[2].reachable, house.cars[2].connected = True, False
+    house.live(60)
+    assert house.offers_ma[0] == 16_000
+
+
 @pytest.mark.proves("D13.2b", "D9.3i")
 def test_a_lower_offer_that_was_lost_with_the_connection_keeps_the_old_one_reserved() -> None:
     house = House(participant(1), participant(2), base_a=8)

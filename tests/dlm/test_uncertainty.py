@@ -26,7 +26,7 @@ def test_a_doubt_that_is_gone_asks_for_a_cycle_though_the_base_load_is_the_same(
 
 
 def test_a_doubt_is_resolved_when_a_slow_meter_has_nothing_new_to_tell_for_a_whole_window() -> None:
-    state = report(initial_state(HOUSE, [participant(1)], 0.0), 1.0)
+    state = report(initial_state(HOUSE, [], 0.0), 1.0)
     doubted = state.phases[0].clone()
     doubted.uncertainty_ma, doubted.history = 2000, ()
     slow = replace(state.meter, sets=replace(state.meter.sets, spacing_s=10.0))

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from knxgw.config.model import Monitoring
+from knxgw.dlm.inputs import after_in_operation
 from knxgw.dlm.used_phases import UNCHANGED_MA, LineAtRest, find_used_phases
 from tests.dlm.houses import HOUSE, Car, House, participant
 
@@ -63,6 +65,53 @@ def test_two_phases_must_be_found_twice() -> None:
     house.cars[1].allowed = True
     house.live(AT_REST_S + COUNTS_AFTER_S)
     assert house.participant().phases == (0, 1)
+
+
+@pytest.mark.proves("D4.7b")
+def test_what_one_start_shows_counts_once_however_often_the_meter_says_that_its_values_hold() -> (
+    None
+):
+    on_change = replace(BIG, monitoring=Monitoring.VALUES_AND_IN_OPERATION, interval_s=60.0)
+    house = House(participant(1, measures=False), settings=on_change)
+    house.cars[1] = Car(terminals=2, connected=False)
+    house.meter_s = 0
+    house.tell(0, 1, 2)
+    hold(house, 20)
+    plug_in(house, 1)
+    for _ in range(10):
+        house.live(1)
+        house.tell(0, 1, 2)  # the values change while the vehicle is raised
+    for _ in range(6):
+        hold(house, 20)
+        assert house.participant().phases == (0, 1, 2)
+    found = house.participant().found_phases
+    assert found is not None
+    assert found.times == 1
+
+
+def hold(house: House, seconds: int) -> None:
+    """Let the meter say for some time, every 5 s, that its values hold."""
+    for _ in range(seconds // 5):
+        house.live(5)
+        seen = {number: house.observation(number) for number in house.cars}
+        house.state = after_in_operation(house.state, house.settings, house.now_s, seen)
+
+
+@pytest.mark.proves("D4.7a", "D3.1b")
+def test_a_phase_over_range_answers_to_nothing() -> None:
+    house = house_without_measurement(3)
+    house.settings = replace(BIG, saturating=True)
+    plug_in(house, 1)
+    house.live(30)
+    house.meter_s = 0
+    house.live(10)
+    line = house.state.meter.line_at_rest
+    house.tell(1, 2)
+    house.tell_that(0, 65_535, saturating=True)
+    house.live(20)
+    for phase, current_ma in ((0, 65_535), (1, 10_000), (2, 10_000)):
+        house.tell_that(phase, current_ma, saturating=True)
+    assert house.state.meter.line_at_rest is line
 
 
 @pytest.mark.proves("D4.7c")
