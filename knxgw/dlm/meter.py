@@ -203,11 +203,11 @@ def _updated_sets(
 
 
 def is_moment_complete(meter: Meter, phases: Iterable[int], now_s: float) -> bool:
-    """Tell whether the meter's values of these phases (0 to 2) are from the same moment as its newest value.
+    """Tell whether no telegram of the meter's newest moment is awaited any more for these phases (0 to 2).
 
     Telegrams of one moment follow each other within `APART_S` (0.5 s). Until then a phase that has not come
-    may carry more than it reported last; after that time none is awaited any more, nor is a phase that never
-    had a value. Source: load-management 3.1k.
+    may carry more than it reported last; after that time none is awaited any more, nor is one of a phase that
+    never had a value. Source: load-management 3.1k.
     """
     newest_at = max((value.arrived_at for value in meter.values if value), default=now_s - APART_S)
     if now_s - newest_at >= APART_S:

@@ -254,7 +254,9 @@ def _update_currents(
 
     `is_reachable` must be up to date: nothing is taken of a charger that cannot be reached. Without
     measurement the draw is assumed, and always valid. Where there are no currents to believe, they become
-    invalid after a time (`_note_no_currents`). Source: load-management 3.3, 13.1.
+    invalid after a time (`_note_no_currents`). So they do where a charger that has just answered draws more
+    than its maximum, which an earlier configuration may have allowed: that is no fault yet. Source:
+    load-management 3.3, 13.1.
     """
     currents_ma = observation.currents_ma
     if not participant.is_reachable:
@@ -266,7 +268,7 @@ def _update_currents(
     elif (
         currents_ma is None
         or _has_no_recent_currents(participant, observation, now_s)
-        or _may_draw_by_earlier_configuration(participant, currents_ma, now_s)
+        or _may_draw_by_earlier_maximum(participant, currents_ma, now_s)
     ):
         _note_no_currents(participant, now_s)
     elif not _is_updated_already(participant, observation):
@@ -332,7 +334,7 @@ def _with_reading(history: DrawHistory, read_at: float, draw_ma: Phases) -> Draw
     return (*history, reading) if is_oldest_needed else (*history[1:], reading)
 
 
-def _may_draw_by_earlier_configuration(
+def _may_draw_by_earlier_maximum(
     participant: Participant, currents_ma: tuple[int | None, ...], now_s: float
 ) -> bool:
     """Tell whether a charger draws more than its maximum, as an earlier configuration may have allowed.

@@ -90,8 +90,8 @@ def supervise(
 ) -> Overcurrent:
     """Return what is known of an overcurrent after a cycle, in which a lock-out may begin or end.
 
-    `loads`: of each phase whose meter value is fresh. `may_restart`: the minimum of at least one participant
-    that the lock-out interrupted fits again. Source: load-management 12.
+    `loads`: of each phase whose meter value is fresh. `may_restart`: there is room for a restart now
+    (`overcurrent_step`). Source: load-management 12.
     """
     if overcurrent.lock_out is not None:
         return _continue_lock_out(overcurrent, overcurrent.lock_out, now_s, may_restart=may_restart)
@@ -144,11 +144,14 @@ def _timed_excess(
 ) -> Excess:
     """Return since when each phase carries too much, and how many samples in a row were severe.
 
-    Too much is more than the fuse, or more than the limit, where lowering offers does not help. A sample is
-    severe if base load and minima exceed the fuse 1.25 times (`severe_factor`); each is counted once
+    Too much is more than the fuse, or more than the limit by `lower_from_ma`, though all are at the minimum:
+    lowering offers does not help. Once it is timed, one that begins with more than its minimum does not
+    restart the time while base load and minima alone are too much (`is_counting`). A sample is severe if
+    base load and minima exceed the fuse 1.25 times (`severe_factor`); each is counted once
     (`PhaseLoad.is_new`). A phase that is not in `loads` keeps what `before` says of it.
     """
-    fuse_ma, limit_ma = settings.fuse_ma, settings.limit_ma + settings.lower_from_ma
+    fuse_ma = settings.fuse_ma
+    above_limit_from_ma = settings.limit_ma + settings.lower_from_ma
     severe_ma = settings.severe_factor * fuse_ma
     above_fuse, above_limit = list(before.above_fuse_since), list(before.above_limit_since)
     severe_samples = list(before.severe_samples)
@@ -158,7 +161,7 @@ def _timed_excess(
             load, fuse_ma, is_counting=before.above_fuse_since[phase] is not None
         )
         is_above_limit = _is_helpless_excess(
-            load, limit_ma, is_counting=before.above_limit_since[phase] is not None
+            load, above_limit_from_ma, is_counting=before.above_limit_since[phase] is not None
         )
         above_fuse[phase] = (above_fuse[phase] or now_s) if is_above_fuse else None
         above_limit[phase] = (above_limit[phase] or now_s) if is_above_limit else None
@@ -218,6 +221,7 @@ def _lock(overcurrent: Overcurrent, settings: Settings, now_s: float) -> Overcur
 def lock_out_ends_at(overcurrent: Overcurrent) -> float | None:
     """Return when the lock-out ends [monotonic s], if a restart stays possible until then.
 
+    It ends later if the meter has not shown by then what the line carries without the chargers.
     None: there is no lock-out, or no restart is possible now.
     """
     lock_out = overcurrent.lock_out
@@ -240,8 +244,8 @@ def _continue_lock_out(
     """Return what is known after a cycle in the lock-out, which may end it.
 
     It ends when a restart has been possible for `restart_after_s` without a break (`may_restart`: it is now),
-    and the meter has shown what the line carries without the chargers (`is_released`). While nothing has
-    changed the same object is returned. Source: load-management 12.4.
+    and the meter has shown what the line carries without the chargers (`is_released`). It lasts 5 s at least.
+    While nothing has changed the same object is returned. Source: load-management 12.4.
     """
     possible_since = lock_out.restart_possible_since
     if not may_restart:  # the time begins again later

@@ -168,11 +168,12 @@ def _is_restart_possible(cycle: CycleState) -> bool:
 def _may_be_overcurrent(cycle: CycleState) -> bool:
     """Tell whether a phase may carry too much; mostly none does, and this cycle need not supervise them.
 
-    It may if it carries more than its limit, or if its base load with the minima of all participants would be
-    severe: far above the fuse (`severe_factor`).
+    It may if it carries more than its limit. It also may, whatever it carries now, if its base load with the
+    minima of all participants is far above the fuse (`severe_factor`): a severe overcurrent is judged by base
+    load and the minima of those that charge, which are no more than these. So false rules an overcurrent out.
     """
     settings, values = cycle.settings, cycle.state.meter.values
-    # the highest base load beside which all minima stay below a severe overcurrent (12.2c)
+    # the highest base load beside which all minima stay below a severe overcurrent
     highest_base_ma = settings.severe_factor * settings.fuse_ma
     for participant in cycle.participants.values():
         highest_base_ma -= participant.settings.minimum_ma
@@ -188,7 +189,8 @@ def _may_be_overcurrent(cycle: CycleState) -> bool:
 def _phase_load(cycle: CycleState, index: int, *, is_new: bool) -> PhaseLoad:
     """Return what the supervision of overcurrents must know of a phase (0 to 2) in this cycle.
 
-    `is_new`: the meter has measured it since the last cycle. The minima are those of all that charge on it.
+    `is_new`: the meter has measured it since the last cycle. The minima are those of all that charge on it;
+    if none charges, `are_all_at_minimum` is false.
     """
     participants = cycle.participants.values()
     running = [
@@ -238,8 +240,8 @@ def _carried_ma(cycle: CycleState, index: int, minimums_ma: int) -> int:
 def _shed_some(cycle: CycleState, running: list[Participant]) -> None:
     """Stop some of `running` so that the minima of the others fit; then end the lock-out (queue).
 
-    The minima of the others do not fit only where the prioritised participant, which is never stopped, is too
-    much alone: then the lock-out stays. Source: load-management 18.1c, 18.1d.
+    The lock-out stays where that is not enough: base load and the prioritised participant, which is never
+    stopped, are too much, or the base load alone. Source: load-management 18.1c, 18.1d.
     """
     leaving = queues.participants_to_shed(running, cycle.room_now_ma, cycle.settings, cycle.now_s)
     for participant in leaving:

@@ -39,15 +39,16 @@ def with_draws(
 ) -> PairedReport | None:
     """Return a meter value of a phase (0 to 2) with what the chargers drew there when it was measured.
 
-    That was at some moment of the last `LATE_S` (5 s) before the value came, so the draw is a range [mA].
-    What chargers that do not measure every phase are assumed to draw is added up apart (`assumed_ma`). None:
-    a charger with a vehicle has not been read since the value came.
+    That was at some moment of the last `LATE_S` (5 s) before the value came, so what measuring chargers drew
+    is a range, `low_ma` to `high_ma`; bits say which these are, and at which a vehicle may have drawn. What
+    chargers that do not measure every phase are assumed to draw is added up apart (`assumed_ma`). None: a
+    measuring charger with a vehicle has not been read since the value came.
     """
     arrived_at, current_ma, total_ma = report
     low_ma = high_ma = assumed_ma = measured_bits = drawing_bits = 0
     for participant in participants:
         if not (participant.has_valid_currents and participant.is_reachable):
-            continue  # its draw is not known
+            continue  # its draw is not known, and counts as the building's
         settings = participant.settings
         is_measured = settings.measures_current and settings.measures_every_phase
         if not is_measured:
@@ -56,7 +57,7 @@ def with_draws(
         read_at = last_read_at(participant)
         if participant.is_connected and (read_at is None or read_at < arrived_at):
             return None  # it has not been read since
-        bit = 1 << settings.number
+        bit = 1 << settings.number  # by the number of the charging point
         measured_bits |= bit
         steady = steady_draw_about(participant, arrived_at - LATE_S)
         if steady is not None:  # the range is one value; that is quicker than to look for it

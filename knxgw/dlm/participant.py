@@ -218,8 +218,8 @@ class Participant:
     def takes_part(self) -> bool:
         """Tell whether it takes part: it wants to charge, may charge, is believed and reached.
 
-        That is: a vehicle waits or charges, nothing outside load management holds it at 0 A, its currents are
-        valid, and its charger answers. Whether its caps leave it the minimum is another question
+        That is: a vehicle charges or may begin to, nothing outside load management holds it at 0 A, its
+        currents are valid, and its charger answers. Whether its caps leave it the minimum is another question
         (`CycleState.eligible`). Source: load-management 5.
         """
         return (
@@ -264,8 +264,9 @@ class Participant:
     def committed_ma(self, phase: int, *, holds_offer: bool) -> int:
         """Return what it may draw at once on a grid phase (0 to 2) [mA]: the larger of offer and draw.
 
-        `holds_offer`: the offer counts at all, mostly by the property of that name; if not, and on a phase
-        for which it does not count, the result is its draw. Source: load-management 7.1, 9.2.
+        What it draws above its offer (`overdraw_ma`) is left out. `holds_offer`: the offer counts at all,
+        mostly by the property of that name; if not, and on a phase for which it does not count, only its draw
+        does. Source: load-management 7.1, 9.2.
         """
         # the room is smaller by the overdraw already (`Claims`): it must not count twice
         draw_ma = self.draw_ma[phase] - self.overdraw_ma[phase]

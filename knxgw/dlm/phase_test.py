@@ -126,7 +126,7 @@ def _is_assumed_draw_too_high(
 ) -> bool:
     """Tell whether assumed draws fill the chargers' own line on a phase (0 to 2), but less is measured.
 
-    It shows so much less (3 A) that lowering one vehicle can show on which phases that vehicle draws.
+    The meter shows so much less (3 A) that lowering one vehicle can show on which phases that vehicle draws.
     """
     assumed_ma = sum(
         drawn_ma

@@ -105,10 +105,11 @@ def was_stopped_often(participant: Participant, now_s: float) -> bool:
 def may_return_at(participant: Participant, now_s: float) -> float:
     """Return when a participant that was shed (stopped for lack of room) may start again [monotonic s].
 
-    That is once there has been room for it for `room_needed_s`. NEVER: there is no room for it now.
+    That is once there has been room for it for `room_needed_s`; NEVER: there is no room for it now. For one
+    that was stopped often, which must not start before, it is when the first of its stops is an hour ago.
     """
     if was_stopped_often(participant, now_s):
-        return participant.stopped_at[0] + HOUR_S  # until the first of its stops is an hour ago
+        return participant.stopped_at[0] + HOUR_S
     return (
         NEVER
         if participant.room_since is None

@@ -134,8 +134,9 @@ def _is_small_raise_due(participant: Participant, now_s: float) -> bool:
 def _may_participant_rise(cycle: CycleState, participant: Participant) -> bool:
     """Tell whether a participant may be raised now: T_up has passed, and all that matters is measured.
 
-    The meter must have measured since its last raise, and each phase must be out of the hold after a safety
-    reduction. Source: load-management 9.4a, 9.4d, 9.4h.
+    The meter must have measured all phases since its last raise; from one that sends changes only, no
+    telegram may still be on its way. Each phase must be out of the hold after a safety reduction.
+    Source: load-management 9.4a, 9.4d, 9.4h.
     """
     if cycle.now_s - participant.raised_at < cycle.settings.raise_spacing_s - CLOCK_SLACK_S:
         return False
@@ -143,17 +144,17 @@ def _may_participant_rise(cycle: CycleState, participant: Participant) -> bool:
         return False  # a vehicle was lowered for a test: a raise would hide which phases it uses
     if cycle.is_awaiting_release(participant):
         return False  # a raise would hide that its last reduction has freed nothing
-    if not cycle.is_static and not _has_new_measurement(cycle, participant):
+    if not cycle.is_static and not _has_meter_caught_up(cycle, participant):
         return False
     return all(_may_phase_rise(cycle, cycle.phases[index]) for index in participant.phases)
 
 
-def _has_new_measurement(cycle: CycleState, participant: Participant) -> bool:
-    """Tell whether the meter has measured all phases since the participant's last raise.
+def _has_meter_caught_up(cycle: CycleState, participant: Participant) -> bool:
+    """Tell whether the meter has shown what it will of a participant's last raise, and of the building.
 
-    A complete set (a value of each phase) must have come since, and no single phase after that set: the
-    building may have grown on the phases that are still to come, too. A meter that sends changes only
-    completes no sets regularly: there it is enough that no telegram of its last moment is awaited for the
+    A complete set (a value of each phase) must have come since that raise, and no single phase after that
+    set: the building may have grown on the phases that are still to come, too. A meter that sends changes
+    only may have nothing to send: there it is enough that no telegram of its last moment is awaited for the
     participant's phases. Source: load-management 3.1h, 3.1k, 9.4d.
     """
     meter, sets = cycle.state.meter, cycle.state.meter.sets

@@ -45,15 +45,14 @@ def reconfigured(
         and participant.settings.wired_phases == wanted_settings[number].wired_phases
     }
     phases = [phase.clone() for phase in state.phases]
-    if settings.static_limit_ma is None:  # a static limit leaves the building out
+    if settings.static_limit_ma is None:  # with a static limit no building is measured
         for number, participant in state.participants.items():
             if number not in kept and participant.has_valid_currents and participant.is_reachable:
                 add_draw(phases, participant.draw_ma)
     are_all_kept = len(kept) == len(wanted_settings) == len(state.participants)
     if not are_all_kept:
-        for (
-            phase
-        ) in phases:  # what is remembered here compares the meter with the participants of before
+        # what is remembered here compares the meter with the participants of before
+        for phase in phases:
             phase.follow_check, phase.pending_samples = follows.NEW, ()
     reasons = {n: reason for n, reason in state.outcome.reasons.items() if n in kept}
     meter = state.meter
@@ -67,6 +66,7 @@ def reconfigured(
             for number, one in wanted_settings.items()
         },
         phases=tuple(phases),
+        # only what was there when the gateway started may start before the meter has measured
         starts_unmeasured=state.starts_unmeasured and kept == state.participants,
         turn=state.turn if state.turn is not None and state.turn.number in kept else None,
         outcome=replace(state.outcome, reasons=reasons),
@@ -99,7 +99,10 @@ def _restarted(
         lasting = replace(lock_out, restart_possible_since=None)
         overcurrent = replace(state.overcurrent, lock_out=lasting)
     return replace(
-        begun, participants=participants, overcurrent=overcurrent, starts_unmeasured=False
+        begun,
+        participants=participants,
+        overcurrent=overcurrent,
+        starts_unmeasured=False,  # unlike at a start, none starts before the meter has measured
     )
 
 

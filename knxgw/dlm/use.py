@@ -89,9 +89,10 @@ def _update_overdraw(participant: Participant, settings: Settings, now_s: float)
     """Update by how much a vehicle draws more than its offer, per grid phase [mA] (`overdraw_ma`, in place).
 
     A new overdraw counts only once the vehicle must have obeyed its offer. A small one (up to 1.5 A, or a
-    tenth of the offer) is how this vehicle is: it is remembered while the vehicle is stopped or does not
-    draw, until it leaves or draws no more than its offer. With a larger one the vehicle ignores its offer:
-    that is updated at once, and forgotten when the vehicle is stopped. Source: load-management 13.4.
+    tenth of the offer) is how this vehicle is: it is remembered while nothing is drawn, and up to 1.5 A also
+    while the vehicle is stopped, until it leaves, draws no more than its offer, or its currents are lost.
+    With a larger one it ignores its offer: that is updated at once, and forgotten when it is stopped.
+    Source: load-management 13.4.
     """
     offer_ma, draw_ma = participant.offer_ma, participant.draw_ma
     ignores_offer = max(participant.overdraw_ma) > max(OVERDRAW_FROM_MA, offer_ma // 10)
@@ -119,8 +120,8 @@ def _has_had_time_to_obey(participant: Participant, settings: Settings, now_s: f
     """Tell whether a participant's draw was read after its vehicle must have followed its last offer.
 
     Until then a slow charger or vehicle does not count as overdrawing. The vehicle has T_ev (`obey_s`) from
-    when the charger acknowledged that offer; where a charger acknowledges nothing, from when the offer was
-    made. Source: load-management 13.4.
+    when the charger acknowledged that offer; false until it has. Where a charger acknowledges nothing, T_ev
+    runs from when the offer was made, whenever the draw was read. Source: load-management 13.4.
     """
     observation = participant.observation
     if (
@@ -128,7 +129,7 @@ def _has_had_time_to_obey(participant: Participant, settings: Settings, now_s: f
         or observation.acknowledged_ma is None
         or observation.acknowledged_at is None
     ):
-        # the charger acknowledges nothing
+        # the charger acknowledges nothing. `obey_by_at`: T_ev after the offer was last lowered
         return now_s >= max(participant.obey_by_at, participant.offer_changed_at + settings.obey_s)
     read_at = now_s if participant.read_at is None else participant.read_at
     return (
@@ -205,7 +206,7 @@ def _set_use_cap(
     """Cap a participant's offers at its draw plus a headroom [mA], but no lower than its minimum (in place).
 
     By the headroom the vehicle can show that it wants more; `is_narrow`: it gets hardly any, because others
-    lack current. A still lower draw is timed from now on (`under_use_since`).
+    lack current. The time for which it draws still less (`under_use_since`) begins again.
     """
     participant.draw_at_cap_ma, participant.under_use_since, participant.headroom_changed_at = (
         participant.highest_draw_ma,
@@ -250,7 +251,7 @@ def next_change_at(participant: Participant, settings: Settings, now_s: float) -
     cycle. `NEVER` (infinite): nothing changes by time.
     """
     if not participant.is_reachable:
-        # a charger that answers again is unreachable until its currents are read, or would be stale
+        # one that answers again counts as unreachable until its currents are read, or should have been
         answers = participant.observation is not None and participant.observation.is_reachable
         return age_counts_from(participant) + stale_after_s(participant) if answers else NEVER
     if not participant.has_valid_currents or participant.highest_draw_ma > participant.offer_ma:

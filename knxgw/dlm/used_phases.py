@@ -67,12 +67,12 @@ def line_at_rest(
     participants: Iterable[Participant],
     settings: Settings,
 ) -> LineAtRest | None:
-    """Return what the line carries by the meter's values while no vehicle moves; None: one moves.
+    """Return what building and unmeasured chargers draw while no vehicle moves; None: one may move.
 
-    None moves if every vehicle at a charger without measurement must have obeyed its offer before the
-    samples, and every measuring charger was read since and shows the same draw as before. `sampled_at`: when
-    the oldest value was sampled; `arrived_at`: when the newest one came [monotonic s]. Source:
-    load-management 4.7a.
+    That is the meter's values less what measuring chargers drew. No vehicle moves if each at a charger
+    without measurement must have obeyed its offer before the samples, and each measuring charger was read
+    since, with the same draw as before. `sampled_at`: when the oldest value was sampled; `arrived_at`: when
+    the newest one came [monotonic s]. Source: load-management 4.7a.
     """
     rest_ma, assumed_ma, measured = list(values_ma), {}, set()
     for participant in participants:
@@ -154,11 +154,11 @@ def _found_phases(
     participant: Participant,
     now_s: float,
 ) -> FoundPhases | None:
-    """Return which phases a vehicle uses: those on which the line changed when its assumed draw changed.
+    """Return which phases a vehicle uses: those on which the line changed as its assumed draw did.
 
-    A phase on which the line changed as the draw did is used. What was known stays while nothing clear shows.
-    None: nothing is known, also where a phase that was known as unused turns out used.
-    Source: load-management 4.7.
+    What was known of that stays while nothing clear shows; it is forgotten once a phase that was known as
+    unused turns out used. None: nothing is known. `times` of the result: how often in a row the same was
+    found; twice is certain. Source: load-management 4.7.
     """
     number, known = participant.settings.number, participant.found_phases
     wired = participant.settings.wired_phases
@@ -180,9 +180,10 @@ def _found_phases(
         known = None  # it answered on a phase that was known as unused
     if None in answers.values() or not used:
         return known  # some phase is unclear, or none has answered
-    # a start is found at once where all phases answer, so that none is left out, or one of three: the
+    # a start is certain at once where all phases answer, so that none is left out, or one of three: the
     # building could feign that only on two phases at the same moment. All else must be found twice
-    is_clear_start = not drew_ma and len(wired) - len(used) != 1
+    unused_count = len(wired) - len(used)
+    is_clear_start = not drew_ma and unused_count != 1
     times = CERTAIN_TIMES if is_clear_start else 1
     if known is not None and known.phases == used:
         times += known.times
