@@ -145,8 +145,8 @@ def observation_of(
 ) -> Observation:
     """Return a charging point as load management sees it now.
 
-    `constraints`: what limits the point from outside load management, highest rank first. A blocked charger
-    counts as unreachable, and so does one whose state is not fresh.
+    `constraints`: what limits the point from outside load management, highest rank first. A charger whose
+    link is not good, whose state is not fresh, or which the configuration blocks counts as unreachable.
     """
     state = intrinsic_state(point, now_s)
     session = point.session.latest
@@ -192,7 +192,7 @@ def _read_at(point: ChargingPoint) -> float | None:
     """Return when the oldest of the phase currents was read [monotonic s]; None: no current ever was.
 
     Phase currents that were not read yet are left out. Where none is measured, or none was read yet, the
-    reading of the sum counts. So does a reading in which the charger said that it has no value.
+    reading of the sum counts. A current counts as read also if the charger said that it has no value for it.
     """
     read_at, currents = point.readings.read_at, point.measured_currents
     if not currents:
@@ -280,9 +280,9 @@ def may_wait_for_tick(
     """Tell whether new values of some phases (0 to 2) can wait until the next tick, at most a second.
 
     `before`: the station without these values. They cannot wait: during an emergency, which they may end;
-    if one leaves too little room or arrives while something is timed (`is_urgent`); if they complete the
-    values of all phases, which arrive one after the other, and a cycle is due (`due_at`). With load
-    management off nothing is urgent. Source: load-management 9.1.
+    if one leaves too little room, or comes while something is timed or all are held at the minimum
+    (`is_urgent`); if they complete the values of all phases, which arrive one after the other, and a cycle is
+    due (`due_at`). With load management off nothing is urgent. Source: load-management 9.1.
     """
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None or before.load_management is None:

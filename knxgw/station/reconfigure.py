@@ -253,9 +253,10 @@ def _restored(
 
 
 def _with_same_charger(old: ChargingPoint, new: ChargingPoint) -> ChargingPoint:
-    """Return `old`, whose charger stays, with the settings, limits and setpoint of `new`.
+    """Return `old`, whose charger stays, with the settings, limits, zone and setpoint of `new`.
 
-    `new`: the point as `_restored` makes it. A vehicle that waited for a start command may charge if none is
+    `new`: the point as after a restart (`_restored`). Its setpoint is the one that KNX gave, within the new
+    limits; if KNX gave none, the new maximum. A vehicle that waited for a start command may charge if none is
     needed any more (`Process.FREE`). Another electricity meter begins without values.
     """
     stage = old.process.stage
