@@ -99,10 +99,10 @@ def supervise(
 
 
 def without_silent_phases(overcurrent: Overcurrent, silent_phases: Sequence[int]) -> Overcurrent:
-    """Return what is known of an overcurrent without the excess on phases (0 to 2) that are silent.
+    """Return what is known of an overcurrent in an emergency, without the excess on silent phases (0 to 2).
 
-    When such a phase is measured again, its time starts from 0. In a lock-out the time until a restart starts
-    from 0 in any case, also where no phase is silent. Source: load-management 12.2e, 12.4b.
+    When such a phase is measured again, its time starts from 0. The time until a lock-out ends does so even
+    where no phase is silent: in an emergency no restart is possible. Source: load-management 12.2e, 12.4b.
     """
 
     def but_silent(instants: tuple[float | None, ...]) -> tuple[float | None, ...]:
@@ -145,7 +145,7 @@ def _timed_excess(
     """Return since when each phase carries too much, and how many samples in a row were severe.
 
     Too much is more than the fuse, or more than the limit by `lower_from_ma`, though all are at the minimum:
-    lowering offers does not help. Once it is timed, one that begins with more than its minimum does not
+    lowering offers does not help. Once that is timed, a participant that starts above its minimum does not
     restart the time while base load and minima alone are too much (`is_counting`). A sample is severe if
     base load and minima exceed the fuse 1.25 times (`severe_factor`); each is counted once
     (`PhaseLoad.is_new`). A phase that is not in `loads` keeps what `before` says of it.

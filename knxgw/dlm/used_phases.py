@@ -71,8 +71,8 @@ def line_at_rest(
 
     That is the meter's values less what measuring chargers drew. No vehicle moves if each at a charger
     without measurement must have obeyed its offer before the samples, and each measuring charger was read
-    since, with the same draw as before. `sampled_at`: when the oldest value was sampled; `arrived_at`: when
-    the newest one came [monotonic s]. Source: load-management 4.7a.
+    since, with the same draw as before (within 0.5 A). `sampled_at`: when the oldest value was sampled;
+    `arrived_at`: when the newest one came [monotonic s]. Source: load-management 4.7a.
     """
     rest_ma, assumed_ma, measured = list(values_ma), {}, set()
     for participant in participants:
