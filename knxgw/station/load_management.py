@@ -325,8 +325,8 @@ def update_point(station: Station, number: PointNumber, now_s: float) -> Station
     """Return the station after load management has looked at a charging point that may have changed.
 
     If nothing that concerns load management has changed, or it is off, the station is returned as it is. If
-    only the point's draw has changed, the draw is noted. If the point's part in the allocation has changed,
-    or no cycle has run yet, a cycle runs.
+    only the point's draw has changed, the draw is noted. A cycle runs if the point's part in the allocation
+    has changed, if its last draw counts as the building's from now on, or if none has run yet.
     """
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None:

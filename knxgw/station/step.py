@@ -357,7 +357,10 @@ def _after_device_event(station: Station, event: DeviceEvent, now_s: float) -> A
 def _after_point_event(
     station: Station, number: PointNumber, event: PointEvent, now_s: float
 ) -> Applied:
-    """Return the station after an event of one charging point; the log says if a command was refused."""
+    """Return the station after an event of one charging point.
+
+    The log says if a command was refused, or another setpoint was taken than the commanded one.
+    """
     before = station.points[number]
     after = _change(station, event, now_s)(before)
     notes = tuple(_notes_on_refusal(event, before, after))
