@@ -124,9 +124,10 @@ def with_reason_to_test(
 def _is_assumed_draw_too_high(
     line: LineAtRest, participants: Mapping[int, Participant], settings: Settings, phase: int
 ) -> bool:
-    """Tell whether assumed draws fill the chargers' own line on a phase (0 to 2), but less is measured.
+    """Tell whether the chargers' own line seems full on a phase (0 to 2), but draws are assumed too high.
 
-    The meter shows so much less (3 A) that lowering one vehicle can show on which phases that vehicle draws.
+    The meter shows so much less than is assumed (3 A) that lowering one vehicle can show on which phases that
+    vehicle draws.
     """
     assumed_ma = sum(
         drawn_ma
