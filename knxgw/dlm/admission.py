@@ -80,8 +80,8 @@ def _rotate_if_due(
     if not settings.queue or cycle.turn is not None:
         return
     a_turn_ago_at = now_s - settings.rotation_s + queues.SLACK_S
-    next_one = min(waiting, key=lambda one: (one.waiting_since or now_s, one.settings.number))
-    if (next_one.waiting_since or now_s) > a_turn_ago_at:
+    next_one = min(waiting, key=lambda one: (one.waits_since(now_s), one.settings.number))
+    if next_one.waits_since(now_s) > a_turn_ago_at:
         return  # none has waited for a whole turn
     if _admit(cycle, running, [next_one], cycle.room_to_raise_ma):
         return  # it is admitted beside all that run

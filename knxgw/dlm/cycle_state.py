@@ -500,11 +500,8 @@ class CycleState:
         participants = [
             participant for participant in self.participants.values() if participant.takes_part
         ]
-        # None: since this cycle
-        served_since = [one.offered_since or self.now_s for one in participants if one.offer_ma > 0]
-        waiting_since = [
-            one.waiting_since or self.now_s for one in participants if one.offer_ma == 0
-        ]
+        served_since = [one.served_since(self.now_s) for one in participants if one.offer_ma > 0]
+        waiting_since = [one.waits_since(self.now_s) for one in participants if one.offer_ma == 0]
         if not self.settings.queue or not served_since or not waiting_since:
             return float("inf")
         both_since = max(min(waiting_since), min(served_since))

@@ -41,7 +41,8 @@ class Excess:
     @property
     def is_present(self) -> bool:
         """Tell whether any phase carries too much, so that an overcurrent is being timed or counted."""
-        return any(self.severe_samples) or any(self.above_limit_since) or any(self.above_fuse_since)
+        times = (*self.above_fuse_since, *self.above_limit_since)
+        return any(self.severe_samples) or any(since is not None for since in times)
 
 
 NO_EXCESS = Excess()
@@ -163,8 +164,8 @@ def _timed_excess(
         is_above_limit = _is_helpless_excess(
             load, above_limit_from_ma, is_counting=before.above_limit_since[phase] is not None
         )
-        above_fuse[phase] = (above_fuse[phase] or now_s) if is_above_fuse else None
-        above_limit[phase] = (above_limit[phase] or now_s) if is_above_limit else None
+        above_fuse[phase] = _timed_since(above_fuse[phase], now_s) if is_above_fuse else None
+        above_limit[phase] = _timed_since(above_limit[phase], now_s) if is_above_limit else None
         if load.is_new:
             is_severe = load.minimums_ma > 0 and load.base_ma + load.minimums_ma > severe_ma
             severe_samples[phase] = severe_samples[phase] + 1 if is_severe else 0
@@ -175,13 +176,18 @@ def _timed_excess(
     )
 
 
+def _timed_since(before: float | None, now_s: float) -> float:
+    """Return since when an excess that is present has been timed: from now on if it was not."""
+    return now_s if before is None else before
+
+
 def _is_confirmed(excess: Excess, settings: Settings, now_s: float) -> bool:
     """Tell whether a phase was above the fuse for T_och, above the limit for T_ocs, or severe twice.
 
     Severe: two samples in a row far above the fuse (`SEVERE_SAMPLES`).
     """
-    above_fuse_s = [now_s - since for since in excess.above_fuse_since if since]
-    above_limit_s = [now_s - since for since in excess.above_limit_since if since]
+    above_fuse_s = [now_s - since for since in excess.above_fuse_since if since is not None]
+    above_limit_s = [now_s - since for since in excess.above_limit_since if since is not None]
     return (
         any(lasted_s >= settings.overcurrent_fuse_s for lasted_s in above_fuse_s)
         or any(lasted_s >= settings.overcurrent_limit_s for lasted_s in above_limit_s)

@@ -247,6 +247,14 @@ class Participant:
         """
         return (self.takes_part and not self.is_idle) or self.draws_while_interrupting
 
+    def waits_since(self, now_s: float) -> float:
+        """Return since when it has waited for current: since now if that was not noted yet."""
+        return now_s if self.waiting_since is None else self.waiting_since
+
+    def served_since(self, now_s: float) -> float:
+        """Return since when it has had an offer: since now if that was not noted yet."""
+        return now_s if self.offered_since is None else self.offered_since
+
     @property
     def has_claims_beside_offer(self) -> bool:
         """Tell whether current is reserved for it beside its offer, which makes the room smaller (`Claims`).

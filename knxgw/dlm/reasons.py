@@ -37,8 +37,8 @@ def _reason_of(cycle: CycleState, participant: Participant, target_ma: Mapping[i
     """Return what keeps the offer of a running participant from being higher.
 
     The first that applies of: its maximum, a cap from outside load management, its own use, a raise that is
-    still to come, the prioritised charging point (if it has more than its minimum), and the phase with the
-    least room. `target_ma`: to what each may rise, by number.
+    still to come, the prioritised charging point (if it has more than its minimum on a phase of
+    this one), and the phase with the least room. `target_ma`: to what each may rise, by number.
     """
     one = participant.settings
     if participant.offer_ma >= one.maximum_ma:
@@ -55,7 +55,12 @@ def _reason_of(cycle: CycleState, participant: Participant, target_ma: Mapping[i
     priority = cycle.settings.priority
     if priority is not None and priority != one.number:
         first = cycle.participants.get(priority)
-        if first is not None and first.takes_part and first.offer_ma > first.settings.minimum_ma:
+        if (
+            first is not None
+            and first.takes_part
+            and first.offer_ma > first.settings.minimum_ma
+            and not set(first.phases).isdisjoint(participant.phases)
+        ):
             return Reason.PRIORITY
     # 0 (L1): it uses no phase
     tightest = min(participant.phases, key=lambda index: cycle.room_to_raise_ma[index], default=0)

@@ -15,7 +15,7 @@ from knxgw.dlm.inputs import after_meter_value, initial_state
 from knxgw.dlm.participant import Observation, ParticipantSettings
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import LoadManagement
-from tests.dlm.houses import limited
+from tests.dlm.houses import House, limited
 
 HOUSE = Settings(fuse_ma=35_000)
 LIMIT_MA = 32_000
@@ -189,3 +189,14 @@ def test_a_cycle_changes_nothing_it_was_given() -> None:
     before = repr(state)
     cycle(state, HOUSE, {1: plugged(0, 21.0, allowed=False), 2: plugged(16_000, 21.0)}, 21.0)
     assert repr(state) == before
+
+
+def test_the_prioritised_one_is_no_reason_where_it_shares_no_phase() -> None:
+    first_on_l1 = replace(HOUSE, priority=1)
+    house = House(
+        participant(1, (0,)), participant(2, (0,)), participant(3, (1,)), settings=first_on_l1
+    )
+    house.live(100, base_a=[8, 20, 4])
+    assert house.offers_ma == [16_000, 8000, 12_000]
+    assert house.state.outcome.reasons[2] is Reason.PRIORITY
+    assert house.state.outcome.reasons[3] is Reason.FUSE_L2

@@ -48,6 +48,11 @@ def test_above_the_fuse_is_confirmed_after_6_s() -> None:
     assert watched(known, ABOVE_FUSE, 7, 7).is_locked_out
 
 
+def test_an_excess_from_the_first_instant_of_a_clock_is_timed_as_any_other() -> None:
+    assert watched(Overcurrent(), ABOVE_FUSE, 0, 0).needs_supervision
+    assert watched(Overcurrent(), ABOVE_FUSE, 0, 6).is_locked_out
+
+
 @pytest.mark.proves("D12.2b")
 def test_above_the_limit_only_is_confirmed_after_a_minute_or_never() -> None:
     known = watched(Overcurrent(), ABOVE_LIMIT, 1, 60)
