@@ -82,6 +82,21 @@ def test_of_a_charger_that_cannot_be_told_counts_what_it_holds() -> None:
     assert world.names == ["I1"]
 
 
+def test_a_charger_that_refuses_is_counted_with_what_it_holds_once_that_must_be_known() -> None:
+    world = World("points: 2\nbase_a: 10")
+    first, second = world.plant.chargers
+    first.limit_ma = 14_000
+    first.troubles.begin(Trouble.REFUSES, is_timed=True)
+    for charger in (first, second):
+        charger.log.offers.add(40.0, 9000)  # 22 A are there: 18 A fit, but the first one keeps 14 A
+    for at_s in (41.0, 43.0, 47.0):
+        world.telegram(at_s)
+    assert not world.found
+    for at_s in (50.0, 52.0, 54.0):
+        world.telegram(at_s)
+    assert world.names == ["I1"]
+
+
 def test_an_offer_outside_the_range_is_noticed() -> None:
     world = World()
     world.watch.offered(50.0, 1, 14_000, 5000)

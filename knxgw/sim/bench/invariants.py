@@ -21,6 +21,7 @@ from knxgw.sim.bench.scenario import (
     Habit,
     Restarted,
     Scenario,
+    Trouble,
 )
 from knxgw.station.model import Event, GridControlCommanded, InterruptionCommanded
 
@@ -33,6 +34,7 @@ RESERVED_MA = 1000  # a vehicle that draws more than this counts
 EARLY_S = 1e-6
 UNSEEN_ROUNDS, OBEY_S = 2, 6.0  # until lowering chargers without measurement was enough
 CYCLE_S = 1.0  # the gateway decides at least so often
+FOUND_OUT_S = OBEY_S + 2 * CYCLE_S  # from an offer that a charger does not obey until that is known
 REPEAT_S = RETRY_S  # a write that failed is repeated so much later
 
 
@@ -224,10 +226,17 @@ def _least_ma(charger: Charger) -> float:
 
 
 def _claimed_ma(charger: Charger, at_s: float) -> float:
-    """Return what it may take: what it is offered, or what it holds if it cannot be told that."""
-    if not charger.can_be_told:
-        return charger.limit_ma
+    """Return what it may take: what it is offered, or what it holds if it cannot be told that.
+
+    One that answers and does not obey is found out once its vehicle must have obeyed; one that acknowledges
+    what it ignores, only if its vehicle draws more. Source: load-management 9.3i, 13.3.
+    """
     offer_ma = charger.log.offers.last
+    is_found_out = not charger.is_reachable or at_s >= charger.log.offers.times[-1] + FOUND_OUT_S
+    if not charger.can_be_told and is_found_out:
+        is_silent_about_it = charger.is_reachable and Trouble.IGNORES in charger.troubles.values
+        draw_ma = charger.vehicle.draw_ma(at_s)
+        return max(offer_ma, draw_ma) if is_silent_about_it else charger.limit_ma
     # nobody can see that one without measurement takes less than it is told
     return offer_ma if charger.model.is_measured else min(offer_ma, charger.vehicle.draw_ma(at_s))
 
