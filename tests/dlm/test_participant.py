@@ -561,3 +561,11 @@ def test_a_finished_vehicle_is_released_also_where_nobody_measures() -> None:
     house.cars[1].most_ma, house.cars[1].state = FULL_MA, S.CHARGE
     house.live(2)
     assert not house.participant().is_idle
+
+
+@pytest.mark.proves("D13.4b")
+def test_a_vehicle_that_is_stopped_does_not_give_others_what_it_once_took_too_much() -> None:
+    stopped = Participant(settings=participant(1), phases=(0, 1, 2), overdraw_ma=(300, 300, 300))
+    assert stopped.committed_ma(0, holds_offer=False) == 0
+    drawing = replace(stopped, offer_ma=8000, draw_ma=(8300, 8300, 8300))
+    assert drawing.committed_ma(0, holds_offer=True) == 8000
