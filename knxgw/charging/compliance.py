@@ -78,10 +78,11 @@ def _exceeds_previous_offer(state: LimitCompliance, current_ma: int, now_s: floa
 def _with_lower_offer(
     state: LimitCompliance, offer_ma: int | None, now_s: float
 ) -> LimitCompliance:
-    """Return the state of a vehicle that exceeds its offer, after that offer was lowered further.
+    """Return the state after a lower offer to a vehicle that draws clearly more than the one before.
 
-    A lower offer is no new chance: the violation is timed on, and there is no new time to obey, as
-    `_with_offer` would give it. An offer that is not lower, or not known (None), is left to `_with_offer`.
+    It was not found to violate its limit yet (`FOLLOWS`). A lower offer is no new chance: unlike in
+    `_with_offer` there is no new time to obey, and the time for which it has drawn too much goes on, or
+    begins now. An offer that is not lower, or not known (None), is left to `_with_offer`.
     """
     if offer_ma is None or state.offer_ma is None or offer_ma >= state.offer_ma:
         return state

@@ -241,7 +241,7 @@ def _may_return(
     if not participant.was_shed:
         return True
     if queues.was_stopped_often(participant, cycle.now_s):
-        return False  # contactor and vehicle wear: it waits until its stops are an hour old
+        return False  # contactor and vehicle wear: it waits until its first stop is an hour old
     if not _fits(participant, minimums_ma, room_ma, spare_ma=queues.ROOM_MA):
         return False
     since = cycle.now_s if participant.room_since is None else participant.room_since

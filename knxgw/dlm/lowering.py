@@ -28,16 +28,20 @@ def lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, i
 
     An offer that is only a little above it stays, because a flicker of the building should cost no writes,
     unless the offers on one of its phases exceed the room (`Danger`), or a cap is below the offer. Where the
-    excess on a phase is large, that is a safety reduction: raises wait after it. Source: load-management 9.3.
+    excess on a phase is large, that is a safety reduction: raises wait after it.
+
+    An offer goes to the minimum at once where less may not help: a safety reduction a moment ago has not
+    helped and the vehicle is not measured, or the meter still shows more than it can express. While there is
+    danger, it goes no higher than what the charger has acknowledged. Source: load-management 9.3.
     """
     danger = _update_dangers(cycle, running)
     in_danger_again = _phases_in_danger_again(cycle, danger)
-    still_over_range = _phases_still_over_range(cycle)
+    meter_still_over_range = _phases_with_meter_still_over_range(cycle)
     for participant in running:
         target_ma = down_ma[participant.settings.number]
         if target_ma >= participant.offer_ma:
             continue
-        if _needs_minimum(participant, in_danger_again, still_over_range):
+        if _needs_minimum(participant, in_danger_again, meter_still_over_range):
             target_ma = participant.settings.minimum_ma
         is_safety = any(danger[index] is not Danger.NONE for index in participant.phases)
         # a charger with whole amperes would otherwise lose an ampere to each flicker
@@ -54,15 +58,16 @@ def lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, i
 
 
 def _needs_minimum(
-    participant: Participant, in_danger_again: set[int], still_over_range: set[int]
+    participant: Participant, in_danger_again: set[int], meter_still_over_range: set[int]
 ) -> bool:
     """Tell whether a participant that is lowered must go to its minimum at once, because less may not help.
 
-    That is so where one of its phases is in `still_over_range`: by how much it carries too much is not known.
+    That is so where one of its phases is in `meter_still_over_range`: by how much it carries too much is not
+    known.
     Also where one is in `in_danger_again` (a reduction has not helped) and the participant does not measure:
     how far its draw is below its offer is not known.
     """
-    if not still_over_range.isdisjoint(participant.phases):
+    if not meter_still_over_range.isdisjoint(participant.phases):
         return True
     is_measured = participant.settings.measures_current
     return not is_measured and not in_danger_again.isdisjoint(participant.phases)
@@ -104,7 +109,7 @@ def _phases_in_danger_again(cycle: CycleState, danger: Sequence["Danger"]) -> se
     }
 
 
-def _phases_still_over_range(cycle: CycleState) -> set[int]:
+def _phases_with_meter_still_over_range(cycle: CycleState) -> set[int]:
     """Return the phases (0 to 2) on which the meter is over range though a safety reduction has been obeyed.
 
     Over range: above what its datapoint type can express, so by how much the phase carries too much is not

@@ -216,8 +216,10 @@ def _carried_ma(cycle: CycleState, index: int, minimums_ma: int) -> int:
     """Return what a phase carries [mA], as it counts for an overcurrent; 0 while there is no value.
 
     It is the meter's value. If that was sampled while a vehicle on the phase still had time to obey a lower
-    offer, it is base load and minima at most: to that the phase is about to fall. `minimums_ma`: of all that
-    charge on the phase. Source: load-management 12.2f.
+    offer, it is base load and minima at most: an excess counts only while all are offered no more than their
+    minimum, so the phase is about to fall to that, or while base load and minima are too much by themselves.
+    A vehicle on other phases only says nothing about this one: a new offer to it must not hold up a lock-out.
+    `minimums_ma`: of all that charge on the phase. Source: load-management 12.2d, 12.2f.
     """
     value = cycle.state.meter.values[index]
     if value is None:

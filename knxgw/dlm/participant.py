@@ -276,8 +276,8 @@ class Participant:
         mostly by the property of that name; if not, and on a phase for which it does not count, only its draw
         does. Source: load-management 7.1, 9.2.
         """
-        # the room is smaller by the overdraw already (`Claims`): it must not count twice. Of a vehicle that is
-        # stopped the overdraw is only remembered, and no part of its draw
+        # the room is smaller by the overdraw already (`Claims`): it must not count twice. Of a vehicle that
+        # is stopped the overdraw is only remembered, and no part of its draw
         draw_ma = max(0, self.draw_ma[phase] - self.overdraw_ma[phase])
         if holds_offer and self.offer_ma > draw_ma and phase in self.phases:
             return self.offer_ma

@@ -152,10 +152,11 @@ def _may_participant_rise(cycle: CycleState, participant: Participant) -> bool:
 def _has_meter_caught_up(cycle: CycleState, participant: Participant) -> bool:
     """Tell whether the meter has shown what it will of a participant's last raise, and of the building.
 
-    A complete set (a value of each phase) must have come since that raise, and no single phase after that
-    set: the building may have grown on the phases that are still to come, too. A meter that sends changes
-    only may have nothing to send: there it is enough that no telegram of its last moment is awaited for the
-    participant's phases. Source: load-management 3.1h, 3.1k, 9.4d.
+    A complete set (a value of each phase) must have come since that raise, none of its values too old to
+    raise by, and no single phase later than that set: the building may have grown on the phases that are
+    still to come, too. A meter that sends changes only may have nothing to send: there it is enough that no
+    telegram of its last moment is awaited for the participant's phases. Source: load-management 3.1h, 3.1k,
+    9.4d.
     """
     meter, sets = cycle.state.meter, cycle.state.meter.sets
     if cycle.has_meter_on_change:
