@@ -162,7 +162,7 @@ def _minimums_ma(cycle: CycleState, running: Sequence[Participant]) -> list[int]
 def _add_minimum(participant: Participant, minimums_ma: list[int]) -> None:
     """Add a participant's minimum to the sums on its phases (in place)."""
     for index in participant.phases:
-        minimums_ma[index] += participant.settings.minimum_ma
+        minimums_ma[index] += participant.least_ma(index)
 
 
 def _fits(
@@ -177,8 +177,10 @@ def _fits(
     `minimums_ma`: the sum of those per phase; `room_ma`: what all minima may add up to; `spare_ma` must be
     left.
     """
-    need_ma = participant.settings.minimum_ma + spare_ma
-    return all(minimums_ma[index] + need_ma <= room_ma[index] for index in participant.phases)
+    return all(
+        minimums_ma[index] + participant.least_ma(index) + spare_ma <= room_ma[index]
+        for index in participant.phases
+    )
 
 
 def _note_failures(

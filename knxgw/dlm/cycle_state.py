@@ -110,6 +110,17 @@ class CycleState:
         if is_present != (code in self.faults):
             self.faults = self.faults | {code} if is_present else self.faults - {code}
 
+    @property
+    def _rooms_ma(self) -> tuple[list[int], ...]:
+        """Return all rooms of this cycle (`find_room`)."""
+        return (
+            self.room_now_ma,
+            self.least_room_now_ma,
+            self.certain_room_ma,
+            self.room_to_raise_ma,
+            self.room_to_grant_ma,
+        )
+
     def set_offer(self, participant: Participant, offer_ma: int) -> None:
         """Change the offer of a participant to `offer_ma` from this instant on."""
         set_offer(participant, offer_ma, self.settings, self.now_s)
@@ -118,8 +129,13 @@ class CycleState:
         """Offer a newcomer its minimum, and forget its failed trials (others gave way for it in vain).
 
         The start counts as a raise of this participant: its next raise waits for the raise spacing and for a
-        complete set of the meter that comes after the start.
+        complete set of the meter that comes after the start. What the vehicle is known to take above its offer
+        is no room any more.
         """
+        for index in participant.phases:
+            overdraw_ma = participant.least_ma(index) - participant.settings.minimum_ma
+            for room_ma in self._rooms_ma:
+                room_ma[index] -= overdraw_ma
         self.set_offer(participant, participant.settings.minimum_ma)
         participant.raised_at, participant.raised_in_set = self.now_s, self.state.meter.sets.count
         forget_trials(participant)
@@ -289,9 +305,10 @@ class CycleState:
         It asks for the minimum even where its cap is lower: the allocation gives no less to anyone.
         """
         one = participant.settings
+        least_ma = max(map(participant.least_ma, participant.phases), default=one.minimum_ma)
         return AllocationRequest(
-            minimum_ma=one.minimum_ma,
-            cap_ma=max(one.minimum_ma, participant.highest_offer_ma),
+            minimum_ma=least_ma,
+            cap_ma=max(least_ma, participant.highest_offer_ma),
             constraints=on_mains(participant.phases),
             is_prioritised=one.number == self.settings.priority,
             resolution_ma=one.resolution_ma,
@@ -331,8 +348,10 @@ class CycleState:
         `available_ma`: the room per phase. A commitment is what a participant may draw at once.
         """
         held_ma = self.committed_ma(without=participant)
-        need_ma = participant.settings.minimum_ma
-        return all(available_ma[index] - held_ma[index] >= need_ma for index in participant.phases)
+        return all(
+            available_ma[index] - held_ma[index] >= participant.least_ma(index)
+            for index in participant.phases
+        )
 
     def try_to_claim_start(self, available_ma: Sequence[int], participant: Participant) -> bool:
         """Tell whether a newcomer may start with its minimum now, in the room per phase `available_ma`.
@@ -342,15 +361,18 @@ class CycleState:
         later cycle starts the newcomer: a vehicle may have been plugged in there since the last reading.
         Source: load-management 5.5, 9.2c.
         """
-        held_ma, need_ma = self.committed_ma(without=participant), participant.settings.minimum_ma
-        spare_ma = [ma - held - need_ma for ma, held in zip(available_ma, held_ma, strict=True)]
+        held_ma = self.committed_ma(without=participant)
+        spare_ma = [
+            ma - held - participant.least_ma(index)
+            for index, (ma, held) in enumerate(zip(available_ma, held_ma, strict=True))
+        ]
         if any(spare_ma[index] < 0 for index in participant.phases):
             return False
         free_points_ma = self._offered_without_vehicle_ma()
         if all(spare_ma[index] >= free_points_ma[index] for index in participant.phases):
             return True
         for index in participant.phases:
-            self.claimed_ma[index] += need_ma
+            self.claimed_ma[index] += participant.least_ma(index)
         self.is_at_target = False
         return False
 

@@ -11,6 +11,7 @@ from knxgw.dlm.settings import LOWERED_WITHIN_S, Settings
 RECURS_S = 600.0  # an overcurrent so soon after a restart doubles the next wait (12.4c)
 LONGEST_RESTART_S = 900.0  # the wait does not double beyond that (12.4c)
 RESTART_ROOM_MA = 1000  # a restart needs so much beside a minimum (12.4a)
+OTHERS_AFTER_S = 300.0  # then one that only waited before the lock-out may end it, too (12.4e)
 SHORTEST_S = LOWERED_WITHIN_S  # of a lock-out: until then a vehicle may not have stopped (12.4d)
 SEVERE_SAMPLES = 2  # so many in a row confirm a severe overcurrent at once (12.2c)
 

@@ -99,7 +99,7 @@ def _minimum_fits_since(cycle: CycleState, participant: Participant) -> float:
     for index in participant.phases:
         # the room without the building, or less where the chargers' own line is the tighter one
         room_ma = cycle.room_now_ma[index] + (cycle.phases[index].base_ma or 0)
-        highest_base_ma = room_ma - participant.settings.minimum_ma - overcurrents.RESTART_ROOM_MA
+        highest_base_ma = room_ma - participant.least_ma(index) - overcurrents.RESTART_ROOM_MA
         for past in cycle.phases[index].history:
             if past.base_ma > highest_base_ma:
                 # infinite for the present base load, which has no end yet: then now
@@ -147,20 +147,23 @@ def _line_measured_at(cycle: CycleState) -> float:
 def _is_restart_possible(cycle: CycleState) -> bool:
     """Tell whether the lock-out may end: the minimum of some participant fits, with 1 A to spare.
 
-    It must be one that the lock-out interrupted; if none of those wants to charge any more, any other one. If
-    no participant wants to charge, 1 A on each phase (`RESTART_ROOM_MA`) is enough.
-    Source: load-management 12.4a.
+    It must be one that the lock-out interrupted. Any other one is enough if none of those wants to charge any
+    more, or after five minutes (`OTHERS_AFTER_S`): a large minimum must not keep smaller ones away for good.
+    If no participant wants to charge, 1 A on each phase (`RESTART_ROOM_MA`) is enough.
+    Source: load-management 12.4a, 12.4e.
     """
     wanting = [participant for participant in cycle.participants.values() if participant.takes_part]
     lock_out = cycle.overcurrent.lock_out
     interrupted = lock_out.interrupted if lock_out is not None else ()
     interrupted_ones = [one for one in wanting if one.settings.number in interrupted]
-    candidates = interrupted_ones or wanting
+    lasts_s = 0.0 if lock_out is None else cycle.now_s - lock_out.locked_at
+    may_be_any = not interrupted_ones or lasts_s >= overcurrents.OTHERS_AFTER_S
+    candidates = wanting if may_be_any else interrupted_ones
     room_ma = [ma - overcurrents.RESTART_ROOM_MA for ma in cycle.room_now_ma]
     if not candidates:
         return min(room_ma) >= 0
     return any(
-        all(participant.settings.minimum_ma <= room_ma[index] for index in participant.phases)
+        all(participant.least_ma(index) <= room_ma[index] for index in participant.phases)
         for participant in candidates
     )
 

@@ -149,8 +149,10 @@ def _frees_enough(
     `room_ma`: what the minima may add up to per phase.
     """
     others = [participant for participant in running if participant is not leaving]
-    need_ma = next_one.settings.minimum_ma
-    return all(minimums_ma(others, phase) + need_ma <= room_ma[phase] for phase in next_one.phases)
+    return all(
+        minimums_ma(others, phase) + next_one.least_ma(phase) <= room_ma[phase]
+        for phase in next_one.phases
+    )
 
 
 def minimums_ma(participants: Sequence[Participant], phase: int) -> int:

@@ -224,6 +224,22 @@ def test_who_did_not_fit_comes_back_after_a_minute_of_room() -> None:
     assert min(house.offers_ma) >= 6000
 
 
+@pytest.mark.proves("D12.4e")
+def test_a_large_minimum_that_never_fits_keeps_a_smaller_one_away_for_five_minutes_only() -> None:
+    house = House(participant(1, minimum_ma=12_000), participant(2))
+    house.cars[2].allowed = False
+    house.live(60)
+    house.live(20, base_a=25)  # 25 A and 12 A are too much: 7 A are left
+    assert FaultCode.OVER_CURRENT in house.state.outcome.faults
+    house.cars[2].allowed = True
+    house.live(270)
+    assert house.offers_ma == [0, 0], "the one that was interrupted does not fit"
+    house.live(120, base_a=24.5)
+    assert FaultCode.OVER_CURRENT not in house.state.outcome.faults
+    assert house.offers_ma[0] == 0
+    assert house.offers_ma[1] >= 6000
+
+
 @pytest.mark.proves("D12.2a")
 def test_a_house_without_reserve_does_not_stay_above_its_fuse() -> None:
     house = House(participant(1), settings=replace(HOUSE, reserve_ma=0), base_a=20)

@@ -7,7 +7,7 @@ import pytest
 from knxgw.catalogue.codes import ChargingState, FaultCode, Reason
 from knxgw.dlm.cycle import cycle
 from knxgw.dlm.draw_history import draw_at
-from knxgw.dlm.participant import Participant, PastDraw
+from knxgw.dlm.participant import Claims, Participant, PastDraw
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.use import set_offer
 from tests.dlm.houses import FULL_MA, HOUSE, Car, House, participant
@@ -569,3 +569,18 @@ def test_a_vehicle_that_is_stopped_does_not_give_others_what_it_once_took_too_mu
     assert stopped.committed_ma(0, holds_offer=False) == 0
     drawing = replace(stopped, offer_ma=8000, draw_ma=(8300, 8300, 8300))
     assert drawing.committed_ma(0, holds_offer=True) == 8000
+
+
+@pytest.mark.proves("D13.4b")
+def test_what_a_stopped_vehicle_takes_too_much_counts_at_its_next_start_and_for_nobody_else() -> (
+    None
+):
+    stopped = Participant(settings=participant(1), phases=(0, 1, 2), overdraw_ma=(300, 300, 300))
+    claims = Claims()
+    claims.add(stopped, 0)
+    assert claims.overdraw_ma == 0
+    assert stopped.least_ma(0) == 6300
+    started = replace(stopped, offer_ma=6000)
+    claims.add(started, 0)
+    assert claims.overdraw_ma == 300
+    assert started.least_ma(0) == 6000
