@@ -136,7 +136,7 @@ def _admit(
     be any room, also one that is only hoped for (`certain_room_ma`: the base load is as estimated).
     Source: load-management 9.2b.
     """
-    minimums_ma = _minimums_ma(cycle, running)
+    minimums_ma = [queues.minimums_ma(running, index) for index in range(len(cycle.phases))]
     room = _room_beside_others_ma(cycle, available_ma, running, waiting)
     room_now = _room_beside_others_ma(cycle, cycle.room_now_ma, running, waiting)
     admitted = []
@@ -149,14 +149,6 @@ def _admit(
             admitted.append(participant)
             _add_minimum(participant, minimums_ma)
     return admitted
-
-
-def _minimums_ma(cycle: CycleState, running: Sequence[Participant]) -> list[int]:
-    """Return per phase the sum of the minima of all that run [mA]."""
-    minimums_ma = [0] * len(cycle.phases)
-    for participant in running:
-        _add_minimum(participant, minimums_ma)
-    return minimums_ma
 
 
 def _add_minimum(participant: Participant, minimums_ma: list[int]) -> None:
@@ -262,7 +254,7 @@ def _note_room_of_shed(
     counts as not shed any more. To be called once in a cycle, with `waiting` in the order of admission: each
     is looked at beside the minima of all that run and of those admitted before it.
     """
-    minimums_ma = _minimums_ma(cycle, running)
+    minimums_ma = [queues.minimums_ma(running, index) for index in range(len(cycle.phases))]
     room_now_ma = _room_beside_others_ma(cycle, cycle.room_now_ma, running, waiting)
     for participant in waiting:
         if not may_try(participant, cycle.now_s):

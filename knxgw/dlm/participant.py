@@ -289,8 +289,15 @@ class Participant:
         That is its minimum; for a vehicle that is stopped also what it is known to take above its offer. Once
         it has an offer, the room is smaller by that already (`Claims`). Source: load-management 13.4b.
         """
-        is_stopped = not self.offer_ma and not self.draw_ma[phase]
-        return self.settings.minimum_ma + (self.overdraw_ma[phase] if is_stopped else 0)
+        only_remembered_ma = self.overdraw_ma[phase] - self.counted_overdraw_ma(phase)
+        return self.settings.minimum_ma + only_remembered_ma
+
+    def counted_overdraw_ma(self, phase: int) -> int:
+        """Return what it takes above its offer on a grid phase now [mA]; 0 while that is only remembered.
+
+        It is only remembered while the vehicle is stopped: no offer, and nothing drawn.
+        """
+        return self.overdraw_ma[phase] if self.offer_ma or self.draw_ma[phase] else 0
 
     @property
     def highest_draw_ma(self) -> int:
@@ -347,8 +354,7 @@ class Claims:
     def add(self, participant: Participant, phase: int) -> None:
         """Add what is reserved for a participant on the grid phase (0 to 2) of these claims (in place)."""
         self.held_back_ma += participant.held_back_ma[phase]
-        if participant.offer_ma or participant.draw_ma[phase]:  # else only remembered (`least_ma`)
-            self.overdraw_ma += participant.overdraw_ma[phase]
+        self.overdraw_ma += participant.counted_overdraw_ma(phase)
         self.unread_draw_ma += participant.unread_draw_ma[phase]
 
     def room_ma(self, settings: Settings, base_ma: int) -> int:
