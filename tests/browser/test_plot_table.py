@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from knxgw.monitoring.plot_sample import BASE, MEASURED, Sample, Trace, of_point
 from tests.browser.conftest import ARTEFACTS
@@ -181,6 +181,25 @@ def test_the_table_stands_still_until_newer_values_are_asked_for(
         page.get_by_role("button", name="Newest values").click()
         assert cells(page)[1][0] == "12:03:10"
         assert cells(page)[2] == before[1]
+
+
+def test_the_table_stays_readable_while_another_range_is_on_its_way(
+    browser: Browser, tmp_path: Path
+) -> None:
+    held: list[Route] = []
+    with opened(browser, tmp_path, "/") as (page, _):
+        open_table(page)
+        hour = cells(page)
+        page.route("**/api/v1/plot?range=24h*", lambda route: held.append(route))
+        with page.expect_request("**/api/v1/plot?range=24h*"):
+            page.get_by_role("button", name="24 h", exact=True).click()
+        page.get_by_role("button", name="Newest values").click()
+        assert cells(page) == hour
+        page.locator("#plot-table").get_by_role("button", name="Older").click()
+        assert len(cells(page)) == 1 + STEPS + 1
+        held[0].continue_()
+        expect(page.locator("#plot-table")).to_contain_text(BOTH["en"])
+        expect(page.locator("#plot-table .both")).to_be_visible()
 
 
 def test_the_day_shows_the_peak_that_its_means_hide(browser: Browser, tmp_path: Path) -> None:

@@ -63,8 +63,7 @@ function take(next) {
     data.last = next.last;
     data.startMs = Date.parse(next.first_at) - (next.first - data.first) * data.step_s * 1000;
   } else {
-    data = next;
-    data.startMs = Date.parse(next.first_at);
+    data = { ...next, range, startMs: Date.parse(next.first_at) };
   }
   for (const one of traces) one.element.hidden = !data.values[one.key];
   peak.hidden = !data.highest[peak.dataset.highest];
@@ -80,28 +79,29 @@ function append(rows, next, count) {
   }
 }
 
-// --- words of a step, which is counted from the first that is shown; cursor and table say the same
+// --- words of a step, which is counted from the first that is shown; cursor and table say the same.
+// They take what is shown by hand: the table still shows the old range while another one is asked for.
 
-function known() {
-  return traces.filter((one) => data.values[one.key]);
+function known(shown) {
+  return traces.filter((one) => shown.values[one.key]);
 }
 
-function isGap(step) {
-  return traces.every((one) => one.kind === "bound" || data.values[one.key]?.[step] == null);
+function isGap(shown, step) {
+  return traces.every((one) => one.kind === "bound" || shown.values[one.key]?.[step] == null);
 }
 
-function clock(step) {
-  return clocks[range].format(data.startMs + step * data.step_s * 1000);
+function clock(shown, step) {
+  return clocks[shown.range].format(shown.startMs + step * shown.step_s * 1000);
 }
 
-function figure(key, step) {
-  const found = [data.values[key]?.[step], data.highest[key]?.[step]].filter((ma) => ma != null);
+function figure(shown, key, step) {
+  const found = [shown.values[key]?.[step], shown.highest[key]?.[step]].filter((ma) => ma != null);
   return found.map((ma) => number.format(ma / 1000)).join(" / ");
 }
 
 function view() {
-  const { first, last } = data;
-  return { first, last, columns: known(), isDay: range === "24h", clock: (step) => clock(step - first), figure: (key, step) => figure(key, step - first), isGap: (step) => isGap(step - first) };
+  const shown = data, { first, last } = data;
+  return { first, last, columns: known(shown), isDay: shown.range === "24h", clock: (step) => clock(shown, step - first), figure: (key, step) => figure(shown, key, step - first), isGap: (step) => isGap(shown, step - first) };
 }
 
 // --- drawing
@@ -131,11 +131,11 @@ function draw() {
   if (!data) return;
   const width = Math.max(260, svg.clientWidth), inner = width - LEFT - RIGHT, bottom = HEIGHT - BOTTOM;
   svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
-  const slots = columns(inner), areas = known().filter((one) => one.kind === "area");
-  const lines = known().filter((one) => one.kind !== "area").map((one) => ({ ...one, values: slots.map((slot) => highest(data.values[one.key], slot)) }));
+  const slots = columns(inner), areas = known(data).filter((one) => one.kind === "area");
+  const lines = known(data).filter((one) => one.kind !== "area").map((one) => ({ ...one, values: slots.map((slot) => highest(data.values[one.key], slot)) }));
   if (!peak.hidden) lines.unshift({ kind: "line", style: "highest", values: slots.map((slot) => highest(data.highest[peak.dataset.highest], slot)) });
   const stacked = slots.map((slot) => tallest(areas, slot));
-  const gap = slots.map(([start, length]) => Array.from({ length }, (_, n) => start + n).every(isGap));
+  const gap = slots.map(([start, length]) => Array.from({ length }, (_, n) => start + n).every((step) => isGap(data, step)));
   const top = Math.max(8000, ...lines.flatMap((one) => one.values.map((ma) => ma ?? 0)), ...stacked.map((one) => one.reduce((a, b) => a + b, 0))) * 1.08;
   const x = (n) => LEFT + (n / slots.length) * inner, y = (ma) => bottom - (ma / top) * (bottom - TOP);
   const parts = [hatch(), ...grid(top, y, width), ...times(x, slots.length, bottom)];
@@ -208,9 +208,9 @@ function place(slots) {
 
 function tell() {
   if (cursor === null) { readout.textContent = words.hint; return; }
-  const parts = known().filter((one) => figure(one.key, at())).map((one) => `${one.name} ${figure(one.key, at())} A`);
-  const both = range === "24h" && parts.length ? ` (${words.both})` : "";
-  readout.textContent = `${clock(at())}${both}: ${parts.join(" · ") || words.gap}`;
+  const parts = known(data).filter((one) => figure(data, one.key, at())).map((one) => `${one.name} ${figure(data, one.key, at())} A`);
+  const both = data.range === "24h" && parts.length ? ` (${words.both})` : "";
+  readout.textContent = `${clock(data, at())}${both}: ${parts.join(" · ") || words.gap}`;
 }
 
 function move(step) {
