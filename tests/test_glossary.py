@@ -31,6 +31,7 @@ def identifiers(source: str) -> Iterator[tuple[int, str]]:
                 yield getattr(node, "lineno", 0), name
 
 
+@cache
 def words(name: str) -> str:
     """Return the words of an identifier in small letters, each with an underscore on both sides."""
     split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
@@ -39,11 +40,8 @@ def words(name: str) -> str:
 
 def private_names(source: str, unused: list[str]) -> list[tuple[int, str]]:
     """Return the names in a module that contain a word that is not used, with their lines."""
-    return [
-        (line, name)
-        for line, name in identifiers(source)
-        if any(f"_{word}_" in words(name) for word in unused)
-    ]
+    private = re.compile(rf"_(?:{'|'.join(unused)})_")
+    return [(line, name) for line, name in identifiers(source) if private.search(words(name))]
 
 
 @cache

@@ -171,7 +171,7 @@ records = anything | st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(records, st.sampled_from(["keba_p30", "alfen_eve", "goe_charger"]))
 def test_whatever_is_stored_is_read(record: object, model: str) -> None:
     point = restored(make_point(model=model), record, at(0), 0.0)  # type: ignore[arg-type]
@@ -182,7 +182,7 @@ def test_whatever_is_stored_is_read(record: object, model: str) -> None:
     assert read_record(to_record(point)).unknown_fields == ()
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(records)
 def test_nobody_gets_more_current_than_the_record_can_have_allowed(record: object) -> None:
     """A field counts only as what it can be read as; else it holds the charging point back."""

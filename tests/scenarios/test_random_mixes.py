@@ -38,7 +38,7 @@ from tests.scenarios.variations import Variation, varied
 COUNTS = (2, 3, 4, 5)  # charging points; each count is a test of its own, for the sake of speed
 FUZZ = settings().max_examples > 100
 RUNS_OF_A_MIX = 2
-EXAMPLES = (settings().max_examples if FUZZ else 256) // RUNS_OF_A_MIX // len(COUNTS)
+EXAMPLES = (settings().max_examples if FUZZ else 160) // RUNS_OF_A_MIX // len(COUNTS)
 
 
 def amperes(low: int, high: int) -> st.SearchStrategy[int]:

@@ -46,8 +46,8 @@ class Recorder(Gateway):
     "series", [BY_NAME["2s"], BY_NAME["2s-faults"]], ids=["normal", "with faults"]
 )
 def test_a_month_of_operation_fits_in_two_megabytes(series: Series) -> None:
-    """Two hours of five vehicles that come and go, and a building that never rests."""
-    hours = 2.0
+    """An hour and a half of five vehicles that come and go, and a building that never rests."""
+    hours = 1.5
     scenario = day(7, series, hours)
     recorder = Recorder(scenario)
     recorder.said = []

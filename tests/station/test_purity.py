@@ -165,7 +165,7 @@ ALIVE: tuple[Event] = (InOperationSeen(),)
 FULL_1, FULL_2 = ("car", CP1, 0), ("car", CP2, 0)
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @example("values", [(("meter", 0, 0), 25), (("meter", 0, 1), 8)])
 @example("values_and_in_operation", [(FULL_1, 0), (FULL_2, 14), (ALIVE, 3), (ALIVE, 3)])
 @given(st.sampled_from(MONITORINGS), st.lists(st.tuples(things, st.integers(0, 8)), max_size=8))
