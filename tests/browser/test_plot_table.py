@@ -190,7 +190,11 @@ def test_the_table_stays_readable_while_another_range_is_on_its_way(
     with opened(browser, tmp_path, "/") as (page, _):
         open_table(page)
         hour = cells(page)
-        page.route("**/api/v1/plot?range=24h*", lambda route: held.append(route))
+
+        def hold(route: Route) -> None:
+            held.append(route)
+
+        page.route("**/api/v1/plot?range=24h*", hold)
         with page.expect_request("**/api/v1/plot?range=24h*"):
             page.get_by_role("button", name="24 h", exact=True).click()
         page.get_by_role("button", name="Newest values").click()
