@@ -14,6 +14,8 @@ from knxgw.dlm.participant import Participant
 from knxgw.dlm.state import Turn
 from knxgw.dlm.trial import may_try, note_failure
 
+TRY_AGAIN_SPARE_MA = 300  # beside the minimum of one for which others gave way in vain (9.2f)
+
 
 def admit_newcomers(
     cycle: CycleState, running: list[Participant], waiting: list[Participant]
@@ -130,11 +132,11 @@ def _admit(
 ) -> list[Participant]:
     """Return the waiting participants whose minimum fits if all that run go to their minimum.
 
-    Left out are those for which others gave way in vain a moment ago (`may_try`), and those that were shed
-    (stopped by the queue) and may not return yet. They are examined in the order of `waiting`, each beside
-    the minima of those admitted before it. `available_ma`: the room per phase. Nothing is changed, so it may
-    be any room, also one that is only hoped for (`certain_room_ma`: the base load is as estimated).
-    Source: load-management 9.2b.
+    Left out are those for which others gave way in vain a moment ago (`may_try`, and
+    `_spare_to_try_again_ma`), and those that were shed (stopped by the queue) and may not return yet. They are
+    examined in the order of `waiting`, each beside the minima of those admitted before it. `available_ma`: the
+    room per phase. Nothing is changed, so it may be any room, also one that is only hoped for
+    (`certain_room_ma`: the base load is as estimated). Source: load-management 9.2b.
     """
     minimums_ma = [queues.minimums_ma(running, index) for index in range(len(cycle.phases))]
     room = _room_beside_others_ma(cycle, available_ma, running, waiting)
@@ -144,11 +146,30 @@ def _admit(
         if (
             may_try(participant, cycle.now_s)
             and _may_return(cycle, participant, minimums_ma, room_now)
-            and _fits(participant, minimums_ma, room)
+            and _fits(
+                participant,
+                minimums_ma,
+                room,
+                spare_ma=_spare_to_try_again_ma(cycle, participant, available_ma),
+            )
         ):
             admitted.append(participant)
             _add_minimum(participant, minimums_ma)
     return admitted
+
+
+def _spare_to_try_again_ma(
+    cycle: CycleState, participant: Participant, available_ma: Sequence[int]
+) -> int:
+    """Return how much more than its minimum must fit [mA] before others give way for a participant again.
+
+    Mostly nothing. After a trial that failed, a minimum that only just fits would have the others lowered and
+    raised again and again: meters round, and no building rests. `available_ma`: the room per phase.
+    Source: load-management 9.2f.
+    """
+    if cycle.now_s >= participant.try_again_at or cycle.has_room(available_ma, participant):
+        return 0
+    return TRY_AGAIN_SPARE_MA
 
 
 def _add_minimum(participant: Participant, minimums_ma: list[int]) -> None:
@@ -191,7 +212,7 @@ def _note_failures(
         hopeful = _admit(cycle, running, waiting, cycle.certain_room_ma)
         for one in tried:
             if one not in hopeful:
-                note_failure(one, cycle.now_s)
+                note_failure(one, running, cycle.now_s)
 
 
 def targets_beside_hopeful(

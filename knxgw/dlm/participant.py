@@ -194,7 +194,7 @@ class Participant:
     cap_raised_at: float = -1e9  # when its cap by use was raised last
     offered_since: float | None = None  # since when it has at least its minimum
     waiting_since: float | None = None  # since when it wants to charge and has 0 A
-    tried_since: float | None = None  # since when others give way for it, perhaps in vain (`trial`)
+    tried_since: float | None = None  # since when others give way for it (`trial`)
     # how long it had to wait after the last trial that failed; 0: none failed
     retry_wait_s: float = 0.0
     try_again_at: float = -1e9  # before that no other gives way for it

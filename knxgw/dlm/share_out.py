@@ -96,7 +96,7 @@ def _start_if_possible(
 
     It waits while the meter is to show the result of a phase test, which a start would hide, while telegrams
     of the same moment are still to come, and while the last sample leaves a higher base load possible. While
-    its minimum does not fit, the others are giving way: if they do not measure, perhaps in vain (a trial).
+    its minimum does not fit, the others are giving way (a trial).
     """
     must_wait_for_meter = (
         cycle.is_answer_awaited
@@ -109,7 +109,7 @@ def _start_if_possible(
     elif cycle.try_to_claim_start(cycle.room_to_raise_ma, newcomer):
         cycle.start(newcomer)
     else:  # a cycle is due once the others have released current, or offers to free points are withdrawn
-        note_trial(newcomer, running, cycle.now_s)
+        note_trial(newcomer, cycle.now_s)
 
 
 def _is_next_sample_awaited(cycle: CycleState, newcomer: Participant) -> bool:

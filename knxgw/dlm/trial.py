@@ -5,7 +5,9 @@ seems to make the building smaller, until the minimum of a waiting participant s
 lowered, the meter shows that this has freed nothing, and they are raised again, for hours. So a trial that
 failed is repeated after a minute at the earliest, and each further one after twice as long, up to 15 min.
 
-Where all chargers measure, nothing is tried: what lowering them frees is known.
+Where all chargers measure, what lowering them frees is known. A trial fails there when the building takes
+more meanwhile; a hundredth of an ampere, by which a meter rounds, is enough if the minimum only just fits. It
+is repeated at once if some tenths more than the minimum fit (`admission`), else after 15 min.
 
 Source: load-management 9.2.
 """
@@ -19,36 +21,39 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 60.0, LONGEST_RESTART_S  # until a trial is repea
 
 
 def may_try(participant: Participant, now_s: float) -> bool:
-    """Tell whether others may be asked to give way for a newcomer: the wait after a failed trial is over."""
-    return now_s >= participant.try_again_at
+    """Tell whether others may be asked to give way for a newcomer.
 
-
-def note_trial(participant: Participant, running: Sequence[Participant], now_s: float) -> None:
-    """Note since when others give way for a newcomer, if that may be in vain (`tried_since`): a trial.
-
-    It may be if some participant of `running` on its phases does not measure: such a vehicle may draw less
-    than its offer, and release nothing when that is lowered. What the others release is known.
+    Not during the wait after a trial that failed because lowering them freed nothing (`retry_wait_s`).
     """
-    may_be_in_vain = any(
-        not one.settings.measures_current and not set(one.phases).isdisjoint(participant.phases)
-        for one in running
-    )
-    if participant.tried_since is None and may_be_in_vain:
+    return now_s >= participant.try_again_at or not participant.retry_wait_s
+
+
+def note_trial(participant: Participant, now_s: float) -> None:
+    """Note since when others give way for a newcomer (`tried_since`): a trial (in place)."""
+    if participant.tried_since is None:
         participant.tried_since = now_s
 
 
-def note_failure(participant: Participant, now_s: float) -> None:
+def note_failure(participant: Participant, running: Sequence[Participant], now_s: float) -> None:
     """Note that others gave way for a newcomer in vain, and until when it is not tried again (in place).
 
-    The first time that is 1 min (`FIRST_WAIT_S`), then twice as long each time, at most 15 min
-    (`LONGEST_WAIT_S`).
+    If some participant of `running` on its phases does not measure, that is the likely cause: such a vehicle
+    may draw less than its offer, and release nothing when that is lowered. The newcomer has to wait
+    (`retry_wait_s`): the first time 1 min (`FIRST_WAIT_S`), then twice as long each time, at most 15 min
+    (`LONGEST_WAIT_S`). Else it has to wait for as long only while its minimum just fits.
     """
-    if participant.tried_since is None:
-        return  # nobody gave way
     participant.tried_since = None
-    # 0 s when none has failed yet: then the first wait
-    participant.retry_wait_s = min(2 * participant.retry_wait_s, LONGEST_WAIT_S) or FIRST_WAIT_S
-    participant.try_again_at = now_s + participant.retry_wait_s
+    nothing_was_freed = any(
+        not one.settings.measures_current and not set(one.phases).isdisjoint(participant.phases)
+        for one in running
+    )
+    if nothing_was_freed:
+        # 0 s when none has failed yet: then the first wait
+        waits_s = min(2 * participant.retry_wait_s, LONGEST_WAIT_S) or FIRST_WAIT_S
+        participant.retry_wait_s = waits_s
+    else:
+        participant.retry_wait_s, waits_s = 0.0, LONGEST_WAIT_S
+    participant.try_again_at = now_s + waits_s
 
 
 def forget_trials(participant: Participant) -> None:

@@ -58,6 +58,53 @@ def test_a_failed_trial_is_forgotten_when_the_vehicle_leaves() -> None:
     assert house.offers_ma[0] >= 8000, "the building has become smaller"
 
 
+def house_whose_second_car_just_fits() -> House:
+    """Return a house where 6 A of a car that charges and 10 A of another one are exactly the room."""
+    measured = participant(1), participant(2, minimum_ma=10_000)
+    house = House(*measured, base_a=16)
+    house.cars[1].obeys_s = 5
+    house.cars[2].connected = False
+    house.live(60)
+    assert house.offers_ma == [16_000, 0]
+    house.cars[2].connected = True
+    return house
+
+
+@pytest.mark.proves("D9.2f")
+def test_a_vehicle_whose_minimum_fits_exactly_is_started() -> None:
+    house = house_whose_second_car_just_fits()
+    house.live(30)
+    assert house.offers_ma == [6000, 10_000]
+
+
+@pytest.mark.proves("D9.2f")
+def test_others_give_way_again_for_what_did_not_fit_by_a_rounding_once_more_fits() -> None:
+    house = house_whose_second_car_just_fits()
+    lowered_at, before_ma = [], house.offers_ma[0]
+    for _ in range(840):
+        # the meter rounds: up beside the lower offer, down beside the higher one
+        house.live(1, base_a=16.01 if house.offers_ma[0] <= 6000 else 16.0)
+        if house.offers_ma[0] < before_ma:
+            lowered_at.append(house.now_s)
+        before_ma = house.offers_ma[0]
+    assert len(lowered_at) == 1, lowered_at
+    assert house.offers_ma[1] == 0
+    house.live(40, base_a=15.6)
+    assert house.offers_ma[1] == 10_000
+
+
+@pytest.mark.proves("D9.2f")
+def test_what_only_just_fits_is_tried_again_after_a_quarter_of_an_hour() -> None:
+    house = house_whose_second_car_just_fits()
+    while house.offers_ma[0] > 6000:
+        house.live(1)
+    house.live(20, base_a=16.01)
+    house.live(840, base_a=16)
+    assert house.offers_ma[1] == 0
+    house.live(100)
+    assert house.offers_ma == [6000, 10_000]
+
+
 @pytest.mark.proves("D9.4h")
 def test_who_was_lowered_is_not_raised_before_the_meter_has_shown_what_that_freed() -> None:
     house = house_of_small_cars()
