@@ -264,9 +264,13 @@ def _with_used_phases(
         return state
     sampled_at = in_force_since - settings.meter_delay_s
     line = line_at_rest(values_ma, sampled_at, now_s, participants.values(), settings)
-    if line is None:
-        return state  # some vehicle moves
     before = state.meter.line_at_rest
+    if line is None:  # some vehicle moves
+        if before is None:
+            return state
+        return replace(
+            state, meter=replace(state.meter, line_at_rest=before.with_values(values_ma))
+        )
     changed = {} if before is None else find_used_phases(before, line, participants, now_s)
     # since when a vehicle should be lowered to see which phases it uses (`phase_test`)
     line = with_reason_to_test(line, before, {**participants, **changed}, settings, now_s)

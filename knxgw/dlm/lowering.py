@@ -105,8 +105,28 @@ def _phases_in_danger_again(cycle: CycleState, danger: Sequence["Danger"]) -> se
     return {
         index
         for index, phase in enumerate(cycle.phases)
-        if danger[index] is Danger.LARGE and cycle.now_s - phase.reduced_at <= helps_within_s
+        if danger[index] is Danger.LARGE
+        and cycle.now_s - _last_lowering_at(cycle, index, phase.reduced_at, helps_within_s)
+        <= helps_within_s
     }
+
+
+def _last_lowering_at(
+    cycle: CycleState, index: int, reduced_at: float, helps_within_s: float
+) -> float:
+    """Return when a vehicle was last lowered on a phase, in a safety reduction or soon after it [monotonic s].
+
+    While vehicles follow a further lowering, the meter cannot show whether the reduction has helped.
+    `reduced_at`: when the last safety reduction was; `helps_within_s`: what is soon.
+    """
+    lowered_at = (
+        participant.offer_changed_at
+        for participant in cycle.participants.values()
+        if index in participant.phases
+        and participant.offer_ma < participant.previous_offer_ma
+        and reduced_at <= participant.offer_changed_at <= reduced_at + helps_within_s
+    )
+    return max(lowered_at, default=reduced_at)
 
 
 def _phases_with_meter_still_over_range(cycle: CycleState) -> set[int]:

@@ -11,10 +11,11 @@ because they may use fewer phases than are known, or take less than they are off
 for all of that range.
 
 *Why it cannot mislead much.* A phase is left out only if another one answered. So neither a vehicle that took
-no notice nor a load of the building on all phases decides anything. A start that shows on one phase of three
-is enough: to be mistaken, the building would have to let go of the vehicle's current on two phases at the
-same moment, and not on the third. All else must be found twice. And whatever was found, the mains are
-supervised by what is measured.
+no notice nor a load of the building on all phases decides anything. A phase whose load has dipped or peaked
+between the two lines is unclear: there the building may have let go of what the vehicle took. A start that
+shows on one phase of three is enough: to be mistaken, the building would have to let go of the vehicle's
+current on two phases, ampere by ampere as the vehicle takes it, and not on the third. All else must be found
+twice. And whatever was found, the mains are supervised by what is measured.
 
 *Vehicles that add phases later.* A finding counts after a minute. If by then, or ever after, the phases that
 were left out rise together by 4 A more than the others, they count again. A load of the building on all
@@ -53,11 +54,21 @@ class LineAtRest(NamedTuple):
     # what each charger without measurement is taken to draw on each of its phases, by its number; one that
     # cannot be reached is not in it
     assumed_ma: Mapping[int, int]
-    measured: frozenset[int] = (
-        frozenset()
-    )  # numbers of the measuring chargers that are left out of it
+    carried_ma: tuple[int, ...]  # per phase, all of it
+    # numbers of the measuring chargers that are left out of it
+    measured: frozenset[int] = frozenset()
     # since when there has been a reason for a test [monotonic s] (`phase_test`)
     reason_since: float | None = None
+    # the least and the most that the meter has shown per phase since; empty: it has shown nothing
+    least_since_ma: tuple[int, ...] = ()
+    most_since_ma: tuple[int, ...] = ()
+
+    def with_values(self, values_ma: Sequence[int]) -> "LineAtRest":
+        """Return the line with values that the meter has shown since [mA], one for each phase."""
+        return self._replace(
+            least_since_ma=tuple(map(min, self.least_since_ma or values_ma, values_ma)),
+            most_since_ma=tuple(map(max, self.most_since_ma or values_ma, values_ma)),
+        )
 
 
 def line_at_rest(
@@ -93,7 +104,7 @@ def line_at_rest(
                 return None  # it was moving
             rest_ma[phase] -= (drawn.least_ma + drawn.most_ma) // 2
         measured.add(participant.settings.number)
-    return LineAtRest(tuple(rest_ma), assumed_ma, frozenset(measured))
+    return LineAtRest(tuple(rest_ma), assumed_ma, tuple(values_ma), frozenset(measured))
 
 
 def rests_since(participant: Participant, settings: Settings) -> float | None:
@@ -175,6 +186,9 @@ def _found_phases(
     if abs(draws_ma - drew_ma) < ANSWER_FROM_MA:
         return known  # too small a change to show on the line
     answers = {phase: _answers(changes[phase], drew_ma, draws_ma) for phase in wired}
+    for phase, answer in answers.items():
+        if answer is False and not _has_kept_between(phase, before, after):
+            answers[phase] = None  # the building may have hidden the vehicle
     used = tuple(phase for phase in wired if answers[phase])
     if known is not None and not set(used) <= set(known.phases):
         known = None  # it answered on a phase that was known as unused
@@ -254,6 +268,21 @@ def _answers(change: Change, drew_ma: int, draws_ma: int) -> bool | None:
     if least_ma >= lowest_ma and most_ma <= expected_ma + UNCHANGED_MA:
         return True
     return None
+
+
+def _has_kept_between(phase: int, before: LineAtRest, after: LineAtRest) -> bool:
+    """Tell whether a phase has never carried 1 A less or more than both lines at rest did.
+
+    Where it has, something was switched off and something else on. `before` knows what the meter has shown
+    since. Source: load-management 4.7e.
+    """
+    if not before.least_since_ma:
+        return True
+    ends_ma = before.carried_ma[phase], after.carried_ma[phase]
+    return (
+        before.least_since_ma[phase] >= min(ends_ma) - UNCHANGED_MA
+        and before.most_since_ma[phase] <= max(ends_ma) + UNCHANGED_MA
+    )
 
 
 def _have_joined(left_out: Sequence[Change], others: Sequence[Change]) -> bool:

@@ -170,6 +170,18 @@ def test_what_a_measuring_charger_takes_when_it_is_reached_again_is_no_answer() 
     assert house.participant(1).phases == (0, 1, 2)
 
 
+@pytest.mark.proves("D4.7e")
+def test_a_load_that_goes_out_on_two_phases_while_a_vehicle_starts_on_three_hides_none() -> None:
+    house = house_without_measurement(3)
+    house.live(20, base_a=(4, 20, 20))
+    plug_in(house, 1)
+    while not house.offers_ma[0]:
+        house.live(1)
+    house.live(AT_REST_S + COUNTS_AFTER_S, base_a=4)
+    assert max(house._loads_ma[-1]) == 20_000, "in the end L2 and L3 carry what they did before"
+    assert house.participant().phases == (0, 1, 2)
+
+
 @pytest.mark.proves("D4.7d")
 def test_vehicles_that_start_together_are_tested_once_their_line_has_seemed_full_for_five_minutes() -> (
     None
@@ -252,10 +264,12 @@ def test_while_the_building_rests_no_phase_is_left_out_that_a_vehicle_uses(
     before = LineAtRest(
         line_of([(used, drew_ma) for used, drew_ma, _ in vehicles], [0, 0, 0]),
         {n: drew_ma for n, (_, drew_ma, _) in enumerate(vehicles, 1)},
+        (0, 0, 0),
     )
     after = LineAtRest(
         line_of([(used, draws_ma) for used, _, draws_ma in vehicles], building_ma),
         {n: draws_ma for n, (_, _, draws_ma) in enumerate(vehicles, 1)},
+        (0, 0, 0),
     )
     for number, changed in find_used_phases(before, after, participants, 100.0).items():
         used, _, _ = vehicles[number - 1]
