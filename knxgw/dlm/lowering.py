@@ -35,7 +35,7 @@ def lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, i
     danger, it goes no higher than what the charger has acknowledged. Source: load-management 9.3.
     """
     danger = _update_dangers(cycle, running)
-    in_danger_again = _phases_in_danger_again(cycle, danger)
+    in_danger_again = _phases_in_danger_again(cycle, danger) | _phases_above_fuse(cycle)
     meter_still_over_range = _phases_with_meter_still_over_range(cycle)
     for participant in running:
         target_ma = down_ma[participant.settings.number]
@@ -108,6 +108,18 @@ def _phases_in_danger_again(cycle: CycleState, danger: Sequence["Danger"]) -> se
         if danger[index] is Danger.LARGE
         and cycle.now_s - _last_lowering_at(cycle, index, phase.reduced_at, helps_within_s)
         <= helps_within_s
+    }
+
+
+def _phases_above_fuse(cycle: CycleState) -> set[int]:
+    """Return the phases (0 to 2) on which the meter shows more than the fuse carries for ever.
+
+    There is no time to see whether lowering by what is too much helps. Source: load-management 9.3j.
+    """
+    return {
+        index
+        for index, value in enumerate(cycle.state.meter.values[: len(cycle.phases)])
+        if value is not None and value.current_ma > cycle.settings.fuse_ma
     }
 
 

@@ -18,21 +18,11 @@ from knxgw.sim.bench.runner import Run
 from knxgw.station.model import Effect, Offer, Tick
 
 HOURS = 0.4
-UNSAFE = {
-    "unmeasured": "lowering a vehicle that takes less than told frees nothing, which is seen late",
-}
 
 
 @pytest.mark.parametrize(
     "series",
-    [
-        pytest.param(
-            one,
-            id=one.name,
-            marks=[pytest.mark.xfail(reason=UNSAFE[one.name])] if one.name in UNSAFE else [],
-        )
-        for one in EVERY_SERIES
-    ],
+    [pytest.param(one, id=one.name) for one in EVERY_SERIES],
 )
 def test_a_short_day_is_safe(series: Series) -> None:
     own = run_day(Job(seed=5, series=series, hours=HOURS, compares=False)).figures[GATEWAY]

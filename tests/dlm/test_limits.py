@@ -223,3 +223,35 @@ def test_what_is_measured_before_any_charger_was_read_is_the_building() -> None:
         state, HOUSE, {1: House(participant(1)).observation(1)}, 1.5, new_phases=(0, 1, 2)
     )
     assert state.outcome.available_ma == (LIMIT_MA - 20_000,) * 3
+
+
+@pytest.mark.proves("D9.3j")
+@pytest.mark.parametrize(
+    ("measures", "base_a", "offer_a"),
+    [(False, 26, 6), (False, 24, 14), (True, 26, 6), (True, 24, 8)],
+    ids=["above the fuse", "below it", "measured, above", "measured, below"],
+)
+def test_above_the_fuse_who_does_not_measure_goes_to_the_minimum_at_once(
+    measures: bool, base_a: int, offer_a: int
+) -> None:
+    """The vehicle takes 10 of 16 A, so the line carries 36 or 34 A, of 32 A and a fuse of 35 A."""
+    house = House(participant(1, measures=measures))
+    house.cars[1].most_ma = 10_000
+    house.live(60)
+    house.live(4, base_a=base_a)
+    assert house.offers_ma == [offer_a * 1000]
+
+
+@pytest.mark.proves("D9.3j")
+def test_that_a_reduction_has_not_helped_is_seen_although_somebody_was_lowered_since() -> None:
+    """One of two vehicles takes 10 of 15.7 A, so lowering both to 14.8 A frees 0.9 of the 1.7 A."""
+    settings = replace(HOUSE, fuse_ma=50_000, reserve_ma=4000)
+    house = House(*(participant(n, measures=False) for n in (1, 2)), settings=settings, base_a=14)
+    house.cars[1].most_ma = 10_000
+    house.live(60)
+    assert house.offers_ma == [15_700, 15_700]
+    house.live(6, base_a=22)
+    assert house.offers_ma == [14_800, 14_800]
+    house.cars[2].cap_ma = 14_600  # from the bus
+    house.live(10)
+    assert house.offers_ma == [6000, 6000]
