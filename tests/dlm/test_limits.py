@@ -232,7 +232,7 @@ def test_what_is_measured_before_any_charger_was_read_is_the_building() -> None:
     ids=["above the fuse", "below it", "measured, above", "measured, below"],
 )
 def test_above_the_fuse_who_does_not_measure_goes_to_the_minimum_at_once(
-    measures: bool, base_a: int, offer_a: int
+    *, measures: bool, base_a: int, offer_a: int
 ) -> None:
     """The vehicle takes 10 of 16 A, so the line carries 36 or 34 A, of 32 A and a fuse of 35 A."""
     house = House(participant(1, measures=measures))
