@@ -89,7 +89,11 @@ def _points(scenario: Scenario, recording: Recording) -> list[_Point]:
     ):
         used, can_use_ma = log.used.last, log.can_use.last
         cap_ma = model.maximum_ma
-        if model.is_measured:  # nobody knows what one without measurement leaves
+        is_satisfied = log.offers.last >= can_use_ma + LEAST_HEADROOM_MA
+        if not model.is_measured and is_satisfied:
+            # a test of its phases may have lowered it a moment ago (load-management 4.7d)
+            cap_ma = min(cap_ma, max(model.minimum_ma, log.offers.last))
+        elif model.is_measured:  # nobody knows what one without measurement leaves
             least_ma, most_ma = can_use_ma + LEAST_HEADROOM_MA, can_use_ma + HEADROOM_MA
             left_ma = min(max(log.offers.last, least_ma), most_ma)
             cap_ma = min(cap_ma, max(model.minimum_ma, left_ma))
