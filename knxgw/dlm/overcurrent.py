@@ -77,6 +77,11 @@ class Overcurrent:
         return self.lock_out is not None
 
     @property
+    def has_returned(self) -> bool:
+        """Tell whether the overcurrent that lasts began less than 10 min after a restart (`RECURS_S`)."""
+        return self.lock_out is not None and self.lock_out.locked_at - self.restarted_at <= RECURS_S
+
+    @property
     def needs_supervision(self) -> bool:
         """Tell whether every cycle has to supervise the phases: an excess is timed, or a lock-out lasts."""
         return self.lock_out is not None or self.excess.is_present

@@ -112,6 +112,7 @@ CATALOGUE = [
     pytest.param("over-range-stays", marks=pytest.mark.proves("D3.1b")),
     pytest.param("restart-on-change-after-slow-readings", marks=pytest.mark.proves("D12.4d")),
     pytest.param("two-plug-in-at-once", marks=pytest.mark.proves("D5.5")),
+    pytest.param("overcurrent-of-two-that-overdraw", marks=pytest.mark.proves("D12.4f")),
     pytest.param("overdraw-is-remembered", marks=pytest.mark.proves("D13.4")),
     pytest.param("overdraw-is-remembered-through-a-stop", marks=pytest.mark.proves("D13.4b")),
     pytest.param("unmeasured-late-chargers"),
