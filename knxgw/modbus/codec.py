@@ -144,8 +144,8 @@ def _byte_order(order: Order) -> Literal["big", "little"]:
 def _ordered_bytes(point: Point, registers: Sequence[int]) -> bytes:
     """Return the bytes of registers, most significant first."""
     words = registers if point.word_order is Order.BIG else registers[::-1]
-    order = _byte_order(point.byte_order)
-    return b"".join(word.to_bytes(2, order) for word in words)
+    order = ">" if point.byte_order is Order.BIG else "<"
+    return struct.pack(f"{order}{len(words)}H", *words)
 
 
 def ordered_registers(point: Point, data: bytes) -> list[int]:

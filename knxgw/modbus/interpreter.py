@@ -85,6 +85,14 @@ class Interpreter:
         self._unknown_codes: set[Raw] = set()
         self.inconsistent: set[str] = set()  # points to read again before a state is derived
         self._rounds = 0
+        # names of the points that others are multiplied by: they are read first
+        ratios = (ratio for point in model.points.values() for ratio in point.ratio_points)
+        self.ratio_points = tuple(dict.fromkeys(ratios))
+        # names of the points without which a point has no value: its ratios, and what makes it valid
+        self._needs = {
+            name: (*point.ratio_points, *(comparison.point for comparison in point.valid_if))
+            for name, point in model.points.items()
+        }
 
     @property
     def wanted_points(self) -> set[str]:
@@ -97,12 +105,6 @@ class Interpreter:
         read = {name for name in names if name in points and points[name].is_readable}
         read |= {ratio for name in read for ratio in points[name].ratio_points}
         return read | {comparison.point for name in read for comparison in points[name].valid_if}
-
-    @property
-    def ratio_points(self) -> tuple[str, ...]:
-        """Return the names of the points that others are multiplied by: they are read first."""
-        names = (ratio for point in self._model.points.values() for ratio in point.ratio_points)
-        return tuple(dict.fromkeys(names))
 
     def forget(self) -> None:
         """Forget everything, as after a lost connection: stale values must not be combined."""
@@ -136,9 +138,9 @@ class Interpreter:
             point = self._model.points[name]
             if raw is not None and self._are_all_met(point.valid_if):
                 fresh.update(self._quantity(point, raw, raws))
-            needs = (*point.ratio_points, *(comparison.point for comparison in point.valid_if))
+            needs = self._needs[name]
             # as long as one of these is unread it is open whether the point has a value
-            if all(needed in self._raws for needed in needs):
+            if not needs or all(needed in self._raws for needed in needs):
                 unavailable.update(q for q in self._quantities_of(name) if q not in fresh)
         unavailable.update(q for q in _KNOWN_TEXTS if fresh.get(q) == "")
         for quantity in unavailable:

@@ -20,6 +20,7 @@ GOLDEN = 0.618034  # multiples of it lie far apart within a period
 SPREAD_S = 0.9
 UNREAD = 4.0  # how overdue the first read of a slower block counts [periods]
 IN_TURN, EXPEDITED, FIRST_READ = 0, 1, 2  # priorities, the highest first read
+UNREAD_AT = float("-inf")  # the turn of a block that was never read
 _PRIORITIES = {poll: place for place, poll in enumerate(PERIODS_S)}
 
 
@@ -171,7 +172,8 @@ class PollSchedule:
         self._phases = {
             block: (phase + place * GOLDEN) % 1.0 for place, block in enumerate(self.blocks)
         }
-        self._requested_at: dict[Block, float] = {}
+        # when the turn of a block comes, a period after it was requested; it has none before that
+        self._turn_at: dict[Block, float] = {}
         self._expedited_at: dict[Block, float] = {}  # when to read it out of turn
         self._last_request_at = float("-inf")
         self._first_request_at = float("inf")  # of the first request
@@ -181,7 +183,7 @@ class PollSchedule:
     @property
     def is_first_cycle_done(self) -> bool:
         """Tell whether every block of state and currents was requested at least once."""
-        return all(b in self._requested_at for b in self.blocks if b.poll is PollClass.FAST)
+        return all(b in self._turn_at for b in self.blocks if b.poll is PollClass.FAST)
 
     @property
     def last_request_at(self) -> float:
@@ -204,9 +206,9 @@ class PollSchedule:
     def mark_requested(self, block: Block, now_s: float) -> None:
         """Note that a block was requested now: its next turn is a period later."""
         early_s = 0.0
-        if block not in self._requested_at:  # from the second time on, spread over the period
+        if block not in self._turn_at:  # from the second time on, spread over the period
             early_s = self._phases.get(block, 0.0) * min(PERIODS_S[block.poll], SPREAD_S)
-        self._requested_at[block] = now_s - early_s
+        self._turn_at[block] = now_s - early_s + PERIODS_S[block.poll]
         self._expedited_at.pop(block, None)
         self._soonest_at = None
         self._last_request_at = now_s
@@ -214,8 +216,7 @@ class PollSchedule:
 
     def retry_in(self, block: Block, now_s: float, delay_s: float) -> None:
         """Read a failed block again after `delay_s`, if that is before its turn."""
-        period_s = PERIODS_S[block.poll]
-        self._requested_at[block] = min(now_s, now_s - period_s + delay_s)
+        self._turn_at[block] = now_s + min(PERIODS_S[block.poll], delay_s)
         self._soonest_at = None
 
     def mark_unread(self, names: Iterable[str]) -> None:
@@ -223,15 +224,14 @@ class PollSchedule:
         wanted = set(names)
         for block in self.blocks:
             if any(point.name in wanted for point in block.points):
-                self._requested_at.pop(block, None)
+                self._turn_at.pop(block, None)
                 self._soonest_at = None
 
     def expedite(self, due_at: float) -> None:
         """Read state and currents by `due_at` [monotonic s]: they will show what was written."""
         for block in self.blocks:
-            if block.poll is PollClass.FAST and block in self._requested_at:
-                latest_at = due_at - PERIODS_S[block.poll]
-                self._requested_at[block] = min(self._requested_at[block], latest_at)
+            if block.poll is PollClass.FAST and block in self._turn_at:
+                self._turn_at[block] = min(self._turn_at[block], due_at)
                 self._soonest_at = None
 
     def expedite_points(self, names: Iterable[str], due_at: float) -> None:
@@ -269,26 +269,24 @@ class PollSchedule:
 
     def _block_due_at(self, block: Block) -> float:
         """Return when a block is due [monotonic s]; minus infinity: it was never read."""
-        requested_at = self._requested_at.get(block)
-        if requested_at is None:
-            return float("-inf")
-        return min(
-            requested_at + PERIODS_S[block.poll], self._expedited_at.get(block, float("inf"))
-        )
+        turn_at = self._turn_at.get(block, UNREAD_AT)
+        expedited_at = self._expedited_at.get(block)
+        return turn_at if expedited_at is None else min(turn_at, expedited_at)
 
     def _urgency(self, block: Block, now_s: float) -> tuple[int, float]:
         """Return the sort key of a due block: first reads, then expedited ones, then the most overdue.
 
         A first read that is not of state and currents counts as a few periods overdue, the faster blocks more.
         """
-        requested_at = self._requested_at.get(block)
+        turn_at = self._turn_at.get(block)
         expedited_at = self._expedited_at.get(block, float("inf"))
         first = max((self._first.get(p.name, 0) for p in block.points), default=0)
-        if requested_at is None and (first or block.poll is PollClass.FAST):
+        if turn_at is None and (first or block.poll is PollClass.FAST):
             return (FIRST_READ + first, 0.0)
         if expedited_at <= now_s:
             return (EXPEDITED, now_s - expedited_at)
-        if requested_at is not None:
-            return (IN_TURN, (now_s - requested_at) / PERIODS_S[block.poll])
+        if turn_at is not None:
+            period_s = PERIODS_S[block.poll]
+            return (IN_TURN, (now_s - turn_at + period_s) / period_s)
         waited_periods = (now_s - self._first_request_at) / PERIODS_S[PollClass.NORMAL]
         return (IN_TURN, UNREAD - _PRIORITIES[block.poll] + waited_periods)
