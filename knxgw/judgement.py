@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING
 
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.messages import Message, message
-from knxgw.config.load import LoadedConfiguration, load_configuration
+from knxgw.config.load import (
+    LoadedConfiguration,
+    ReadFile,
+    load_configuration,
+    parse_configuration,
+    read_configuration,
+)
 from knxgw.config.model import Configuration
 from knxgw.errors import ConfigError, FileLine, Finding, Severity
 from knxgw.host.clock import system_clock
@@ -47,6 +53,7 @@ class Prepared:
     link: BusAttachment | None
     listener: Listener
     file: Path | None = None
+    text: str = ""  # what the file said
     lock: StateLock | None = None
     certificate: "Certificate | None" = None  # the website is encrypted with it
     link_origin: object = None  # what the link was made from; the same makes the same link
@@ -71,7 +78,7 @@ class Judgement:
 
 def judge_start(path: Path, state: Path) -> Judgement:
     """Judge a file for a start on a state directory; what is taken belongs to the caller."""
-    loaded = load_configuration(path, catalogue())
+    text, loaded = read_configuration(path, catalogue())
     if loaded.configuration is None:
         return Judgement(findings=loaded.findings)
     link, findings = _link(loaded, loaded.configuration)
@@ -88,6 +95,7 @@ def judge_start(path: Path, state: Path) -> Judgement:
         certificate=certificate,
         listener=listener,
         file=path,
+        text=text,
         lock=lock,
         link_origin=link_origin(loaded.configuration.knx),
     )
@@ -126,12 +134,15 @@ def _locked(state: Path) -> tuple[StateLock | None, list[Finding]]:
         return None, [_state_finding(state, err)]
 
 
-def judge_reload(path: Path, running: Prepared, *, state: Path | None = None) -> Judgement:
+def judge_reload(
+    path: Path, running: Prepared, *, state: Path | None = None, text: str | None = None
+) -> Judgement:
     """Judge a file for a reload; what the running gateway has is handed over where it fits.
 
-    `state`: where the device keeps certificates of its own.
+    `state`: where the device keeps certificates of its own. `text`: what the file is about to say; without
+    it, what it says now.
     """
-    loaded = load_configuration(path, catalogue())
+    text, loaded = _read(path, text)
     if loaded.configuration is None:
         return Judgement(findings=loaded.findings)
     link, findings = _link(loaded, loaded.configuration)
@@ -150,9 +161,23 @@ def judge_reload(path: Path, running: Prepared, *, state: Path | None = None) ->
         listener=listener,
         certificate=certificate,
         file=path,
+        text=text,
         link_origin=origin,
     )
     return _judgement(loaded, findings, prepared, running)
+
+
+def check_text(path: Path, text: str) -> tuple[Finding, ...]:
+    """Return what `check` would find in a file if it said `text`; nothing is taken or asked."""
+    return _read(path, text).loaded.findings
+
+
+def _read(path: Path, text: str | None) -> ReadFile:
+    """Return what a file says, or what it is about to say (`text`), and what that means."""
+    if text is None:
+        return read_configuration(path, catalogue())
+    loaded = parse_configuration(text, catalogue(), name=path.name, directory=path.parent)
+    return ReadFile(text, loaded)
 
 
 def judge_file(path: Path, state: Path | None = None, *, offline: bool = False) -> Judgement:

@@ -5,16 +5,18 @@ import logging
 import math
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import click
 
 from knxgw import __version__
+from knxgw.changes import Changes, Pending, refused
 from knxgw.config.model import Configuration
 from knxgw.config.summary import summary
 from knxgw.errors import ConfigError, Finding, GatewayError, Severity
@@ -37,10 +39,13 @@ from knxgw.living import (
     show_initial_password,
     take_password,
 )
+from knxgw.master_file import MasterFile
 from knxgw.store.certificate_files import forget_certificates
+from knxgw.store.configurations import Configurations
 from knxgw.store.runs import RunEnding
 from knxgw.store.trouble import StateError
 from knxgw.website.bridge import DeviceControl
+from knxgw.website.configuring import Outcome
 from knxgw.website.listener import Address, Listener
 
 log = logging.getLogger(__name__)
@@ -50,6 +55,8 @@ _NOT_JUDGED = (
     f"the configuration was not read within {JUDGING_S:.0f} s: a file, a disk of the network or a "
     "name server does not answer"
 )
+_NOT_CHECKED = "the configuration cannot be checked: please report this"
+_ENDS = "the device ends"
 RESTART_DELAY_S = 1.5  # for the page that asked to load all it needs
 PROVED_S = 60.0  # a device that has run so long with a configuration can live with it
 THREAD_SLICE_S = 0.0005  # a page that is being made may hold up the loop this long, not 5 ms
@@ -156,19 +163,23 @@ def run_gateway(path: Path, state: Path, *, may_be_missing: bool = False) -> Non
 
     Raises: ConfigError, GatewayError; SystemExit with `RESTART_STATUS`.
 
-    `may_be_missing`: without the file the device runs unconfigured, until SIGHUP finds one.
+    `may_be_missing`: without the file the device has a configuration of its own, in its state directory. It
+    runs unconfigured until there is one: a page writes it, or SIGHUP finds the file.
     """
     sys.setswitchinterval(THREAD_SLICE_S)
-    is_unconfigured = may_be_missing and not path.exists()
-    judgement = judge_unconfigured(state) if is_unconfigured else judge_start(path, state)
+    master = MasterFile(path, state, may_be_missing=may_be_missing)
+    _return_to_confirmed(master)
+    is_unconfigured = may_be_missing and not master.path.exists()
+    judgement = judge_unconfigured(state) if is_unconfigured else judge_start(master.path, state)
     for finding in judgement.findings:
         click.echo(str(finding), err=True)
     if judgement.prepared is None:
         raise ConfigError(())  # they are said
     try:
         with open_store(state) as store:
-            reload = partial(judge_reload, path, state=state)
-            after = run_to_end(serve_configurations(judgement.prepared, store, reload))
+            after = run_to_end(
+                serve_configurations(judgement.prepared, store, _judge_of(master, state), master)
+            )
             if after is AfterEnd.RESET:
                 _reset(store)
     finally:
@@ -177,27 +188,56 @@ def run_gateway(path: Path, state: Path, *, may_be_missing: bool = False) -> Non
         sys.exit(RESTART_STATUS)
 
 
+def _return_to_confirmed(master: MasterFile) -> None:
+    """Return to the configuration before a change that nobody has confirmed."""
+    try:
+        if master.take_back_unconfirmed():
+            log.warning(
+                "the last change of the configuration was not confirmed; the one before is used again"
+            )
+    except OSError as err:
+        log.error("the last change of the configuration cannot be taken back: %s", err)  # noqa: TRY400
+
+
+class Judge(Protocol):
+    """Prepares the next configuration, beside the one that runs."""
+
+    def __call__(self, running: Prepared, /, *, text: str | None = None) -> Judgement:
+        """Judge what the file says, or `text`, which it is about to say."""
+
+
+def _judge_of(master: MasterFile, state: Path) -> Judge:
+    """Return how the configuration of a file is judged; where that is may change while the device runs."""
+
+    def judge(running: Prepared, /, *, text: str | None = None) -> Judgement:
+        return judge_reload(master.path, running, state=state, text=text)
+
+    return judge
+
+
 def _reset(store: Store) -> None:
     """Reset the device to its factory settings, after what waits for the disk."""
     try:
         store.executor.submit(store.database.erase).result()
         forget_certificates(store.database.directory)
+        Configurations(store.database.directory).forget()
     except StateError as err:  # it starts again all the same: chargers wait for it
         log.error("the device was not reset, or not wholly: %s", err)  # noqa: TRY400 - it says it all
 
 
 async def serve_configurations(
-    first: Prepared, store: Store, judge: Callable[[Prepared], Judgement]
+    first: Prepared, store: Store, judge: Judge, master: MasterFile
 ) -> AfterEnd:
     """Run a device, with one configuration after the other, until it is stopped.
 
     Returns what is to be done then.
 
     `judge` prepares the next one, beside the one that runs. One that ends the device soon after it
-    was taken gives way to the one before.
+    was taken gives way to the one before. `master`: the file that says what the device does.
     """
     stop = Stop()
-    life = _Life(first, judge)
+    changes = Changes(master, store, stop.asked.set)
+    life = _Life(first, judge, changes)
     try:
         while True:
             try:
@@ -209,8 +249,9 @@ async def serve_configurations(
                     raise
                 log.exception(_TAKEN_BACK)
                 life.prepared.release(before)
-                life = _Life(before, judge)
+                life = _Life(before, judge, changes)
     finally:
+        changes.end()
         life.prepared.listener.close()
     log.info("ended")
     return stop.after
@@ -222,8 +263,9 @@ _TAKEN_BACK = "the new configuration does not run; the previous one is used agai
 class _Life:
     """A device from its start to its end, and which configuration it has."""
 
-    def __init__(self, prepared: Prepared, judge: Callable[[Prepared], Judgement]) -> None:
+    def __init__(self, prepared: Prepared, judge: Judge, changes: Changes) -> None:
         self.prepared = prepared
+        self._changes = changes
         self.before: Prepared | None = None  # what it was before the last change
         self._taken_at = -math.inf
         self._judge = judge
@@ -236,48 +278,81 @@ class _Life:
     async def run(self, stop: Stop, store: Store) -> None:
         """Run until the end is asked for; each configuration in between is taken while it runs."""
         _announce(self.prepared)
-        async with living(self.prepared, store, stop.control()) as device:
+        control = replace(stop.control(), configuring=self._changes.for_pages())
+        async with living(self.prepared, store, control) as device:
             show_initial_password(device.accounts)
+            self._changes.keep(self.prepared)
             while (following := await self._next(stop)) is not None:
-                await self._take(device, following)
+                await self._take(device, *following)
             if (ending := _ENDINGS.get(stop.after)) is not None:
                 device.gateway.note_ending(ending)
 
-    async def _take(self, device: Living, following: Prepared) -> None:
+    async def _take(self, device: Living, following: Prepared, pending: Pending | None) -> None:
         """Let the living device take what was prepared; if it cannot, nothing changes."""
+        if pending is not None and not await self._write(following, pending):
+            return
         try:
             await device.take(following, self.prepared)
         except Exception:
             log.exception(_TAKEN_BACK)
             following.release(self.prepared)
+            if pending is not None:
+                await asyncio.to_thread(self._changes.write_back, self.prepared)
+                pending.end(Outcome(is_taken=False, failure=_TAKEN_BACK))
             return
+        proposal = None if pending is None else pending.proposal
+        self._changes.keep(following, proposal)
+        if pending is not None:
+            pending.end(self._changes.taken(following, self.prepared, pending.proposal))
         self.before, self.prepared = self.prepared, following
         self._taken_at = asyncio.get_running_loop().time()
         log.info("the configuration was read again and is in use")
         _announce(following)
 
-    async def _next(self, stop: Stop) -> Prepared | None:
+    async def _write(self, following: Prepared, pending: Pending) -> bool:
+        """Replace the file by what a page proposes; tell whether that could be done."""
+        write = partial(self._changes.write, following, self.prepared, pending.proposal)
+        try:
+            await asyncio.to_thread(write)
+        except OSError as err:
+            log.exception("the file of the configuration cannot be written")
+            following.release(self.prepared)
+            pending.end(Outcome(is_taken=False, failure=err.strerror or str(err)))
+            return False
+        return True
+
+    async def _next(self, stop: Stop) -> tuple[Prepared, Pending | None] | None:
         """Wait for what is to run next, None: the end; what cannot run changes nothing."""
         while True:
             await stop.asked.wait()
             stop.asked.clear()
             if stop.is_ending():
                 return None
-            following = await self._judged(stop)
+            pending = self._changes.next()
+            if pending is not None and self._changes.is_out_of_date(pending.proposal):
+                pending.end(Outcome(is_taken=False, was_changed_meanwhile=True))
+                continue
+            following = await self._judged(stop, pending)
             if stop.is_ending():
                 if following is not None:
                     following.release(self.prepared)
+                self._refused(pending, Outcome(is_taken=False, failure=_ENDS))
                 return None
             if following is not None:
-                return following
+                return following, pending
+            if pending is not None:
+                continue  # whoever proposed it has been answered
             log.error(
                 "the configuration was read again and is not used; the previous one stays in force"
             )
 
-    async def _judged(self, stop: Stop) -> Prepared | None:
-        """Return what the file asks for, or None; the end waits for no file and no name server."""
+    async def _judged(self, stop: Stop, pending: Pending | None) -> Prepared | None:
+        """Return what the file or a page asks for, or None; the end waits for no file and no name server."""
         loop = asyncio.get_running_loop()
-        judging = loop.run_in_executor(None, self._judge, self.prepared)
+        judge = partial(self._judge, self.prepared)
+        if pending is not None:
+            judge = partial(judge, text=pending.proposal.text)
+        judging = loop.run_in_executor(None, judge)
         await asyncio.wait(
             {judging, stop.ending}, timeout=JUDGING_S, return_when=asyncio.FIRST_COMPLETED
         )
@@ -285,14 +360,23 @@ class _Life:
             judging.add_done_callback(self._give_back)
             if not stop.is_ending():
                 log.error("%s", _NOT_JUDGED)
-            return None
+            return self._refused(pending, Outcome(is_taken=False, failure=_NOT_JUDGED))
         try:
             judgement = judging.result()
         except Exception:
-            log.exception("the configuration cannot be checked: please report this")
-            return None
-        report(judgement.findings)
+            log.exception("%s", _NOT_CHECKED)
+            return self._refused(pending, Outcome(is_taken=False, failure=_NOT_CHECKED))
+        if pending is None:
+            report(judgement.findings)
+        elif judgement.prepared is None:
+            return self._refused(pending, refused(judgement.findings))
         return judgement.prepared
+
+    @staticmethod
+    def _refused(pending: Pending | None, outcome: Outcome) -> None:
+        """Answer whoever proposed what the device does not take."""
+        if pending is not None:
+            pending.end(outcome)
 
     def _give_back(self, judging: asyncio.Future[Judgement]) -> None:
         """Let go what a judgement has taken that came too late."""

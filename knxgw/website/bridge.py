@@ -11,6 +11,7 @@ from knxgw.station.actions import Action
 from knxgw.station.view import SiteView
 from knxgw.store.history import History
 from knxgw.website.access.accounts import Accounts
+from knxgw.website.configuring import Configuring
 from knxgw.website.device_facts import DeviceFacts
 from knxgw.website.recordings import (
     Objects,
@@ -38,6 +39,7 @@ class DeviceControl:
     reset: Callable[[], None] = lambda: None  # to the factory settings; it restarts then
     set_programming: Callable[[bool], None] = lambda _is_on: None
     set_logging: Callable[[bool], None] = lambda _is_extended: None  # extended, or simple
+    configuring: Configuring = field(default_factory=Configuring)  # what pages may ask about it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from knxgw.judgement import (
     judge_unconfigured,
 )
 from knxgw.living import open_store
+from knxgw.master_file import MasterFile
 from knxgw.run import AfterEnd, Stop, run_to_end, serve_configurations
 from knxgw.website.bridge import DeviceControl
 from knxgw.website.listener import Address, Listener
@@ -100,6 +101,11 @@ async def test_a_reset_is_done_also_where_a_restart_was_asked_for_too(first: str
     assert stop.after is AfterEnd.RESET
 
 
+def master_of(first: Prepared, folder: Path) -> MasterFile:
+    assert first.file is not None
+    return MasterFile(first.file, folder / "state")
+
+
 class BrokenLink:
     """A link that is no use: whoever starts with it fails."""
 
@@ -146,7 +152,12 @@ async def test_a_device_that_is_not_configured_takes_the_file_that_somebody_writ
     with open_store(tmp_path / "state") as store:
         async with asyncio.TaskGroup() as group:
             group.create_task(
-                serve_configurations(unconfigured, store, partial(judge_reload, file))
+                serve_configurations(
+                    unconfigured,
+                    store,
+                    partial(judge_reload, file),
+                    MasterFile(file, tmp_path / "state"),
+                )
             )
             await asyncio.sleep(0.1)
             group.create_task(drive())
@@ -187,7 +198,7 @@ async def test_a_changed_file_leaves_the_connections_of_the_website_alone(
     with open_store(tmp_path / "state") as store:
         async with asyncio.TaskGroup() as group:
             judge = partial(judge_reload, first.file)
-            group.create_task(serve_configurations(first, store, judge))
+            group.create_task(serve_configurations(first, store, judge, master_of(first, tmp_path)))
             await asyncio.sleep(0.1)
             group.create_task(drive())
     browser.close()
@@ -216,7 +227,7 @@ async def test_a_configuration_that_does_not_live_gives_way_to_the_one_before(
 ) -> None:
     asked: list[Prepared] = []
 
-    def judge(running: Prepared) -> Judgement:
+    def judge(running: Prepared, /, *, text: str | None = None) -> Judgement:
         asked.append(running)
         return Judgement(findings=(), prepared=replace(running, link=BrokenLink()))  # type: ignore[arg-type]
 
@@ -234,7 +245,7 @@ async def test_a_configuration_that_does_not_live_gives_way_to_the_one_before(
 
     with open_store(tmp_path / "state") as store:
         async with asyncio.TaskGroup() as group:
-            group.create_task(serve_configurations(first, store, judge))
+            group.create_task(serve_configurations(first, store, judge, master_of(first, tmp_path)))
             await asyncio.sleep(0.1)  # the signals are its business from now on
             group.create_task(drive())
     assert asked == [first, first], "the one before ran on each time"
@@ -264,7 +275,7 @@ async def serve_and(first: Prepared, tmp_path: Path, drive: Callable[[], Awaitab
     with open_store(tmp_path / "state") as store:
         async with asyncio.timeout(30), asyncio.TaskGroup() as group:
             judge = partial(judge_reload, first.file)
-            group.create_task(serve_configurations(first, store, judge))
+            group.create_task(serve_configurations(first, store, judge, master_of(first, tmp_path)))
             await asyncio.sleep(0.1)  # the signals are its business from now on
             group.create_task(driven())
 
@@ -360,6 +371,8 @@ async def test_a_page_that_asks_for_a_restart_ends_the_run_in_order(
         patch.setattr("knxgw.run.Stop", Noting)
         async with asyncio.TaskGroup() as group:
             judge = partial(judge_reload, tmp_path / "site.yaml")
-            serving = group.create_task(serve_configurations(first, store, judge))
+            serving = group.create_task(
+                serve_configurations(first, store, judge, master_of(first, tmp_path))
+            )
             group.create_task(drive())
     assert serving.result() is after

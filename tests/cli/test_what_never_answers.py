@@ -14,7 +14,8 @@ from knxgw import run as run_module
 from knxgw.host.threads import LooseThreads
 from knxgw.judgement import Judgement, Prepared, judge_start
 from knxgw.living import open_store
-from knxgw.run import run_to_end, serve_configurations
+from knxgw.master_file import MasterFile
+from knxgw.run import Judge, run_to_end, serve_configurations
 from knxgw.website.listener import Address, Listener
 from tests.support.processes import GOOD, free_port, gateway, health
 from tests.support.waiting import until
@@ -67,13 +68,16 @@ def first(tmp_path: Path) -> Iterator[Prepared]:
 async def serve_while(
     first: Prepared,
     state: Path,
-    judge: Callable[[Prepared], Judgement],
+    judge: Judge,
     drive: Callable[[], Awaitable[None]],
 ) -> None:
+    assert first.file is not None
     asyncio.get_running_loop().set_default_executor(LooseThreads())  # as `run_to_end` does
     with open_store(state) as store:
         async with asyncio.TaskGroup() as group:
-            serving = group.create_task(serve_configurations(first, store, judge))
+            serving = group.create_task(
+                serve_configurations(first, store, judge, MasterFile(first.file, state))
+            )
             await until(lambda: health(first.listener.address.port) == 200, 10, "the first one")
             os.kill(os.getpid(), signal.SIGHUP)
             await drive()
@@ -86,7 +90,7 @@ async def test_an_end_during_a_reload_waits_for_no_judgement(
 ) -> None:
     begun = threading.Event()
 
-    def judge(_running: Prepared) -> Judgement:
+    def judge(_running: Prepared, /, *, text: str | None = None) -> Judgement:
         begun.set()
         never.wait()
         return Judgement(findings=())
@@ -120,7 +124,7 @@ async def test_a_judgement_that_is_late_changes_nothing_and_gives_back_what_it_t
     monkeypatch.setattr(run_module, "JUDGING_S", 0.2)
     taken = NotedListener(Address("127.0.0.1", free_port()))
 
-    def judge(running: Prepared) -> Judgement:
+    def judge(running: Prepared, /, *, text: str | None = None) -> Judgement:
         never.wait()
         taken.open()
         return Judgement(findings=(), prepared=replace(running, listener=taken, lock=None))
@@ -140,7 +144,7 @@ async def test_a_judgement_that_is_late_changes_nothing_and_gives_back_what_it_t
 async def test_a_bug_in_a_judgement_leaves_the_running_gateway_as_it_is(
     first: Prepared, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def judge(_running: Prepared) -> Judgement:
+    def judge(_running: Prepared, /, *, text: str | None = None) -> Judgement:
         raise ZeroDivisionError("a bug")
 
     async def drive() -> None:

@@ -1,0 +1,203 @@
+"""Changes of the configuration that pages propose: judged, written, taken, confirmed or taken back.
+
+The order is such that a process that is killed at any moment comes up again with the configuration of
+before or the new one: the file is replaced once the text was judged, before the device takes it; what may cut
+off the browser has the text of before beside it until somebody confirms it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from knxgw.errors import Finding, RejectedError
+from knxgw.host.clock import system_clock
+from knxgw.judgement import Prepared, check_text
+from knxgw.living import Store
+from knxgw.master_file import MasterFile
+from knxgw.store.configurations import Origin
+from knxgw.store.trouble import StateError
+from knxgw.website.configuring import CONFIRM_S, Configuring, Outcome, Proposal, sum_of
+
+log = logging.getLogger(__name__)
+ANSWERED_WITHIN_S = 45.0  # a name server that is silent takes 20 s
+_BUSY = "another change of the configuration is being made: try again"
+_NO_ANSWER = "the device does not react"
+_NOT_CONFIRMED = "nobody confirmed the change before"
+
+
+@dataclass(slots=True)
+class Pending:
+    """A proposal that waits for its outcome."""
+
+    proposal: Proposal
+    answer: "Future[Outcome]" = field(default_factory=Future)
+
+    def end(self, outcome: Outcome) -> None:
+        """Answer whoever waits; only the first answer counts."""
+        if not self.answer.done():
+            self.answer.set_result(outcome)
+
+
+class Changes:
+    """The way from a page's proposal to the file and back; of one run, on its loop."""
+
+    def __init__(self, master: MasterFile, store: Store, ask: Callable[[], None]) -> None:
+        """Change the file `master`. `ask`: has the device look for what waits here."""
+        self.master = master
+        self._store = store
+        self._ask = ask
+        self._loop = asyncio.get_running_loop()
+        self._waiting: Pending | None = None
+        self._confirm_until: datetime | None = None
+        self._return: asyncio.TimerHandle | None = None
+
+    def for_pages(self) -> Configuring:
+        """Return what pages may ask; safe from any thread."""
+        return Configuring(
+            text=self._read,
+            place=lambda: "" if self.master.is_own else str(self.master.path),
+            is_writable=lambda: self.master.is_writable,
+            check=lambda text: check_text(self.master.path, text),
+            propose=self._propose_and_wait,
+            versions=self.master.kept.versions,
+            version=self.master.kept.version,
+            confirm=self._confirm_soon,
+            confirm_until=lambda: self._confirm_until,
+        )
+
+    def _read(self) -> str:
+        """Return what the file says now, "" where there is none. Raises: OSError."""
+        try:
+            return self.master.path.read_bytes().decode("utf-8-sig", "replace")
+        except FileNotFoundError:
+            return ""
+
+    def _propose_and_wait(self, proposal: Proposal) -> Outcome:
+        """Propose a text and wait for what becomes of it; from any thread. Raises: RejectedError."""
+        pending = Pending(proposal)
+        self._loop.call_soon_threadsafe(self._propose, pending)
+        try:
+            return pending.answer.result(ANSWERED_WITHIN_S)
+        except TimeoutError as err:
+            raise RejectedError(_NO_ANSWER) from err
+
+    def _propose(self, pending: Pending) -> None:
+        if self._waiting is not None:
+            pending.end(Outcome(is_taken=False, failure=_BUSY))
+            return
+        self._waiting = pending
+        self._ask()
+
+    def next(self) -> Pending | None:
+        """Return what waits, once."""
+        pending, self._waiting = self._waiting, None
+        return pending
+
+    def is_out_of_date(self, proposal: Proposal) -> bool:
+        """Tell whether the file says something else now than what the proposal was made from."""
+        if proposal.based_on is None:
+            return False
+        try:
+            return sum_of(self._read()) != proposal.based_on
+        except OSError:
+            return True
+
+    # --- on the way
+
+    def write(self, following: Prepared, current: Prepared, proposal: Proposal) -> None:
+        """Replace the file by what is about to be taken. Raises: OSError.
+
+        What may cut off the browser has the text of before beside it, until it is confirmed.
+        """
+        if self._may_cut_off(following, current) and proposal.origin is not Origin.RETURNED:
+            self.master.begin_unconfirmed(current.text)
+        self.master.write(following.text)
+
+    def write_back(self, current: Prepared) -> None:
+        """Let the file say again what runs: the device could not take what was proposed."""
+        try:
+            self.master.write(current.text)
+            self.master.confirm()
+        except OSError:
+            log.exception("the file of the configuration could not be put back")
+
+    def taken(self, following: Prepared, current: Prepared, proposal: Proposal) -> Outcome:
+        """Note that a proposal is in force; return what whoever made it is answered."""
+        self._stop_waiting()
+        must_be_confirmed = (
+            self._may_cut_off(following, current) and proposal.origin is not Origin.RETURNED
+        )
+        if must_be_confirmed:
+            self._confirm_until = system_clock() + timedelta(seconds=CONFIRM_S)
+            self._return = self._loop.call_later(CONFIRM_S, self._go_back, current.text)
+        else:
+            self._confirm()
+        return Outcome(is_taken=True, must_be_confirmed=must_be_confirmed)
+
+    def keep(self, prepared: Prepared, proposal: Proposal | None = None) -> None:
+        """Keep what came into force as a version; nobody waits for the disk."""
+        if prepared.configuration is None:
+            return
+        of_file = Proposal(text=prepared.text, origin=Origin.FILE)
+        made = proposal or of_file
+        at = system_clock()
+
+        def keep() -> None:
+            try:
+                self.master.kept.keep(
+                    prepared.text, at=at, origin=made.origin, account=made.account, note=made.note
+                )
+            except StateError as err:
+                log.warning("the configuration is in force, but not kept as a version: %s", err)
+
+        self._store.executor.submit(keep)
+
+    def _may_cut_off(self, following: Prepared, current: Prepared) -> bool:
+        """Tell whether a change may cut off the browser: the website moves, or KNX is another line."""
+        if current.configuration is None:
+            return False
+        is_encrypted = (following.certificate is None) != (current.certificate is None)
+        return (
+            following.listener is not current.listener
+            or is_encrypted
+            or following.link_origin != current.link_origin
+        )
+
+    # --- confirmed or not
+
+    def _confirm_soon(self) -> None:
+        """Confirm the last change; from any thread."""
+        self._loop.call_soon_threadsafe(self._confirm)
+
+    def _confirm(self) -> None:
+        self._stop_waiting()
+        try:
+            self.master.confirm()
+        except OSError:
+            log.exception("a confirmed change could not be noted")
+
+    def _stop_waiting(self) -> None:
+        if self._return is not None:
+            self._return.cancel()
+        self._return = self._confirm_until = None
+
+    def _go_back(self, text: str) -> None:
+        """Propose the text of before: nobody has confirmed the change."""
+        log.warning("the change of the configuration was not confirmed in time; it is taken back")
+        self._stop_waiting()
+        self._propose(Pending(Proposal(text=text, origin=Origin.RETURNED, note=_NOT_CONFIRMED)))
+
+    def end(self) -> None:
+        """Answer whoever still waits: the device ends."""
+        if self._return is not None:
+            self._return.cancel()  # the next start takes it back
+        if (pending := self.next()) is not None:
+            pending.end(Outcome(is_taken=False, failure=_NO_ANSWER))
+
+
+def refused(findings: tuple[Finding, ...]) -> Outcome:
+    """Return the answer to a text with which the device would not run."""
+    return Outcome(is_taken=False, findings=findings)

@@ -1,0 +1,75 @@
+"""What pages may ask about the configuration, and what they are answered.
+
+The website proposes a text and says who proposes it; the device judges it, takes it while it runs, and says
+what it found. Nothing here changes anything by itself.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+
+from knxgw.errors import Finding, RejectedError
+from knxgw.store.configurations import Origin, Version
+
+CONFIRM_S = 120.0  # within so long a change that may cut off the browser is confirmed, or goes back
+DIGITS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A text that is to become the configuration."""
+
+    text: str
+    origin: Origin = Origin.WEBSITE
+    account: str | None = None
+    note: str = ""
+    based_on: str | None = None  # `sum_of` the text that it was made from; None: whatever it is now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a proposal."""
+
+    is_taken: bool
+    findings: tuple[Finding, ...] = ()
+    was_changed_meanwhile: bool = False  # by somebody else, so it was not taken
+    must_be_confirmed: bool = False  # within `CONFIRM_S`, else it goes back
+    failure: str = ""  # why the file was not written, or the device could not go on with it
+
+
+class NotHereError(RejectedError):
+    """Nothing here can change the configuration."""
+
+
+def _refuse(_proposal: Proposal) -> Outcome:
+    raise NotHereError("the configuration of this device cannot be changed here")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuring:
+    """Plain callables, safe from any thread; those that wait may take half a minute."""
+
+    text: Callable[[], str] = str  # what the file says now; it may name secrets. Raises: OSError
+    place: Callable[[], str] = str  # the path of the file; "" for the device's own
+    is_writable: Callable[[], bool] = lambda: False
+    check: Callable[[str], tuple[Finding, ...]] = lambda _text: ()
+    propose: Callable[[Proposal], Outcome] = _refuse
+    versions: Callable[[], tuple[Version, ...]] = tuple
+    version: Callable[[int], Version | None] = lambda _number: None
+    confirm: Callable[[], None] = lambda: None
+    # until when the last change must be confirmed [UTC]; None: it need not be
+    confirm_until: Callable[[], datetime | None] = lambda: None
+
+
+def sum_of(text: str) -> str:
+    """Return what tells one text from another."""
+    return sha256(text.encode()).hexdigest()[:DIGITS]
+
+
+@dataclass(frozen=True, slots=True)
+class DiffLine:
+    """A line of a difference."""
+
+    kind: str  # "+", "-", " " or "…" where lines are left out
+    text: str = field(default="")
