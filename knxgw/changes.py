@@ -12,6 +12,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from knxgw.config.effects import effects_of
+from knxgw.config.model import Configuration
 from knxgw.errors import Finding, RejectedError
 from knxgw.host.clock import system_clock
 from knxgw.judgement import Prepared, check_text
@@ -19,7 +21,14 @@ from knxgw.living import Store
 from knxgw.master_file import MasterFile
 from knxgw.store.configurations import Origin
 from knxgw.store.trouble import StateError
-from knxgw.website.configuring import CONFIRM_S, Configuring, Outcome, Proposal, sum_of
+from knxgw.website.configuring import (
+    CONFIRM_S,
+    Checked,
+    Configuring,
+    Outcome,
+    Proposal,
+    sum_of,
+)
 
 log = logging.getLogger(__name__)
 ANSWERED_WITHIN_S = 45.0  # a name server that is silent takes 20 s
@@ -50,6 +59,7 @@ class Changes:
         self._store = store
         self._ask = ask
         self._loop = asyncio.get_running_loop()
+        self._in_force: Configuration | None = None
         self._waiting: Pending | None = None
         self._confirm_until: datetime | None = None
         self._return: asyncio.TimerHandle | None = None
@@ -57,15 +67,27 @@ class Changes:
     def for_pages(self) -> Configuring:
         """Return what pages may ask; safe from any thread."""
         return Configuring(
+            has_file=True,
             text=self._read,
             place=lambda: "" if self.master.is_own else str(self.master.path),
             is_writable=lambda: self.master.is_writable,
-            check=lambda text: check_text(self.master.path, text),
+            check=self._check,
             propose=self._propose_and_wait,
             versions=self.master.kept.versions,
             version=self.master.kept.version,
             confirm=self._confirm_soon,
             confirm_until=lambda: self._confirm_until,
+        )
+
+    def _check(self, text: str) -> Checked:
+        """Return what a text would mean; from any thread, and nothing is taken."""
+        loaded = check_text(self.master.path, text)
+        if loaded.configuration is None:
+            return Checked(findings=loaded.findings)
+        return Checked(
+            findings=loaded.findings,
+            can_run=True,
+            effects=effects_of(self._in_force, loaded.configuration),
         )
 
     def _read(self) -> str:
@@ -138,7 +160,8 @@ class Changes:
         return Outcome(is_taken=True, must_be_confirmed=must_be_confirmed)
 
     def keep(self, prepared: Prepared, proposal: Proposal | None = None) -> None:
-        """Keep what came into force as a version; nobody waits for the disk."""
+        """Note what came into force, and keep it as a version; nobody waits for the disk."""
+        self._in_force = prepared.configuration
         if prepared.configuration is None:
             return
         of_file = Proposal(text=prepared.text, origin=Origin.FILE)

@@ -167,9 +167,9 @@ def judge_reload(
     return _judgement(loaded, findings, prepared, running)
 
 
-def check_text(path: Path, text: str) -> tuple[Finding, ...]:
+def check_text(path: Path, text: str) -> LoadedConfiguration:
     """Return what `check` would find in a file if it said `text`; nothing is taken or asked."""
-    return _read(path, text).loaded.findings
+    return _read(path, text).loaded
 
 
 def _read(path: Path, text: str | None) -> ReadFile:

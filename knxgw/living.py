@@ -206,7 +206,6 @@ class Living:
         await self.gateway.change(following.configuration, link)
         self._prepared = following
         self._warnings = following.warnings
-        self.accounts.note_of_host("configuration_taken")
         is_moved = following.listener is not current.listener
         was_encrypted = self.encryption.current is not None
         self.encryption.take(following.certificate)

@@ -302,7 +302,9 @@ class _Life:
             return
         proposal = None if pending is None else pending.proposal
         self._changes.keep(following, proposal)
-        if pending is not None:
+        if pending is None:
+            device.accounts.note_of_host("configuration_taken")
+        else:
             pending.end(self._changes.taken(following, self.prepared, pending.proposal))
         self.before, self.prepared = self.prepared, following
         self._taken_at = asyncio.get_running_loop().time()

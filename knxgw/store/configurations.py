@@ -91,7 +91,7 @@ class Configurations:
         try:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             write_private(self._path(version.number), _content(version), like=self.own.parent)
-            for number in numbers[: len(numbers) + 1 - MOST_VERSIONS]:
+            for number in numbers[: max(0, len(numbers) + 1 - MOST_VERSIONS)]:
                 remove(self._path(number))
         except OSError as err:
             raise StateError(cause(err, self._folder)) from err

@@ -42,6 +42,7 @@ ACTIONS: Mapping[str, str] = {
     "certificate_uploaded": marked("certificate uploaded"),
     "certificate_removed": marked("uploaded certificate removed"),
     "configuration_taken": marked("configuration read again"),
+    "configuration_changed": marked("configuration changed"),
 }
 VALUES: Mapping[str, str] = {
     "on": marked("on"),

@@ -5,10 +5,11 @@ what it found. Nothing here changes anything by itself.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
+from knxgw.config.effects import Effect
 from knxgw.errors import Finding, RejectedError
 from knxgw.store.configurations import Origin, Version
 
@@ -38,6 +39,15 @@ class Outcome:
     failure: str = ""  # why the file was not written, or the device could not go on with it
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What a text would mean, if it became the configuration."""
+
+    findings: tuple[Finding, ...] = ()
+    can_run: bool = False
+    effects: tuple[Effect, ...] = ()  # of a text that can run
+
+
 class NotHereError(RejectedError):
     """Nothing here can change the configuration."""
 
@@ -50,10 +60,11 @@ def _refuse(_proposal: Proposal) -> Outcome:
 class Configuring:
     """Plain callables, safe from any thread; those that wait may take half a minute."""
 
+    has_file: bool = False  # the configuration stands in a file that pages may see
     text: Callable[[], str] = str  # what the file says now; it may name secrets. Raises: OSError
     place: Callable[[], str] = str  # the path of the file; "" for the device's own
     is_writable: Callable[[], bool] = lambda: False
-    check: Callable[[str], tuple[Finding, ...]] = lambda _text: ()
+    check: Callable[[str], Checked] = lambda _text: Checked()
     propose: Callable[[Proposal], Outcome] = _refuse
     versions: Callable[[], tuple[Version, ...]] = tuple
     version: Callable[[int], Version | None] = lambda _number: None
@@ -65,11 +76,3 @@ class Configuring:
 def sum_of(text: str) -> str:
     """Return what tells one text from another."""
     return sha256(text.encode()).hexdigest()[:DIGITS]
-
-
-@dataclass(frozen=True, slots=True)
-class DiffLine:
-    """A line of a difference."""
-
-    kind: str  # "+", "-", " " or "…" where lines are left out
-    text: str = field(default="")

@@ -142,6 +142,8 @@ SAYINGS = {  # what an address may have a page say after something was done; no 
     "password": ("good", marked("The password was changed; other sessions were ended.")),
     "ended": ("good", marked("The sessions were ended.")),
     "certificate": ("good", marked("New connections use this certificate.")),
+    "configuration": ("good", marked("The new configuration is in force.")),
+    "confirmed": ("good", marked("The change is kept.")),
     "programming_on": ("good", marked("The programming mode is on.")),
     "programming_off": ("good", marked("The programming mode is off.")),
     "too_late": ("bad", marked("Not possible any more: the charging point is in another state.")),

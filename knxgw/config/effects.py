@@ -1,0 +1,80 @@
+"""What a change of the configuration brings about while the device runs. Pure.
+
+It says what people want to know before they apply a change: which charging points go on untouched, which are
+read anew, whether KNX or the website is cut off for a moment. Source: website 7.
+"""
+
+from dataclasses import replace
+from enum import StrEnum
+from typing import NamedTuple
+
+from knxgw.config.model import Configuration, PointSettings
+
+
+class EffectKind(StrEnum):
+    """What happens to a part of the device."""
+
+    BEGINS = "begins"  # the device was not configured before
+    POINT_ADDED = "point_added"
+    POINT_REMOVED = "point_removed"
+    POINT_READ_ANEW = "point_read_anew"  # another model or connection
+    POINT_CHANGED = "point_changed"  # its settings; it is not interrupted
+    POINT_UNTOUCHED = "point_untouched"
+    KNX_ANEW = "knx_anew"  # the KNX connection ends and begins again
+    WEBSITE_MOVES = "website_moves"
+    SERIAL_ANEW = "serial_anew"
+    LOAD_MANAGEMENT = "load_management"
+    GROUP_ADDRESSES = "group_addresses"
+    DEVICE = "device"  # name, language, time zone, ...
+
+
+class Effect(NamedTuple):
+    """What happens, and to which charging point where it is one."""
+
+    kind: EffectKind
+    point: int | None = None
+
+
+def effects_of(before: Configuration | None, after: Configuration) -> tuple[Effect, ...]:
+    """Return what going on from one configuration to another brings about, in the order of the page."""
+    if before is None:
+        added = (Effect(EffectKind.POINT_ADDED, point.number) for point in after.points)
+        return (Effect(EffectKind.BEGINS), *added)
+    return (*_of_points(before, after), *_of_the_rest(before, after))
+
+
+def _of_points(before: Configuration, after: Configuration) -> tuple[Effect, ...]:
+    old = {point.number: point for point in before.points}
+    new = {point.number: point for point in after.points}
+    return tuple(
+        Effect(_of_point(old.get(number), new.get(number)), number)
+        for number in sorted(old.keys() | new.keys())
+    )
+
+
+def _of_point(before: PointSettings | None, after: PointSettings | None) -> EffectKind:
+    if before is None:
+        return EffectKind.POINT_ADDED
+    if after is None:
+        return EffectKind.POINT_REMOVED
+    if before == after:
+        return EffectKind.POINT_UNTOUCHED
+    wires = (before.model, before.connection, before.meter, before.phases)
+    is_same = wires == (after.model, after.connection, after.meter, after.phases)
+    return EffectKind.POINT_CHANGED if is_same else EffectKind.POINT_READ_ANEW
+
+
+def _of_the_rest(before: Configuration, after: Configuration) -> tuple[Effect, ...]:
+    def device(one: Configuration) -> object:
+        return one.device, one.grid_setpoint_ma, replace(one.website, host="", port=0)
+
+    changed = {
+        EffectKind.KNX_ANEW: before.knx != after.knx,
+        EffectKind.WEBSITE_MOVES: (before.website.host, before.website.port)
+        != (after.website.host, after.website.port),
+        EffectKind.SERIAL_ANEW: before.serial != after.serial,
+        EffectKind.LOAD_MANAGEMENT: before.load_management != after.load_management,
+        EffectKind.GROUP_ADDRESSES: dict(before.group_objects) != dict(after.group_objects),
+        EffectKind.DEVICE: device(before) != device(after),
+    }
+    return tuple(Effect(kind) for kind, has_changed in changed.items() if has_changed)

@@ -1,0 +1,265 @@
+"""The configuration: what the file says, what a change would bring, and what it was before. Source: website 7."""
+
+import logging
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from flask import Blueprint, Response, abort, redirect, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from knxgw.config.effects import Effect, EffectKind
+from knxgw.config.load import LARGEST_FILE
+from knxgw.errors import Finding, RejectedError, Severity
+from knxgw.store.configurations import Origin, Version
+from knxgw.website.access.roles import Right
+from knxgw.website.configuring import (
+    CONFIRM_S,
+    Configuring,
+    Outcome,
+    Proposal,
+    sum_of,
+)
+from knxgw.website.exports import download
+from knxgw.website.language import Language, marked
+from knxgw.website.pages.common import address, language, session, site
+from knxgw.website.security import needs
+from knxgw.website.text_diff import difference
+
+log = logging.getLogger(__name__)
+pages = Blueprint("configuration", __name__)
+FILE_NAME = "knxgw.yaml"
+YAML_TYPE = "application/yaml; charset=utf-8"
+EFFECTS = {
+    EffectKind.BEGINS: marked("The device is configured for the first time."),
+    EffectKind.POINT_ADDED: marked("Charging point {number} is added."),
+    EffectKind.POINT_REMOVED: marked(
+        "Charging point {number} is no longer controlled; its charger is told what holds without the gateway."
+    ),
+    EffectKind.POINT_READ_ANEW: marked("Charging point {number} is read anew."),
+    EffectKind.POINT_CHANGED: marked("Charging point {number} gets other settings and goes on."),
+    EffectKind.POINT_UNTOUCHED: marked("Charging point {number} is not touched."),
+    EffectKind.KNX_ANEW: marked("The connection to KNX ends and begins again."),
+    EffectKind.WEBSITE_MOVES: marked("This website answers at another address."),
+    EffectKind.SERIAL_ANEW: marked("The serial line is opened again."),
+    EffectKind.LOAD_MANAGEMENT: marked("Load management goes on with other settings."),
+    EffectKind.GROUP_ADDRESSES: marked("Group objects are linked to other group addresses."),
+    EffectKind.DEVICE: marked("Settings of the device change."),
+}
+ORIGINS = {
+    Origin.FILE: marked("file of the host"),
+    Origin.WEBSITE: marked("website"),
+    Origin.RESTORED: marked("earlier version"),
+    Origin.RETURNED: marked("taken back: not confirmed"),
+}
+SEVERITIES = {
+    Severity.ERROR: ("bad", marked("Error")),
+    Severity.WARNING: ("warning", marked("Warning")),
+    Severity.NOTE: ("", marked("Note")),
+}
+
+
+class FindingRow(NamedTuple):
+    """A finding as the page shows it."""
+
+    tone: str
+    severity: str
+    line: int  # 0: of the whole text
+    key: str
+    problem: str
+    remedy: str
+
+
+@pages.get("/config")
+@needs(Right.CONFIGURATION)
+def configuration() -> str:
+    """Show what the file says, to be changed where that is possible."""
+    if not _configuring().has_file:
+        return render_template("configuration_elsewhere.html")
+    return _form(_text_now())
+
+
+@pages.get(f"/config/{FILE_NAME}")
+@needs(Right.CONFIGURATION)
+def as_file() -> Response:
+    """Return what the file says now."""
+    return download(FILE_NAME, _text_now().encode(), YAML_TYPE)
+
+
+@pages.post("/config/check")
+@needs(Right.CONFIGURATION)
+def check() -> str | tuple[str, int] | Response:
+    """Say what a text would bring about; nothing changes. It may be typed or come as a file."""
+    text = _text_given()
+    if request.form.get("wanted") == "file":  # the edited text, where the file cannot be written
+        return download(FILE_NAME, text.encode(), YAML_TYPE)
+    return _checked(text, _origin())
+
+
+@pages.post("/config/apply")
+@needs(Right.CONFIGURATION)
+def apply() -> AnyResponse | str | tuple[str, int]:
+    """Let the device go on with a text, while it runs."""
+    text, origin = _text_given(), _origin()
+    proposal = Proposal(
+        text=text,
+        origin=origin,
+        account=session().account,
+        note=" ".join(request.form.get("note", "").split()),
+        based_on=request.form.get("based_on") or None,
+    )
+    try:
+        outcome = _configuring().propose(proposal)
+    except RejectedError as err:
+        outcome = Outcome(is_taken=False, failure=str(err))
+    if not outcome.is_taken:
+        return _checked(text, origin, outcome), 409
+    site().bridge.accounts.note(
+        session(), "configuration_changed", address=address(), after=proposal.note
+    )
+    return redirect("/config?said=configuration", 303)
+
+
+@pages.post("/config/confirm")
+@needs(Right.CONFIGURATION)
+def confirm() -> AnyResponse:
+    """Confirm the last change: the browser still reaches the device."""
+    _configuring().confirm()
+    return redirect("/config?said=confirmed", 303)
+
+
+# --- versions
+
+
+@pages.get("/config/versions")
+@needs(Right.CONFIGURATION)
+def versions() -> str:
+    """List the configurations that the device has had."""
+    return render_template(
+        "configuration_versions.html", versions=_configuring().versions(), origins=_origins()
+    )
+
+
+@pages.get("/config/versions/<int:number>")
+@needs(Right.CONFIGURATION)
+def version(number: int) -> str:
+    """Show a version: what came with it, and what has changed since."""
+    found = _version(number)
+    before = _configuring().version(number - 1)
+    return render_template(
+        "configuration_version.html",
+        version=found,
+        origins=_origins(),
+        came_with_it=difference(before.text if before else "", found.text),
+        since=difference(found.text, _text_now()),
+        has_before=before is not None,
+    )
+
+
+@pages.get(f"/config/versions/<int:number>/{FILE_NAME}")
+@needs(Right.CONFIGURATION)
+def version_file(number: int) -> Response:
+    """Return the text of a version."""
+    return download(FILE_NAME, _version(number).text.encode(), YAML_TYPE)
+
+
+@pages.post("/config/versions/<int:number>/restore")
+@needs(Right.CONFIGURATION)
+def restore(number: int) -> str | tuple[str, int]:
+    """Say what a version would bring about; it is applied from there."""
+    return _checked(_version(number).text, Origin.RESTORED)
+
+
+# --- parts
+
+
+def _configuring() -> Configuring:
+    return site().bridge.device.configuring
+
+
+def _text_now() -> str:
+    """Return what the file says; where it cannot be read, the page says so."""
+    try:
+        return _configuring().text()
+    except OSError as err:
+        log.warning("website: the configuration cannot be read: %s", err)
+        abort(503)
+
+
+def _text_given() -> str:
+    """Return the text of a form or an uploaded file, with line ends as files have them."""
+    uploaded = request.files.get("file")
+    if uploaded is not None and uploaded.filename:
+        data = uploaded.stream.read(LARGEST_FILE + 1)
+        if len(data) > LARGEST_FILE:
+            abort(413)
+        return data.decode("utf-8-sig", "replace")
+    return request.form.get("text", "").replace("\r\n", "\n")
+
+
+def _origin() -> Origin:
+    """Return where a text of a form comes from, as far as pages may say."""
+    is_restored = request.form.get("origin") == Origin.RESTORED
+    return Origin.RESTORED if is_restored else Origin.WEBSITE
+
+
+def _version(number: int) -> Version:
+    found = _configuring().version(number)
+    if found is None:
+        abort(404)
+    return found
+
+
+def _origins() -> dict[Origin, str]:
+    words = language()
+    return {origin: words.text(text) for origin, text in ORIGINS.items()}
+
+
+def _form(text: str) -> str:
+    configuring = _configuring()
+    return render_template(
+        "configuration.html",
+        text=text,
+        based_on=sum_of(text),
+        place=configuring.place(),
+        is_writable=configuring.is_writable(),
+        is_configured=bool(text),
+        confirm_until=configuring.confirm_until(),
+        confirm_s=int(CONFIRM_S),
+    )
+
+
+def _checked(text: str, origin: Origin, outcome: Outcome | None = None) -> str:
+    """Return the page that says what a text would bring about, or why it was not taken."""
+    configuring, words = _configuring(), language()
+    found, now = configuring.check(text), _text_now()
+    refused = () if outcome is None else outcome.findings
+    is_out_of_date = outcome is not None and outcome.was_changed_meanwhile
+    return render_template(
+        "configuration_check.html",
+        text=text,
+        origin=origin.value,
+        # after a conflict one looks at the difference to what is there now, and applies it or not
+        based_on=sum_of(now) if is_out_of_date else request.form.get("based_on") or sum_of(now),
+        findings=_rows(refused or found.findings, words),
+        can_run=found.can_run and not refused,
+        effects=[_effect(one, words) for one in found.effects],
+        lines=difference(now, text),
+        is_writable=configuring.is_writable(),
+        was_changed_meanwhile=is_out_of_date,
+        failure="" if outcome is None else outcome.failure,
+    )
+
+
+def _rows(findings: Sequence[Finding], words: Language) -> list[FindingRow]:
+    rows = []
+    for one in findings:
+        tone, severity = SEVERITIES[one.severity]
+        problem, remedy = one.said(words.code)
+        rows.append(
+            FindingRow(tone, words.text(severity), one.line, one.place.key, problem, remedy)
+        )
+    return rows
+
+
+def _effect(effect: Effect, words: Language) -> str:
+    return words.text(EFFECTS[effect.kind], number=effect.point or 0)
