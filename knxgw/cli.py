@@ -55,8 +55,9 @@ def run(context: click.Context, path: Path, state: Path, verbose: int) -> None:
     """Run the gateway of a configuration file until SIGTERM or Ctrl-C.
 
     On SIGHUP it reads the file again; if the file is faulty, it reports that and keeps the running
-    configuration. Without --config, and without a file at the default place, the device runs
-    unconfigured: it controls no charger, and its website says so.
+    configuration. Without --config, and without a file at the default place, the device has a
+    configuration of its own in the state directory; until its website has written one, it controls
+    no charger.
     """
     # one that comes during the start waits until there is a gateway that it can ask (Stop)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})

@@ -89,8 +89,8 @@ def look_everywhere(port: int, state: Path, running: Running) -> Told:
             places[path] = error.read().decode()
     running.end(signal.SIGTERM, 10.0)
     places["log"] = running.said
-    for one in state.iterdir():
-        if one.suffix != ".initial-password":
+    for one in state.rglob("*"):
+        if one.is_file() and one.suffix != ".initial-password":
             places[f"store: {one.name}"] = one.read_bytes().decode("latin-1")
     secrets = {
         "initial password": initial,

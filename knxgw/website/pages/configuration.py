@@ -1,4 +1,4 @@
-"""The configuration: what the file says, what a change would bring, and what it was before. Source: website 7."""
+"""The configuration: what the file says, what a change would bring, and what it was before. Source: website 44 to 46."""
 
 import logging
 from collections.abc import Sequence

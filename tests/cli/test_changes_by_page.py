@@ -1,0 +1,253 @@
+"""The configuration of a running device, changed on its website: judged, written, taken, or taken back."""
+
+import asyncio
+import os
+import re
+import signal
+import stat
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from html import unescape
+from pathlib import Path
+from urllib.error import HTTPError
+
+import pytest
+
+from knxgw import changes
+from knxgw.judgement import Prepared, judge_reload, judge_start
+from knxgw.living import open_store
+from knxgw.master_file import BEFORE_NAME, MasterFile
+from knxgw.run import serve_configurations
+from knxgw.store.configurations import Configurations, Origin
+from knxgw.website.listener import Address, Listener
+from tests.support.processes import GOOD, free_port, health
+from tests.support.visitor import Visitor
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.real
+
+
+class Editor(Visitor):
+    """Somebody who edits the configuration without scripts."""
+
+    def form(self, path: str = "/config") -> dict[str, str]:
+        """Return the hidden fields of a page, and the text in its first text area."""
+        page = self.page(path)
+        hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
+        area = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", page, re.DOTALL)
+        return {**hidden, "text": unescape(area.group(1)) if area else ""}
+
+    def apply(self, text: str, **fields: str) -> str:
+        """Apply a text that was made from what stands there now; return the page that answers."""
+        return self.answered("/config/apply", **{**self.form(), "text": text, **fields})
+
+    def answered(self, path: str, **fields: str) -> str:
+        """Send a form, and return the page that answers, also where it says no."""
+        try:
+            return self.send(path, **fields)
+        except HTTPError as err:
+            return str(err.read().decode())
+
+
+class Device:
+    """A device whose configuration stands in a file, and somebody at its website."""
+
+    def __init__(self, folder: Path, *, is_own: bool = False) -> None:
+        self.state = folder / "state"
+        self.web, self.charger = free_port(), free_port()
+        self.text = GOOD.format(web=self.web, port=self.charger)
+        self.file = self.state / "none.yaml" if is_own else folder / "site.yaml"
+        self.master = MasterFile(self.file, self.state, may_be_missing=is_own)
+        self.editor = Editor(self.web)
+
+    async def run(self, drive: Callable[[], Awaitable[None]]) -> None:
+        """Run until `drive` ends."""
+        if self.master.path.exists():
+            prepared = judge_start(self.master.path, self.state).prepared
+        else:
+            listener = Listener(Address("127.0.0.1", self.web))
+            prepared = Prepared(configuration=None, link=None, listener=listener)
+        assert prepared is not None
+        try:
+            with open_store(self.state) as store:
+                async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+                    serving = serve_configurations(prepared, store, self.judge, self.master)
+                    group.create_task(serving)
+                    await asyncio.sleep(0.1)  # the signals are its business from now on
+                    await until(lambda: health(self.web) == 200, 10, "the website")
+                    await asyncio.to_thread(self.editor.first_log_in, self.state)
+                    await drive()
+                    os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            prepared.release()
+
+    @property
+    def judge(self) -> partial:  # type: ignore[type-arg]
+        """Return how the file is judged."""
+        return partial(judge_reload, self.master.path, state=self.state)
+
+    def said(self) -> str:
+        """Return what the file says."""
+        return self.master.path.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Device:
+    """Return a device with a file of its installer."""
+    device = Device(tmp_path)
+    device.file.write_text(device.text, encoding="utf-8")
+    return device
+
+
+@pytest.mark.proves("W45")
+async def test_a_text_is_applied_while_the_device_runs_and_kept_as_a_version(
+    device: Device,
+) -> None:
+    text = device.text.replace("Test", "Garage") + "# of the installer\n"
+    device.file.chmod(0o640)
+
+    async def drive() -> None:
+        page = await asyncio.to_thread(device.editor.apply, text, note="a  name")
+        assert "The new configuration is in force." in page
+        assert "Garage" in await asyncio.to_thread(device.editor.page)
+        history = await asyncio.to_thread(device.editor.page, "/history/starts")
+        assert "configuration changed" in history
+        assert "configuration read again" not in history
+
+    await device.run(drive)
+    assert device.said() == text, "comments and order are the installer's"
+    assert stat.S_IMODE(device.file.stat().st_mode) == 0o640
+    newest, first = Configurations(device.state).versions()
+    assert (newest.text, newest.account, newest.note) == (text, "owner", "a name")
+    assert (newest.origin, first.origin) == (Origin.WEBSITE, Origin.FILE)
+    assert first.text == device.text
+
+
+@pytest.mark.proves("W44", "W46")
+async def test_what_would_not_run_changes_nothing_and_is_said_with_its_line(device: Device) -> None:
+    text = device.text.replace("number: 1", "number: 9")
+
+    async def drive() -> None:
+        page = await asyncio.to_thread(device.editor.apply, text)
+        assert "The device would not run like this" in page
+        assert re.search(r'data-label="Line"[^>]*>7<', page), "the line of the number"
+
+    await device.run(drive)
+    assert device.said() == device.text
+    assert len(Configurations(device.state).versions()) == 1
+
+
+@pytest.mark.proves("W46")
+async def test_two_editors_at_once_lose_nothing(device: Device) -> None:
+    first, second = (device.text.replace("Test", name) for name in ("First", "Second"))
+
+    async def drive() -> None:
+        form = await asyncio.to_thread(device.editor.form)
+        await asyncio.to_thread(device.editor.apply, first)
+        late = partial(device.editor.answered, "/config/apply", **{**form, "text": second})
+        page = await asyncio.to_thread(late)
+        assert "Somebody else has changed the configuration meanwhile" in page
+        assert device.said() == first
+        assert unescape(page).count("name: First") >= 1, "what it would change"
+        again = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
+        await asyncio.to_thread(partial(device.editor.send, "/config/apply", **again, text=second))
+
+    await device.run(drive)
+    assert device.said() == second
+
+
+async def test_a_file_that_was_edited_on_the_host_meanwhile_is_not_overwritten(
+    device: Device,
+) -> None:
+    async def drive() -> None:
+        form = await asyncio.to_thread(device.editor.form)
+        device.file.write_text(device.text + "# by hand\n", encoding="utf-8")
+        late = partial(device.editor.answered, "/config/apply", **{**form, "text": device.text})
+        assert "Somebody else" in await asyncio.to_thread(late)
+
+    await device.run(drive)
+    assert device.said().endswith("# by hand\n")
+
+
+async def test_a_device_without_a_file_is_configured_by_its_first_text(tmp_path: Path) -> None:
+    device = Device(tmp_path, is_own=True)
+
+    async def drive() -> None:
+        assert "not configured yet" in await asyncio.to_thread(device.editor.page, "/config")
+        page = await asyncio.to_thread(device.editor.apply, device.text)
+        assert "The new configuration is in force." in page
+        assert "Not configured" not in await asyncio.to_thread(device.editor.page)
+
+    await device.run(drive)
+    assert device.master.is_own
+    assert device.master.kept.own.read_text(encoding="utf-8") == device.text
+    assert stat.S_IMODE(device.master.kept.own.stat().st_mode) == 0o600
+    again = judge_start(device.master.path, device.state).prepared
+    assert again is not None, "and so it starts the next time"
+    again.release()
+
+
+@pytest.mark.proves("W46")
+async def test_an_earlier_version_is_restored(device: Device) -> None:
+    async def drive() -> None:
+        await asyncio.to_thread(device.editor.apply, device.text.replace("Test", "Second"))
+        token = (await asyncio.to_thread(device.editor.form))["csrf"]
+        ask = partial(device.editor.send, "/config/versions/1/restore", csrf=token)
+        page = await asyncio.to_thread(ask)
+        hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
+        apply = partial(device.editor.send, "/config/apply", **hidden, text=device.text)
+        assert "is in force" in await asyncio.to_thread(apply)
+
+    await device.run(drive)
+    assert device.said() == device.text
+    assert [one.origin for one in Configurations(device.state).versions()] == [
+        Origin.RESTORED,
+        Origin.WEBSITE,
+        Origin.FILE,
+    ]
+
+
+@pytest.mark.parametrize("is_confirmed", [True, False])
+async def test_a_website_that_moves_comes_back_unless_somebody_follows_it(
+    device: Device,
+    is_confirmed: bool,  # noqa: FBT001 - a case
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(changes, "CONFIRM_S", 1.5)
+    moved = free_port()
+    text = device.text.replace(f":{device.web}", f":{moved}")
+    there = Editor(moved)
+    there.cookies = device.editor.cookies
+
+    async def drive() -> None:
+        form = await asyncio.to_thread(device.editor.form)
+        post = partial(device.editor.send, "/config/apply", **{**form, "text": text})
+        with suppress(OSError):  # the answer leads to the address of before
+            await asyncio.to_thread(post)
+        await until(lambda: health(moved) == 200, 10, "the other address")
+        assert (device.state / BEFORE_NAME).exists()
+        if is_confirmed:
+            await asyncio.to_thread(there.log_in)
+            token = (await asyncio.to_thread(there.form))["csrf"]
+            page = await asyncio.to_thread(partial(there.send, "/config/confirm", csrf=token))
+            assert "The change is kept." in page
+            await asyncio.sleep(2)
+            assert health(moved) == 200
+        else:
+            await until(lambda: health(device.web) == 200, 10, "the way back")
+
+    await device.run(drive)
+    assert device.said() == (text if is_confirmed else device.text)
+    assert not (device.state / BEFORE_NAME).exists()
+
+
+def test_a_device_that_is_started_again_before_anybody_confirmed_has_the_text_of_before(
+    device: Device,
+) -> None:
+    device.state.mkdir()
+    device.master.begin_unconfirmed(device.text)
+    device.master.write("website: {listen: 192.0.2.1:80}\n")
+    assert MasterFile(device.file, device.state).take_back_unconfirmed()
+    assert device.said() == device.text
+    assert not MasterFile(device.file, device.state).take_back_unconfirmed()
