@@ -1,0 +1,145 @@
+"""The configuration pages: nobody is kept out, at any width; a check shows what is wrong and what changes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from knxgw.config.effects import effects_of
+from knxgw.judgement import check_text
+from knxgw.store.configurations import Configurations, Origin
+from knxgw.website.bridge import DeviceControl
+from knxgw.website.configuring import Checked, Configuring, Outcome, Proposal
+from tests.browser.conftest import ARTEFACTS
+from tests.browser.site import COOKIE, DemoSite, visit
+from tests.browser.test_everybody import LANGUAGES, MATRIX, Look, cut_off, findings
+from tests.support.plotted import site
+from tests.support.website import PASSWORD, served
+from tests.website.test_pages import POINT
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "mixed-operation.yaml"
+NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
+
+
+class Own:
+    """A configuration in a folder that pages may change."""
+
+    def __init__(self, folder: Path) -> None:
+        self.text = EXAMPLE.read_text(encoding="utf-8")
+        self.kept = Configurations(folder)
+        for number, note in enumerate(("", "the fuse was too high", "")):
+            self.kept.keep(
+                self.text.replace("maximum_a: 16", f"maximum_a: {12 + number}"),
+                at=NOON + timedelta(days=number),
+                origin=Origin.WEBSITE if note else Origin.FILE,
+                account="owner" if note else None,
+                note=note,
+            )
+        self.proposed: list[Proposal] = []
+
+    def check(self, text: str) -> Checked:
+        """Return what a text would mean."""
+        before, loaded = (check_text(EXAMPLE, one) for one in (self.text, text))
+        if loaded.configuration is None:
+            return Checked(findings=loaded.findings)
+        effects = effects_of(before.configuration, loaded.configuration)
+        return Checked(findings=loaded.findings, can_run=True, effects=effects)
+
+    def propose(self, proposal: Proposal) -> Outcome:
+        """Take a text."""
+        self.proposed.append(proposal)
+        self.text = proposal.text
+        return Outcome(is_taken=True)
+
+    def control(self) -> DeviceControl:
+        """Return what pages may ask."""
+        return DeviceControl(
+            configuring=Configuring(
+                has_file=True,
+                text=lambda: self.text,
+                place=lambda: "/etc/knxgw/knxgw.yaml",
+                is_writable=lambda: True,
+                check=self.check,
+                propose=self.propose,
+                versions=self.kept.versions,
+                version=self.kept.version,
+            )
+        )
+
+
+@contextmanager
+def opened(browser: Browser, folder: Path, look: Look) -> Iterator[tuple[Page, Own]]:
+    """Give the first page of the configuration."""
+    own = Own(folder)
+    with served(folder, lambda _language: site(POINT), device=own.control()) as (website, port):
+        cookie = website.browser.get_cookie(COOKIE)
+        assert cookie is not None
+        at = DemoSite(f"http://127.0.0.1:{port}", PASSWORD, None)
+        with visit(
+            browser, at, cookie.value, width=look.width, theme=look.theme,
+            language=LANGUAGES[look.language],
+        ) as seen:  # fmt: skip
+            yield seen.open("/config"), own
+
+
+def picture(page: Page, name: str, look: Look) -> list[str]:
+    """Keep a picture of a page, and return what keeps somebody out of it."""
+    ARTEFACTS.mkdir(parents=True, exist_ok=True)
+    file = f"configuration-{name}-{look.width}-{look.theme}-{look.language}.png"
+    page.screenshot(path=ARTEFACTS / file, full_page=True)
+    return [f"{name}: {one}" for one in (*findings(page), *cut_off(page))]
+
+
+@pytest.mark.proves("W44", "W46", "W52")
+@pytest.mark.parametrize(
+    "look",
+    [look for look in MATRIX if look.width != 768],
+    ids=lambda one: "-".join(map(str, one)),
+)
+def test_the_configuration_pages_keep_nobody_out(
+    browser: Browser, tmp_path: Path, look: Look
+) -> None:
+    with opened(browser, tmp_path, look) as (page, own):
+        wrong = picture(page, "text", look)
+        page.locator("#text").fill(own.text.replace("maximum_a: 16", "maximum_a: 99"))
+        page.locator("form[action='/config/check'] button.primary").first.click()
+        expect(page.locator("tr[data-tone=bad]").first).to_be_visible()
+        expect(page.locator("button[formaction='/config/apply']")).to_have_count(0)
+        wrong += picture(page, "errors", look)
+        page.locator("#text").fill(own.text.replace("maximum_a: 16", "maximum_a: 10"))
+        page.locator("form[action='/config/check'] button").last.click()
+        expect(page.locator(".diff ins").first).to_be_visible()
+        wrong += picture(page, "change", look)
+        page.goto(page.url.split("/config")[0] + "/config/versions")
+        wrong += picture(page, "versions", look)
+        page.get_by_role("link", name="2", exact=True).click()
+        expect(page.locator(".diff").first).to_be_visible()
+        wrong += picture(page, "version", look)
+    assert wrong == []
+
+
+@pytest.mark.proves("W44")
+def test_a_text_is_checked_and_applied_by_the_keyboard_alone(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with opened(browser, tmp_path, Look(360, "light", "en")) as (page, own):
+        page.locator("#text").focus()
+        page.keyboard.press("Control+End")
+        page.keyboard.type("# by the keyboard\n")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.locator(".diff ins")).to_have_text("+ # by the keyboard")
+        page.locator("#note").focus()
+        page.keyboard.type("a remark")
+        page.keyboard.press("Tab")
+        expect(page.locator("summary")).to_be_focused()
+        page.keyboard.press("Tab")
+        expect(page.locator("button[formaction='/config/apply']")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.locator("main")).to_contain_text("The new configuration is in force.")
+    (proposal,) = own.proposed
+    assert (proposal.note, proposal.account) == ("a remark", "owner")
+    assert proposal.text.endswith("# by the keyboard\n")
