@@ -30,6 +30,10 @@ class Names:
     charging_point: Text  # {number}
     smart_meter_current: Text
     smart_meter_power: Text
+    ev_charging: Text  # what a gateway is for: a main group of ETS
+    general_objects: Text  # group objects of no charging point
+    group_object: Text  # {number}
+    group_objects: Text  # {numbers}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,6 +45,11 @@ def group_address(raw: int) -> GroupAddress:
     return GroupAddress(f"{raw >> 11}/{raw >> 8 & 7}/{raw & 255}")
 
 
+def raw_group_address(address: GroupAddress) -> int:
+    """Return the 16 bits of a group address."""
+    return _raw(_parts(address, "/"))
+
+
 def individual_address(raw: int) -> str:
     """Return the 16 bits of an individual address as `area.line.device`."""
     return f"{raw >> 12}.{raw >> 8 & 15}.{raw & 255}"

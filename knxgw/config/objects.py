@@ -7,6 +7,7 @@ from knxgw.catalogue.objects import ObjectDefinition
 from knxgw.catalogue.product import Catalogue
 from knxgw.catalogue.text import Text
 from knxgw.catalogue.texts import Names, Texts
+from knxgw.config.group_objects import POINTS
 from knxgw.config.model import (
     Configuration,
     GroupAddress,
@@ -60,6 +61,26 @@ def existing_objects(
         if why_missing(definition, configuration.load_management, point, texts) is None
     ]
     return tuple(sorted(found, key=lambda existing: existing.number))
+
+
+def possible_objects(catalogue: Catalogue) -> tuple[ExistingObject, ...]:
+    """Return every group object a device can have, without links, in the order of their numbers.
+
+    Its function and its datapoint type are those of a site that chooses nothing.
+    """
+    possible = [
+        ExistingObject(
+            number=definition.number_of(point or 1),
+            point=point,
+            definition=definition,
+            function=definition.function,
+            dpt=definition.dpts[0] if definition.dpts else None,
+            link=None,
+        )
+        for definition in catalogue.objects
+        for point in (POINTS if definition.is_per_point else (None,))
+    ]
+    return tuple(sorted(possible, key=lambda one: one.number))
 
 
 def _function(definition: ObjectDefinition, settings: LoadManagementSettings, names: Names) -> Text:

@@ -1,0 +1,1 @@
+"""Group addresses on their way between ETS and the configuration."""
