@@ -18,6 +18,8 @@ DEFAULT_CONFIG = Path("/etc/knxgw/knxgw.yaml")
 DEFAULT_STATE = Path("/var/lib/knxgw")
 _FILE = click.Path(path_type=Path, readable=False)  # whoever opens it says what is wrong with it
 _DIRECTORY = click.Path(path_type=Path, file_okay=False)
+_LISTS = ("table", "json")  # of group objects
+_GROUP_ADDRESSES = ("ets-csv", "ets-xml", "config")
 
 
 _state = click.option(
@@ -171,9 +173,28 @@ def check(file: Path, state: Path | None, *, offline: bool) -> None:
 @click.argument("words", nargs=-1, metavar="[WORD]...")
 @click.option("--config", "path", type=_FILE, help="Only the objects this site has.")
 @click.option(
-    "--format", "shape", type=click.Choice(["table", "json"]), default="table", show_default=True
+    "--format",
+    "shape",
+    type=click.Choice([*_LISTS, *_GROUP_ADDRESSES]),
+    default="table",
+    show_default=True,
+    help="A list to read, or group addresses.",
 )
-def objects(words: tuple[str, ...], path: Path | None, shape: str) -> None:
+@click.option("--main", type=click.IntRange(0, 31), help="Main group of new group addresses.")
+@click.option(
+    "--middle", type=click.IntRange(0, 7), help="First middle group of new group addresses."
+)
+@click.option("--language", type=click.Choice(["en", "de"]), help="Language of names.")
+@click.option("--output", type=_FILE, help="Write to this new file.")
+def objects(  # noqa: PLR0913, PLR0917 - one per option
+    words: tuple[str, ...],
+    path: Path | None,
+    shape: str,
+    main: int | None,
+    middle: int | None,
+    language: str | None,
+    output: Path | None,
+) -> None:
     """Print the group objects: number, flags, function, datapoint types, addresses.
 
     \b
@@ -183,11 +204,34 @@ def objects(words: tuple[str, ...], path: Path | None, shape: str) -> None:
         knxgw objects energy 13.010        every word must match
 
     M marks objects that exist only if the charger or its meter supplies them.
-    Exit status: 1 if no object matches.
+
+    Group addresses of a site, for the import of ETS and for the configuration file:
+
+    \b
+        knxgw objects --config FILE --format ets-csv --output groups.csv
+        knxgw objects --config FILE --format ets-xml --main 4 --language de
+        knxgw objects --config FILE --format config
+
+    The first two hold the group addresses with names and datapoint types, by
+    charging point; the last one the section group_objects that links them.
+    Addresses in FILE are kept. An object that has none gets a free one, always
+    the same: in the middle group of its charging point where that has addresses
+    already, else in one of its own. The general objects begin at --middle
+    (default: 0), and the charging points follow. Without --main it is the main
+    group of FILE, else 10. --language is that of FILE unless it is given.
+
+    Exit status: 1 if no object matches, or if the addresses have no room.
     """  # noqa: D301 - click wants the character itself
+    from knxgw.commands.group_addresses import AddressWishes  # noqa: PLC0415 - see `run`
     from knxgw.commands.listing import list_objects  # noqa: PLC0415 - see `run`
 
-    _end(is_good=list_objects(words, path, as_json=shape == "json"))
+    wishes = AddressWishes(main=main, middle=middle, language=language)
+    if shape in _LISTS and wishes != AddressWishes():
+        *first, last = _GROUP_ADDRESSES
+        raise click.UsageError(
+            f"--main, --middle and --language are for group addresses: add --format {', '.join(first)} or {last}"
+        )
+    _end(is_good=list_objects(words, path, shape, output, wishes))
 
 
 @main.command(short_help="Print the charger and meter models that the gateway knows.")

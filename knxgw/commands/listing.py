@@ -16,23 +16,41 @@ from knxgw.catalogue.device_model import DeviceKind
 from knxgw.catalogue.load import catalogue as shipped_catalogue
 from knxgw.catalogue.product import Catalogue
 from knxgw.catalogue.search import having_words
+from knxgw.commands.group_addresses import AddressWishes, Shape, group_addresses
+from knxgw.commands.output import put
 from knxgw.config.group_objects import POINTS
 from knxgw.config.load import load_configuration
+from knxgw.config.model import Configuration
 from knxgw.config.objects import ExistingObject, existing_objects
 from knxgw.errors import ConfigError
 
 _KINDS = {"chargers": DeviceKind.CHARGER, "meters": DeviceKind.METER}
 
 
-def list_objects(words: Sequence[str], path: Path | None, *, as_json: bool) -> bool:
-    """Print the objects of the map or of a site; tell whether there is one. Raises: ConfigError."""
+def list_objects(
+    words: Sequence[str],
+    path: Path | None,
+    shape: str,
+    output: Path | None,
+    addresses: AddressWishes,
+) -> bool:
+    """Print the objects of the map or of a site; tell whether there is one.
+
+    `shape` is a value of `--format`. Raises: ConfigError, GatewayError.
+    """
     catalogue = shipped_catalogue()
-    existing = _existing(path, catalogue) if path else None
-    rows = object_rows(catalogue, existing, words)
-    if as_json:
-        click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+    site = _site(path, catalogue) if path else None
+    rows = object_rows(catalogue, existing_objects(site, catalogue) if site else None, words)
+    content: str | bytes
+    if shape == "json":
+        content = json.dumps(rows, ensure_ascii=False, indent=1) + "\n"
+    elif shape == "table":
+        content = object_lines(rows, None if output else _terminal_width()) + "\n"
     else:
-        click.echo(object_lines(rows, _terminal_width()))
+        numbers = {row["number"] for row in rows}
+        content = group_addresses(site, catalogue, Shape(shape), addresses, numbers)
+    if rows or (output is None and shape in {"json", "table"}):
+        put(content, output)
     return _are_there(rows, "object", words)
 
 
@@ -48,12 +66,12 @@ def list_models(words: Sequence[str], *, as_json: bool) -> bool:
     return _are_there(rows, "model", words)
 
 
-def _existing(path: Path, catalogue: Catalogue) -> Sequence[ExistingObject]:
-    """Return the objects of a file. Raises: ConfigError."""
+def _site(path: Path, catalogue: Catalogue) -> Configuration:
+    """Return what a file says. Raises: ConfigError."""
     loaded = load_configuration(path, catalogue)
     if loaded.configuration is None:
         raise ConfigError(loaded.findings)
-    return existing_objects(loaded.configuration, catalogue)
+    return loaded.configuration
 
 
 def _are_there(rows: Sequence[object], what: str, words: Sequence[str]) -> bool:

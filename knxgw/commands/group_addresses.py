@@ -1,0 +1,76 @@
+"""`knxgw objects --format ets-csv | ets-xml | config`: group addresses for ETS, and their links."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+
+from knxgw.catalogue.product import Catalogue
+from knxgw.config.group_objects import definitions
+from knxgw.config.model import Configuration
+from knxgw.config.objects import existing_objects, possible_objects
+from knxgw.errors import GatewayError
+from knxgw.ets.address_plan import USUAL_MIDDLE, NoRoomError, WantedRange, plan_addresses
+from knxgw.ets.group_address_table import group_address_table, site_names
+from knxgw.ets.write_group_addresses import config_lines, ets_csv, ets_xml
+
+ENGLISH = "en"  # the language of what no site says
+
+
+class Shape(StrEnum):
+    """How group addresses are written; each is a value of `--format`."""
+
+    ETS_CSV = "ets-csv"
+    ETS_XML = "ets-xml"
+    CONFIG = "config"
+
+
+@dataclass(frozen=True, slots=True)
+class AddressWishes:
+    """What somebody may choose about group addresses; None: as the site has it, or as usual."""
+
+    main: int | None = None
+    middle: int | None = None
+    language: str | None = None
+
+    @property
+    def range(self) -> WantedRange:
+        """Return where new addresses shall be."""
+        return WantedRange(
+            main=self.main, middle=USUAL_MIDDLE if self.middle is None else self.middle
+        )
+
+
+def group_addresses(
+    configuration: Configuration | None,
+    catalogue: Catalogue,
+    shape: Shape,
+    wishes: AddressWishes,
+    numbers: Collection[int],
+) -> bytes:
+    """Return the file for the objects with these numbers, of a site or of the whole map.
+
+    Objects that are left out keep their place: each gets the address it has in the file of all.
+    Raises: GatewayError.
+    """
+    every = (
+        existing_objects(configuration, catalogue) if configuration else possible_objects(catalogue)
+    )
+    kept = dict(configuration.group_objects) if configuration else {}
+    linked = [address for link in kept.values() for address in link.addresses]
+    texts = catalogue.product.texts
+    try:
+        links = plan_addresses(every, linked, wishes.range, texts.names)
+    except NoRoomError as err:
+        raise GatewayError(f"{err} (--main, --middle)") from err
+    objects = [one for one in every if one.number in numbers]
+    usual = configuration.device.language if configuration else ENGLISH
+    site = site_names(configuration, catalogue, wishes.language or usual)
+    if shape is Shape.CONFIG:
+        known = definitions(catalogue)
+        absent = (
+            kept.keys() - {one.number for one in every} if len(objects) == len(every) else set()
+        )
+        links = {**links, **{number: kept[number].addresses for number in absent}}
+        return config_lines(objects, links, {one: known[one] for one in absent}, site).encode()
+    table = group_address_table(objects, links, site, texts.names)
+    return ets_csv(table) if shape is Shape.ETS_CSV else ets_xml(table)
