@@ -1,7 +1,7 @@
 """Which group address each group object gets, so that ETS can import them; pure.
 
 What the configuration links is kept. An object without an address gets a free one in the middle group of
-its owner: its charging point, or the device. That is the middle group where the owner has most addresses
+its owner: its charging point, or the device. That is the middle group where most objects of the owner send
 already, else the first one, counted from the chosen one, which no other owner has. There the sub group
 follows from the number of the object, and if it is taken, the next free one is used.
 
@@ -105,18 +105,19 @@ def plan_addresses(
     return links
 
 
-def _homes(objects: Iterable[ExistingObject], wanted: WantedRange) -> dict[int, int]:
-    """Return the middle group [8 bits: main, middle] in which an owner has most addresses.
+def _homes(objects: Sequence[ExistingObject], wanted: WantedRange) -> dict[int, int]:
+    """Return the middle group [8 bits: main, middle] in which an owner has most sending addresses.
 
-    Only addresses count that nobody else uses: one that interrupts all charging points is not at home
-    with any. With a wanted main group only that one counts.
+    An address that an object only listens on does not count, nor does one that others use as well: what
+    interrupts all charging points is not at home with any. With a wanted main group only that one counts.
     """
     links = {one.number: one.addresses for one in objects}
+    sending = {one.addresses[0] for one in objects if one.addresses}
     counts: dict[int, Counter[int]] = {}
     for address, users in objects_by_address(objects, links).items():
         home = raw_group_address(address) // _SUBS
         is_shared = len({one.point or DEVICE for one in users}) > 1
-        if not is_shared and wanted.main in (None, home >> 3):
+        if address in sending and not is_shared and wanted.main in (None, home >> 3):
             counts.setdefault(owner_of(users), Counter())[home] += 1
     return {
         owner: min(count, key=lambda home: (-count[home], home))

@@ -136,15 +136,29 @@ def test_an_address_that_several_charging_points_share_is_home_to_none() -> None
     assert (found[50], found[100]) == (("4/1/50",), ("4/2/50",))
 
 
+def test_an_address_that_an_object_only_listens_on_is_no_home() -> None:
+    found = plan(of_points(1), {55: (ga("10/1/55"), ga("4/0/55"))})
+    assert (found[50], found[1]) == (("10/1/50",), ("10/0/1",))
+
+
 def test_the_wanted_range_leaves_addresses_elsewhere_where_they_are() -> None:
     found = plan(of_points(1), {50: (ga("1/1/50"),)}, main=4, middle=2)
     assert (found[1], found[50], found[51]) == (("4/2/1",), ("1/1/50",), ("4/3/51",))
 
 
+def test_new_middle_groups_are_in_the_main_group_of_the_first_owner_that_has_one() -> None:
+    found = plan(of_points(1, 2, 3), {100: (ga("4/2/50"),), 150: (ga("5/3/50"),)})
+    assert (found[1], found[50]) == (("4/0/1",), ("4/1/50",))
+    assert (found[101], found[151]) == (("4/2/51",), ("5/3/51",))
+
+
 def test_the_very_first_address_is_not_given_away() -> None:
-    subs = tuple(group_address(sub) for sub in range(1, 256) if sub not in (1, 2))
-    with pytest.raises(NoRoomError, match="0/0"):
-        plan(of_points(), {1: (ga("0/0/1"),), 2: (ga("0/0/2"),)}, main=0, others=subs)
+    three = tuple(one for one in POSSIBLE if one.number in (1, 2, 8))
+    links = {1: (ga("0/0/1"),), 2: (ga("0/0/2"),)}
+    all_but_one = tuple(group_address(sub) for sub in range(3, 255))
+    assert plan(three, links, main=0, others=all_but_one)[8] == ("0/0/255",)
+    with pytest.raises(NoRoomError, match="0/0 has no room.* needs 1 more .*, 0 are free"):
+        plan(three, links, main=0, others=(*all_but_one, ga("0/0/255")))
 
 
 def test_a_later_charging_point_moves_nobody() -> None:
