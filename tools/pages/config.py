@@ -32,7 +32,8 @@ _GROUP_OBJECTS = """\
 Number of a group object → its group addresses: `50: [1/1/50, 1/7/50]`. The object sends on the
 first address and receives on all of them. Write an address with three levels (`1/2/3`), two (`1/515`) or
 as one number (`2563`). `knxgw objects` lists the objects of a site; with each further charging
-point their numbers are 50 higher.
+point their numbers are 50 higher. `knxgw objects --config FILE --format config` writes this section with an
+address for every object, the same as in the file for ETS ([ets.md](ets.md)).
 """
 _NOTES = {
     "charging_points": "A list with one entry for each charging point. A charging point without a "
