@@ -157,7 +157,7 @@ def test_the_very_first_address_is_not_given_away() -> None:
     links = {1: (ga("0/0/1"),), 2: (ga("0/0/2"),)}
     all_but_one = tuple(group_address(sub) for sub in range(3, 255))
     assert plan(three, links, main=0, others=all_but_one)[8] == ("0/0/255",)
-    with pytest.raises(NoRoomError, match="0/0 has no room.* needs 1 more .*, 0 are free"):
+    with pytest.raises(NoRoomError, match=r"0/0 has no room.* needs 1 more .*, 0 are free"):
         plan(three, links, main=0, others=(*all_but_one, ga("0/0/255")))
 
 
