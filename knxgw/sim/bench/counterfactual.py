@@ -10,7 +10,7 @@ That takes in what nobody can know: a raise that was right by all that was told,
 takes more before the meter tells it. So each counted decision answers for what it added itself, as
 far as that was too much by what was known when it was taken: with a building that draws no more than
 the highest load the meter had told within the window of the peak-hold, with nobody raised later, and
-no vehicle that takes more by its own wish later. The sum of that is `caused_as`. Nothing is excused
+no vehicle that takes more by its own wish later, or so shortly before that nobody could have read it. The sum of that is `caused_as`. Nothing is excused
 to one who raises on values that are too old.
 Source: load-management 22.
 """

@@ -34,7 +34,7 @@ class Given:
     """A moment at which a vehicle was given more, or took it."""
 
     kind: More
-    decided_s: float  # when that could last have been decided otherwise
+    decided_s: float  # when that could last have been decided otherwise; its own: not known before
     at_s: float  # when it reached the vehicle
     phases: tuple[int, ...]  # of the grid, that it uses
     limit_ma: int  # that the charger announces from now on
@@ -153,7 +153,13 @@ def _felt(log: PointLog) -> list[Reached]:
 
 
 def _decided_s(why: More, model: PointModel, at_s: float, sent_s: float) -> float:
-    """Return when it was decided; what stands waiting could be taken back until just before."""
+    """Return when it was decided; what stands waiting could be taken back until just before.
+
+    What a vehicle or its charger takes by itself is known once the vehicle has reacted and the charger was
+    read: a decision before that could not know of it.
+    """
+    if why is More.OWN:
+        return at_s + model.car.delay_s + model.poll_s + model.latency_s
     return at_s - model.latency_s - CYCLE_S if why is More.STANDING else sent_s
 
 
