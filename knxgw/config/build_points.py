@@ -105,6 +105,7 @@ def _settings(  # noqa: PLR0913, PLR0917 - the parts of one charging point
         temperature=_temperature(values.sections["temperature"]),
         meter=meter,
         capabilities=model.capabilities | _added_by(meter),
+        key=values.key,
     )
 
 

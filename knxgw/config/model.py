@@ -236,6 +236,7 @@ class PointSettings:
     temperature: TemperatureSettings
     meter: MeterSettings | None
     capabilities: frozenset[str]  # of charger and meter together
+    key: str = field(default="", compare=False)  # of its entry, as its source counts entries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

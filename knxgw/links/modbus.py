@@ -17,7 +17,12 @@ from knxgw.errors import LinkError, LinkTimeoutError, PeerError, PeerRefusedErro
 from knxgw.links.keep_alive import end_if_cancelled
 from knxgw.links.link_log import LinkLog
 from knxgw.links.modbus_connection import RECONNECT_S, Connection, ConnectionNeeds
-from knxgw.links.modbus_endpoint import ENDED_AT_ONCE, ModbusEndpoint
+from knxgw.links.modbus_endpoint import (
+    ENDED_AT_ONCE,
+    ModbusEndpoint,
+    Trouble,
+    UnconnectedError,
+)
 from knxgw.links.modbus_exchange import DoubtfulAnswerError, EndedError, WrongAnswerError, carry_out
 from knxgw.links.modbus_stale_answers import StaleAnswerGuard
 from knxgw.modbus.requests import Read, Request, describe
@@ -324,7 +329,7 @@ class ModbusBus(Generic[D]):
         if now_s - since < RECONNECT_S:
             return
         if self._answered_at < since:
-            raise LinkError(ENDED_AT_ONCE)
+            raise UnconnectedError(ENDED_AT_ONCE, Trouble.ENDED_AT_ONCE)
         self._emit(driver, driver.failed(request, LinkTimeoutError(ENDED_AT_ONCE), now_s))
 
     def _handle_answer(self, driver: D) -> None:

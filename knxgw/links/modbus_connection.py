@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from knxgw.errors import LinkError
 from knxgw.links.modbus_client import ModbusClient
-from knxgw.links.modbus_endpoint import ModbusEndpoint
+from knxgw.links.modbus_endpoint import ModbusEndpoint, UnconnectedError
 
 wire = logging.getLogger("knxgw.wire.modbus")
 RECONNECT_S, RECONNECT_PAUSE_S = 3.6, 0.6  # how long, and how often, a closed connection is retried
@@ -165,4 +165,5 @@ class Connection:
         return None
 
     def _link_error(self, failure: Exception) -> LinkError:
-        return LinkError(self._endpoint.trouble(failure))
+        endpoint = self._endpoint
+        return UnconnectedError(endpoint.trouble(failure), endpoint.kind_of_trouble(failure))

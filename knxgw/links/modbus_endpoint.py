@@ -6,6 +6,7 @@ import re
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -13,19 +14,52 @@ from pymodbus import FramerType
 
 from knxgw.catalogue.device_model import DeviceModel, Framing
 from knxgw.config.model import ConnectionKind, SerialLine
+from knxgw.errors import LinkError
 from knxgw.links.modbus_client import ModbusClient, ModbusSerialClient, ModbusTcpClient
 
 LEAST_SILENCE_S = 0.001_75  # above 19 200 baud the silence between frames is fixed
 FAST_BAUD = 19_200
 SILENT_CHARACTERS = 3.5
+
+
+class Trouble(StrEnum):
+    """Why there is no connection."""
+
+    NAME_NOT_KNOWN = "name_not_known"
+    NO_NAME_SERVER = "no_name_server"
+    NO_ANSWER = "no_answer"
+    REFUSED = "refused"
+    NO_ROUTE = "no_route"
+    ENDED_AT_ONCE = "ended_at_once"
+    NO_DEVICE_FILE = "no_device_file"
+    NOT_ALLOWED = "not_allowed"
+    NOT_OPENED = "not_opened"
+    OTHER = "other"
+
+
+class UnconnectedError(LinkError):
+    """There is no connection to an endpoint."""
+
+    def __init__(self, words: str, trouble: Trouble) -> None:
+        self.trouble = trouble
+        super().__init__(words)
+
+
 ENDED_AT_ONCE = "ended at once; does it take one more client?"
-NO_ANSWER = "no answer to the attempt to connect; power, cable and address?"
-_NETWORK_TEXTS = {
-    frozenset({errno.ECONNREFUSED}): "refused; is Modbus switched on, is the port right?",
-    frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}): (
-        "no route to it; network, address and mask?"
-    ),
-    frozenset({errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE}): (ENDED_AT_ONCE),
+_WORDS = {  # of the log
+    Trouble.NO_ANSWER: "no answer to the attempt to connect; power, cable and address?",
+    Trouble.REFUSED: "refused; is Modbus switched on, is the port right?",
+    Trouble.NO_ROUTE: "no route to it; network, address and mask?",
+    Trouble.ENDED_AT_ONCE: ENDED_AT_ONCE,
+    Trouble.NO_DEVICE_FILE: "there is no such device file; is the adapter plugged in?",
+    Trouble.NOT_ALLOWED: "not allowed to use it; add the user to its group (Debian: dialout)",
+}
+_OF_THE_NETWORK = {
+    frozenset({errno.ECONNREFUSED}): Trouble.REFUSED,
+    frozenset(
+        {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
+    ): Trouble.NO_ROUTE,
+    frozenset({errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE}): Trouble.ENDED_AT_ONCE,
 }
 
 
@@ -47,6 +81,9 @@ class ModbusEndpoint(Protocol):
     @property
     def numbers_answers(self) -> bool:
         """Tell whether an answer names the request it belongs to."""
+
+    def kind_of_trouble(self, failure: Exception | None) -> Trouble:
+        """Return why no connection could be made."""
 
     def trouble(self, failure: Exception | None) -> str:
         """Return why no connection could be made, and what to check."""
@@ -83,18 +120,26 @@ class TcpEndpoint:
         """Tell whether there are transaction numbers: not behind a serial server."""
         return self.kind is ConnectionKind.TCP
 
-    def trouble(self, failure: Exception | None) -> str:
+    def kind_of_trouble(self, failure: Exception | None) -> Trouble:
         """Return what the network says."""
         if isinstance(failure, socket.gaierror):
-            if failure.errno == socket.EAI_AGAIN:
-                return f"name {self.host!r} not known: no name server answers"
-            return f"name {self.host!r} not known; is it written right?"
+            is_away = failure.errno == socket.EAI_AGAIN
+            return Trouble.NO_NAME_SERVER if is_away else Trouble.NAME_NOT_KNOWN
         if isinstance(failure, TimeoutError):
-            return NO_ANSWER
-        for numbers, text in _NETWORK_TEXTS.items():
-            if numbers & _error_numbers(failure):
-                return text
-        return str(failure or "no connection")
+            return Trouble.NO_ANSWER
+        numbers = _error_numbers(failure)
+        found = (trouble for of, trouble in _OF_THE_NETWORK.items() if numbers & of)
+        return next(found, Trouble.OTHER)
+
+    def trouble(self, failure: Exception | None) -> str:
+        """Return what the network says, in words for the log."""
+        match self.kind_of_trouble(failure):
+            case Trouble.NO_NAME_SERVER:
+                return f"name {self.host!r} not known: no name server answers"
+            case Trouble.NAME_NOT_KNOWN:
+                return f"name {self.host!r} not known; is it written right?"
+            case trouble:
+                return _WORDS.get(trouble, str(failure or "no connection"))
 
     def client(self, timeout_s: float, first_number: int = 0) -> ModbusClient:
         """Return a TCP client."""
@@ -146,14 +191,18 @@ class SerialEndpoint:
         """Return False: an answer names its unit only."""
         return False
 
-    def trouble(self, failure: Exception | None) -> str:
+    def kind_of_trouble(self, failure: Exception | None) -> Trouble:
         """Return what is wrong with the device file."""
         if not Path(self.line.port).exists():
-            return "there is no such device file; is the adapter plugged in?"
-        if not os.access(self.line.port, os.R_OK | os.W_OK):
-            return "not allowed to use it; add the user to its group (Debian: dialout)"
+            return Trouble.NO_DEVICE_FILE
+        is_allowed = os.access(self.line.port, os.R_OK | os.W_OK)
+        return Trouble.NOT_OPENED if is_allowed else Trouble.NOT_ALLOWED
+
+    def trouble(self, failure: Exception | None) -> str:
+        """Return what is wrong with the device file, in words for the log."""
         said = f" ({failure})" if failure else ""
-        return f"cannot be opened{said}; does another program use it?"
+        opened = f"cannot be opened{said}; does another program use it?"
+        return _WORDS.get(self.kind_of_trouble(failure), opened)
 
     def client(self, timeout_s: float, first_number: int = 0) -> ModbusClient:
         """Return a client of the line."""

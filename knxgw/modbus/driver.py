@@ -72,8 +72,9 @@ class Driver:
         minimum_ma: int = 6000,
         phases: int = 3,
         poll_phase: float = 0.0,
+        may_write: bool = True,
     ) -> None:
-        """Serve one device; `phases` are those of its wiring.
+        """Serve one device; `phases` are those of its wiring. One that may not write only reads.
 
         `name` is what the log calls it; `poll_phase` (0…1) spreads devices over the poll
         period, so that they are not read all at once.
@@ -107,7 +108,7 @@ class Driver:
                 minimum_ma=minimum_ma,
                 phases=phases,
             )
-            if model.control
+            if model.control and may_write
             else None
         )
         self._starts_up = False
@@ -119,6 +120,11 @@ class Driver:
         return self._health.condition
 
     @property
+    def is_mismatch(self) -> bool:
+        """Tell whether the charger that answers is not of the configured model, as far as it seems."""
+        return self._model_check is not None and self._model_check.is_mismatch
+
+    @property
     def is_first_cycle_done(self) -> bool:
         """Tell whether all that can be learnt first was requested since the connection came up.
 
@@ -127,9 +133,8 @@ class Driver:
         """
         if self._reader.is_searching:
             return self._health.has_last_request_failed  # the search has failed, and begins again
-        is_mismatch = self._model_check is not None and self._model_check.is_mismatch
         is_wrong = self.condition is LinkCondition.COMM
-        return is_mismatch or is_wrong or self._reader.schedule.is_first_cycle_done
+        return self.is_mismatch or is_wrong or self._reader.schedule.is_first_cycle_done
 
     # --- commands of the station
 
