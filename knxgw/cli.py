@@ -154,16 +154,42 @@ def bench(scenarios: tuple[Path, ...], *, as_json: bool) -> None:
 @click.argument("file", type=_FILE)
 @click.option("--state", type=_DIRECTORY, help="Check this state directory as well.")
 @click.option("--offline", is_flag=True, help="Check only the file, not this machine.")
-def check(file: Path, state: Path | None, *, offline: bool) -> None:
+@click.option("--online", is_flag=True, help="Also ask chargers, meters and the KNX interface.")
+@click.option(
+    "--timeout-s",
+    "limit_s",
+    type=click.FloatRange(min=1),
+    default=60,
+    show_default=True,
+    help="With --online: seconds for all of it.",
+)
+def check(file: Path, state: Path | None, *, offline: bool, online: bool, limit_s: float) -> None:
     """Report every mistake and risk of a configuration FILE, with line, cause and remedy.
+
+    \b
+        knxgw check garage.yaml             the file and this machine
+        knxgw check --offline garage.yaml   the file only
+        knxgw check --online garage.yaml    also what only the network can say
 
     `run` and SIGHUP accept a file that passes this check: it opens the keyring and tries the
     website's address. An address that a running gateway uses is not a mistake. Run the check as the
     gateway's user. On another machine, or without the keyring's password, use `--offline`, which
     lists what it did not check.
 
-    Exit status: 1 if there is an error, 0 if there are only warnings and notes.
-    """
+    With `--online` it looks at every charger and meter, the KNX interface and the keyring: does the
+    host answer, does the model match, is a tunnel free, do values of the smart meter come? It only
+    reads: no charger gets another current, and on KNX it opens a tunnel and reads the smart meter.
+    What does not answer is a warning. Before the gateway is started is the right time: the
+    connections of a running gateway are left alone. Ctrl-C ends it with what is known.
+
+    Exit status: 1 if there is an error or Ctrl-C ended it, 0 if there are only warnings and notes.
+    """  # noqa: D301 - click wants the character itself
+    if offline and online:
+        raise click.UsageError("give either --offline or --online")
+    if online:
+        from knxgw.commands.check_online import check_online  # noqa: PLC0415 - see `run`
+
+        _end(is_good=check_online(file, state, DEFAULT_STATE, limit_s=limit_s))
     from knxgw.commands.check import check_file  # noqa: PLC0415 - see `run`
 
     _end(is_good=check_file(file, state, offline=offline))

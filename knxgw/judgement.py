@@ -31,6 +31,7 @@ from knxgw.host.clock import system_clock
 from knxgw.links.knx_factory import link_origin, make_link
 from knxgw.links.knx_port import BusAttachment
 from knxgw.store.certificate_files import CertificateFiles
+from knxgw.store.lock import FILE_NAME as LOCK_NAME
 from knxgw.store.lock import StateInUseError, StateLock
 from knxgw.store.trouble import unusable
 from knxgw.website.listener import Address, Listener
@@ -74,6 +75,24 @@ class Judgement:
     findings: tuple[Finding, ...]  # by line
     prepared: Prepared | None = None
     left_out: tuple[str, ...] = ()  # what was not looked at
+    loaded: LoadedConfiguration | None = None  # of `judge_file`
+
+    @property
+    def held_by(self) -> Message | None:
+        """Return the gateway that runs on this machine, as far as the judgement has met one."""
+        for finding in self.findings:
+            words = finding.words
+            if isinstance(words, Message) and words.id in _OF_A_RUNNING_GATEWAY:
+                holder = words.arguments["holder"]
+                return holder if isinstance(holder, Message) else None
+        return None
+
+
+_OF_A_RUNNING_GATEWAY = (
+    "listen_held_by_itself",
+    "listen_held_by_gateway",
+    "state_held_by_itself",
+)
 
 
 def judge_start(path: Path, state: Path) -> Judgement:
@@ -191,7 +210,7 @@ def judge_file(path: Path, state: Path | None = None, *, offline: bool = False) 
         return Judgement(findings=loaded.findings)
     if offline:
         reach = _reach(loaded, loaded.configuration)
-        return Judgement(findings=_in_order(loaded, reach), left_out=_MACHINE)
+        return Judgement(findings=_in_order(loaded, reach), left_out=_MACHINE, loaded=loaded)
     _, findings = _link(loaded, loaded.configuration)
     certificate, risks = _certificate(loaded, loaded.configuration, state)
     findings += risks
@@ -201,7 +220,7 @@ def judge_file(path: Path, state: Path | None = None, *, offline: bool = False) 
     listener = Listener(_address(loaded.configuration))
     findings += _open(listener, loaded, asked_for=site_of(path))
     listener.close()
-    return Judgement(findings=_in_order(loaded, findings))
+    return Judgement(findings=_in_order(loaded, findings), loaded=loaded)
 
 
 _MACHINE = (
@@ -422,6 +441,19 @@ def _who_serves(address: Address) -> Holder:
 
 
 # --- state ---------------------------------------------------------------------------------------
+
+
+def gateway_on(directory: Path) -> Message | None:
+    """Return the gateway that runs with a state directory, if this user can see that."""
+    if not (directory / LOCK_NAME).exists():
+        return None
+    try:
+        StateLock(directory).close()
+    except StateInUseError as err:
+        return running_gateway(err.process)
+    except OSError:
+        pass
+    return None
 
 
 def _look_at_state(directory: Path) -> list[Finding]:

@@ -141,7 +141,9 @@ class ModbusBuses:
                 old = before.get((endpoint, device.id))
                 kept = old is not None and old.device == device
                 now[endpoint, device.id] = (
-                    old if old is not None and kept else _Served(endpoint, device, _driver(device))
+                    old
+                    if old is not None and kept
+                    else _Served(endpoint, device, driver_of(device))
                 )
         self._served = now
         self._chargers = {
@@ -314,7 +316,8 @@ async def _acknowledged(drivers: list[Driver]) -> None:
         await asyncio.sleep(CHECK_EVERY_S)
 
 
-def _driver(device: Device) -> Driver:
+def driver_of(device: Device, *, may_write: bool = True) -> Driver:
+    """Return the driver of a device of a configuration."""
     address = device_address(device.connection, device.model)
     return Driver(
         device.id,
@@ -325,6 +328,7 @@ def _driver(device: Device) -> Driver:
         minimum_ma=device.minimum_ma,
         phases=device.phases,
         poll_phase=_poll_phase(device),
+        may_write=may_write,
     )
 
 

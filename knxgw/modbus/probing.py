@@ -135,6 +135,11 @@ class Probing:
         """Return how many units are done, and of how many."""
         return self._position, len(self._units)
 
+    def covers(self, models: Sequence[DeviceModel]) -> bool:
+        """Tell whether it asks about all of these models, as far as any probe can."""
+        asked = {model.id for model in self._models}
+        return all(model.id in asked for model in models if model.chain is None)
+
     @property
     def pace(self) -> str:
         """Return a text about the pause between two questions, "" if there is none."""

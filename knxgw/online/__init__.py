@@ -1,0 +1,1 @@
+"""What only the network can say about a configuration; reads, and changes no current."""

@@ -1,0 +1,24 @@
+"""What the values of the meter at the mains connection say about its direction; pure.
+
+Nothing is switched for it, so it stays a question: who feeds in has generation, or a meter that is
+turned round.
+"""
+
+from collections.abc import Mapping
+
+from knxgw.catalogue.messages import Listed, Message, message
+
+LEAST_W, LEAST_MA = 100, 500  # below that a sign says nothing
+
+
+def direction_risks(values: Mapping[int, float], *, is_power: bool) -> tuple[Message, ...]:
+    """Return what is doubtful about the values of the phases 1…3 [W or mA]; + is what is drawn."""
+    least = LEAST_W if is_power else LEAST_MA
+    fed_in = [phase for phase, value in sorted(values.items()) if value <= -least]
+    drawn = [phase for phase, value in values.items() if value >= least]
+    if not fed_in:
+        return ()
+    phases = Listed(tuple(f"L{phase}" for phase in fed_in), "and")
+    if drawn:
+        return (message("online_meter_phase_feeds_in", phases=phases),)
+    return (message("online_meter_feeds_in", phases=phases),)

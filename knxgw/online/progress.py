@@ -1,0 +1,96 @@
+"""What is looked at, how far it is, and what was found; pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from knxgw.catalogue.messages import Message
+from knxgw.errors import Finding, Place, Severity, Worded
+
+
+class State(StrEnum):
+    """How far something is."""
+
+    WAITING = "waiting"  # for its turn
+    LOOKING = "looking"
+    GOOD = "good"
+    WARNING = "warning"  # it has findings
+    SKIPPED = "skipped"
+    UNFINISHED = "unfinished"  # the time was over
+
+
+OPEN = frozenset({State.WAITING, State.LOOKING})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One thing that is looked at: a device, the KNX connection, the smart meter on KNX."""
+
+    id: str  # unique: "cp1/charger", "knx"
+    name: Message
+    state: State = State.WAITING
+    words: Message | None = None  # what is being done, or what was found
+    findings: tuple[Finding, ...] = ()
+
+
+class Board:
+    """Holds the newest of everything that is looked at, and tells of each change."""
+
+    def __init__(self, place: Callable[[str], Place], on_change: Callable[[Seen], None]) -> None:
+        """Take how the source of the configuration finds the place of a key."""
+        self.seen: dict[str, Seen] = {}  # in the order they were added
+        self._place = place
+        self._on_change = on_change
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Return everything that was found."""
+        return tuple(finding for seen in self.seen.values() for finding in seen.findings)
+
+    def add(self, id: str, name: Message) -> None:  # noqa: A002 - of what is looked at
+        """Add something that is to be looked at."""
+        self._set(Seen(id=id, name=name))
+
+    def looking(self, id: str, words: Message) -> None:  # noqa: A002
+        """Note what is being done."""
+        before = self.seen[id]
+        if (before.state, before.words) != (State.LOOKING, words):
+            self._set(replace(before, state=State.LOOKING, words=words))
+
+    def is_open(self, id: str) -> bool:  # noqa: A002
+        """Tell whether it is still being looked at."""
+        return self.seen[id].state in OPEN
+
+    def find(
+        self,
+        id: str,  # noqa: A002
+        key: str,
+        words: Worded,
+        severity: Severity = Severity.WARNING,
+    ) -> None:
+        """Note a finding about a key of the configuration."""
+        before = self.seen[id]
+        finding = Finding(place=self._place(key), words=words, severity=severity)
+        if finding not in before.findings:
+            self.seen[id] = replace(before, findings=(*before.findings, finding))
+
+    def end(self, id: str, words: Message | None = None) -> None:  # noqa: A002
+        """Note that nothing more is looked at; what was found says how good it is."""
+        before = self.seen[id]
+        has_warning = any(one.severity is not Severity.NOTE for one in before.findings)
+        state = State.WARNING if has_warning else State.GOOD
+        self._set(replace(before, state=state, words=words))
+
+    def skip(self, id: str, words: Message) -> None:  # noqa: A002
+        """Note that it is not looked at, and why."""
+        self._set(replace(self.seen[id], state=State.SKIPPED, words=words))
+
+    def end_all(self, words: Message) -> None:
+        """Note that the time is over for everything that is not done."""
+        for seen in tuple(self.seen.values()):
+            if seen.state in OPEN:
+                self._set(replace(seen, state=State.UNFINISHED, words=words))
+
+    def _set(self, seen: Seen) -> None:
+        self.seen[seen.id] = seen
+        self._on_change(seen)
