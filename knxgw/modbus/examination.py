@@ -124,8 +124,12 @@ class Examination:
         return self._noted(self._asker.failed(request, error, now_s), now_s)
 
     def lost(self, now_s: float) -> list[DeviceEvent]:
-        """Note that the connection was lost, or that all devices behind it are silent."""
-        return self._noted(self._asker.lost(now_s), now_s)
+        """Note that the connection was lost, or could not be made, or that all behind it are silent.
+
+        Only the last says something about the device: then the bus goes on asking.
+        """
+        self._asker.lost(now_s)
+        return []
 
     # --- inside
 
@@ -146,8 +150,7 @@ class Examination:
             self._follow_driver(now_s)
         self._note_probe()
         if not self.is_done and now_s >= self._ends_at:
-            is_probed = self._probing is not None
-            self.verdict = self._if_nothing_better if is_probed else Verdict.UNFINISHED
+            self._end()
 
     def _follow_driver(self, now_s: float) -> None:
         driver, condition = self._driver, self._driver.condition
@@ -179,16 +182,25 @@ class Examination:
 
     def _note_probe(self) -> None:
         """Draw the conclusion of a probe that is done; what fits poorly is compared with all models."""
-        probing, own = self._probing, self._driver.model
+        probing = self._probing
         if self.is_done or probing is None or not probing.is_done:
             return
-        likely = [one.model for one in probing.candidates if one.is_likely]
-        if own in likely:
-            is_right = self._if_nothing_better is Verdict.FITS
-            self.verdict = Verdict.FITS if is_right else Verdict.OTHER_MODEL
-        elif likely:
-            self.verdict, self.other = Verdict.OTHER_MODEL, likely[0]
-        elif probing.covers(self._models):
-            self.verdict = self._if_nothing_better
+        if self._likely or probing.covers(self._models):
+            self._end()
         else:
             self._probe(self._models, self._if_nothing_better)
+
+    @property
+    def _likely(self) -> list[DeviceModel]:
+        candidates = () if self._probing is None else self._probing.candidates
+        return [one.model for one in candidates if one.is_likely]
+
+    def _end(self) -> None:
+        """Come to a verdict with what is known."""
+        likely = self._likely
+        if self._probing is None:
+            self.verdict = Verdict.UNFINISHED
+        elif likely and self._driver.model not in likely:
+            self.verdict, self.other = Verdict.OTHER_MODEL, likely[0]
+        else:
+            self.verdict = self._if_nothing_better

@@ -9,7 +9,7 @@ import asyncio
 import functools
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -27,6 +27,8 @@ from xknx.knxip import (
     ConnectRequest,
     ConnectResponse,
     ConnectResponseData,
+    DescriptionRequest,
+    DescriptionResponse,
     DisconnectRequest,
     DisconnectResponse,
     ErrorCode,
@@ -41,6 +43,7 @@ from xknx.knxip import (
     TunnellingAck,
     TunnellingRequest,
 )
+from xknx.knxip.dib import DIB
 from xknx.knxip.knxip_enum import SecureSessionStatusCode
 from xknx.secure.security_primitives import (
     calculate_message_authentication_code_cbc,
@@ -375,6 +378,7 @@ class KnxIpServer:
         self.confirms = True
         self.refuses = False  # confirms that nobody on the line took it
         self.connect_status = ErrorCode.E_NO_ERROR
+        self.description: Sequence[DIB] | None = None  # what it says of itself
         self._channels: dict[int, _Channel] = {}
         self._udp: asyncio.DatagramTransport | None = None
         self._tcp: asyncio.Server | None = None
@@ -454,6 +458,10 @@ class KnxIpServer:
                 client.send(ConnectionStateResponse(number, self._status(number)))
             case TunnellingRequest():
                 self._tunnelling(body, client)
+            case DescriptionRequest() if self.description is not None:
+                answer = DescriptionResponse()
+                answer.dibs = list(self.description)
+                client.send(answer)
             case DisconnectRequest():
                 number = body.communication_channel_id
                 client.send(DisconnectResponse(number, self._status(number)))
