@@ -1,7 +1,6 @@
 """Somebody else writes to the same charger: what we told it is told again, on every model."""
 
 import logging
-from dataclasses import replace
 
 import pytest
 
@@ -9,9 +8,9 @@ from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.load import catalogue
 from knxgw.charging.scope import PointNumber
 from knxgw.errors import PeerRefusedError
-from knxgw.modbus.commander import Commander
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle
+from tests.support.another_master import others_want
 from tests.support.devices import driver as make_driver
 from tests.support.talk import Talk, name_of, settled_s
 
@@ -32,23 +31,7 @@ class Site(Talk):
 
     def others_want(self, offer_ma: int) -> None:
         """Have another master write all that brings this charger to an offer."""
-        other = Commander(
-            "other",
-            replace(self._model, write=replace(self._model.write, min_interval_s=0.0)),
-            unit_id=self._model.unit_id,
-            address_offset=0,
-            minimum_ma=6000,
-            phases=1,
-        )
-        is_power = self._model.control is not None and self._model.control.is_power
-        other.want(3 * offer_ma if is_power else offer_ma)  # of the one phase it counts with
-        for _ in range(10):
-            write = other.next_write(0.0)
-            if write is None:
-                break
-            place = write.unit_id, write.table, write.address, write.function
-            self.box.write(*place, list(write.registers))
-            other.note_acknowledged(write, 0.0)
+        others_want(self.box, self._model, offer_ma)
 
     def wait(self, seconds: float) -> None:
         self.until(self.now_s + seconds)

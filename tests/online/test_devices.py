@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.messages import message
 from knxgw.errors import Severity
 from knxgw.online.modbus_devices import RESOLVE_S
@@ -13,6 +14,7 @@ from knxgw.online.ports import Ports
 from knxgw.online.progress import State
 from knxgw.sim.loopback import free_port
 from tests.online.looking import HEAD, ids, looked, point, simulated, states
+from tests.support.another_master import others_want
 
 pytestmark = pytest.mark.real
 HERE = "127.0.0.1"
@@ -122,11 +124,14 @@ async def test_somebody_else_who_changes_the_limit_is_noticed() -> None:
     text = HEAD + point(1, "abb_terra_ac", HERE, free_port(0), 1)
     async with simulated(text) as site:
         (charger,) = site.chargers.values()
-        looking = asyncio.get_running_loop().create_task(looked(text))  # noqa: TID251 - awaited below
-        for setpoint_ma in [6000, 16_000] * 6:
-            others_want(charger, setpoint_ma)
-            await asyncio.sleep(0.5)
-        board, _ = await looking
+        model = catalogue().chargers["abb_terra_ac"]
+        async with asyncio.TaskGroup() as group:
+            looking = group.create_task(looked(text))
+            while not looking.done():
+                for offer_ma in (6000, 16_000):
+                    others_want(charger, model, offer_ma)
+                    await asyncio.sleep(0.9)
+        board, _ = looking.result()
     assert ids(board) == {"cp1/charger": ["online_other_master"]}
 
 
@@ -139,8 +144,8 @@ async def test_a_meter_that_is_turned_round_is_asked_about(
 ) -> None:
     text = HEAD + point(1, "goe_charger", HERE, free_port(0), 1) + METER.format(port=free_port(0))
     async with simulated(text) as site:
-        site.house.load_a = (8.0, 8.0, 8.0)
-        site.house.turned = turned
+        site.house.set_base((8000, 8000, 8000))
+        site.house.reverse_meter(turned)
         board, _ = await looked(text)
     assert ids(board) == {"grid/meter": [found]}
 
