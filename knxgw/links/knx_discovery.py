@@ -71,6 +71,14 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
+class _NoFilter(GatewayScanFilter):
+    """Lets every device through, also one without tunnels and routing."""
+
+    def match(self, gateway: GatewayDescriptor) -> bool:
+        """Return True."""
+        return True
+
+
 async def describe(host: str, port: int, local_ip: str | None) -> KnxIpDevice | None:
     """Return what the device at an address says of itself over UDP; None: it says nothing."""
     try:
@@ -87,10 +95,8 @@ async def search(local_ip: str | None, seconds: float = SEARCH_S) -> tuple[KnxIp
     It goes to the system multicast group, whatever group is used for routing. Source: [knx-standard]
     3/8/2, 4.2. Raises: OSError, LinkError: it cannot be sent.
     """
-    everybody = GatewayScanFilter()
-    everybody.match = lambda gateway: True  # type: ignore[method-assign]  # also secure ones of any kind
     scanner = GatewayScanner(
-        XKNX(), local_ip=local_ip, timeout_in_seconds=seconds, scan_filter=everybody
+        XKNX(), local_ip=local_ip, timeout_in_seconds=seconds, scan_filter=_NoFilter()
     )
     try:
         found = await scanner.scan()

@@ -164,7 +164,7 @@ class KnxLook:
         wait_s = min(max(meter.interval_s, LEAST_WAIT_S), LONGEST_WAIT_S)
         ends_at = asyncio.get_running_loop().time() + wait_s
         for left_s in (READ_AGAIN_S, wait_s):
-            for phase, address in first.items():
+            for phase, address in sorted(first.items()):
                 if phase not in self._values and address not in secured:
                     guest.read(address)
             until = min(ends_at, asyncio.get_running_loop().time() + left_s)

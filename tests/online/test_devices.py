@@ -144,7 +144,7 @@ async def test_a_meter_that_is_turned_round_is_asked_about(
 ) -> None:
     text = HEAD + point(1, "goe_charger", HERE, free_port(0), 1) + METER.format(port=free_port(0))
     async with simulated(text) as site:
-        site.house.set_base((8000, 8000, 8000))
+        site.house.set_base([8000.0, 8000.0, 8000.0])
         site.house.reverse_meter(turned)
         board, _ = await looked(text)
     assert ids(board) == {"grid/meter": [found]}
