@@ -31,7 +31,6 @@ class KnxIpDevice:
     has_udp_tunnels: bool
     has_tcp_tunnels: bool
     needs_secure_tunnels: bool
-    tunnels: tuple[bool, ...]  # those that it tells of, and whether they are free; it need not tell
 
 
 class TunnelTrouble(StrEnum):
@@ -117,5 +116,4 @@ def _device(found: GatewayDescriptor) -> KnxIpDevice:
         has_udp_tunnels=found.supports_tunnelling,
         has_tcp_tunnels=found.supports_tunnelling_tcp,
         needs_secure_tunnels=bool(found.tunnelling_requires_secure),
-        tunnels=tuple(bool(one.usable and one.free) for one in found.tunnelling_slots.values()),
     )

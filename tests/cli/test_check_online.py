@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from knxgw.cli import main
 from knxgw.sim.loopback import free_port
 from tests.online.looking import HEAD, point, simulated
+from tests.support.keyring import KeyringData, write_keyring
 from tests.support.processes import GOOD, gateway, health
 from tests.support.processes import free_port as free_web_port
 from tests.support.waiting import wait_until
@@ -104,3 +105,20 @@ def test_ctrl_c_ends_it_within_a_second_with_what_is_known(tmp_path: Path, silen
     assert running.returncode == 1
     assert "refuses the connection" in out
     assert "not checked online: charging point 2: not finished" in out
+
+
+def test_a_wrong_keyring_password_is_an_error_and_is_not_repeated(tmp_path: Path) -> None:
+    ring, password = tmp_path / "ring.knxkeys", tmp_path / "password"
+    write_keyring(ring, KeyringData(), "right")
+    password.write_text("not-that-one", encoding="utf-8")
+    for private in (ring, password):
+        private.chmod(0o600)
+    knx = (
+        f"{{link: tunnelling, gateway: {HERE}, keyring: {ring}, keyring_password_file: {password}}}"
+    )
+    text = HEAD.replace("{link: none}", knx) + point(1, "goe_charger", HERE, free_port(0), 1)
+    result = knxgw("check", "--online", written(tmp_path, text))
+    assert result.exit_code == 1
+    assert "its signature does not match: wrong password" in result.stdout
+    assert "charging point 1: is not reached" in result.stderr, "the others are looked at"
+    assert "not-that-one" not in result.output

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -156,3 +157,20 @@ async def test_what_a_running_gateway_holds_is_left_alone() -> None:
         board, _ = await looked(text, held_by=message("running_gateway"))
         assert all(server.clients == [] for server in site.servers.values())
     assert states(board) == {"cp1/charger": State.SKIPPED}
+
+
+async def test_a_serial_line_is_opened_and_a_silent_unit_named(tmp_path: Path) -> None:
+    line = tmp_path / "line"
+    text = (
+        f"serial: {{port: {line}, protocol: rtu, baud: 115200, parity: N}}\n{HEAD}"
+        "  - {number: 1, model: heidelberg_energy_control, connection: {type: serial, unit: 3}}\n"
+    )
+    async with simulated(text):
+        board, _ = await looked(text)
+        assert ids(board) == {}
+        board, _ = await looked(text.replace("unit: 3", "unit: 4"))
+        assert ids(board) == {"cp1/charger": ["online_unit_silent"]}
+    line.unlink(missing_ok=True)
+    board, _ = await looked(text)
+    assert ids(board) == {"cp1/charger": ["online_line_missing"]}
+    assert board.findings[0].place.key == "serial.port"

@@ -245,7 +245,6 @@ async def test_a_router_in_another_group_is_named() -> None:
         has_udp_tunnels=True,
         has_tcp_tunnels=False,
         needs_secure_tunnels=False,
-        tunnels=(),
     )
 
     async def one(_local_ip: str | None) -> tuple[KnxIpDevice, ...]:
