@@ -1,6 +1,5 @@
 """Versions of the configuration: kept in files, fifty of them, and never half of one."""
 
-import os
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -75,4 +74,4 @@ def test_a_reset_leaves_nothing(tmp_path: Path) -> None:
     kept.forget()
     assert kept.versions() == ()
     assert not kept.own.exists()
-    assert os.listdir(tmp_path / FOLDER_NAME) == []
+    assert list((tmp_path / FOLDER_NAME).iterdir()) == []
