@@ -1,6 +1,7 @@
 """The online check of the KNX connection: against a tunnelling server, and on multicast of loopback."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -212,13 +213,16 @@ async def meter_on_loopback(text: str) -> AsyncIterator[None]:
         running.cancel()
 
 
-ROUTING = (
-    "link: routing, local_ip: 127.0.0.1, multicast_group: 239.255.77.12, individual_address: 1.1.20"
-)
+def routing(last: int) -> str:
+    """Return a routing link in a group of one test of this process: others run at the same time."""
+    group = f"239.255.{100 + os.getpid() % 100}.{last}"
+    return (
+        f"link: routing, local_ip: 127.0.0.1, multicast_group: {group}, individual_address: 1.1.20"
+    )
 
 
 async def test_on_routing_a_meter_that_is_heard_shows_that_the_way_is_good() -> None:
-    text = site(ROUTING)
+    text = site(routing(1))
     async with meter_on_loopback(text):
         board, _ = await looked(text, ports=Ports(search=nobody))
     assert states(board)["knx"] is State.GOOD
@@ -230,7 +234,7 @@ async def nobody(_local_ip: str | None) -> tuple[KnxIpDevice, ...]:
 
 
 async def test_on_routing_nobody_to_be_heard_is_a_warning() -> None:
-    board, _ = await looked(site(ROUTING), ports=Ports(search=nobody))
+    board, _ = await looked(site(routing(2)), ports=Ports(search=nobody))
     assert ids(board)["knx"] == ["online_no_router"]
 
 
@@ -250,7 +254,7 @@ async def test_a_router_in_another_group_is_named() -> None:
     async def one(_local_ip: str | None) -> tuple[KnxIpDevice, ...]:
         return (router,)
 
-    board, _ = await looked(site(ROUTING), ports=Ports(search=one))
+    board, _ = await looked(site(routing(3)), ports=Ports(search=one))
     assert ids(board)["knx"] == ["online_router_in_other_group"]
 
 
