@@ -1,1 +1,1 @@
-"""Group addresses on their way between ETS and the configuration."""
+"""What ETS exports and imports: projects, lists of group addresses, keys; files of others."""

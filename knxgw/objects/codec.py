@@ -293,3 +293,17 @@ def _described(payload: Payload) -> str:
     if isinstance(payload, DPTBinary):
         return f"{payload.value} within 6 bits"
     return f"{len(payload.value)} bytes"
+
+
+def size_bits(dpt: str | None) -> int | None:
+    """Return the size [bit] of a datapoint type's value; None: the type is not known.
+
+    Without a type it is one byte. A type without its subtype ("14") has the size of its family.
+    """
+    if dpt is None:
+        return 8
+    codec = DPTBase.parse_transcoder(dpt) or DPTBase.parse_transcoder(dpt.partition(".")[0])
+    if codec is None:
+        return None
+    is_bits = codec.payload_type is DPTBinary
+    return codec.payload_length if is_bits else codec.payload_length * 8

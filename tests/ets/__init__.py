@@ -1,1 +1,1 @@
-"""Tests of the room, and the readers that they share."""
+"""Tests of what comes from ETS and goes to it."""

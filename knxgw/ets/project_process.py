@@ -1,0 +1,201 @@
+"""Reads an ETS project in a process of its own, which has bounds of time and memory and then ends.
+
+The project goes to the child as an open file, its password over the standard input. Nothing else is
+handed in, and what the child hands back is taken as the word of a stranger.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Timer
+from typing import IO, Any
+
+from knxgw.catalogue.flags import Flags
+from knxgw.catalogue.messages import Message, message
+from knxgw.config.addresses import group_address, parse_individual_address
+from knxgw.config.not_allowed import NotAllowedError
+from knxgw.errors import one_line
+from knxgw.ets.archive_guard import check_archive, refusal
+from knxgw.ets.project import DeviceObject, EtsDevice, EtsFileError, EtsProject, GroupAddressEntry
+from knxgw.ets.ranges import names_of_ranges
+from knxgw.ets.xml_guard import Danger
+
+MODULE = "knxgw.ets.project_child"
+PYTHON_VARIABLE = "KNXGW_ETS_PYTHON"  # a Python that has xknxproject, where ours has not
+LARGEST_ANSWER = 32 * 2**20  # bytes
+HIGHEST_NUMBER = 65_535  # of a group object, and of an address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What the child may take."""
+
+    memory: int = 2**30  # bytes of addresses
+    time_s: int = 120
+
+
+def read_project(
+    file: IO[bytes],
+    password: str | None,
+    language: str,
+    *,
+    python: str | None = None,
+    bounds: Bounds | None = None,
+) -> EtsProject:
+    """Return what a `.knxproj` says. Raises: EtsFileError.
+
+    `file` is a real one, open for reading. `python`: another interpreter that has xknxproject.
+    """
+    archive = check_archive(file)
+    if archive.is_protected and not password:
+        raise EtsFileError(message("ets_password_missing"))
+    bounds = bounds or Bounds()
+    question = {
+        "file": file.fileno(),
+        "password": password if archive.is_protected else None,
+        "language": language,
+        "memory": bounds.memory,
+        "cpu_s": bounds.time_s,
+    }
+    python = python or os.environ.get(PYTHON_VARIABLE) or sys.executable
+    answer = _answer(_asked(python, question, bounds.time_s))
+    if "project" not in answer:
+        raise EtsFileError(_refused(str(answer.get("refused"))))
+    try:
+        return _project(answer["project"])
+    except (NotAllowedError, KeyError, TypeError, ValueError) as err:
+        raise EtsFileError(message("ets_project_damaged")) from err
+
+
+def _asked(python: str, question: Mapping[str, Any], time_s: int) -> bytes:
+    """Return what the child answers, up to a bound. Raises: EtsFileError."""
+    package = Path(__file__).parents[2]
+    environment = {"PYTHONPATH": str(package), "PYTHONDONTWRITEBYTECODE": "1"}
+    if home := os.environ.get("HOME"):
+        environment["HOME"] = home  # packages of the user stand there
+    try:
+        child = subprocess.Popen(  # noqa: S603 - our own module, no word of it from outside
+            [python, "-P", "-m", MODULE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(question["file"],),
+            env=environment,
+            cwd="/",
+        )
+    except OSError as err:
+        raise EtsFileError(message("ets_python_missing", python=python)) from err
+    with child:
+        timer = Timer(time_s, child.kill)
+        timer.start()
+        try:
+            answer = _talk(child, json.dumps(question).encode())
+        finally:
+            timer.cancel()
+            child.kill()
+    return answer
+
+
+def _talk(child: "subprocess.Popen[bytes]", question: bytes) -> bytes:
+    """Hand in the question and return the answer; empty: there is none."""
+    stdin, stdout = child.stdin, child.stdout
+    if stdin is None or stdout is None:
+        return b""
+    try:
+        stdin.write(question)
+        stdin.close()
+    except BrokenPipeError:
+        return b""
+    answer = stdout.read(LARGEST_ANSWER + 1)
+    return answer if len(answer) <= LARGEST_ANSWER else b""
+
+
+def _answer(answer: bytes) -> Mapping[str, Any]:
+    """Return the answer; a child without one was ended by its bounds. Raises: EtsFileError."""
+    try:
+        parsed = json.loads(answer)
+    except (ValueError, RecursionError) as err:
+        raise EtsFileError(message("ets_project_too_large")) from err
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _refused(reason: str) -> Message:
+    """Return what is said for the reason that the child gives."""
+    match reason:
+        case "library_missing":
+            return message("ets_library_missing", variable=PYTHON_VARIABLE)
+        case "password_missing":
+            return message("ets_password_missing")
+        case "password_wrong":
+            return message("ets_password_wrong")
+        case "no_project":
+            return message("ets_no_project")
+        case "too_large":
+            return message("ets_project_too_large")
+        case Danger.ENTITIES | Danger.ENCODING | Danger.TOO_MANY_ADDRESSES:
+            return refusal(Danger(reason))
+        case _:
+            return message("ets_project_damaged")
+
+
+def _project(answer: Mapping[str, Any]) -> EtsProject:
+    """Return the project of an answer. Raises: NotAllowedError, KeyError, TypeError, ValueError."""
+    ranges = [(int(first), int(last), one_line(name)) for first, last, name in answer["ranges"]]
+    entries = list(_entries(answer["addresses"], ranges))
+    return EtsProject(
+        name=one_line(answer["name"]),
+        tool=one_line(answer["tool"]),
+        addresses={entry.address: entry for entry in entries},
+        devices=tuple(_device(one) for one in answer["devices"]),
+    )
+
+
+def _entries(
+    addresses: list[Any], ranges: list[tuple[int, int, str]]
+) -> Iterator[GroupAddressEntry]:
+    names = names_of_ranges(ranges, [int(raw) for raw, *_ in addresses])
+    for raw, name, dpts, is_secured in addresses:
+        if 0 < raw <= HIGHEST_NUMBER:
+            yield GroupAddressEntry(
+                address=group_address(raw),
+                name=one_line(name),
+                ranges=names[raw],
+                dpt=dpts[0] if dpts else None,
+                is_secured=bool(is_secured),
+            )
+
+
+def _device(one: Mapping[str, Any]) -> EtsDevice:
+    return EtsDevice(
+        individual_address=parse_individual_address(one["address"]),
+        name=one_line(one["name"]),
+        product=one_line(one["product"]),
+        manufacturer=one_line(one["manufacturer"]),
+        order_number=one_line(one["order_number"]),
+        application=one_line(one["application"]),
+        objects=tuple(_object(*each) for each in one["objects"]),
+    )
+
+
+def _object(  # noqa: PLR0917 - in the order of the answer
+    number: int | None,
+    text: str,
+    function_text: str,
+    size: str,
+    dpts: list[str],
+    flags: str,
+    links: list[int],
+) -> DeviceObject:
+    return DeviceObject(
+        number=None if number is None else int(number),
+        text=one_line(text),
+        function_text=one_line(function_text),
+        size=one_line(size),
+        dpts=tuple(dpts),
+        flags=Flags.parse(flags),
+        addresses=tuple(group_address(raw) for raw in links if 0 < raw <= HIGHEST_NUMBER),
+    )
