@@ -260,6 +260,67 @@ def objects(  # noqa: PLR0913, PLR0917 - one per option
     _end(is_good=list_objects(words, path, shape, output, wishes))
 
 
+@main.command(name="import-ets", short_help="Take links of group objects from an ETS project.")
+@click.argument("project", type=_FILE)
+@click.option("--device", metavar="IA", help="Individual address of the device whose links count.")
+@click.option("--password-file", type=_FILE, help="File with the password of the project.")
+@click.option("--output", type=_FILE, help="Write the YAML to this new file.")
+@click.option("--config", "path", type=_FILE, help="Compare with this configuration of the site.")
+@click.option("--keyring", type=_FILE, help="Look for the keys of secured addresses here.")
+@click.option("--keyring-password-file", type=_FILE, help="File with the keyring's password.")
+@click.option(
+    "--accept-proposals",
+    "least",
+    type=click.Choice(["high", "medium", "low"]),
+    help="Take links that names suggest, from this confidence on.",
+)
+def import_ets(  # noqa: PLR0913, PLR0917 - one for each option
+    project: Path,
+    device: str | None,
+    password_file: Path | None,
+    output: Path | None,
+    path: Path | None,
+    keyring: Path | None,
+    keyring_password_file: Path | None,
+    least: str | None,
+) -> None:
+    """Take the links of group objects from what ETS exported, and print them as YAML.
+
+    \b
+        knxgw import-ets house.knxproj --output links.yaml
+        knxgw import-ets house.knxproj --password-file password.txt
+        knxgw import-ets house.knxproj --device 1.1.20 --config knxgw.yaml
+        knxgw import-ets addresses.csv --accept-proposals high
+        knxgw import-ets house.knxkeys --config knxgw.yaml
+
+    PROJECT is a project of ETS 4, 5 or 6 (.knxproj), a list of group addresses (CSV or XML), or a
+    keyring (.knxkeys). From a project it takes the links of this gateway, or of a device that uses
+    its object numbers, and says of each object what was taken, changed or left out. Without such a
+    device it proposes links by the names and types of group addresses; they stand in the YAML as
+    comments until you accept them.
+
+    A project needs the extra `ets` of the package; docs/ets.md says how to install it. A password
+    comes from a file or from the keyboard.
+
+    Exit status: 0 if there are links or proposals, 1 if not.
+    """  # noqa: D301 - click wants the character itself
+    from knxgw.commands.import_ets import Request  # noqa: PLC0415 - see `run`
+    from knxgw.commands.import_ets import import_ets as run_import  # noqa: PLC0415 - see `run`
+    from knxgw.ets.propose import Confidence  # noqa: PLC0415 - see `run`
+
+    request = Request(
+        project=project,
+        device=device,
+        password_file=password_file,
+        output=output,
+        config=path,
+        keyring=keyring,
+        keyring_password_file=keyring_password_file,
+        least=Confidence(least) if least else None,
+    )
+    run_import(request)
+
+
 @main.command(short_help="Print the charger and meter models that the gateway knows.")
 @click.argument("words", nargs=-1, metavar="[chargers|meters] [WORD]...")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")

@@ -1,8 +1,9 @@
 """The group objects a device can have, and their links; pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from knxgw.catalogue.flags import Flags
+from knxgw.catalogue.messages import Listed
 from knxgw.catalogue.objects import ObjectDefinition
 from knxgw.catalogue.product import Catalogue
 from knxgw.config.model import GroupAddress, GroupObjectLink
@@ -29,3 +30,11 @@ def definitions(catalogue: Catalogue) -> Mapping[int, ObjectDefinition]:
 def key_of(number: int) -> str:
     """Return the key of a group object in the file."""
     return f"{GROUP_OBJECTS}.{number}"
+
+
+def nearest(number: int, known: Iterable[int]) -> Listed:
+    """Return the numbers of objects next to one that does not exist; `known` is in order."""
+    numbers = tuple(known)
+    below = [other for other in numbers if other < number][-2:]
+    above = [other for other in numbers if other > number][:2]
+    return Listed((*below, *above))

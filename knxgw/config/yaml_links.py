@@ -1,9 +1,9 @@
 """Reads the section `group_objects`: number -> group addresses, the first one is sent on."""
 
-from knxgw.catalogue.messages import Listed, message
+from knxgw.catalogue.messages import message
 from knxgw.catalogue.yaml_tree import Node
 from knxgw.config.addresses import parse_group_address
-from knxgw.config.group_objects import default_link, definitions
+from knxgw.config.group_objects import default_link, definitions, nearest
 from knxgw.config.model import GroupAddress, GroupObjectLink
 from knxgw.config.not_allowed import SHOWN, NotAllowedError
 from knxgw.config.report import Report
@@ -23,7 +23,7 @@ def read_group_objects(node: Node | None, file: YamlFile) -> dict[int, GroupObje
         if number is None:
             file.report.error(child.key, "object_not_a_number", text=repr(name[:SHOWN]))
         elif number not in known:
-            near = _near(number, tuple(known))
+            near = nearest(number, known)
             file.report.error(child.key, "object_unknown", number=number, near=near)
         elif number in linked:
             file.report.error(child.key, "object_given_twice", number=number)
@@ -62,10 +62,3 @@ def _address(node: Node, report: Report) -> GroupAddress | None:
     except NotAllowedError as err:
         report.note(node.key, err.words)
         return None
-
-
-def _near(number: int, known: tuple[int, ...]) -> Listed:
-    """Return the numbers of objects next to one that does not exist."""
-    below = [other for other in known if other < number][-2:]
-    above = [other for other in known if other > number][:2]
-    return Listed((*below, *above))

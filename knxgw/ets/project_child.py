@@ -87,7 +87,9 @@ def _reason(err: Exception, *, has_password: bool) -> Refusal:
     if kind == "InvalidPasswordException" or "password" in str(err).lower():
         return Refusal.PASSWORD_WRONG if has_password else Refusal.PASSWORD_MISSING
     if has_password and isinstance(err, (BadZipFile, zlib.error, UnicodeDecodeError)):
-        return Refusal.PASSWORD_WRONG  # one of 256 wrong passwords opens a file of ETS 5: to garbage
+        return (
+            Refusal.PASSWORD_WRONG
+        )  # one of 256 wrong passwords opens a file of ETS 5: to garbage
     return Refusal.NO_PROJECT if kind == "ProjectNotFoundException" else Refusal.DAMAGED
 
 

@@ -125,21 +125,16 @@ def _answer(answer: bytes) -> Mapping[str, Any]:
 
 def _refused(reason: str) -> Message:
     """Return what is said for the reason that the child gives."""
-    match reason:
-        case "library_missing":
-            return message("ets_library_missing", variable=PYTHON_VARIABLE)
-        case "password_missing":
-            return message("ets_password_missing")
-        case "password_wrong":
-            return message("ets_password_wrong")
-        case "no_project":
-            return message("ets_no_project")
-        case "too_large":
-            return message("ets_project_too_large")
-        case Danger.ENTITIES | Danger.ENCODING | Danger.TOO_MANY_ADDRESSES:
-            return refusal(Danger(reason))
-        case _:
-            return message("ets_project_damaged")
+    if reason in set(Danger) - {Danger.TOO_LARGE}:
+        return refusal(Danger(reason))
+    known = {
+        "library_missing": message("ets_library_missing", variable=PYTHON_VARIABLE),
+        "password_missing": message("ets_password_missing"),
+        "password_wrong": message("ets_password_wrong"),
+        "no_project": message("ets_no_project"),
+        "too_large": message("ets_project_too_large"),
+    }
+    return known.get(reason, message("ets_project_damaged"))
 
 
 def _project(answer: Mapping[str, Any]) -> EtsProject:
@@ -181,7 +176,7 @@ def _device(one: Mapping[str, Any]) -> EtsDevice:
     )
 
 
-def _object(  # noqa: PLR0917 - in the order of the answer
+def _object(  # noqa: PLR0913, PLR0917 - in the order of the answer
     number: int | None,
     text: str,
     function_text: str,

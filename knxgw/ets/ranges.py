@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 Range = tuple[int, int, str]  # first and last address, 16 bits, and its name
+DEEPEST = 4  # levels that are named; ETS has two or three, but in the free style
 
 
 def names_of_ranges(
@@ -18,8 +19,15 @@ def names_of_ranges(
     upcoming = 0
     for address in sorted(set(addresses)):
         while upcoming < len(starts) and starts[upcoming][0] <= address:
+            _leave(around, starts[upcoming][0])
             around.append(starts[upcoming])
             upcoming += 1
-        around = [one for one in around if one[1] >= address]
-        names[address] = tuple(name for _, _, name in around)
+        _leave(around, address)
+        names[address] = tuple(name for _, _, name in around[-DEEPEST:])
     return names
+
+
+def _leave(around: list[Range], address: int) -> None:
+    """Drop the inner ranges that end before an address."""
+    while around and around[-1][1] < address:
+        around.pop()

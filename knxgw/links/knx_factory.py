@@ -83,6 +83,11 @@ def _password(keyring: str, file: str | None) -> str:
             words = message("keyring_password_unknown", file=keyring, variable=PASSWORD_VARIABLE)
             raise _mistake("knx.keyring", words)
         return password
+    return read_password(file)
+
+
+def read_password(file: str) -> str:
+    """Return the password that a file contains, and nothing else. Raises: ConfigError."""
     try:
         return Path(file).read_text(encoding="utf-8-sig").strip("\r\n")
     except OSError as err:

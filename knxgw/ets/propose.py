@@ -1,0 +1,289 @@
+"""Links that the names and datapoint types of group addresses suggest, each with a confidence; pure.
+
+A proposal is a guess. Nobody applies one that a person has not seen or asked for.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import groupby
+
+from knxgw.catalogue.ets_words import EtsWords, Phrase, plain_words
+from knxgw.catalogue.text import Text
+from knxgw.config.group_objects import POINTS
+from knxgw.config.model import GroupAddress
+from knxgw.ets.match_objects import Expected
+from knxgw.ets.project import EtsProject, GroupAddressEntry
+from knxgw.objects.codec import size_bits
+
+STATE_MARKS = (" – state", " – Status")  # in the functions of `objects.yaml`
+PHASES = ("l1", "l2", "l3")
+
+
+class Confidence(StrEnum):
+    """How sure a proposal is."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+LEAST = {Confidence.HIGH: 0.8, Confidence.MEDIUM: 0.55, Confidence.LOW: 0.35}  # of a score, 0 to 1
+# What each doubt leaves of a score.
+POINT_ASSUMED = 0.65  # several charging points are possible, and the name has no number
+NOTHING_ABOUT_CHARGING = 0.55  # neither the name nor its groups speak of charging
+NO_TYPE = 0.85
+OTHER_UNIT = 0.5  # 13.010 and 13.013
+SUBTYPE_UNKNOWN = 0.9
+STATE_NOT_MARKED = 0.85  # there is a command of the same name
+MARKED_AS_STATE = 0.45  # but the object commands
+ALSO_ELSEWHERE = 0.7  # another address fits as well
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A group address that may belong to a group object."""
+
+    number: int
+    function: Text
+    address: GroupAddress
+    name: str  # of the address in ETS
+    dpt: str | None
+    score: float  # 0 to 1
+    rivals: tuple[GroupAddress, ...] = ()  # addresses that fit as well
+
+    @property
+    def confidence(self) -> Confidence:
+        """Return how sure it is."""
+        return next(one for one, least in LEAST.items() if self.score >= least)
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A group address by its words."""
+
+    entry: GroupAddressEntry
+    point: int | None  # that it names
+    phase: str | None
+    words: frozenset[str]  # that can say which object it is
+    around: frozenset[str]  # words of its groups
+    is_state: bool
+    is_about_charging: bool
+    is_about_meter: bool
+
+
+def propose(
+    project: EtsProject, expected: Mapping[int, Expected], words: EtsWords
+) -> tuple[Proposal, ...]:
+    """Return the best proposals, at most one for each group object and each group address."""
+    here = {number: one for number, one in expected.items() if one.is_here}
+    points = {_point(number, one) for number, one in here.items()} - {None}
+    phrases = {key: _phrases(one, words) for key, one in _by_key(here).items()}
+    stated = _keys_with_a_state(here)
+    found = []
+    for entry in project.addresses.values():
+        named = _named(entry, words)
+        for number, one in here.items():
+            best = _score(named, number, one, phrases[one.definition.key], stated, len(points))
+            if best >= LEAST[Confidence.LOW]:
+                found.append(_proposal(number, one, entry, best))
+    return tuple(sorted(_best(found), key=lambda one: one.number))
+
+
+def _proposal(number: int, one: Expected, entry: GroupAddressEntry, score: float) -> Proposal:
+    return Proposal(
+        number=number,
+        function=one.function,
+        address=entry.address,
+        name=entry.name,
+        dpt=entry.dpt,
+        score=round(score, 3),
+    )
+
+
+def _by_key(here: Mapping[int, Expected]) -> Mapping[str, Expected]:
+    return {one.definition.key: one for one in here.values()}
+
+
+def _best(found: Iterable[Proposal]) -> Iterator[Proposal]:
+    """Yield the best ones; where several addresses fit an object as well, the first with doubt."""
+    ranked = sorted(found, key=lambda one: (-one.score, one.number, _raw(one.address)))
+    numbers: set[int] = set()
+    addresses: set[GroupAddress] = set()
+    for (_, number), group in groupby(ranked, key=lambda one: (one.score, one.number)):
+        free = [one for one in group if one.address not in addresses]
+        if number in numbers or not free:
+            continue
+        first, *others = free
+        numbers.add(number)
+        addresses.add(first.address)
+        if others:
+            score = first.score * ALSO_ELSEWHERE
+            rivals = tuple(one.address for one in others)
+            first = replace(first, score=round(score, 3), rivals=rivals)
+        if first.score >= LEAST[Confidence.LOW]:
+            yield first
+
+
+def _raw(address: GroupAddress) -> tuple[int, ...]:
+    return tuple(int(part) for part in address.split("/"))
+
+
+def _point(number: int, one: Expected) -> int | None:
+    """Return the charging point of an object, None: it is of the whole device."""
+    definition = one.definition
+    if not definition.is_per_point:
+        return None
+    return next(point for point in POINTS if definition.number_of(point) == number)
+
+
+def _phrases(one: Expected, words: EtsWords) -> tuple[frozenset[str], ...]:
+    """Return the names of an object, each as the words that count."""
+    definition = one.definition
+    names = [_without_mark(one.function.en), _without_mark(one.function.de)]
+    phrases = [plain_words(name) for name in names]
+    phrases += words.objects.get(definition.key, ())
+    counted = (_counted(phrase, words) for phrase in phrases)
+    return tuple(dict.fromkeys(phrase for phrase in counted if phrase))
+
+
+def _without_mark(function: str) -> str:
+    for mark in STATE_MARKS:
+        function = function.removesuffix(mark)
+    return function
+
+
+def _is_state(one: Expected) -> bool:
+    return one.function.en.endswith(STATE_MARKS[0])
+
+
+def _keys_with_a_state(here: Mapping[int, Expected]) -> frozenset[str]:
+    """Return the keys of states that a command of the same name has, and of such commands."""
+    keys = {one.definition.key for one in here.values()}
+    pairs = {(key, f"{key}_state") for key in keys if f"{key}_state" in keys}
+    return frozenset(key for pair in pairs for key in pair)
+
+
+def _counted(phrase: Phrase, words: EtsWords) -> frozenset[str]:
+    """Return the words of a phrase that can say which object is meant."""
+    empty = {word for one in words.empty for word in one}
+    left = [word for word in phrase if word not in empty and not word.isdigit()]
+    marks = {word for one in words.state for word in one}
+    counted = [word for word in left if word not in marks]
+    return frozenset(counted or left)
+
+
+def _named(entry: GroupAddressEntry, words: EtsWords) -> _Named:
+    """Return what the words of a name say."""
+    own = plain_words(entry.name)
+    groups = [plain_words(name) for name in entry.ranges]
+    everything = [own, *reversed(groups)]  # what stands nearer comes first
+    found = (_point_named(phrase, words) for phrase in everything)
+    point = next((one for one in found if one is not None), None)
+    phases = [word for word in own if word in PHASES]
+    named = _has_any(own, words.charging_point)
+    rest = _without(own, words.charging_point) if named else own
+    return _Named(
+        entry=entry,
+        point=point,
+        phase=phases[0] if len(phases) == 1 else None,
+        words=_counted(rest or own, words),
+        around=frozenset(word for group in groups for word in group),
+        is_state=_has_any(own, words.state),
+        is_about_charging=any(
+            _has_any(one, words.charging_point | words.charging) for one in everything
+        ),
+        is_about_meter=any(_has_any(one, words.smart_meter) for one in everything),
+    )
+
+
+def _point_named(phrase: Phrase, words: EtsWords) -> int | None:
+    """Return the charging point that stands behind a word for it, None: there is none."""
+    for name in words.charging_point:
+        for start in _places(phrase, name):
+            after = phrase[start + len(name) : start + len(name) + 1]
+            if after and after[0].isdigit() and int(after[0]) in POINTS:
+                return int(after[0])
+    return None
+
+
+def _places(phrase: Phrase, part: Phrase) -> Iterator[int]:
+    """Yield where a phrase contains the words of another one."""
+    for start in range(len(phrase) - len(part) + 1):
+        if phrase[start : start + len(part)] == part:
+            yield start
+
+
+def _has_any(phrase: Phrase, parts: Iterable[Phrase]) -> bool:
+    return any(True for part in parts for _ in _places(phrase, part))
+
+
+def _without(phrase: Phrase, parts: Iterable[Phrase]) -> Phrase:
+    """Return a phrase without the words of others."""
+    gone = {
+        start + i for part in parts for start in _places(phrase, part) for i in range(len(part))
+    }
+    return tuple(word for i, word in enumerate(phrase) if i not in gone)
+
+
+def _score(  # noqa: PLR0913, PLR0917 - one place calls it
+    named: _Named,
+    number: int,
+    one: Expected,
+    phrases: Sequence[frozenset[str]],
+    stated: frozenset[str],
+    points: int,
+) -> float:
+    """Return how well an address fits an object, 0 to 1."""
+    definition = one.definition
+    phase = definition.key[-2:] if definition.key[-2:] in PHASES else None
+    if phase != named.phase:
+        return 0.0
+    score = max((_likeness(named, phrase) for phrase in phrases), default=0.0)
+    score *= _type_factor(named.entry.dpt, definition.dpts)
+    score *= _point_factor(named, _point(number, one), points)
+    if not score:
+        return 0.0
+    is_meter = definition.dpt_choice == "smart_meter"
+    if not (named.is_about_meter if is_meter else named.is_about_charging):
+        score *= NOTHING_ABOUT_CHARGING
+    if named.is_state and not _is_state(one) and "T" not in definition.flags.replace("WT", ""):
+        score *= MARKED_AS_STATE
+    if definition.key in stated and _is_state(one) and not named.is_state:
+        score *= STATE_NOT_MARKED
+    return score
+
+
+def _likeness(named: _Named, phrase: frozenset[str]) -> float:
+    """Return how much of a phrase the name says, and how much of the name the phrase explains."""
+    own = named.words & phrase
+    if not own:
+        return 0.0
+    said = len(phrase & (named.words | named.around)) / len(phrase)
+    explained = len(own) / len(named.words)
+    return said * 0.6 + explained * 0.4
+
+
+def _type_factor(dpt: str | None, ours: Sequence[str]) -> float:
+    """Return what the datapoint type of an address leaves of a score; 0: it is another one."""
+    if dpt is None:
+        return NO_TYPE
+    if not ours:
+        return 1.0 if size_bits(dpt) == size_bits(None) else 0.0
+    if dpt in ours:
+        return 1.0
+    main = dpt.partition(".")[0]
+    if all(main != one.partition(".")[0] for one in ours):
+        return 0.0
+    if "." not in dpt or main in ("1", "16"):
+        return SUBTYPE_UNKNOWN
+    return OTHER_UNIT
+
+
+def _point_factor(named: _Named, point: int | None, points: int) -> float:
+    """Return what the charging point that is named leaves of a score; 0: it is another one."""
+    if point is None:
+        return 1.0 if named.point is None else 0.0
+    if named.point is None:
+        return 1.0 if points == 1 else POINT_ASSUMED if point == POINTS[0] else 0.0
+    return 1.0 if named.point == point else 0.0
