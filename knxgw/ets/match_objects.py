@@ -18,6 +18,12 @@ from knxgw.ets.project import DeviceObject, EtsDevice, EtsProject
 from knxgw.objects.codec import size_bits
 
 _SIZE = re.compile(r"([0-9]{1,3}) (Bit|Byte)s?")
+CHOICES = {  # by `dpt_choice` of an object: the parameter that chooses its type
+    "smart_meter": "load_management.smart_meter.dpt",
+    "current": "charging_points[].dpt.current",
+    "power": "charging_points[].dpt.power",
+    "energy": "charging_points[].dpt.energy",
+}
 Locate = Callable[[str], Place]
 
 
@@ -55,17 +61,25 @@ def expected_objects(
 ) -> Mapping[int, Expected]:
     """Return every group object by its number; without a configuration any site may have it."""
     here = {}
+    defaults = {one.key: one.default for one in catalogue.parameters}
     if configuration is not None:
         here = {one.number: one for one in existing_objects(configuration, catalogue)}
     return {
         number: Expected(
             definition=definition,
             function=here[number].function if number in here else definition.function,
-            dpt=here[number].dpt if number in here else next(iter(definition.dpts), None),
+            dpt=here[number].dpt if number in here else _default(definition, defaults),
             is_here=configuration is None or number in here,
         )
         for number, definition in definitions(catalogue).items()
     }
+
+
+def _default(definition: ObjectDefinition, defaults: Mapping[str, str | None]) -> str | None:
+    """Return the datapoint type of an object where nobody has chosen one."""
+    if definition.dpt_choice is not None:
+        return defaults[CHOICES[definition.dpt_choice]]
+    return next(iter(definition.dpts), None)
 
 
 def match_objects(

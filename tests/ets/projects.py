@@ -15,6 +15,7 @@ APPLICATION = "M-00FA_A-E501-10-0000"
 OTHER_APPLICATION = "M-0001_A-0001-10-0000"
 ID = "P-0E50"
 GROUP_KEY = "AAECAwQFBgcICQoLDA0ODw=="  # planted: no output may have it
+SECURED = f'Key="{GROUP_KEY}"'
 TOOL_KEY = "VG9vbEtleVRvb2xLZXlUbw=="
 MANAGEMENT_PASSWORD = "planted-management"  # noqa: S105 - made up
 PROJECT_PASSWORD = "planted-project"  # noqa: S105 - made up
@@ -145,7 +146,7 @@ def _installation(head: str, project: Project) -> str:
     addresses = "".join(
         f'<GroupAddress Id="{ID}-0_{ids[one.address]}" Address="{raw(one.address)}" '
         f'Name="{one.name}" DatapointType="{one.dpt}" Comment="{MANAGEMENT_PASSWORD}" '
-        f"{f'Key="{GROUP_KEY}"' if one.is_secured else ''}/>"
+        f"{SECURED if one.is_secured else ''}/>"
         for one in project.addresses
     )
     return (

@@ -75,7 +75,8 @@ CURRENT = Environment("current", (3, 11))
 PYMODBUS_3_6 = Environment("pymodbus-3.6", (3, 11))
 # One of them asks for 3.13.2, and uses nothing that 3.13.0 does not have.
 PYTHON_3_13 = Environment("python-3.13", (3, 13), options=("--ignore-requires-python",))
-ENVIRONMENTS = (CURRENT, PYMODBUS_3_6, PYTHON_3_13)
+ETS = Environment("ets", (3, 11))
+ENVIRONMENTS = (CURRENT, PYMODBUS_3_6, PYTHON_3_13, ETS)
 
 
 def _candidates() -> Iterator[str]:
