@@ -11,6 +11,7 @@ from knxgw.ets.ranges import Range, names_of_ranges
 from knxgw.ets.xml_guard import MOST_GROUP_ADDRESSES
 
 LARGEST_LIST = 32 * 2**20  # bytes; 65 535 addresses need some 10 million
+MOST_ROWS = MOST_GROUP_ADDRESSES + 32 + 32 * 8  # with all main and middle groups
 LONGEST_NAME = 200  # characters
 _TYPE = re.compile(r"DPS?T-([0-9]{1,3})(?:-([0-9]{1,5}))?")
 
@@ -32,25 +33,28 @@ class AddressList:
     rows: dict[int, Row] = field(default_factory=dict)
     ranges: list[Range] = field(default_factory=list)
     skipped: list[int] = field(default_factory=list)  # lines
+    count: int = 0  # of everything
 
     def add(self, raw: int, name: str, types: str, security: str) -> None:
         """Take an address; the first of two equal ones counts. Raises: EtsFileError, too many."""
-        if len(self.rows) >= MOST_GROUP_ADDRESSES and raw not in self.rows:
-            raise EtsFileError(message("ets_too_many_addresses"))
+        self._count()
         is_secured = security.strip().lower() == "on"
         self.rows.setdefault(raw, Row(raw, _name(name), dpt_of(types), is_secured))
 
     def add_range(self, first: int, last: int, name: str) -> None:
         """Take a main or middle group. Raises: EtsFileError, too many."""
-        if len(self.ranges) >= MOST_GROUP_ADDRESSES:
-            raise EtsFileError(message("ets_too_many_addresses"))
+        self._count()
         self.ranges.append((first, last, _name(name)))
 
     def skip(self, line: int) -> None:
         """Note a line that cannot be read. Raises: EtsFileError, too many."""
-        if len(self.skipped) >= MOST_GROUP_ADDRESSES:
-            raise EtsFileError(message("ets_too_many_addresses"))
+        self._count()
         self.skipped.append(line)
+
+    def _count(self) -> None:
+        self.count += 1
+        if self.count > MOST_ROWS:
+            raise EtsFileError(message("ets_too_many_addresses"))
 
     def as_project(self) -> EtsProject:
         """Return the list as a project without devices. Raises: EtsFileError, there is nothing."""

@@ -80,14 +80,30 @@ def propose(
     points = {_point(number, one) for number, one in here.items()} - {None}
     phrases = {key: _phrases(one, words) for key, one in _by_key(here).items()}
     stated = _keys_with_a_state(here)
+    numbers = _numbers_by_word(here, phrases)
     found = []
     for entry in project.addresses.values():
+        if numbers.keys().isdisjoint(plain_words(entry.name)):
+            continue  # most of a house: lights, shutters
         named = _named(entry, words)
-        for number, one in here.items():
+        for number in {number for word in named.words for number in numbers.get(word, ())}:
+            one = here[number]
             best = _score(named, number, one, phrases[one.definition.key], stated, len(points))
             if best >= LEAST[Confidence.LOW]:
                 found.append(_proposal(number, one, entry, best))
     return tuple(sorted(_best(found), key=lambda one: one.number))
+
+
+def _numbers_by_word(
+    here: Mapping[int, Expected], phrases: Mapping[str, Iterable[frozenset[str]]]
+) -> Mapping[str, frozenset[int]]:
+    """Return the numbers of the objects that have a word in one of their names."""
+    found: dict[str, set[int]] = {}
+    for number, one in here.items():
+        for phrase in phrases[one.definition.key]:
+            for word in phrase:
+                found.setdefault(word, set()).add(number)
+    return {word: frozenset(numbers) for word, numbers in found.items()}
 
 
 def _proposal(number: int, one: Expected, entry: GroupAddressEntry, score: float) -> Proposal:

@@ -1,0 +1,92 @@
+"""The archive of a project is looked at before anything is parsed."""
+
+import io
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from knxgw.ets.archive_guard import ProjectArchive, check_archive
+from knxgw.ets.project import EtsFileError
+from knxgw.ets.xml_guard import CHUNK, MOST_GROUP_ADDRESSES, Danger, UnsafeXmlError, scan_xml
+from tests.ets.hostile import ARCHIVES, members, plain_project
+from tests.ets.projects import ID, archive, documents, knxproj, zip_crypto
+
+GOOD = archive(members())
+CHEAP = {  # the others are in test_hostile_files.py, where their cost is measured
+    name: make
+    for name, make in ARCHIVES.items()
+    if name.split(" ")[0] in ("an", "another", "encryption", "overlapping", "two", "no", "entities")
+}
+
+
+def test_a_good_project_is_let_through() -> None:
+    assert check_archive(io.BytesIO(GOOD)) == ProjectArchive(project_id=ID, is_protected=False)
+    _, private = documents(plain_project())
+    protected = knxproj(plain_project(), zip_crypto(private, b"word"))
+    assert check_archive(io.BytesIO(protected)).is_protected
+
+
+@pytest.mark.parametrize("make", CHEAP.values(), ids=CHEAP)
+def test_a_dangerous_archive_is_refused(make: Callable[[], bytes]) -> None:
+    with pytest.raises(EtsFileError):
+        check_archive(io.BytesIO(make()))
+
+
+def test_help_texts_of_manufacturers_may_be_archives() -> None:
+    data = archive({**members(), "M-00FA/Baggages/help.zip": archive({"a.txt": "b"})})
+    assert check_archive(io.BytesIO(data)).project_id == ID
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, len(GOOD) - 1), st.integers(0, 255)), min_size=1, max_size=20
+    ),
+    st.integers(0, len(GOOD)),
+)
+def test_a_damaged_archive_is_good_or_refused(
+    changes: list[tuple[int, int]], length: int
+) -> None:
+    data = bytearray(GOOD)
+    for place, byte in changes:
+        data[place] = byte
+    for damaged in (bytes(data), bytes(data[:length])):
+        try:
+            assert check_archive(io.BytesIO(damaged)).project_id.startswith("P-")
+        except EtsFileError as err:
+            assert err.words.problem()
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_no_project(data: bytes) -> None:
+    with pytest.raises(EtsFileError):
+        check_archive(io.BytesIO(b"PK\x03\x04" + data))
+
+
+@given(st.integers(CHUNK - 30, CHUNK + 30))
+def test_an_entity_is_found_wherever_a_chunk_ends(place: int) -> None:
+    document = b"<a>" + b" " * (place - 3) + b"<!DOCTYPE a>"
+    with pytest.raises(UnsafeXmlError) as caught:
+        scan_xml(io.BytesIO(document))
+    assert caught.value.danger is Danger.ENTITIES
+
+
+@given(st.integers(0, 60))
+def test_addresses_are_counted_once_wherever_a_chunk_ends(shift: int) -> None:
+    element = b"<GroupAddress />"
+    document = b"<a>" + b" " * shift + element * MOST_GROUP_ADDRESSES
+    scan_xml(io.BytesIO(document))
+    with pytest.raises(UnsafeXmlError) as caught:
+        scan_xml(io.BytesIO(document + element))
+    assert caught.value.danger is Danger.TOO_MANY_ADDRESSES
+
+
+@pytest.mark.parametrize(
+    "document",
+    ["<a/>", '<?xml version="1.0" encoding="UTF-8"?><a/>', "\ufeff<a/>", "\n <a>ü</a>"],
+)
+def test_utf_8_is_let_through(document: str) -> None:
+    scan_xml(io.BytesIO(document.encode()))
+    with pytest.raises(UnsafeXmlError):
+        scan_xml(io.BytesIO(document.encode("utf-16")))
