@@ -14,7 +14,10 @@ import pytest
 from knxgw.catalogue.directory import product_db
 
 ROOT = Path(__file__).parents[1]
-ENTRIES = ("knxgw.cli", "knxgw.__main__")  # the installed command, and `python -m knxgw`
+ENTRIES = (
+    *("knxgw.cli", "knxgw.__main__"),  # the installed command, and `python -m knxgw`
+    "knxgw.ets.project_child",  # a process of its own, which `ets/project_process.py` starts
+)
 KEPT: dict[str, str] = {}  # module: when it will be
 
 

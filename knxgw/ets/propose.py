@@ -156,8 +156,8 @@ def _point(number: int, one: Expected) -> int | None:
 def _phrases(one: Expected, words: EtsWords) -> tuple[frozenset[str], ...]:
     """Return the names of an object, each as the words that count."""
     definition = one.definition
-    names = [_without_mark(one.function.en), _without_mark(one.function.de)]
-    phrases = [plain_words(name) for name in names]
+    names = [plain_words(_without_mark(name)) for name in (one.function.en, one.function.de)]
+    phrases = [_without(name, words.charging_point) or name for name in names]
     phrases += words.objects.get(definition.key, ())
     counted = (_counted(phrase, words) for phrase in phrases)
     return tuple(dict.fromkeys(phrase for phrase in counted if phrase))
@@ -183,7 +183,7 @@ def _keys_with_a_state(here: Mapping[int, Expected]) -> frozenset[str]:
 def _counted(phrase: Phrase, words: EtsWords) -> frozenset[str]:
     """Return the words of a phrase that can say which object is meant."""
     empty = {word for one in words.empty for word in one}
-    left = [word for word in phrase if word not in empty and not word.isdigit()]
+    left = [word for word in phrase if word not in empty]
     marks = {word for one in words.state for word in one}
     counted = [word for word in left if word not in marks]
     return frozenset(counted or left)
@@ -235,11 +235,12 @@ def _has_any(phrase: Phrase, parts: Iterable[Phrase]) -> bool:
 
 
 def _without(phrase: Phrase, parts: Iterable[Phrase]) -> Phrase:
-    """Return a phrase without the words of others."""
+    """Return a phrase without the words of others, and without the numbers behind them."""
     gone = {
         start + i for part in parts for start in _places(phrase, part) for i in range(len(part))
     }
-    return tuple(word for i, word in enumerate(phrase) if i not in gone)
+    numbers = {i for i, word in enumerate(phrase) if i - 1 in gone and word.isdigit()}
+    return tuple(word for i, word in enumerate(phrase) if i not in gone | numbers)
 
 
 def _score(  # noqa: PLR0913, PLR0917 - one place calls it
@@ -273,8 +274,8 @@ def _score(  # noqa: PLR0913, PLR0917 - one place calls it
 def _likeness(named: _Named, phrase: frozenset[str]) -> float:
     """Return how much of a phrase the name says, and how much of the name the phrase explains."""
     own = named.words & phrase
-    if not own:
-        return 0.0
+    if not own or any(word.isdigit() for word in phrase - own):
+        return 0.0  # fault info 1 is not fault info 2
     said = len(phrase & (named.words | named.around)) / len(phrase)
     explained = len(own) / len(named.words)
     return said * 0.6 + explained * 0.4

@@ -10,7 +10,8 @@ from tests.ets.projects import ID, Address, Project, archive, documents, knxproj
 BOMB = (
     '<?xml version="1.0"?><!DOCTYPE KNX [<!ENTITY a "ha">'
     + "".join(
-        f'<!ENTITY {new} "{f"&{old};" * 10}">' for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+        f'<!ENTITY {new} "{f"&{old};" * 10}">'
+        for old, new in zip("abcdefgh", "bcdefghi", strict=True)
     )
     + ']><KNX xmlns="http://knx.org/xml/project/20">&i;</KNX>'
 )
@@ -158,9 +159,13 @@ LISTS: dict[str, Callable[[], bytes]] = {
     ),
     "a million addresses as CSV": lambda: (
         b"Main;Middle;Sub;Address\r\n"
-        + b"".join(b";;x;%d/%d/%d\r\n" % (i >> 11 & 31, i >> 8 & 7, i & 255) for i in range(1_000_000))
+        + b"".join(
+            b";;x;%d/%d/%d\r\n" % (i >> 11 & 31, i >> 8 & 7, i & 255) for i in range(1_000_000)
+        )
     )[: 40 * 2**20],
-    "a million lines that are none": lambda: b"Main;Middle;Sub;Address\r\n" + b";;x;y\r\n" * 1_000_000,
+    "a million lines that are none": lambda: (
+        b"Main;Middle;Sub;Address\r\n" + b";;x;y\r\n" * 1_000_000
+    ),
     "one endless field": lambda: b'Main;Middle;Sub;Address\r\n;;"' + b"x" * 20_000_000,
     "deep": lambda: b"<GroupAddress-Export>" + b"<GroupRange>" * 1_000_000,
     "nothing": lambda: b"",

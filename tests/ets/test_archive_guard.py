@@ -45,9 +45,7 @@ def test_help_texts_of_manufacturers_may_be_archives() -> None:
     ),
     st.integers(0, len(GOOD)),
 )
-def test_a_damaged_archive_is_good_or_refused(
-    changes: list[tuple[int, int]], length: int
-) -> None:
+def test_a_damaged_archive_is_good_or_refused(changes: list[tuple[int, int]], length: int) -> None:
     data = bytearray(GOOD)
     for place, byte in changes:
         data[place] = byte

@@ -1,0 +1,168 @@
+"""Links proposed by the names and types of group addresses."""
+
+import pytest
+
+from knxgw.catalogue.ets_words import ets_words, plain_words
+from knxgw.catalogue.load import catalogue
+from knxgw.config.group_objects import POINTS
+from knxgw.config.load import parse_configuration
+from knxgw.config.model import GroupAddress
+from knxgw.errors import ConfigError, FileLine
+from knxgw.ets.imported import Imported, Wanted, import_project
+from knxgw.ets.match_objects import expected_objects
+from knxgw.ets.project import EtsProject, GroupAddressEntry
+from knxgw.ets.propose import Confidence, Proposal, propose
+from tests.config.sites import HOME, configuration
+
+EXPECTED = expected_objects(catalogue(), None)
+
+
+def project(*named: tuple[str, str | None], ranges: tuple[str, ...] = ()) -> EtsProject:
+    """Return group addresses 1/0/1 and on, by name and type."""
+    entries = [
+        GroupAddressEntry(address=GroupAddress(f"1/0/{i}"), name=name, dpt=dpt, ranges=ranges)
+        for i, (name, dpt) in enumerate(named, 1)
+    ]
+    return EtsProject(addresses={one.address: one for one in entries}, is_list=True)
+
+
+def proposed(
+    *named: tuple[str, str | None], ranges: tuple[str, ...] = (), site: str | None = None
+) -> tuple[Proposal, ...]:
+    expected = expected_objects(catalogue(), configuration(site) if site else None)
+    return propose(project(*named, ranges=ranges), expected, ets_words())
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_a_list_with_our_own_names_is_recognised_as_a_whole(language: str) -> None:
+    word = {"en": "Charging point", "de": "Ladepunkt"}[language]
+    numbers, named = [], []
+    for number, one in EXPECTED.items():
+        definition = one.definition
+        if not definition.is_per_point:
+            continue
+        point = next(each for each in POINTS if definition.number_of(each) == number)
+        numbers.append(number)
+        named.append((f"{word} {point} {one.function.in_language(language)}", one.dpt or "5.010"))
+    found = {one.number: one for one in proposed(*named)}
+    assert {number: one.address for number, one in found.items()} == {
+        number: f"1/0/{i}" for i, number in enumerate(numbers, 1)
+    }
+    assert {one.confidence for one in found.values()} == {Confidence.HIGH}
+
+
+@pytest.mark.parametrize(
+    ("name", "dpt", "number"),
+    [
+        ("LP1 Leistung", "14.056", 66),
+        ("Wallbox 2 Wirkleistung", "9.024", 116),
+        ("Ladestation 1 Sperre", "1.002", 55),
+        ("WB1 Sperre Status", "1.011", 56),
+        ("LP3 Ladestrom L2", "9.021", 164),
+        ("Wallbox1_Zählerstand", "13.010", 75),
+        ("Wallbox1_Zaehlerstand", "13.010", 75),
+        ("CP1 fault", "1.002", 94),
+        ("EVSE 1 plugged in", "1.002", 51),
+        ("LP1 Sollstrom", "14.019", 60),
+        ("LP1 Sollstrom Rückmeldung", "14.019", 61),
+    ],
+)
+def test_what_people_call_an_object_is_understood(name: str, dpt: str, number: int) -> None:
+    (one,) = proposed((name, dpt))
+    assert (one.number, one.confidence) == (number, Confidence.HIGH)
+
+
+@pytest.mark.parametrize(
+    ("name", "dpt"),
+    [
+        ("Licht Küche", "1.001"),
+        ("Jalousie Süd auf/ab", "1.008"),
+        ("Temperatur Bad", "9.001"),
+        ("LP1 Leistung", "5.001"),
+        ("", "1.001"),
+        ("LP1", "1.001"),
+        ("Wallbox 7 Leistung", "9.020"),
+    ],
+)
+def test_what_is_something_else_is_not_sure(name: str, dpt: str) -> None:
+    assert [one for one in proposed((name, dpt)) if one.confidence is not Confidence.LOW] == []
+
+
+def test_doubts_lower_the_confidence() -> None:
+    (sure,) = proposed(("LP1 Leistung", "9.024"))
+    (without_type,) = proposed(("LP1 Leistung", None))
+    (without_point,) = proposed(("Leistung", "9.024"), ranges=("Wallbox",))
+    (elsewhere,) = proposed(("Leistung", "9.024"))
+    assert sure.score > without_type.score > without_point.score > elsewhere.score
+
+
+def test_of_one_charging_point_the_name_needs_no_number() -> None:
+    (one,) = proposed(("Wallbox Leistung", "9.024"), site=HOME)
+    assert (one.number, one.confidence) == (66, Confidence.HIGH)
+
+
+def test_the_groups_say_which_charging_point() -> None:
+    (one,) = proposed(("Leistung", "9.024"), ranges=("E-Mobilität", "Ladepunkt 3"))
+    assert (one.number, one.confidence) == (166, Confidence.HIGH)
+
+
+def test_two_addresses_that_fit_as_well_are_both_named() -> None:
+    (one,) = proposed(("LP1 Leistung", "9.024"), ("LP1 Leistung", "9.024"))
+    assert (one.address, one.rivals) == ("1/0/1", ("1/0/2",))
+    assert one.confidence is not Confidence.HIGH
+
+
+def test_no_address_and_no_object_is_used_twice() -> None:
+    found = proposed(
+        *[
+            (f"LP{i} {word}", dpt)
+            for i in (1, 2)
+            for word in ("Strom", "Sperre", "Störung", "Laden")
+            for dpt in ("1.002", "9.021", None)
+        ]
+    )
+    assert len({one.address for one in found}) == len(found) == len({one.number for one in found})
+
+
+def test_words_are_compared_without_accents_and_joined_numbers() -> None:
+    assert plain_words("LP1_Zähler L2") == ("lp", "1", "zahler", "l2")
+    assert plain_words("Zaehler") == plain_words("zähler")
+
+
+# --- nothing applied unseen -------------------------------------------------------------------------
+
+
+def imported(least: Confidence | None) -> Imported:
+    named = [("LP1 Leistung", "9.024"), ("LP1 Sperre", None), ("Ladestrom", "9.021")]
+    wanted = Wanted(file="list.csv", expected=EXPECTED, words=ets_words(), least=least)
+    return import_project(project(*named), wanted, lambda key: FileLine("list.csv", 0, key))
+
+
+@pytest.mark.parametrize(
+    ("least", "links"),
+    [
+        (None, {}),
+        (Confidence.HIGH, {66: "1/0/1", 55: "1/0/2"}),
+        (Confidence.LOW, {55: "1/0/2", 62: "1/0/3", 66: "1/0/1"}),
+    ],
+)
+def test_proposals_are_comments_until_they_are_accepted(
+    least: Confidence | None, links: dict[int, str]
+) -> None:
+    found = imported(least)
+    assert found.links == {number: (one,) for number, one in links.items()}
+    loaded = parse_configuration(HOME + found.text, catalogue())
+    assert loaded.configuration is not None
+    taken = loaded.configuration.group_objects
+    assert {number: one.addresses for number, one in taken.items()} == found.links
+    assert found.text.count("\n") == 3 + 3
+    uncommented = found.text.replace("# group_objects", "group_objects").replace("#   ", "  ")
+    everything = parse_configuration(HOME + uncommented, catalogue()).configuration
+    assert everything is not None
+    assert set(everything.group_objects) == {55, 62, 66}
+
+
+def test_a_list_without_anything_that_fits_is_refused() -> None:
+    wanted = Wanted(file="list.csv", expected=EXPECTED, words=ets_words())
+    with pytest.raises(ConfigError, match="has neither this gateway"):
+        import_project(project(("Licht", "1.001")), wanted, lambda key: FileLine("l", 0, key))
