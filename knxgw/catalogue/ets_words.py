@@ -13,7 +13,7 @@ from knxgw.errors import Problems
 Phrase = tuple[str, ...]  # words as `plain_words` gives them
 _WORD = re.compile(r"l[123](?![a-z0-9])|14a|[a-z]+|[0-9]+")
 _KEYS = (
-    *("device", "charging_point", "charging", "smart_meter", "state", "empty"),
+    *("device", "charging_point", "charging", "smart_meter", "object_number", "state", "empty"),
     "objects",
 )
 
@@ -28,6 +28,7 @@ class EtsWords:
     charging_point: frozenset[Phrase]
     charging: frozenset[Phrase]
     smart_meter: frozenset[Phrase]
+    object_number: frozenset[Phrase]
     state: frozenset[Phrase]
     empty: frozenset[Phrase]
     objects: Mapping[str, tuple[Phrase, ...]]  # by the object's key
@@ -62,6 +63,7 @@ def ets_words() -> EtsWords:
         charging_point=frozenset(_phrases(found["charging_point"])),
         charging=frozenset(_phrases(found["charging"])),
         smart_meter=frozenset(_phrases(found["smart_meter"])),
+        object_number=frozenset(_phrases(found["object_number"])),
         state=frozenset(_phrases(found["state"])),
         empty=frozenset(_phrases(found["empty"])),
         objects={key: _phrases(node) for key, node in objects.mapping().items()} if objects else {},

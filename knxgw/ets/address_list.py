@@ -24,6 +24,13 @@ class Row:
     name: str
     dpt: str | None
     is_secured: bool
+    description: str
+
+
+def row_of(raw: int, name: str, *, types: str, security: str, description: str) -> Row:
+    """Return a group address as a list writes it."""
+    is_secured = security.strip().lower() == "on"
+    return Row(raw, _name(name), dpt_of(types), is_secured, _name(description))
 
 
 @dataclass(slots=True)
@@ -35,11 +42,10 @@ class AddressList:
     skipped: list[int] = field(default_factory=list)  # lines
     count: int = 0  # of everything
 
-    def add(self, raw: int, name: str, types: str, security: str) -> None:
+    def add(self, row: Row) -> None:
         """Take an address; the first of two equal ones counts. Raises: EtsFileError, too many."""
         self._count()
-        is_secured = security.strip().lower() == "on"
-        self.rows.setdefault(raw, Row(raw, _name(name), dpt_of(types), is_secured))
+        self.rows.setdefault(row.raw, row)
 
     def add_range(self, first: int, last: int, name: str) -> None:
         """Take a main or middle group. Raises: EtsFileError, too many."""
@@ -68,6 +74,7 @@ class AddressList:
                 ranges=names[raw],
                 dpt=row.dpt,
                 is_secured=row.is_secured,
+                description=row.description,
             )
             for raw, row in sorted(self.rows.items())
         ]

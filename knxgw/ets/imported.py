@@ -113,7 +113,9 @@ def _linked(project: EtsProject, found: FoundDevice, wanted: Wanted, locate: Loc
 
 def _proposed(project: EtsProject, wanted: Wanted, locate: Locate) -> Imported:
     """Return what the names of group addresses suggest. Raises: ConfigError, nothing."""
-    proposals = propose(project, wanted.expected, wanted.words)
+    points = wanted.configuration.points if wanted.configuration else ()
+    names = {point.number: point.name for point in points}
+    proposals = propose(project, wanted.expected, wanted.words, names)
     if not proposals:
         refused = Finding(place=locate(""), words=message("ets_nothing_fits"))
         raise ConfigError([refused, *_devices(project, locate)])

@@ -26,6 +26,7 @@ class GroupAddressEntry:
     ranges: tuple[str, ...] = ()  # names of the main and the middle group
     dpt: str | None = None  # "14.056", or "14" without a subtype
     is_secured: bool = False
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,7 +94,7 @@ def _reason(err: Exception, *, has_password: bool) -> Refusal:
 
 
 def _shortened(project: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what knxgw needs of a project; addresses as 16 bits, no comments, no descriptions."""
+    """Return what knxgw needs of a project; addresses as 16 bits, no comments."""
     info, objects = project["info"], project["communication_objects"]
     addresses = project["group_addresses"]
     raw = {address: one["raw_address"] for address, one in addresses.items()}
@@ -104,7 +104,12 @@ def _shortened(project: Mapping[str, Any]) -> dict[str, Any]:
         "schema": _text(info.get("schema_version")),
         "ranges": list(_ranges(project["group_ranges"])),
         "addresses": [
-            [one["raw_address"], _text(one["name"]), _dpts([one["dpt"]]), one["data_secure"]]
+            [
+                one["raw_address"],
+                *map(_text, (one["name"], one["description"])),
+                _dpts([one["dpt"]]),
+                one["data_secure"],
+            ]
             for one in addresses.values()
         ],
         "devices": [

@@ -93,14 +93,14 @@ def _asked(python: str, question: Mapping[str, Any], time_s: int) -> bytes:
         timer = Timer(time_s, child.kill)
         timer.start()
         try:
-            answer = _talk(child, json.dumps(question).encode())
+            answer = _exchange(child, json.dumps(question).encode())
         finally:
             timer.cancel()
             child.kill()
     return answer
 
 
-def _talk(child: "subprocess.Popen[bytes]", question: bytes) -> bytes:
+def _exchange(child: "subprocess.Popen[bytes]", question: bytes) -> bytes:
     """Hand in the question and return the answer; empty: there is none."""
     stdin, stdout = child.stdin, child.stdout
     if stdin is None or stdout is None:
@@ -153,7 +153,7 @@ def _entries(
     addresses: list[Any], ranges: list[tuple[int, int, str]]
 ) -> Iterator[GroupAddressEntry]:
     names = names_of_ranges(ranges, [int(raw) for raw, *_ in addresses])
-    for raw, name, dpts, is_secured in addresses:
+    for raw, name, description, dpts, is_secured in addresses:
         if 0 < raw <= HIGHEST_NUMBER:
             yield GroupAddressEntry(
                 address=group_address(raw),
@@ -161,6 +161,7 @@ def _entries(
                 ranges=names[raw],
                 dpt=dpts[0] if dpts else None,
                 is_secured=bool(is_secured),
+                description=one_line(description),
             )
 
 

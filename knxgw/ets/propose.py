@@ -73,19 +73,31 @@ class _Named:
 
 
 def propose(
-    project: EtsProject, expected: Mapping[int, Expected], words: EtsWords
+    project: EtsProject,
+    expected: Mapping[int, Expected],
+    words: EtsWords,
+    names: Mapping[int, str] | None = None,
 ) -> tuple[Proposal, ...]:
-    """Return the best proposals, at most one for each group object and each group address."""
+    """Return the best proposals, at most one for each group object and each group address.
+
+    `names`: of the charging points, by their numbers.
+    """
     here = {number: one for number, one in expected.items() if one.is_here}
     points = {_point(number, one) for number, one in here.items()} - {None}
     phrases = {key: _phrases(one, words) for key, one in _by_key(here).items()}
     stated = _keys_with_a_state(here)
     numbers = _numbers_by_word(here, phrases)
+    called = {point: plain_words(name) for point, name in (names or {}).items()}
     found = []
     for entry in project.addresses.values():
+        number = _object_number(entry, words)
+        if number in here:
+            dpts = here[number].definition.dpts
+            found.append(_proposal(number, here[number], entry, _type_factor(entry.dpt, dpts)))
+            continue
         if numbers.keys().isdisjoint(plain_words(entry.name)):
             continue  # most of a house: lights, shutters
-        named = _named(entry, words)
+        named = _named(entry, words, called)
         for number in {number for word in named.words for number in numbers.get(word, ())}:
             one = here[number]
             best = _score(named, number, one, phrases[one.definition.key], stated, len(points))
@@ -189,13 +201,22 @@ def _counted(phrase: Phrase, words: EtsWords) -> frozenset[str]:
     return frozenset(counted or left)
 
 
-def _named(entry: GroupAddressEntry, words: EtsWords) -> _Named:
-    """Return what the words of a name say."""
+def _object_number(entry: GroupAddressEntry, words: EtsWords) -> int:
+    """Return the number of the group object that the description names, as our export does; or 0."""
+    match plain_words(entry.description):
+        case (*name, number) if tuple(name) in words.object_number and number.isdigit():
+            return int(number)
+    return 0
+
+
+def _named(entry: GroupAddressEntry, words: EtsWords, called: Mapping[int, Phrase]) -> _Named:
+    """Return what the words of a name say; `called`: the names of the charging points."""
     own = plain_words(entry.name)
     groups = [plain_words(name) for name in entry.ranges]
     everything = [own, *reversed(groups)]  # what stands nearer comes first
-    found = (_point_named(phrase, words) for phrase in everything)
+    found = (_point_named(phrase, words, called) for phrase in everything)
     point = next((one for one in found if one is not None), None)
+    own = _without(own, (called[point],)) if called.get(point or 0) else own
     phases = [word for word in own if word in PHASES]
     named = _has_any(own, words.charging_point)
     rest = _without(own, words.charging_point) if named else own
@@ -206,15 +227,17 @@ def _named(entry: GroupAddressEntry, words: EtsWords) -> _Named:
         words=_counted(rest or own, words),
         around=frozenset(word for group in groups for word in group),
         is_state=_has_any(own, words.state),
-        is_about_charging=any(
-            _has_any(one, words.charging_point | words.charging) for one in everything
-        ),
+        is_about_charging=bool(called.get(point or 0))
+        or any(_has_any(one, words.charging_point | words.charging) for one in everything),
         is_about_meter=any(_has_any(one, words.smart_meter) for one in everything),
     )
 
 
-def _point_named(phrase: Phrase, words: EtsWords) -> int | None:
-    """Return the charging point that stands behind a word for it, None: there is none."""
+def _point_named(phrase: Phrase, words: EtsWords, called: Mapping[int, Phrase]) -> int | None:
+    """Return the charging point of this name, or whose number stands behind a word for one."""
+    for point, name in called.items():
+        if name and _has_any(phrase, (name,)):
+            return point
     for name in words.charging_point:
         for start in _places(phrase, name):
             after = phrase[start + len(name) : start + len(name) + 1]

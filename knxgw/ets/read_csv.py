@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from knxgw.catalogue.messages import message
-from knxgw.ets.address_list import AddressList
+from knxgw.ets.address_list import AddressList, row_of
 from knxgw.ets.project import EtsFileError
 
 SEPARATORS = ";,\t"
@@ -30,6 +30,7 @@ _LEVELS = {  # words of heads, in ETS's languages that we read
 _NAME = {"group name", "gruppenname"}
 _ADDRESS = {"address", "adresse", "gruppenadresse"}
 _TYPE = {"datapointtype", "datenpunkttyp"}
+_DESCRIPTION = {"description", "beschreibung"}
 _SECURITY = {"security", "sicherheit"}
 _WRITTEN = re.compile(r"([0-9]{1,5})(?:/([0-9]{1,4}|-))?(?:/([0-9]{1,3}|-))?")
 _WRITTEN_TYPE = re.compile(r"DPS?T-[0-9]")
@@ -43,6 +44,7 @@ class Columns:
     numbers: tuple[int, ...]  # one with the address, or three with its parts
     dpt: int | None = None
     security: int | None = None
+    description: int | None = None
 
 
 def read_csv(data: bytes) -> AddressList:
@@ -103,7 +105,11 @@ def _of_head(cells: Sequence[str]) -> Columns | None:
     if not (names and numbers):
         return None
     return Columns(
-        names=names, numbers=numbers, dpt=_index(words, _TYPE), security=_index(words, _SECURITY)
+        names=names,
+        numbers=numbers,
+        dpt=_index(words, _TYPE),
+        security=_index(words, _SECURITY),
+        description=_index(words, _DESCRIPTION),
     )
 
 
@@ -132,7 +138,14 @@ def _take(line: int, cells: list[str], columns: Columns, found: AddressList) -> 
         found.skip(line)
     elif parts[0] == parts[1]:
         types = _cell(cells, columns.dpt) if columns.dpt is not None else _typed(cells, columns)
-        found.add(parts[0], name, types, _cell(cells, columns.security))
+        row = row_of(
+            parts[0],
+            name,
+            types=types,
+            security=_cell(cells, columns.security),
+            description=_cell(cells, columns.description),
+        )
+        found.add(row)
     else:
         found.add_range(*parts, name)
 

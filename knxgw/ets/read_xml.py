@@ -9,7 +9,7 @@ from xml.parsers.expat import ExpatError, ParserCreate
 from knxgw.catalogue.messages import message
 from knxgw.config.addresses import parse_group_address
 from knxgw.config.not_allowed import NotAllowedError
-from knxgw.ets.address_list import AddressList
+from knxgw.ets.address_list import AddressList, row_of
 from knxgw.ets.archive_guard import refusal
 from knxgw.ets.project import EtsFileError
 from knxgw.ets.xml_guard import UnsafeXmlError, scan_xml
@@ -72,9 +72,11 @@ class _Reader:
             self.found.skip(self.parser.CurrentLineNumber)
             return
         main, middle, sub = map(int, address.split("/"))
-        self.found.add(
+        row = row_of(
             main << 11 | middle << 8 | sub,
             attributes.get("Name", ""),
-            attributes.get("DPTs", ""),
-            attributes.get("Security", ""),
+            types=attributes.get("DPTs", ""),
+            security=attributes.get("Security", ""),
+            description=attributes.get("Description", ""),
         )
+        self.found.add(row)

@@ -38,7 +38,11 @@ def test_proposals_are_printed_as_comments(exported: Path) -> None:
         "#   55: [1/0/2]  # Interruption (high: Wallbox 1 Sperre, 1.002)",
         "#   66: [1/0/1]  # Actual power (sum) – state (high: Wallbox 1 Leistung, 9.024)",
     ]
-    assert "links proposed by names and datapoint types: 2, accepted: 0" in result.stderr
+    assert (
+        "links proposed by names and datapoint types: 2, accepted: 0; look at each line"
+        in result.stderr
+    )
+    assert "removing a # takes a single one" in result.stderr
     assert "1 lines could not be read, the first ones are: 6" in result.stderr
 
 

@@ -200,7 +200,7 @@ def knxproj(project: Project, protected: bytes | None = None) -> bytes:
     """Return a `.knxproj`; `protected`: the archive of the documents that a password protects."""
     public, private = documents(project)
     if protected is not None:
-        return archive(public | {f"{ID}.zip": protected})  # type: ignore[dict-item]
+        return archive(public | {f"{ID}.zip": protected})
     return archive(public | {f"{ID}/{name}": text for name, text in private.items()})
 
 

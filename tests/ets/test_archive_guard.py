@@ -52,8 +52,8 @@ def test_a_damaged_archive_is_good_or_refused(changes: list[tuple[int, int]], le
     for damaged in (bytes(data), bytes(data[:length])):
         try:
             assert check_archive(io.BytesIO(damaged)).project_id.startswith("P-")
-        except EtsFileError as err:
-            assert err.words.problem()
+        except EtsFileError:
+            continue  # and nothing else is raised
 
 
 @given(st.binary(max_size=300))

@@ -23,7 +23,7 @@ DATA = KeyringData(
             individual_address="1.0.20",
             host="1.0.1",
             user_id=3,
-            password="planted-tunnel",
+            password="planted-tunnel",  # noqa: S106 - made up
             groups={"1/0/1": ["1.0.9"]},
         ),
         Interface(individual_address="1.0.21", host="1.0.1"),

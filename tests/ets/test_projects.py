@@ -67,7 +67,7 @@ def project(schema: int = 20, **more: str) -> Project:
             Address(address="1/0/2", name="Zentral"),
             Address(address="1/0/3", name="LP1 Leistung", dpt="DPST-9-24", is_secured=True),
         ],
-        **more,  # type: ignore[arg-type]
+        **more,
     )
 
 
@@ -112,11 +112,11 @@ def knxgw(*arguments: str) -> Result:
 
 
 @pytest.mark.parametrize("schema", SCHEMAS)
-@pytest.mark.parametrize("is_protected", [False, True])
-def test_a_project_of_every_ets_is_read(tmp_path: Path, schema: int, is_protected: bool) -> None:
+@pytest.mark.parametrize("password", [None, PASSWORD])
+def test_a_project_of_every_ets_is_read(tmp_path: Path, schema: int, password: str | None) -> None:
     made = project(schema)
-    data = protected(made) if is_protected else knxproj(made)
-    found = read(tmp_path / "p.knxproj", data, PASSWORD if is_protected else None)
+    data = protected(made, password) if password else knxproj(made)
+    found = read(tmp_path / "p.knxproj", data, password)
     assert found.name == "Test house"
     assert [one.individual_address for one in found.devices] == ["1.0.5", "1.0.6"]
     gateway = found.devices[0]

@@ -106,6 +106,25 @@ def test_the_groups_say_which_charging_point() -> None:
     assert (one.number, one.confidence) == (166, Confidence.HIGH)
 
 
+def test_the_name_of_a_charging_point_says_which_one() -> None:
+    site = HOME.replace("number: 1,", "number: 1, name: Carport Süd,")
+    (one,) = proposed(("Carport Süd: Actual power (sum) – state", "9.024"), site=site)
+    assert (one.number, one.confidence) == (66, Confidence.HIGH)
+
+
+@pytest.mark.parametrize("words", ["Group object 66", "Gruppenobjekt 66"])
+def test_the_number_that_our_export_writes_is_sure(words: str) -> None:
+    def described(name: str, dpt: str) -> EtsProject:
+        entry = GroupAddressEntry(
+            address=GroupAddress("1/0/1"), name=name, dpt=dpt, description=words
+        )
+        return EtsProject(addresses={entry.address: entry}, is_list=True)
+
+    (one,) = propose(described("whatever", "9.024"), EXPECTED, ets_words())
+    assert (one.number, one.confidence) == (66, Confidence.HIGH)
+    assert propose(described("whatever", "1.001"), EXPECTED, ets_words()) == ()
+
+
 def test_two_addresses_that_fit_as_well_are_both_named() -> None:
     (one,) = proposed(("LP1 Leistung", "9.024"), ("LP1 Leistung", "9.024"))
     assert (one.address, one.rivals) == ("1/0/1", ("1/0/2",))

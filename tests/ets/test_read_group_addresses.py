@@ -39,7 +39,7 @@ class Line:
         return f"DPST-{main}-{int(sub)}" if sub else f"DPT-{main}" if main else ""
 
 
-NAMES = st.text(st.characters(exclude_characters="\0\r\n", exclude_categories=("Cs",)), max_size=30)
+NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), max_size=30)
 WINDOWS = st.text(st.characters(codec="cp1252", exclude_characters="\0\r\n"), max_size=30)
 DPTS = st.sampled_from([None, "1", "1.001", "14.056", "5.010", "232.600"])
 
@@ -213,5 +213,5 @@ def test_any_bytes_are_a_list_or_refused(data: bytes) -> None:
     for start in (b"", b"Main;Middle;Sub;Address\r\n", b"<GroupAddress-Export>"):
         try:
             assert read_group_addresses(start + data).addresses
-        except EtsFileError as err:
-            assert err.words.problem()
+        except EtsFileError:
+            continue  # and nothing else is raised
