@@ -216,7 +216,8 @@ def _named(entry: GroupAddressEntry, words: EtsWords, called: Mapping[int, Phras
     everything = [own, *reversed(groups)]  # what stands nearer comes first
     found = (_point_named(phrase, words, called) for phrase in everything)
     point = next((one for one in found if one is not None), None)
-    own = _without(own, (called[point],)) if called.get(point or 0) else own
+    name = called.get(point or 0, ())
+    own = _without(own, (name,)) if name else own
     phases = [word for word in own if word in PHASES]
     named = _has_any(own, words.charging_point)
     rest = _without(own, words.charging_point) if named else own
@@ -227,7 +228,7 @@ def _named(entry: GroupAddressEntry, words: EtsWords, called: Mapping[int, Phras
         words=_counted(rest or own, words),
         around=frozenset(word for group in groups for word in group),
         is_state=_has_any(own, words.state),
-        is_about_charging=bool(called.get(point or 0))
+        is_about_charging=bool(name)
         or any(_has_any(one, words.charging_point | words.charging) for one in everything),
         is_about_meter=any(_has_any(one, words.smart_meter) for one in everything),
     )

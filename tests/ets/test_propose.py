@@ -29,8 +29,10 @@ def project(*named: tuple[str, str | None], ranges: tuple[str, ...] = ()) -> Ets
 def proposed(
     *named: tuple[str, str | None], ranges: tuple[str, ...] = (), site: str | None = None
 ) -> tuple[Proposal, ...]:
-    expected = expected_objects(catalogue(), configuration(site) if site else None)
-    return propose(project(*named, ranges=ranges), expected, ets_words())
+    known = configuration(site) if site else None
+    names = {point.number: point.name for point in known.points} if known else {}
+    expected = expected_objects(catalogue(), known)
+    return propose(project(*named, ranges=ranges), expected, ets_words(), names)
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
