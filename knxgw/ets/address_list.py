@@ -89,7 +89,7 @@ def dpt_of(types: str) -> str | None:
     """Return the datapoint type of an address, "14.056" or "14"; None: it has none.
 
     ETS lists those of linked group objects before the address's own, which comes last.
-    Source: [knx-product-database] 7.3.
+    Source: [ets-group-addresses] attributes of the XML.
     """
     found = _TYPE.findall(types)
     if not found:

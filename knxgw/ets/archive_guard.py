@@ -2,7 +2,7 @@
 
 Nothing is unpacked to the disk. What is refused here costs little memory and time: the directory of the
 archive is bounded before it is read, and documents are looked at in chunks.
-Source: [knx-product-database] 5.1, layout of a project; .ZIP File Format Specification 6.3, 4.3.
+Source: [ets-project] the members of a project; [zip] end of central directory record.
 """
 
 import io

@@ -62,7 +62,7 @@ def find_device(
 
 
 def is_ours(device: EtsDevice, words: EtsWords) -> bool:
-    """Tell whether a device is this product. Source: [knx-product-database] 5.4."""
+    """Tell whether a device is this product. Source: [ets-project] reference of the application program."""
     program = f"{words.manufacturer}_A-{words.application}-"
     return device.application.startswith(program) or device.order_number == words.order_number
 

@@ -2,7 +2,7 @@
 
 ETS writes 3/1 (three columns of names, one address), 1/1 (one and one), 3/3 and 1/3 (three columns of
 numbers), separated by semicolon, comma or tab, with a head or without one, as UTF-8 or in the code page of
-Windows. Source: [knx-product-database] 7.2.
+Windows. Source: [ets-group-addresses] columns of the CSV.
 """
 
 import csv

@@ -1,6 +1,6 @@
 """Reads a list of group addresses that ETS exported as XML; pure.
 
-Entities are refused, and the document is never held as a tree. Source: [knx-product-database] 7.3.
+Entities are refused, and the document is never held as a tree. Source: [ets-group-addresses] attributes of the XML.
 """
 
 import io

@@ -1,4 +1,4 @@
-"""Makes ETS projects that no ETS has made: by the recipe of [knx-product-database] 5.5.
+"""Makes ETS projects that no ETS has made: with no more than xknxproject reads.
 
 Every schema ETS 4, 5 and 6 write, protected or not. The encryption of ETS 6 (AES) is made by pyzipper
 in the environment of xknxproject, that of ETS 4 and 5 (ZipCrypto) here.
@@ -210,7 +210,7 @@ def knxproj(project: Project, protected: bytes | None = None) -> bytes:
 def zip_crypto(members: Mapping[str, str], password: bytes) -> bytes:
     """Return a ZIP that is encrypted as ETS 4 and 5 do.
 
-    Source: .ZIP File Format Specification 6.3, 6.1: traditional PKWARE encryption.
+    Source: [zip] traditional PKWARE encryption.
     """
     made, directory = io.BytesIO(), io.BytesIO()
     for name, text in members.items():

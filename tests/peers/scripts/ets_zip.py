@@ -1,6 +1,6 @@
 """Encrypts an archive as ETS 6 does: `{"do": "protect", "members": ..., "password": ...}`.
 
-Source: [knx-product-database] 5.1: WinZip's AES-256, with a password derived by PBKDF2.
+Source: [ets-project] WinZip's AES-256, with a password derived by PBKDF2.
 """
 
 import base64
