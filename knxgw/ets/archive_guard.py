@@ -21,7 +21,7 @@ LARGEST_FILE = 256 * 2**20  # bytes of the whole project
 LARGEST_PROTECTED = 64 * 2**20  # bytes of the protected part, which is held in memory
 LARGEST_DIRECTORY = 4 * 2**20  # bytes; some 50 000 members
 MOST_MEMBERS = 20_000
-LARGEST_UNPACKED = 512 * 2**20  # bytes of all members together
+LARGEST_UNPACKED = 512 * 2**20  # bytes of all members that are read, together
 SMALL = 2**20  # bytes; a member below it may have any ratio
 HIGHEST_RATIO = 200  # unpacked to packed; XML of ETS has 10 to 60
 AES = 99  # compression method of members that WinZip's AES encrypts
@@ -30,6 +30,8 @@ _END_SIZE = 22
 _LONGEST_COMMENT = 65_535
 _LOCAL_HEADER = 30  # bytes before name and extra field
 _ENCRYPTED = 0x1
+_BAGGAGES = "Baggages"
+_BAGGAGE = re.compile(rf"M-[0-9A-F]{{4}}/{_BAGGAGES}/")
 _SIGNATURE = re.compile(r"(P-[0-9A-Za-z]+)\.signature")
 
 
@@ -79,7 +81,8 @@ def _opened(file: IO[bytes], largest: int) -> ZipFile:
 
 def _check_members(members: list[ZipInfo], *, is_protected: bool) -> None:
     """Refuse an archive by what its directory says. Raises: EtsFileError."""
-    if len(members) > MOST_MEMBERS or sum(one.file_size for one in members) > LARGEST_UNPACKED:
+    read = [one for one in members if is_protected or _is_read(one.filename)]
+    if len(members) > MOST_MEMBERS or sum(one.file_size for one in read) > LARGEST_UNPACKED:
         raise EtsFileError(message("ets_archive_too_large"))
     names = [one.filename for one in members]
     if len(set(names)) < len(names) or any(_is_unsafe(one.orig_filename) for one in members):
@@ -87,13 +90,20 @@ def _check_members(members: list[ZipInfo], *, is_protected: bool) -> None:
     if is_protected and any(name.lower().endswith(".zip") for name in names):
         raise EtsFileError(message("ets_archive_unsafe"))
     methods = {ZIP_STORED, ZIP_DEFLATED, *((AES,) if is_protected else ())}
-    for one in members:
-        is_bomb = one.file_size > max(SMALL, HIGHEST_RATIO * one.compress_size)
-        is_secret = bool(one.flag_bits & _ENCRYPTED) and not is_protected
-        if is_bomb or is_secret or one.compress_type not in methods:
-            raise EtsFileError(message("ets_archive_unsafe"))
-    if _overlap(members):
+    is_bomb = any(one.file_size > max(SMALL, HIGHEST_RATIO * one.compress_size) for one in read)
+    is_secret = any(one.flag_bits & _ENCRYPTED for one in members) and not is_protected
+    is_other = any(one.compress_type not in methods for one in members)
+    if is_bomb or is_secret or is_other or _overlap(members):
         raise EtsFileError(message("ets_archive_unsafe"))
+
+
+def _is_read(name: str) -> bool:
+    """Tell whether anybody reads a member: the project, its protected part, products.
+
+    Pictures and help texts of manufacturers are never unpacked, nor looked at.
+    """
+    is_baggage = _BAGGAGE.match(name) is not None and name.count(_BAGGAGES) == 1
+    return name.lower().endswith((".xml", ".zip")) and not is_baggage
 
 
 def _is_unsafe(name: str) -> bool:
@@ -132,7 +142,7 @@ def _check_protected(archive: ZipFile, member: ZipInfo) -> None:
 def _check_documents(archive: ZipFile, members: Iterable[ZipInfo]) -> None:
     """Look into every XML document that needs no password. Raises: EtsFileError."""
     for one in members:
-        if not one.filename.lower().endswith(".xml"):
+        if not (_is_read(one.filename) and one.filename.lower().endswith(".xml")):
             continue
         if one.file_size > LARGEST_XML:
             raise EtsFileError(message("ets_archive_too_large"))

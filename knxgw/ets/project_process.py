@@ -67,7 +67,7 @@ def read_project(
         raise EtsFileError(_refused(str(answer.get("refused"))))
     try:
         return _project(answer["project"])
-    except (NotAllowedError, KeyError, TypeError, ValueError) as err:
+    except (KeyError, TypeError, ValueError) as err:
         raise EtsFileError(message("ets_project_damaged")) from err
 
 
@@ -138,14 +138,14 @@ def _refused(reason: str) -> Message:
 
 
 def _project(answer: Mapping[str, Any]) -> EtsProject:
-    """Return the project of an answer. Raises: NotAllowedError, KeyError, TypeError, ValueError."""
+    """Return the project of an answer. Raises: KeyError, TypeError, ValueError."""
     ranges = [(int(first), int(last), one_line(name)) for first, last, name in answer["ranges"]]
     entries = list(_entries(answer["addresses"], ranges))
     return EtsProject(
         name=one_line(answer["name"]),
         tool=one_line(answer["tool"]),
         addresses={entry.address: entry for entry in entries},
-        devices=tuple(_device(one) for one in answer["devices"]),
+        devices=tuple(_devices(answer["devices"])),
     )
 
 
@@ -165,9 +165,18 @@ def _entries(
             )
 
 
-def _device(one: Mapping[str, Any]) -> EtsDevice:
+def _devices(devices: list[Any]) -> Iterator[EtsDevice]:
+    for one in devices:
+        try:
+            address = parse_individual_address(one["address"])
+        except NotAllowedError:
+            continue  # 0.0.0: nobody has given it one yet
+        yield _device(one, address)
+
+
+def _device(one: Mapping[str, Any], address: str) -> EtsDevice:
     return EtsDevice(
-        individual_address=parse_individual_address(one["address"]),
+        individual_address=address,
         name=one_line(one["name"]),
         product=one_line(one["product"]),
         manufacturer=one_line(one["manufacturer"]),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from knxgw.ets.archive_guard import ProjectArchive, check_archive
 from knxgw.ets.project import EtsFileError
 from knxgw.ets.xml_guard import CHUNK, MOST_GROUP_ADDRESSES, Danger, UnsafeXmlError, scan_xml
-from tests.ets.hostile import ARCHIVES, members, plain_project
+from tests.ets.hostile import ARCHIVES, BOMB, members, plain_project
 from tests.ets.projects import ID, archive, documents, knxproj, zip_crypto
 
 GOOD = archive(members())
@@ -35,8 +35,18 @@ def test_a_dangerous_archive_is_refused(make: Callable[[], bytes]) -> None:
 
 
 def test_help_texts_of_manufacturers_may_be_archives() -> None:
-    data = archive({**members(), "M-00FA/Baggages/help.zip": archive({"a.txt": "b"})})
-    assert check_archive(io.BytesIO(data)).project_id == ID
+    baggages = {
+        "M-00FA/Baggages/help.zip": archive({"a.txt": "b"}),
+        "M-00FA/Baggages/white.bmp": bytes(10 * 2**20),
+        "M-00FA/Baggages/01/help.xml": '<a encoding="ü"/>'.encode("utf-16"),
+    }
+    assert check_archive(io.BytesIO(archive({**members(), **baggages}))).project_id == ID
+
+
+def test_what_only_looks_like_a_help_text_is_looked_at() -> None:
+    name = "M-00FA/Baggages/x/M-00FA/Baggages/x_A.xml"  # a program may be called so
+    with pytest.raises(EtsFileError):
+        check_archive(io.BytesIO(archive({**members(), name: BOMB})))
 
 
 @given(

@@ -240,6 +240,14 @@ def test_without_the_library_there_is_a_remedy(
     assert "cannot be started" in knxgw(str(path)).output
 
 
+def test_a_device_without_an_address_is_passed_over(tmp_path: Path) -> None:
+    public, private = documents(project())
+    text = private["0.xml"].replace('<Area Id="P-0E50-0_A-1" Address="1"', '<Area Address="0"')
+    private["0.xml"] = text.replace('Address="6"', 'Address="0"')
+    data = archive(public | {f"{ID}/{name}": text for name, text in private.items()})
+    assert [one.individual_address for one in read(tmp_path / "p", data).devices] == ["0.0.5"]
+
+
 def test_a_project_without_its_documents_is_damaged(tmp_path: Path) -> None:
     public, private = documents(project())
     del private["0.xml"]
