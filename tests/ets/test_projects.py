@@ -198,6 +198,32 @@ def test_no_secret_leaves_the_process_that_reads(tmp_path: Path, schema: int) ->
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_the_password_is_in_no_command_line_and_no_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, python = tmp_path / "seen", tmp_path / "python"
+    python.write_text(f'#!/bin/sh\n{{ echo "$@"; env; }} > {seen}\nexec {ETS.python} "$@"\n')
+    python.chmod(0o755)
+    monkeypatch.setenv(PYTHON_VARIABLE, str(python))
+    found = read(tmp_path / "p.knxproj", protected(project()), PASSWORD)
+    assert found.name == "Test house"
+    assert "project_child" in seen.read_text()
+    assert PASSWORD not in seen.read_text()
+
+
+def test_the_process_that_reads_cannot_write_a_file(tmp_path: Path) -> None:
+    write = (
+        "from knxgw.ets.project_child import _limit; import sys; _limit(2**30, 10)\n"
+        "with open(sys.argv[1], 'w') as file: file.write('decrypted')"
+    )
+    target = tmp_path / "leak"
+    run = subprocess.run(
+        [ETS.python, "-c", write, str(target)], cwd=REPOSITORY, capture_output=True, check=False
+    )
+    assert b"File too large" in run.stderr
+    assert target.read_bytes() == b""
+
+
 @pytest.mark.parametrize("schema", [20, 21])
 @pytest.mark.parametrize("broken", ["xml", "numbers", "entities", "addresses"])
 def test_a_damaged_document_is_refused_without_its_words(
