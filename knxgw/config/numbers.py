@@ -35,11 +35,16 @@ def whole(text: str) -> int | None:
     return int(text) if _WHOLE.fullmatch(text.strip()) else None
 
 
+def hexadecimal(text: str) -> int | None:
+    """Return a hexadecimal whole number, None: it is none."""
+    return int(text, 16) if _HEXADECIMAL.fullmatch(text.strip()) else None
+
+
 def number(parameter: ParameterDefinition, text: str) -> float | None:
     """Return the number that a parameter is given, None: it is none."""
-    if _HEXADECIMAL.fullmatch(text.strip()):
-        return int(text, 16)
-    return whole(text) if parameter.type is ParameterType.INTEGER else _finite(text)
+    if (value := hexadecimal(text)) is not None:
+        return value
+    return whole(text) if parameter.type is ParameterType.INTEGER else finite(text)
 
 
 def remedy(parameter: ParameterDefinition, text: str) -> Message | None:
@@ -80,7 +85,7 @@ def is_out_of_range(parameter: ParameterDefinition, value: float) -> bool:
     return (low is not None and value < low) or (high is not None and value > high)
 
 
-def _finite(text: str) -> float | None:
+def finite(text: str) -> float | None:
     """Return the finite number that a text is; None: it is none."""
     try:
         value = float(text.replace("_", "?"))
@@ -94,10 +99,10 @@ def _reading(text: str) -> float | None:
     if _OTHER_BASE.fullmatch(text):
         return int(text[:-1], 16) if text[-1] in "hH" else int(text, 0)
     if _GROUPED.fullmatch(text):
-        return _finite(re.sub(r"[_' ]", "", text).replace(",", "."))
+        return finite(re.sub(r"[_' ]", "", text).replace(",", "."))
     if _AMBIGUOUS.fullmatch(text):
         return None
-    return _finite(text.replace(",", "."))
+    return finite(text.replace(",", "."))
 
 
 def _in_unit_of(parameter: ParameterDefinition, value: float, unit: str) -> float | None:

@@ -1,8 +1,16 @@
 """Where the keys of a configuration file stand."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from knxgw.errors import FileLine
+
+
+def dotted(path: Iterable[str | int]) -> str:
+    """Return the key of a place as findings name it: `charging_points[0].maximum_a`."""
+    return "".join(
+        f"[{step}]" if isinstance(step, int) else f".{step}" for step in path
+    ).removeprefix(".")
 
 
 @dataclass(slots=True, kw_only=True)

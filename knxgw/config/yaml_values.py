@@ -14,6 +14,8 @@ from knxgw.config.report import Report, parameter_and_entry
 from knxgw.config.schema import GROUP_OBJECTS, Section
 from knxgw.config.yaml_places import YamlPlaces
 
+LEFT_OUT = frozenset({"", "null", "~"})  # texts that count as no value, in quotes too
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class YamlFile:
@@ -85,4 +87,4 @@ def _texts_of(node: Node) -> str | None:
 
 def is_empty(node: Node) -> bool:
     """Tell whether nothing stands behind a key: it counts as left out."""
-    return not (node.is_list or node.is_mapping) and node.text() in {"", "null", "~"}
+    return not (node.is_list or node.is_mapping) and node.text() in LEFT_OUT
