@@ -16,6 +16,7 @@ from knxgw.website.access.roles import Right
 from knxgw.website.api import events, plot
 from knxgw.website.api import session as session_api
 from knxgw.website.bridge import Bridge
+from knxgw.website.drafts import Drafts
 from knxgw.website.language import FALLBACK, FOLDER, LANGUAGES, choose
 from knxgw.website.live import Live
 from knxgw.website.pages import (
@@ -24,6 +25,7 @@ from knxgw.website.pages import (
     certificate,
     common,
     configuration,
+    configuration_forms,
     diagnostics,
     group_monitor,
     help_pages,
@@ -52,7 +54,7 @@ def create_app(bridge: Bridge, publisher: Publisher) -> Flask:
     gate = Gate(accounts=bridge.accounts, cookie=bridge.cookie, host_names=bridge.host_names)
     live = Live(bridge, publisher)
     gate.guard(app)
-    app.extensions["knxgw"] = common.Site(bridge=bridge, gate=gate, live=live)
+    app.extensions["knxgw"] = common.Site(bridge=bridge, gate=gate, live=live, drafts=Drafts())
     for blueprint in (
         common.pages,
         account.pages,
@@ -64,6 +66,7 @@ def create_app(bridge: Bridge, publisher: Publisher) -> Flask:
         settings.pages,
         certificate.pages,
         configuration.pages,
+        configuration_forms.pages,
         diagnostics.pages,
         group_monitor.pages,
         history.pages,

@@ -22,6 +22,7 @@ from knxgw.website import assets
 from knxgw.website.access.answers import SessionView
 from knxgw.website.access.roles import Right
 from knxgw.website.bridge import Bridge
+from knxgw.website.drafts import Drafts
 from knxgw.website.language import FALLBACK, LANGUAGES, Language, marked
 from knxgw.website.live import Live
 from knxgw.website.live_rows import Feed
@@ -42,6 +43,7 @@ class Site:
     bridge: Bridge
     gate: Gate
     live: Live
+    drafts: Drafts
 
 
 def site() -> Site:

@@ -19,9 +19,11 @@ from knxgw.website.configuring import (
     Proposal,
     sum_of,
 )
+from knxgw.website.drafts import Draft
 from knxgw.website.exports import download
 from knxgw.website.language import Language, marked
 from knxgw.website.pages.common import address, language, session, site
+from knxgw.website.pages.configuration_forms import links_to_forms
 from knxgw.website.security import needs
 from knxgw.website.text_diff import difference
 
@@ -75,7 +77,29 @@ def configuration() -> str:
     """Show what the file says, to be changed where that is possible."""
     if not _configuring().has_file:
         return render_template("configuration_elsewhere.html")
-    return _form(_text_now())
+    now = _text_now()
+    draft = site().drafts.of(session().account)
+    if draft is None or draft.text == now:
+        return _form(now, Draft(text=now, based_on=sum_of(now)))
+    return _form(now, draft)
+
+
+@pages.get("/config/draft")
+@needs(Right.CONFIGURATION)
+def draft() -> AnyResponse | str:
+    """Say what the draft of whoever asks would bring about."""
+    found = site().drafts.of(session().account)
+    if found is None:
+        return redirect("/config", 303)
+    return _checked(found.text, Origin.WEBSITE, based_on=found.based_on)
+
+
+@pages.post("/config/draft/discard")
+@needs(Right.CONFIGURATION)
+def discard() -> AnyResponse:
+    """Give the draft up."""
+    site().drafts.forget(session().account)
+    return redirect("/config", 303)
 
 
 @pages.get(f"/config/{FILE_NAME}")
@@ -92,7 +116,9 @@ def check() -> str | tuple[str, int] | Response:
     text = _text_given()
     if request.form.get("wanted") == "file":  # the edited text, where the file cannot be written
         return download(FILE_NAME, text.encode(), YAML_TYPE)
-    return _checked(text, _origin())
+    based_on = request.form.get("based_on") or sum_of(_text_now())
+    site().drafts.keep(session().account, Draft(text=text, based_on=based_on))
+    return _checked(text, _origin(), based_on=based_on)
 
 
 @pages.post("/config/apply")
@@ -112,7 +138,9 @@ def apply() -> AnyResponse | str | tuple[str, int]:
     except RejectedError as err:
         outcome = Outcome(is_taken=False, failure=str(err))
     if not outcome.is_taken:
-        return _checked(text, origin, outcome), 409
+        based_on = proposal.based_on or sum_of(_text_now())
+        return _checked(text, origin, outcome, based_on=based_on), 409
+    site().drafts.forget(session().account)
     site().bridge.accounts.note(
         session(), "configuration_changed", address=address(), after=proposal.note
     )
@@ -166,7 +194,7 @@ def version_file(number: int) -> Response:
 @needs(Right.CONFIGURATION)
 def restore(number: int) -> str | tuple[str, int]:
     """Say what a version would bring about; it is applied from there."""
-    return _checked(_version(number).text, Origin.RESTORED)
+    return _checked(_version(number).text, Origin.RESTORED, based_on=sum_of(_text_now()))
 
 
 # --- parts
@@ -214,21 +242,23 @@ def _origins() -> dict[Origin, str]:
     return {origin: words.text(text) for origin, text in ORIGINS.items()}
 
 
-def _form(text: str) -> str:
+def _form(now: str, draft: Draft) -> str:
     configuring = _configuring()
     return render_template(
         "configuration.html",
-        text=text,
-        based_on=sum_of(text),
+        text=draft.text,
+        is_draft=draft.text != now,
+        based_on=draft.based_on,
+        forms=links_to_forms(draft.text),
         place=configuring.place(),
         is_writable=configuring.is_writable(),
-        is_configured=bool(text),
+        is_configured=bool(now),
         confirm_until=configuring.confirm_until(),
         confirm_s=int(CONFIRM_S),
     )
 
 
-def _checked(text: str, origin: Origin, outcome: Outcome | None = None) -> str:
+def _checked(text: str, origin: Origin, outcome: Outcome | None = None, *, based_on: str) -> str:
     """Return the page that says what a text would bring about, or why it was not taken."""
     configuring, words = _configuring(), language()
     found, now = configuring.check(text), _text_now()
@@ -239,7 +269,7 @@ def _checked(text: str, origin: Origin, outcome: Outcome | None = None) -> str:
         text=text,
         origin=origin.value,
         # after a conflict one looks at the difference to what is there now, and applies it or not
-        based_on=sum_of(now) if is_out_of_date else request.form.get("based_on") or sum_of(now),
+        based_on=sum_of(now) if is_out_of_date else based_on,
         findings=_rows(refused or found.findings, words),
         can_run=found.can_run and not refused,
         effects=[_effect(one, words) for one in found.effects],

@@ -1,0 +1,259 @@
+"""The forms of the configuration: one field for each parameter, from `parameters.yaml` alone. Pure.
+
+A form belongs to a section of the file: `device`, `knx`, ..., or one entry of `charging_points`. A field
+says its control, words, help, bounds and default; what was typed becomes edits of the text, in which comments
+and order stay. Source: website 43.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from knxgw.catalogue.device_model import DeviceModel
+from knxgw.catalogue.parameters import ParameterDefinition, ParameterType
+from knxgw.catalogue.product import Catalogue
+
+POINTS = "charging_points"
+MOST_POINTS = 5
+MOST_RADIOS = 4  # choices beyond that are a list
+_WHOLE = re.compile(r"-?\d+")
+_DECIMAL = re.compile(r"-?\d+[.,]\d+")
+Place = tuple[str | int, ...]  # in the file: ("charging_points", 0, "name")
+
+
+class Control(StrEnum):
+    """How a value is entered."""
+
+    RADIO = "radio"
+    SELECT = "select"
+    MODEL = "model"  # a list by manufacturer
+    NUMBER = "number"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """A value that can be chosen."""
+
+    value: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Values under a common heading, such as a manufacturer; "": without one."""
+
+    heading: str
+    options: tuple[Option, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One parameter in a form."""
+
+    name: str  # the key in the file, with the entry of a list: "charging_points[0].minimum_a"
+    path: Place
+    control: Control
+    words: str
+    help: str
+    unit: str
+    value: str  # as the file says it; "": it says nothing
+    default: str  # in words; "": there is none
+    low: str  # "" where there is no bound
+    high: str
+    step: str
+    is_required: bool
+    choices: tuple[Options, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldGroup:
+    """Fields that belong together: those of one level of the file."""
+
+    key: str  # below the section: "", "connection", "sending.current"
+    fields: tuple[Field, ...]
+
+    @property
+    def is_given(self) -> bool:
+        """Tell whether the file says anything of it."""
+        return any(field.value for field in self.fields)
+
+
+def sections(catalogue: Catalogue) -> tuple[str, ...]:
+    """Return the sections that have a form, in the order of the file; `charging_points` among them."""
+    heads = (parameter.key.split(".")[0].removesuffix("[]") for parameter in catalogue.parameters)
+    return tuple(dict.fromkeys(heads))
+
+
+def groups_of(
+    section: str, entry: int | None, data: Mapping[str, Any], catalogue: Catalogue, language: str
+) -> tuple[FieldGroup, ...]:
+    """Return the fields of a section, in groups.
+
+    `entry`: of a list, from 0. `data`: what the file says. Raises: KeyError: there is no such section.
+    """
+    head = section if entry is None else f"{section}[]"
+    parameters = [one for one in catalogue.parameters if one.key.startswith(f"{head}.")]
+    if not parameters:
+        raise KeyError(section)
+    groups: dict[str, list[Field]] = {}
+    for parameter in parameters:
+        *between, leaf = parameter.key.removeprefix(f"{head}.").split(".")
+        path: Place = (section, *(() if entry is None else (entry,)), *between, leaf)
+        groups.setdefault(".".join(between), []).append(
+            _field(parameter, path, _value_at(data, path), catalogue, language)
+        )
+    return tuple(FieldGroup(key=key, fields=tuple(fields)) for key, fields in groups.items())
+
+
+def changes_of(
+    groups: Iterable[FieldGroup], typed: Mapping[str, str], catalogue: Catalogue
+) -> dict[Place, object | None]:
+    """Return what was typed and differs from the file, by its place; None: the default holds again.
+
+    `typed`: by name of the field; one that is missing was not on the page.
+    """
+    types = {parameter.key: parameter.type for parameter in catalogue.parameters}
+    found: dict[Place, object | None] = {}
+    for group in groups:
+        for field in group.fields:
+            text = typed.get(field.name, field.value).strip()
+            if text != field.value:
+                found[field.path] = _written(types[key_of(field.path)], text)
+    return found
+
+
+def key_of(path: Place) -> str:
+    """Return the key of a parameter by its place: ("charging_points", 1, "name") → charging_points[].name."""
+    key = ""
+    for step in path:
+        key += "[]" if isinstance(step, int) else f"{'.' if key else ''}{step}"
+    return key
+
+
+def name_of(path: Place) -> str:
+    """Return the name of a field, as findings call its key: charging_points[0].name."""
+    name = ""
+    for step in path:
+        name += f"[{step}]" if isinstance(step, int) else f"{'.' if name else ''}{step}"
+    return name
+
+
+def _value_at(data: Mapping[str, Any], path: Sequence[str | int]) -> str:
+    """Return what a file says at a place, "" where it says nothing, as it may be typed."""
+    found: Any = data
+    for step in path:
+        if isinstance(step, int):
+            found = found[step] if isinstance(found, list) and step < len(found) else None
+        else:
+            found = found.get(step) if isinstance(found, Mapping) else None
+    if found is None:
+        return ""
+    if isinstance(found, bool):
+        return "true" if found else "false"
+    if isinstance(found, list):
+        return ", ".join(map(str, found))
+    return str(found)
+
+
+def _field(
+    parameter: ParameterDefinition, path: Place, value: str, catalogue: Catalogue, language: str
+) -> Field:
+    choices = _choices(parameter, catalogue, language)
+    return Field(
+        name=name_of(path),
+        path=path,
+        control=_control(parameter, choices),
+        words=parameter.text.in_language(language),
+        help=parameter.help.in_language(language),
+        unit=parameter.unit or "",
+        value=value,
+        default=_default(parameter, language),
+        low=_bound(parameter.low),
+        high=_bound(parameter.high),
+        step="1" if parameter.type is ParameterType.INTEGER else "any",
+        is_required=parameter.is_required,
+        choices=choices,
+    )
+
+
+def _control(parameter: ParameterDefinition, choices: tuple[Options, ...]) -> Control:
+    match parameter.type:
+        case ParameterType.MODEL:
+            return Control.MODEL
+        case ParameterType.INTEGER | ParameterType.NUMBER:
+            # a number in whose place a word may stand is typed as a text
+            return Control.TEXT if parameter.choices else Control.NUMBER
+        case ParameterType.CHOICE | ParameterType.BOOLEAN:
+            count = sum(len(one.options) for one in choices)
+            return Control.RADIO if count <= MOST_RADIOS else Control.SELECT
+        case _:
+            return Control.TEXT
+
+
+def _choices(
+    parameter: ParameterDefinition, catalogue: Catalogue, language: str
+) -> tuple[Options, ...]:
+    if parameter.type is ParameterType.MODEL:
+        return _models(parameter, catalogue)
+    if parameter.type is ParameterType.BOOLEAN:
+        words = {"en": ("yes", "no"), "de": ("ja", "nein")}[language]
+        pairs = zip(("true", "false"), words, strict=True)
+        options = tuple(Option(value=value, words=text) for value, text in pairs)
+        return (Options(heading="", options=options),)
+    options = tuple(
+        Option(value=choice.value, words=choice.text.in_language(language))
+        for choice in parameter.choices
+    )
+    return (Options(heading="", options=options),) if options else ()
+
+
+def _models(parameter: ParameterDefinition, catalogue: Catalogue) -> tuple[Options, ...]:
+    """Return the models of a kind, by manufacturer; (?) stands at one that no second source confirms."""
+    is_charger = parameter.key == f"{POINTS}[].model"
+    models = catalogue.chargers if is_charger else catalogue.meters
+    makers: dict[str, list[DeviceModel]] = {}
+    for model in sorted(models.values(), key=lambda one: (one.manufacturer.casefold(), one.model)):
+        makers.setdefault(model.manufacturer, []).append(model)
+    return tuple(
+        Options(
+            heading=maker,
+            options=tuple(
+                Option(value=one.id, words=f"{one.model}{'' if one.is_confirmed else ' (?)'}")
+                for one in ours
+            ),
+        )
+        for maker, ours in makers.items()
+    )
+
+
+def _default(parameter: ParameterDefinition, language: str) -> str:
+    if parameter.default is None:
+        return ""
+    named = [one for one in parameter.choices if one.value == parameter.default]
+    if named:
+        return named[0].text.in_language(language)
+    return f"{parameter.default} {parameter.unit}" if parameter.unit else parameter.default
+
+
+def _bound(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
+
+
+def _written(kind: ParameterType, text: str) -> object | None:
+    """Return what the file is to say for a text that was typed; None: nothing.
+
+    A number with a comma is one as well. What is no number is written as it is: the check says what is wrong.
+    """
+    if not text:
+        return None
+    if kind in {ParameterType.INTEGER, ParameterType.NUMBER}:
+        if _WHOLE.fullmatch(text):
+            return int(text)
+        if _DECIMAL.fullmatch(text):
+            return float(text.replace(",", "."))
+    if kind is ParameterType.BOOLEAN and text in {"true", "false"}:
+        return text == "true"
+    return text

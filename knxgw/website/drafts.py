@@ -1,0 +1,40 @@
+"""Drafts of the configuration: what an account has changed and not applied yet, in memory only."""
+
+from dataclasses import dataclass
+from threading import Lock
+
+MOST_DRAFTS = 20  # accounts; the oldest one gives way
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A text, and from what it was made."""
+
+    text: str
+    based_on: str  # `configuring.sum_of` the text that was in the file then
+
+
+class Drafts:
+    """The draft of each account; safe from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._drafts: dict[str, Draft] = {}
+
+    def of(self, account: str) -> Draft | None:
+        """Return the draft of an account, None: it has none."""
+        with self._lock:
+            return self._drafts.get(account)
+
+    def keep(self, account: str, draft: Draft) -> None:
+        """Keep what an account has typed, in place of its draft of before."""
+        with self._lock:
+            self._drafts.pop(account, None)
+            self._drafts[account] = draft
+            while len(self._drafts) > MOST_DRAFTS:
+                del self._drafts[next(iter(self._drafts))]
+
+    def forget(self, account: str) -> None:
+        """Forget the draft of an account: it was applied, or given up."""
+        with self._lock:
+            self._drafts.pop(account, None)
