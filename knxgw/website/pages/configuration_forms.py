@@ -1,6 +1,7 @@
 """Forms of the configuration, section by section; what is typed becomes a draft. Source: website 43, 44."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from flask import Blueprint, abort, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -74,16 +75,18 @@ def links_to_forms(text: str) -> list[FormLink]:
     """Return the forms for what a text says; none for a text that cannot be edited by forms."""
     words = language()
     try:
-        points = _points(text)
+        data = values_of(text)
     except NotEditableError:
         return []
+    points = _count(data)
     links = [
         FormLink(f"/config/form/{key}", words.text(SECTIONS[key]))
         for key in sections(catalogue())
         if key != POINTS
     ]
     links += [
-        FormLink(f"/config/form/{POINTS}/{n + 1}", _title(POINTS, n, words)) for n in range(points)
+        FormLink(f"/config/form/{POINTS}/{n + 1}", _title(POINTS, n, data, words))
+        for n in range(points)
     ]
     if points < MOST_POINTS:
         links.append(
@@ -156,21 +159,28 @@ def _entry(section: str, number: int | None) -> int | None:
     return None if number is None else number - 1
 
 
-def _points(text: str) -> int:
-    found = values_of(text).get(POINTS)
+def _count(data: Mapping[str, Any]) -> int:
+    found = data.get(POINTS)
     return len(found) if isinstance(found, list) else 0
 
 
-def _title(section: str, entry: int | None, words: Language) -> str:
+def _title(section: str, entry: int | None, data: Mapping[str, Any], words: Language) -> str:
+    """Return what a form is called; of a charging point its number and name, as far as they are given."""
     if entry is None:
         return words.text(SECTIONS[section])
-    return words.text("Charging point: entry {number}", number=entry + 1)
+    if entry >= _count(data):
+        return words.text("Add a charging point")
+    point = data[POINTS][entry]
+    given = point if isinstance(point, Mapping) else {}
+    title = words.text("Charging point {number}", number=given.get("number", "?"))
+    return f"{title}: {given['name']}" if given.get("name") else title
 
 
 def _page(section: str, entry: int | None, draft: Draft, *, only_if_wrong: bool = False) -> str:
     """Return the form, with what is wrong beside its fields; "" if nothing is and that is enough."""
     words = language()
-    groups = groups_of(section, entry, values_of(draft.text), catalogue(), words.code)
+    data = values_of(draft.text)
+    groups = groups_of(section, entry, data, catalogue(), words.code)
     names = {field.name for group in groups for field in group.fields}
     found = _findings(draft.text, words)
     if only_if_wrong and not any(
@@ -179,12 +189,11 @@ def _page(section: str, entry: int | None, draft: Draft, *, only_if_wrong: bool 
         return ""
     return render_template(
         "configuration_form.html",
-        title=_title(section, entry, words),
+        title=_title(section, entry, data, words),
         groups=[(one, _heading(one, words), _is_open(one, found)) for one in groups],
         findings=found,
         errors=sum(one.tone == "bad" for name in names for one in found.get(name, ())),
-        is_entry=entry is not None and entry < _points(draft.text),
-        is_new=entry is not None and entry >= _points(draft.text),
+        is_entry=entry is not None and entry < _count(data),
     )
 
 
