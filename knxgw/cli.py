@@ -248,8 +248,8 @@ def objects(  # noqa: PLR0913, PLR0917 - one per option
 
     Exit status: 1 if no object matches, or if the addresses have no room.
     """  # noqa: D301 - click wants the character itself
-    from knxgw.commands.group_addresses import AddressWishes  # noqa: PLC0415 - see `run`
     from knxgw.commands.listing import list_objects  # noqa: PLC0415 - see `run`
+    from knxgw.ets.exported import AddressWishes  # noqa: PLC0415 - see `run`
 
     wishes = AddressWishes(main=main, middle=middle, language=language)
     if shape in _LISTS and wishes != AddressWishes():

@@ -16,13 +16,13 @@ from knxgw.catalogue.device_model import DeviceKind
 from knxgw.catalogue.load import catalogue as shipped_catalogue
 from knxgw.catalogue.product import Catalogue
 from knxgw.catalogue.search import having_words
-from knxgw.commands.group_addresses import AddressWishes, Shape, group_addresses
 from knxgw.commands.output import put
 from knxgw.config.group_objects import POINTS
 from knxgw.config.load import load_configuration
 from knxgw.config.model import Configuration
 from knxgw.config.objects import ExistingObject, existing_objects
 from knxgw.errors import ConfigError
+from knxgw.ets.exported import AddressWishes, Shape, group_addresses
 
 _KINDS = {"chargers": DeviceKind.CHARGER, "meters": DeviceKind.METER}
 

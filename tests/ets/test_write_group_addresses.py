@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knxgw.catalogue.load import catalogue
-from knxgw.commands.group_addresses import AddressWishes, Shape, group_addresses
 from knxgw.config.addresses import raw_group_address
 from knxgw.config.model import Configuration, GroupAddress
 from knxgw.config.objects import existing_objects, possible_objects
+from knxgw.ets.exported import AddressWishes, Shape, group_addresses
 from tests.config.sites import configuration
 from tests.ets.group_address_files import Address, read_csv, read_xml
 from tests.support.pages import ROOT

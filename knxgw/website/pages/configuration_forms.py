@@ -84,6 +84,7 @@ def links_to_forms(text: str) -> list[FormLink]:
         for key in sections(catalogue())
         if key != POINTS
     ]
+    links.append(FormLink("/config/objects", words.text("Group addresses")))
     links += [
         FormLink(f"/config/form/{POINTS}/{n + 1}", _title(POINTS, n, data, words))
         for n in range(points)
@@ -102,9 +103,9 @@ def form(section: str, number: int | None) -> str | tuple[str, int]:
     """Show the fields of a section."""
     entry = _entry(section, number)
     try:
-        return _page(section, entry, _draft())
+        return _page(section, entry, draft_now())
     except NotEditableError as err:
-        return _not_editable(err)
+        return not_editable(err)
 
 
 @pages.post("/config/form/<section>", defaults={"number": None})
@@ -112,12 +113,12 @@ def form(section: str, number: int | None) -> str | tuple[str, int]:
 @needs(Right.CONFIGURATION)
 def save(section: str, number: int | None) -> AnyResponse | str | tuple[str, int]:
     """Take what was typed into the draft; nothing is applied."""
-    entry, draft = _entry(section, number), _draft()
+    entry, draft = _entry(section, number), draft_now()
     try:
         changed = Draft(text=_edited(section, entry, draft.text), based_on=draft.based_on)
     except NotEditableError as err:
-        return _not_editable(err)
-    site().drafts.keep(session().account, changed)
+        return not_editable(err)
+    keep_draft(changed)
     page = _page(section, entry, changed, only_if_wrong=True)
     return page or redirect("/config/draft", 303)
 
@@ -130,7 +131,7 @@ def _edited(section: str, entry: int | None, text: str) -> str:
     return edited(text, changes_of(groups, request.form, catalogue()))
 
 
-def _not_editable(error: NotEditableError) -> tuple[str, int]:
+def not_editable(error: NotEditableError) -> tuple[str, int]:
     """Return the page that says why a text has no forms."""
     code = language().code
     problem, remedy = (
@@ -140,7 +141,7 @@ def _not_editable(error: NotEditableError) -> tuple[str, int]:
     return error_page("; ".join(filter(None, (problem, remedy))), 409)
 
 
-def _draft() -> Draft:
+def draft_now() -> Draft:
     """Return the draft of whoever asks; without one, what the file says."""
     try:
         now = site().bridge.device.configuring.text()
@@ -148,6 +149,11 @@ def _draft() -> Draft:
         abort(503)
     found = site().drafts.of(session().account)
     return found or Draft(text=now, based_on=sum_of(now))
+
+
+def keep_draft(draft: Draft) -> None:
+    """Keep what whoever asks has typed."""
+    site().drafts.keep(session().account, draft)
 
 
 def _entry(section: str, number: int | None) -> int | None:

@@ -1,4 +1,4 @@
-"""`knxgw objects --format ets-csv | ets-xml | config`: group addresses for ETS, and their links."""
+"""Group addresses for ETS, and their links: what `knxgw objects --format ...` and the website give; pure."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
