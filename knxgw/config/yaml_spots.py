@@ -16,7 +16,7 @@ from knxgw.config.load import DEEPEST_NESTING, LARGEST_FILE
 from knxgw.config.not_editable import NotEditableError
 from knxgw.config.yaml_values import LEFT_OUT
 
-MOST_VALUES = 100_000  # of a text with its aliases written out; a site needs a few hundred
+MOST_VALUES = 50_000  # of a text, with its aliases written out too; a site needs a few hundred
 MERGE = "<<"
 
 
@@ -77,6 +77,7 @@ class _Builder:
     anchors: dict[str, Spot] = field(default_factory=dict)
     top: Spot | None = None
     documents: int = 0
+    values: int = 0
 
     def build(self) -> Spot | None:
         for event in yaml.parse(self.text, Loader=Loader):
@@ -97,6 +98,9 @@ class _Builder:
 
     def _add(self, event: yaml.NodeEvent) -> None:
         spot = self._spot(event)
+        self.values += 1
+        if self.values > MOST_VALUES:
+            raise NotEditableError(message("file_too_large"))
         if not self.above:
             self.top = spot
         elif (items := self.above[-1].items) is not None:

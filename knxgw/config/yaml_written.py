@@ -5,7 +5,7 @@ Our own reader takes texts as written. Others (an editor's, YAML 1.1 or 1.2) wou
 """
 
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -21,6 +21,7 @@ from knxgw.config.numbers import finite, hexadecimal, whole
 from knxgw.config.yaml_values import LEFT_OUT
 
 _TEXT = "tag:yaml.org,2002:str"
+_QUOTES = frozenset("'\"")
 _DIGITS = 15  # significant digits that a double holds whatever they are
 _WIDEST = 1 << 30  # never wrapped
 _NUMBER_SIGNS = frozenset("+-.0123456789")
@@ -66,10 +67,9 @@ def is_same(text: str, value: object) -> bool:
 def scalar(value: object, quotes: str = "") -> str:
     """Return a single value as YAML; a text keeps the `quotes` of the one before it."""
     text = text_of(value)
-    if not isinstance(value, str) or (not quotes and _is_plain(text)):
+    if not isinstance(value, str) or (quotes not in _QUOTES and _is_plain(text)):
         return text
-    style = quotes if quotes == "'" and text.isprintable() else '"'
-    return _dumped(text, style)
+    return _dumped(text, "'" if quotes == "'" and text.isprintable() else '"')
 
 
 def key(name: str) -> str:
@@ -113,9 +113,9 @@ def item(value: object, column: int, layout: Layout) -> Iterator[str]:
     yield from lines
 
 
-def is_list(value: object) -> TypeGuard[Sequence[object]]:
+def is_list(value: object) -> TypeGuard[list[object] | tuple[object, ...]]:
     """Tell whether a value is a list."""
-    return isinstance(value, Sequence) and not isinstance(value, str)
+    return isinstance(value, list | tuple)
 
 
 def _text(text: str) -> str:

@@ -17,7 +17,7 @@ from tests.config.test_faults_and_warnings import WARNINGS
 from tests.config.test_mistakes import MISTAKES
 
 ROOT = Path(__file__).parents[2]
-READERS_OF_FILES = ("catalogue/yaml_tree", "config/load", "config/yaml_")
+READERS_OF_FILES = ("catalogue/yaml_tree", "config/load", "config/yaml_", "config/edit_yaml")
 ETS = ("ets/", "commands/import_ets")  # about files that ETS wrote, wherever they come from
 STORE = "store/"  # what it says is about files on a disk, wherever the configuration comes from
 PARTS = ("", "file_", "remedy_", "remedy_file_")
