@@ -5,15 +5,14 @@ used twice by an alias), it is written anew without comments. Either way the res
 must say exactly what was wanted.
 """
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from pathlib import Path as File
 
 import yaml
 
 from knxgw.catalogue.product import Catalogue
 from knxgw.catalogue.yaml_loader import Loader
+from knxgw.config.edit_yaml import NotEditableError, Path, edited, values_of
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration
 from knxgw.errors import ConfigError, GatewayError
@@ -21,14 +20,6 @@ from knxgw.sim.rehearsal import Edit, Key
 
 MARK = "# A copy for rehearsals, made by `knxgw sim --write`: it reaches simulated devices only.\n"
 NUMBER = "number"  # of a charging point
-
-
-class _Change(NamedTuple):
-    """Characters of the text and what takes their place."""
-
-    start: int
-    end: int
-    text: str
 
 
 def site_copy(
@@ -44,7 +35,7 @@ def site_copy(
     raise GatewayError("this file cannot be copied; write its sections without anchors and aliases")
 
 
-def write_copy(path: Path, text: str) -> None:
+def write_copy(path: File, text: str) -> None:
     """Write a copy; only an earlier copy is overwritten. Raises: GatewayError."""
     try:
         if path.exists() and not path.read_text(encoding="utf-8", errors="replace").startswith(
@@ -68,64 +59,25 @@ def _says(text: str, wanted: Configuration, catalogue: Catalogue) -> bool:
 
 def _in_place(text: str, edits: tuple[Edit, ...]) -> str | None:
     """Return the text with some values changed; None when it is not that simple."""
-    root = yaml.compose(text, Loader=yaml.SafeLoader)  # libyaml counts bytes, not characters
-    changes: list[_Change] = []
-    missing: dict[Key, dict[str, str]] = {}  # what a section that is not there must have
-    for edit in edits:
-        node = _find(root, edit.key)
-        *parent, name = edit.key
-        if isinstance(node, yaml.ScalarNode):
-            start, end = node.start_mark.index, node.end_mark.index
-            space = " " if start == end else ""
-            changes.append(_Change(start, end, space + _scalar(edit.value)))
-        elif node is not None:
-            return None
-        elif edit.value is not None:
-            section = _find(root, tuple(parent))
-            if isinstance(section, yaml.MappingNode) and section.value:
-                changes.append(_added(section, str(name), _scalar(edit.value)))
-            else:
-                missing.setdefault(tuple(parent), {})[str(name)] = _scalar(edit.value)
-    for key, values in missing.items():
-        if len(key) != 1 or not isinstance(root, yaml.MappingNode) or not root.value:
-            return None
-        listed = ", ".join(f"{name}: {value}" for name, value in values.items())
-        changes.append(_added(root, str(key[0]), f"{{{listed}}}"))
-    for start, end, new in sorted(changes, reverse=True):
-        text = text[:start] + new + text[end:]
-    return text
+    try:
+        data = values_of(text)
+        return edited(text, {_path(data, edit.key): edit.value for edit in edits})
+    except NotEditableError:
+        return None
 
 
-def _added(section: yaml.MappingNode, name: str, value: str) -> _Change:
-    """Return the change that adds a key to a section, in front of its first one."""
-    mark = section.value[0][0].start_mark
-    behind = ", " if section.flow_style else "\n" + " " * mark.column
-    return _Change(mark.index, mark.index, f"{name}: {value}{behind}")
-
-
-def _find(root: yaml.Node | None, key: Key) -> yaml.Node | None:
-    node = root
+def _path(data: object, key: Key) -> Path:
+    """Return the path of a key: an entry of a list is counted, where a key has the number it gives."""
+    path: Path = ()
     for name in key:
-        node = next((child for one, child in _children(node) if one == name), None)
-    return node
-
-
-def _children(node: yaml.Node | None) -> Iterator[tuple[str | int, yaml.Node]]:
-    """Yield the children of a section by name, those of a list by the number they give."""
-    if isinstance(node, yaml.MappingNode):
-        for name, child in node.value:
-            yield name.value, child
-    elif isinstance(node, yaml.SequenceNode):
-        for child in node.value:
-            number = _find(child, (NUMBER,))
-            if isinstance(number, yaml.ScalarNode) and number.value.isdigit():
-                yield int(number.value), child
-
-
-def _scalar(value: str | int | None) -> str:
-    if value is None:
-        return "null"
-    return json.dumps(value, ensure_ascii=False)  # a text in quotes is one in YAML too
+        entries = data if isinstance(data, list) else []
+        step = next((at for at, one in enumerate(entries) if _says_number(one, name)), name)
+        path = (*path, step)
+        if isinstance(data, dict):
+            data = data.get(name)
+        else:
+            data = entries[step] if isinstance(step, int) and step < len(entries) else None
+    return path
 
 
 # --- written anew ----------------------------------------------------------------------------

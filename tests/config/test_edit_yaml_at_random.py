@@ -46,7 +46,6 @@ LAYOUTS: tuple[dict[str, Any], ...] = (
     {"default_flow_style": True, "width": 60},
     {"default_flow_style": False, "indent": 4, "line_break": "\r\n"},
     {"default_flow_style": False, "default_style": '"', "explicit_start": True},
-    {"default_flow_style": None, "canonical": True},
 )
 
 

@@ -147,7 +147,7 @@ def test_a_line_with_a_name_of_ones_own_keeps_it() -> None:
 
 def test_a_website_whose_address_is_left_out_listens_on_this_machine_only() -> None:
     text = site("host: 127.0.0.1, port: 5020")
-    assert MARK + 'website: {listen: "127.0.0.1:8080"}\n' in copied(text)
+    assert 'website:\n  listen: "127.0.0.1:8080"\n' in copied(text)
 
 
 def test_the_status_page_is_not_shown_to_the_network() -> None:
@@ -241,7 +241,8 @@ def test_block_style_keeps_its_indentation() -> None:
         "    connection:\n        host: 192.168.1.31  # left\n" + LOCAL
     )
     assert copied(text) == MARK + text.replace(
-        "        host: 192.168.1.31", '        port: 10502\n        host: "127.168.1.31"'
+        "        host: 192.168.1.31  # left\n",
+        "        host: 127.168.1.31  # left\n        port: 10502\n",
     )
 
 
