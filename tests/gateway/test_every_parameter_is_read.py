@@ -265,9 +265,8 @@ async def test_every_field_of_the_configuration_is_read(read: set[Field], tmp_pa
         if kind.__name__ not in told
         for one in dataclasses.fields(kind)
     }
-    fields.remove(
-        ("Configuration", "source")
-    )  # neither: who says it, for those who show or change it
+    # neither: who says it and where, for those who show or change it
+    fields -= {("Configuration", "source"), ("PointSettings", "key")}
     assert fields - read == set(), "nothing reads them: parameters nobody should be asked for"
 
 

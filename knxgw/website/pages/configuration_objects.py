@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from knxgw.catalogue.ets_words import ets_words
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.messages import message
+from knxgw.catalogue.messages import Message, message
 from knxgw.config.edit_yaml import NotEditableError, edited
 from knxgw.config.group_objects import definitions
 from knxgw.config.load import parse_configuration
@@ -37,6 +37,7 @@ from knxgw.website.security import needs
 
 pages = Blueprint("configuration_objects", __name__)
 ZIP = b"PK"
+PROPOSALS = "ets_proposals"  # how many there are: the page shows them
 FORMATS = {
     "ets-csv": (Shape.ETS_CSV, "knxgw-group-addresses.csv", "text/csv; charset=utf-8"),
     "ets-xml": (Shape.ETS_XML, "knxgw-group-addresses.xml", "application/xml; charset=utf-8"),
@@ -166,7 +167,12 @@ def import_file() -> str | tuple[str, int]:
         file=name,
         individual_address=imported.individual_address or "",
         rows=[*_objects(imported, words), *_proposals(imported, words)],
-        findings=[_said(finding, words) for finding in imported.findings],
+        findings=[
+            _said(finding, words)
+            for finding in imported.findings
+            if not (isinstance(finding.words, Message) and finding.words.id == PROPOSALS)
+        ],
+        are_proposals=bool(imported.proposals),
     )
 
 
