@@ -78,19 +78,25 @@ def run(context: click.Context, path: Path, state: Path, verbose: int) -> None:
     type=click.IntRange(1, 5),
     help="The charger of this charging point stops answering after 20 s.",
 )
+@click.option(
+    "--empty", is_flag=True, help="Begin without charging points, to configure them on the website."
+)
 @click.option("--verbose", "-v", count=True, help="Show the log instead of the table.")
-def demo(seconds: float | None, seed: int, fault: int | None, verbose: int) -> None:
+def demo(*, seconds: float | None, seed: int, fault: int | None, empty: bool, verbose: int) -> None:
     """Show a gateway at work: five simulated charging points, cars that come and go.
 
     KNX runs on multicast of the loopback interface (224.0.23.12:3671, or a group of its own if
     another program on this computer uses that one), and the status page on 127.0.0.1. The first
     lines show both addresses. Ctrl-C ends the demo.
+
+    With --empty the simulated chargers are there, but the device does not know them: configure it on
+    its website (Configuration), as you would a new one.
     """
     from knxgw.commands.demo import run_demo  # noqa: PLC0415 - see `run`
 
     if verbose:
         set_up_log(verbose - 1)
-    run_demo(seconds=seconds, seed=seed, show_log=bool(verbose), fault_at=fault)
+    run_demo(seconds=seconds, seed=seed, show_log=bool(verbose), fault_at=fault, is_empty=empty)
 
 
 @main.command(short_help="Simulate the chargers and meters of a site.")

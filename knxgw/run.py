@@ -178,7 +178,7 @@ def run_gateway(path: Path, state: Path, *, may_be_missing: bool = False) -> Non
     try:
         with open_store(state) as store:
             after = run_to_end(
-                serve_configurations(judgement.prepared, store, _judge_of(master, state), master)
+                serve_configurations(judgement.prepared, store, judge_of(master, state), master)
             )
             if after is AfterEnd.RESET:
                 _reset(store)
@@ -206,8 +206,8 @@ class Judge(Protocol):
         """Judge what the file says, or `text`, which it is about to say."""
 
 
-def _judge_of(master: MasterFile, state: Path) -> Judge:
-    """Return how the configuration of a file is judged; where that is may change while the device runs."""
+def judge_of(master: MasterFile, state: Path) -> Judge:
+    """Return how the configuration of a file is judged; where it stands may change while the device runs."""
 
     def judge(running: Prepared, /, *, text: str | None = None) -> Judgement:
         return judge_reload(master.path, running, state=state, text=text)

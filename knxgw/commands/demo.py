@@ -11,6 +11,7 @@ from rich.live import Live
 
 from knxgw.catalogue.load import catalogue
 from knxgw.charging.scope import PointNumber
+from knxgw.commands.demo_empty import run_empty
 from knxgw.commands.demo_view import live_view, plain_lines
 from knxgw.commands.terminal import Screen
 from knxgw.config.load import parse_configuration
@@ -39,11 +40,17 @@ LINES_S = 5.0
 
 
 def run_demo(
-    *, seconds: float | None, seed: int, show_log: bool, fault_at: int | None = None
+    *,
+    seconds: float | None,
+    seed: int,
+    show_log: bool,
+    fault_at: int | None = None,
+    is_empty: bool = False,
 ) -> None:
     """Run the demo site until Ctrl-C, for some seconds, or until nobody reads any more.
 
     `fault_at`: the charging point whose charger stops answering after a while; None: all stay well.
+    `is_empty`: the device has no charging points, so that somebody may configure them.
     """
     with ExitStack() as claims:
         web = claims.enter_context(first_free_port(FIRST_WEB_PORT))
@@ -52,6 +59,9 @@ def run_demo(
         loaded = parse_configuration(text, catalogue(), name="demo_site.yaml")
         if loaded.configuration is None:
             raise ConfigError(loaded.findings)
+        if is_empty:
+            run_to_end(run_empty(loaded.configuration, seconds=seconds, seed=seed))
+            return
         demo = _demo(
             loaded.configuration, seconds=seconds, seed=seed, show_log=show_log, fault_at=fault_at
         )

@@ -10,7 +10,6 @@ from contextlib import suppress
 from functools import partial
 from html import unescape
 from pathlib import Path
-from urllib.error import HTTPError
 
 import pytest
 
@@ -21,33 +20,11 @@ from knxgw.master_file import BEFORE_NAME, MasterFile
 from knxgw.run import serve_configurations
 from knxgw.store.configurations import Configurations, Origin
 from knxgw.website.listener import Address, Listener
+from tests.support.editor import Editor
 from tests.support.processes import GOOD, free_port, health
-from tests.support.visitor import Visitor
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.real
-
-
-class Editor(Visitor):
-    """Somebody who edits the configuration without scripts."""
-
-    def form(self, path: str = "/config") -> dict[str, str]:
-        """Return the hidden fields of a page, and the text in its first text area."""
-        page = self.page(path)
-        hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
-        area = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", page, re.DOTALL)
-        return {**hidden, "text": unescape(area.group(1)) if area else ""}
-
-    def apply(self, text: str, **fields: str) -> str:
-        """Apply a text that was made from what stands there now; return the page that answers."""
-        return self.answered("/config/apply", **{**self.form(), "text": text, **fields})
-
-    def answered(self, path: str, **fields: str) -> str:
-        """Send a form, and return the page that answers, also where it says no."""
-        try:
-            return self.send(path, **fields)
-        except HTTPError as err:
-            return str(err.read().decode())
 
 
 class Device:
@@ -71,7 +48,7 @@ class Device:
         assert prepared is not None
         try:
             with open_store(self.state) as store:
-                async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+                async with asyncio.timeout(60), asyncio.TaskGroup() as group:
                     serving = serve_configurations(prepared, store, self.judge, self.master)
                     group.create_task(serving)
                     await asyncio.sleep(0.1)  # the signals are its business from now on
@@ -214,7 +191,7 @@ async def test_a_website_that_moves_comes_back_unless_somebody_follows_it(
     is_confirmed: bool,  # noqa: FBT001 - a case
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(changes, "CONFIRM_S", 1.5)
+    monkeypatch.setattr(changes, "CONFIRM_S", 60.0 if is_confirmed else 4.0)
     moved = free_port()
     text = device.text.replace(f":{device.web}", f":{moved}")
     there = Editor(moved)
@@ -232,10 +209,10 @@ async def test_a_website_that_moves_comes_back_unless_somebody_follows_it(
             token = (await asyncio.to_thread(there.form))["csrf"]
             page = await asyncio.to_thread(partial(there.send, "/config/confirm", csrf=token))
             assert "The change is kept." in page
-            await asyncio.sleep(2)
-            assert health(moved) == 200
+            await until(lambda: not (device.state / BEFORE_NAME).exists(), 10, "the confirmation")
+            assert "Keep the change" not in await asyncio.to_thread(there.page, "/config")
         else:
-            await until(lambda: health(device.web) == 200, 10, "the way back")
+            await until(lambda: health(device.web) == 200, 20, "the way back")
 
     await device.run(drive)
     assert device.said() == (text if is_confirmed else device.text)

@@ -35,6 +35,10 @@ class Visitor:
         """Log in with the initial password of a state directory, and change it."""
         initial = initial_password.read(state)
         assert initial is not None
+        self.begin_with(initial)
+
+    def begin_with(self, initial: str) -> None:
+        """Log in with an initial password, and change it."""
         self.log_in(initial)
         form = self.page("/password")
         token = form.split('name="csrf" value="')[1].split('"')[0]

@@ -1,0 +1,100 @@
+"""The demo without a configuration: simulated devices wait for somebody to configure the device."""
+
+import asyncio
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from knxgw.config.model import Configuration
+from knxgw.errors import GatewayError
+from knxgw.judgement import judge_start
+from knxgw.living import open_store
+from knxgw.master_file import MasterFile
+from knxgw.run import judge_of, serve_configurations
+from knxgw.sim.demo import METER_S, come_and_go, live_in
+from knxgw.sim.knx_meter import knx_meter
+from knxgw.sim.site import SimulatedSite
+from knxgw.store import initial_password
+
+# A site without charging points, on the bus and at the address of the demo: nothing leaves this computer.
+BEGINNING = """\
+# Written by `knxgw demo --empty`: add charging points in the forms of the website.
+device: {{name: Demo}}
+knx: {{link: routing, local_ip: 127.0.0.1, multicast_group: {group}, individual_address: 1.1.20}}
+website: {{listen: "{listen}"}}
+"""
+LOOK_S, MOST_LOOKS = 0.1, 600
+NO_FILE = "none.yaml"
+
+
+async def run_empty(configuration: Configuration, *, seconds: float | None, seed: int) -> None:
+    """Run a device without charging points beside the simulated devices of a site, until Ctrl-C.
+
+    Raises: GatewayError.
+    """
+    site = SimulatedSite(configuration, asyncio.get_running_loop().time)
+    await site.start()
+    try:
+        with tempfile.TemporaryDirectory(prefix="knxgw-demo-") as folder:
+            await _run(configuration, site, Path(folder), seconds=seconds, seed=seed)
+    finally:
+        await site.stop()
+
+
+async def _run(
+    configuration: Configuration,
+    site: SimulatedSite,
+    state: Path,
+    *,
+    seconds: float | None,
+    seed: int,
+) -> None:
+    listen = f"{configuration.website.host}:{configuration.website.port}"
+    master = MasterFile(state / NO_FILE, state, may_be_missing=True)
+    master.write(BEGINNING.format(group=configuration.knx.multicast_group, listen=listen))
+    prepared = judge_start(master.path, state).prepared
+    if prepared is None:
+        raise GatewayError("the demo cannot start: its address or its folder is in use")
+    try:
+        with open_store(state) as store:
+            async with asyncio.TaskGroup() as group:
+                actors: list[asyncio.Task[None]] = [group.create_task(site.run_physics())]
+                for number, charger in site.chargers.items():
+                    actors.append(group.create_task(come_and_go(number, charger, seed)))
+                if (meter := knx_meter(configuration, site.house, period_s=METER_S)) is not None:
+                    actors.append(group.create_task(live_in(site.house, seed)))
+                    actors.append(group.create_task(meter.run()))
+                actors.append(group.create_task(_say(configuration, listen, state)))
+                try:
+                    async with asyncio.timeout(seconds):
+                        await serve_configurations(prepared, store, judge_of(master, state), master)
+                except TimeoutError:
+                    pass
+                for actor in actors:
+                    actor.cancel()
+    finally:
+        prepared.release()
+
+
+async def _say(configuration: Configuration, listen: str, state: Path) -> None:
+    """Say where the website is, its first password, and what waits to be configured."""
+    password = None
+    for _ in range(MOST_LOOKS):  # it is made while the device starts
+        if (password := initial_password.read(state)) is not None:
+            break
+        await asyncio.sleep(LOOK_S)
+    click.echo(
+        f"website http://{listen}/, first password {password} · Ctrl-C ends\n"
+        f"The device has no charging points yet: add them under Configuration. These chargers wait:"
+    )
+    for line in _waiting(configuration):
+        click.echo(f"  {line}")
+
+
+def _waiting(configuration: Configuration) -> Iterable[str]:
+    for point in configuration.points:
+        one = point.connection
+        connector = f", connector {one.connector}" if one.connector > 1 else ""
+        yield f"{point.model.id} at {one.host}, port {one.port}, unit {one.unit}{connector}"
