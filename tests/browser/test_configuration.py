@@ -104,7 +104,7 @@ def picture(page: Page, name: str, look: Look) -> list[str]:
 @pytest.mark.proves("W44", "W46", "W52")
 @pytest.mark.parametrize(
     "look",
-    [look for look in MATRIX if look.width != 768],
+    MATRIX[0:2] + MATRIX[-2:],  # many pages each: light on a phone, dark on a desk, both languages
     ids=lambda one: "-".join(map(str, one)),
 )
 def test_the_configuration_pages_keep_nobody_out(
