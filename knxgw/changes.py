@@ -31,6 +31,7 @@ from knxgw.website.configuring import (
 )
 
 log = logging.getLogger(__name__)
+TRY_AGAIN_S = 2.0
 ANSWERED_WITHIN_S = 45.0  # a name server that is silent takes 20 s
 _BUSY = "another change of the configuration is being made: try again"
 _NO_ANSWER = "the device does not react"
@@ -141,7 +142,7 @@ class Changes:
     def write_back(self, current: Prepared) -> None:
         """Let the file say again what runs: the device could not take what was proposed."""
         try:
-            self.master.write(current.text)
+            self.master.put_back(current.text)
             self.master.confirm()
         except OSError:
             log.exception("the file of the configuration could not be put back")
@@ -211,6 +212,9 @@ class Changes:
         """Propose the text of before: nobody has confirmed the change."""
         log.warning("the change of the configuration was not confirmed in time; it is taken back")
         self._stop_waiting()
+        if self._waiting is not None:  # another change is being judged: as soon as that is over
+            self._return = self._loop.call_later(TRY_AGAIN_S, self._go_back, text)
+            return
         self._propose(Pending(Proposal(text=text, origin=Origin.RETURNED, note=_NOT_CONFIRMED)))
 
     def end(self) -> None:

@@ -78,6 +78,13 @@ class MasterFile:
         new.replace(target)
         sync_folder(target.parent)
 
+    def put_back(self, text: str) -> None:
+        """Let the file say what it said before; "": there was no configuration. Raises: OSError."""
+        if text:
+            self.write(text)
+        elif self.is_own:
+            remove(self.path)
+
     def begin_unconfirmed(self, before: str) -> None:
         """Keep the text to which the device returns unless the next change is confirmed. Raises: OSError."""
         write_private(self._before, before.encode())
@@ -95,6 +102,6 @@ class MasterFile:
             before = self._before.read_bytes().decode()
         except FileNotFoundError:
             return False
-        self.write(before)
+        self.put_back(before)
         self.confirm()
         return True

@@ -41,7 +41,7 @@ from knxgw.living import (
 )
 from knxgw.master_file import MasterFile
 from knxgw.store.certificate_files import forget_certificates
-from knxgw.store.configurations import Configurations
+from knxgw.store.configurations import Configurations, Origin
 from knxgw.store.runs import RunEnding
 from knxgw.store.trouble import StateError
 from knxgw.website.bridge import DeviceControl
@@ -249,6 +249,8 @@ async def serve_configurations(
                     raise
                 log.exception(_TAKEN_BACK)
                 life.prepared.release(before)
+                if life.is_proposed:
+                    await asyncio.to_thread(changes.write_back, before)
                 life = _Life(before, judge, changes)
     finally:
         changes.end()
@@ -267,6 +269,7 @@ class _Life:
         self.prepared = prepared
         self._changes = changes
         self.before: Prepared | None = None  # what it was before the last change
+        self.is_proposed = False  # by a page: the last change
         self._taken_at = -math.inf
         self._judge = judge
 
@@ -307,6 +310,7 @@ class _Life:
         else:
             pending.end(self._changes.taken(following, self.prepared, pending.proposal))
         self.before, self.prepared = self.prepared, following
+        self.is_proposed = pending is not None
         self._taken_at = asyncio.get_running_loop().time()
         log.info("the configuration was read again and is in use")
         _announce(following)
@@ -377,8 +381,11 @@ class _Life:
     @staticmethod
     def _refused(pending: Pending | None, outcome: Outcome) -> None:
         """Answer whoever proposed what the device does not take."""
-        if pending is not None:
-            pending.end(outcome)
+        if pending is None:
+            return
+        if pending.proposal.origin is Origin.RETURNED:
+            log.error("the configuration of before cannot be used any more: the last one stays")
+        pending.end(outcome)
 
     def _give_back(self, judging: asyncio.Future[Judgement]) -> None:
         """Let go what a judgement has taken that came too late."""

@@ -33,6 +33,7 @@ class Effect(NamedTuple):
 
     kind: EffectKind
     point: int | None = None
+    address: str = ""  # where the website answers then
 
 
 def effects_of(before: Configuration | None, after: Configuration) -> tuple[Effect, ...]:
@@ -77,4 +78,9 @@ def _of_the_rest(before: Configuration, after: Configuration) -> tuple[Effect, .
         EffectKind.GROUP_ADDRESSES: dict(before.group_objects) != dict(after.group_objects),
         EffectKind.DEVICE: device(before) != device(after),
     }
-    return tuple(Effect(kind) for kind, has_changed in changed.items() if has_changed)
+    address = f"{after.website.host}:{after.website.port}"
+    return tuple(
+        Effect(kind, address=address if kind is EffectKind.WEBSITE_MOVES else "")
+        for kind, has_changed in changed.items()
+        if has_changed
+    )

@@ -7,19 +7,22 @@ import signal
 import stat
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from knxgw import changes
-from knxgw.judgement import Prepared, judge_reload, judge_start
+from knxgw.judgement import Judgement, Prepared, judge_reload, judge_start
 from knxgw.living import open_store
 from knxgw.master_file import BEFORE_NAME, MasterFile
 from knxgw.run import serve_configurations
 from knxgw.store.configurations import Configurations, Origin
 from knxgw.website.listener import Address, Listener
+from tests.cli.test_run_to_end import BrokenLink
 from tests.support.editor import Editor
 from tests.support.processes import GOOD, free_port, health
 from tests.support.waiting import until
@@ -217,6 +220,39 @@ async def test_a_website_that_moves_comes_back_unless_somebody_follows_it(
     await device.run(drive)
     assert device.said() == (text if is_confirmed else device.text)
     assert not (device.state / BEFORE_NAME).exists()
+
+
+class Broken(Device):
+    """A device that cannot live with what somebody proposes."""
+
+    @property
+    def judge(self) -> partial:  # type: ignore[type-arg]
+        """Return how the file is judged: well, but the link is no use."""
+
+        def judge(path: Path, running: Prepared, **given: Any) -> Judgement:
+            found = judge_reload(path, running, **given)
+            assert found.prepared is not None
+            broken: Any = BrokenLink()
+            return replace(found, prepared=replace(found.prepared, link=broken))
+
+        return partial(judge, self.master.path, state=self.state)
+
+
+async def test_a_configuration_that_does_not_live_is_not_in_the_file_either(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    device = Broken(tmp_path)
+    device.file.write_text(device.text, encoding="utf-8")
+
+    async def drive() -> None:
+        page = await asyncio.to_thread(device.editor.apply, device.text + "# another\n")
+        assert "Not applied: the new configuration does not run" in page
+        await until(lambda: health(device.web) == 200, 10, "the one before")
+
+    await device.run(drive)
+    assert device.said() == device.text
+    assert len(Configurations(device.state).versions()) == 1
+    caplog.clear()  # the ERROR was meant
 
 
 def test_a_device_that_is_started_again_before_anybody_confirmed_has_the_text_of_before(

@@ -41,7 +41,9 @@ EFFECTS = {
     EffectKind.POINT_CHANGED: marked("Charging point {number} gets other settings and goes on."),
     EffectKind.POINT_UNTOUCHED: marked("Charging point {number} is not touched."),
     EffectKind.KNX_ANEW: marked("The connection to KNX ends and begins again."),
-    EffectKind.WEBSITE_MOVES: marked("This website answers at another address."),
+    EffectKind.WEBSITE_MOVES: marked(
+        "This website answers at another address: {address}. Open it there within two minutes and keep the change."
+    ),
     EffectKind.SERIAL_ANEW: marked("The serial line is opened again."),
     EffectKind.LOAD_MANAGEMENT: marked("Load management goes on with other settings."),
     EffectKind.GROUP_ADDRESSES: marked("Group objects are linked to other group addresses."),
@@ -292,4 +294,4 @@ def _rows(findings: Sequence[Finding], words: Language) -> list[FindingRow]:
 
 
 def _effect(effect: Effect, words: Language) -> str:
-    return words.text(EFFECTS[effect.kind], number=effect.point or 0)
+    return words.text(EFFECTS[effect.kind], number=effect.point or 0, address=effect.address)
