@@ -273,7 +273,8 @@ def _note_room_of_shed(
 
     Shed: stopped by the queue for lack of room. Once the room has lasted for long enough, the participant
     counts as not shed any more. To be called once in a cycle, with `waiting` in the order of admission: each
-    is looked at beside the minima of all that run and of those admitted before it.
+    is looked at beside the minima of all that run and of those before it that are admitted, or may soon be: they
+    are not shed, and fit by the latest base load.
     """
     minimums_ma = [queues.minimums_ma(running, index) for index in range(len(cycle.phases))]
     room_now_ma = _room_beside_others_ma(cycle, cycle.room_now_ma, running, waiting)
@@ -289,5 +290,6 @@ def _note_room_of_shed(
                 participant.room_since = None
             elif participant.room_since is None:
                 participant.room_since = cycle.now_s
-        if participant in admitted:
+        may_start_soon = not participant.was_shed and _fits(participant, minimums_ma, room_now_ma)
+        if participant in admitted or may_start_soon:
             _add_minimum(participant, minimums_ma)

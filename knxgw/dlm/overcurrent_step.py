@@ -95,8 +95,8 @@ def _hold_back_those_on_full_phases(cycle: CycleState, interrupted: Sequence[Par
     """Let no interrupted participant on a full phase start by its minimum alone, as it did before (in place).
 
     Its minimum fitted then, and the line carried too much all the same: a vehicle takes more than it is
-    offered, or the base load comes and goes. So it has to have room for 1 A more, for as long as a restart
-    takes, like one that the queue has stopped for lack of room. Source: load-management 12.4f.
+    offered, or the base load comes and goes. So it has to have room for 1 A more, for as long as a first
+    restart takes, like one that the queue has stopped for lack of room. Source: load-management 12.4f.
     """
     full_phases = {
         index
@@ -109,7 +109,7 @@ def _hold_back_those_on_full_phases(cycle: CycleState, interrupted: Sequence[Par
         since = _minimum_fits_since(cycle, participant)
         participant.was_shed = True
         participant.room_since = since if since < cycle.now_s else None
-        participant.room_needed_s = cycle.overcurrent.restart_after_s
+        participant.room_needed_s = cycle.settings.restart_s
 
 
 def _minimum_fits_since(cycle: CycleState, participant: Participant) -> float:
