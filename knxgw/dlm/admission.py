@@ -250,13 +250,17 @@ def _may_return(
     """Tell whether a participant was not shed (stopped by the queue for lack of room), or may return.
 
     It may return when there has been room for its minimum and 1 A (`ROOM_MA`) for `room_needed_s`, a minute
-    or more: so the latest base load is enough, without its peak. `minimums_ma`: the minima per phase that are
+    or more: so the latest base load is enough, without its peak. One that an overcurrent has stopped may
+    also return when it was held back for long enough (`held_back_until`). `minimums_ma`: the minima per phase that are
     given already; `room_ma`: what all minima may add up to. Source: load-management 18.1f, 18.1m.
     """
     if not participant.was_shed:
         return True
     if queues.was_stopped_often(participant, cycle.now_s):
         return False  # contactor and vehicle wear: it waits until its first stop is an hour old
+    held_back_until = participant.held_back_until
+    if held_back_until is not None and cycle.now_s >= held_back_until:
+        return True
     if not _fits(participant, minimums_ma, room_ma, spare_ma=queues.ROOM_MA):
         return False
     since = cycle.now_s if participant.room_since is None else participant.room_since
@@ -285,6 +289,7 @@ def _note_room_of_shed(
         if participant.was_shed and not queues.was_stopped_often(participant, cycle.now_s):
             if _may_return(cycle, participant, minimums_ma, room_now_ma):
                 participant.was_shed, participant.room_since = False, None
+                participant.held_back_until = None
                 participant.returned_at = cycle.now_s
             elif not _fits(participant, minimums_ma, room_now_ma, spare_ma=queues.ROOM_MA):
                 participant.room_since = None

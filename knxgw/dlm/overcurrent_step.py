@@ -96,7 +96,8 @@ def _hold_back_those_on_full_phases(cycle: CycleState, interrupted: Sequence[Par
 
     Its minimum fitted then, and the line carried too much all the same: a vehicle takes more than it is
     offered, or the base load comes and goes. So it has to have room for 1 A more, for as long as a first
-    restart takes, like one that the queue has stopped for lack of room. Source: load-management 12.4f.
+    restart takes, like one that the queue has stopped for lack of room. Without that room it is held back for as
+    long as a restart takes by now, which is twice as long each time. Source: load-management 12.4f.
     """
     full_phases = {
         index
@@ -110,6 +111,7 @@ def _hold_back_those_on_full_phases(cycle: CycleState, interrupted: Sequence[Par
         participant.was_shed = True
         participant.room_since = since if since < cycle.now_s else None
         participant.room_needed_s = cycle.settings.restart_s
+        participant.held_back_until = cycle.now_s + cycle.overcurrent.restart_after_s
 
 
 def _minimum_fits_since(cycle: CycleState, participant: Participant) -> float:

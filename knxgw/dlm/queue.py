@@ -86,6 +86,7 @@ def note_shed(participant: Participant, now_s: float) -> None:
     """
     has_just_returned = now_s - participant.returned_at <= RECURS_S
     participant.was_shed, participant.room_since = True, None
+    participant.held_back_until = None  # for as long as there is no room
     participant.room_needed_s = (
         min(2 * participant.room_needed_s, LONGEST_RESTART_S) if has_just_returned else ROOM_S
     )
@@ -105,16 +106,18 @@ def was_stopped_often(participant: Participant, now_s: float) -> bool:
 def may_return_at(participant: Participant, now_s: float) -> float:
     """Return when a participant that was shed (stopped for lack of room) may start again [monotonic s].
 
-    That is once there has been room for it for `room_needed_s`; NEVER: there is no room for it now. For one
-    that was stopped often, which must not start before, it is when the first of its stops is an hour ago.
+    That is once there has been room for it for `room_needed_s`, or it was held back for long enough
+    (`held_back_until`); NEVER: there is no room for it now. For one that was stopped often, which must not start before, it is when the first of its stops is an hour ago.
     """
     if was_stopped_often(participant, now_s):
         return participant.stopped_at[0] + HOUR_S
-    return (
+    with_room_at = (
         NEVER
         if participant.room_since is None
         else participant.room_since + participant.room_needed_s
     )
+    held_back_until = participant.held_back_until
+    return with_room_at if held_back_until is None else min(with_room_at, held_back_until)
 
 
 def minimums_fit(participants: Sequence[Participant], room_ma: Sequence[int]) -> bool:
