@@ -47,7 +47,7 @@ from knxgw.dlm.follows import Answer
 from knxgw.dlm.observe import note_reading_time, observe, says_nothing_new
 from knxgw.dlm.overcurrent_step import supervise_overcurrent
 from knxgw.dlm.participant import Observation, Participant, Phases
-from knxgw.dlm.settings import Settings
+from knxgw.dlm.settings import PEAK_HOLD_S, Settings
 from knxgw.dlm.share_out import share_out
 from knxgw.dlm.state import LoadManagement
 from knxgw.dlm.use import update_use
@@ -263,13 +263,32 @@ def _hold_at_minimum(cycle: CycleState) -> None:
         if participant.offer_ma > participant.settings.minimum_ma:
             cycle.set_offer(participant, participant.settings.minimum_ma)
         elif participant.offer_ma == 0:
-            has_room = cycle.try_to_claim_start(room_ma, participant)
+            has_room = not _may_be_misread(cycle, participant) and cycle.try_to_claim_start(
+                room_ma, participant
+            )
             if not _may_start_at_minimum(cycle, has_room=has_room):
                 # in the window it is the room that it waits for
                 cycle.reasons[number] = reason if cycle.is_emergency else Reason.WAITING_FOR_CURRENT
                 continue
             cycle.start(participant)
         cycle.reasons[number] = reason
+
+
+def _may_be_misread(cycle: CycleState, newcomer: Participant) -> bool:
+    """Tell whether an unmeasured vehicle on a newcomer's phases may still be rising (high-power window).
+
+    It is taken to draw its offer after T_ev, but an onboard charger may take longer to rise. Until then the
+    building seems smaller than it is, and in the window no peak is remembered that would show the difference.
+    Source: load-management 10.3.
+    """
+    return not cycle.is_emergency and any(
+        participant is not newcomer
+        and participant.offer_ma > 0
+        and not participant.settings.measures_current
+        and cycle.now_s - participant.raised_at < PEAK_HOLD_S
+        and not set(participant.phases).isdisjoint(newcomer.phases)
+        for participant in cycle.participants.values()
+    )
 
 
 def _may_start_at_minimum(cycle: CycleState, *, has_room: bool) -> bool:

@@ -84,6 +84,27 @@ def test_during_the_window_a_newcomer_starts_if_there_is_room_now() -> None:
 
 
 @pytest.mark.proves("D10.3")
+@pytest.mark.parametrize("measures", [True, False], ids=["measured", "not measured"])
+def test_in_the_window_nobody_starts_beside_an_unmeasured_vehicle_that_may_still_be_rising(
+    *, measures: bool
+) -> None:
+    """The first one starts with 10 A and rises by 1 A in a second; 15 A of 32 A are the building's."""
+    house = House(
+        participant(1, minimum_ma=10_000, measures=measures),
+        participant(2, minimum_ma=10_000, measures=measures),
+        base_a=15,
+    )
+    house.cars[1].connected = house.cars[2].connected = False
+    house.live(30)
+    house.state = after_high_power(house.state, HOUSE, house.now_s)
+    house.cars[1].connected = house.cars[2].connected = True
+    for second in range(12):
+        house.cars[1].most_ma = 1000 * second
+        house.live(1)
+        assert house.offers_ma == [10_000, 0], second
+
+
+@pytest.mark.proves("D10.3")
 def test_in_the_window_nobody_starts_on_what_the_uncertainty_of_the_base_load_may_take() -> None:
     for uncertainty_ma, offers_ma in ((2000, [6000, 6000]), (2100, [6000, 0])):
         house = House(participant(1), participant(2), base_a=18)
