@@ -135,7 +135,7 @@ class Changes:
 
         What may cut off the browser has the text of before beside it, until it is confirmed.
         """
-        if self._may_cut_off(following, current) and proposal.origin is not Origin.RETURNED:
+        if self._must_be_confirmed(following, current, proposal):
             self.master.begin_unconfirmed(current.text)
         self.master.write(following.text)
 
@@ -150,9 +150,7 @@ class Changes:
     def taken(self, following: Prepared, current: Prepared, proposal: Proposal) -> Outcome:
         """Note that a proposal is in force; return what whoever made it is answered."""
         self._stop_waiting()
-        must_be_confirmed = (
-            self._may_cut_off(following, current) and proposal.origin is not Origin.RETURNED
-        )
+        must_be_confirmed = self._must_be_confirmed(following, current, proposal)
         if must_be_confirmed:
             self._confirm_until = system_clock() + timedelta(seconds=CONFIRM_S)
             self._return = self._loop.call_later(CONFIRM_S, self._go_back, current.text)
@@ -179,9 +177,14 @@ class Changes:
 
         self._store.executor.submit(keep)
 
-    def _may_cut_off(self, following: Prepared, current: Prepared) -> bool:
-        """Tell whether a change may cut off the browser: the website moves, or KNX is another line."""
-        if current.configuration is None:
+    def _must_be_confirmed(
+        self, following: Prepared, current: Prepared, proposal: Proposal
+    ) -> bool:
+        """Tell whether a change may cut off the browser: the website moves, or KNX is another line.
+
+        The way back from such a change ends where the browser was before: nobody is asked again.
+        """
+        if current.configuration is None or proposal.origin is Origin.RETURNED:
             return False
         is_encrypted = (following.certificate is None) != (current.certificate is None)
         return (

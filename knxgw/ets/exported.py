@@ -1,13 +1,13 @@
 """Group addresses for ETS, and their links: what `knxgw objects --format ...` and the website give; pure."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from knxgw.catalogue.product import Catalogue
 from knxgw.config.group_objects import definitions
-from knxgw.config.model import Configuration
-from knxgw.config.objects import existing_objects, possible_objects
+from knxgw.config.model import Configuration, GroupAddress
+from knxgw.config.objects import ExistingObject, existing_objects, possible_objects
 from knxgw.errors import GatewayError
 from knxgw.ets.address_plan import USUAL_MIDDLE, NoRoomError, WantedRange, plan_addresses
 from knxgw.ets.group_address_table import group_address_table, site_names
@@ -40,6 +40,28 @@ class AddressWishes:
         )
 
 
+def planned_links(
+    configuration: Configuration | None, catalogue: Catalogue, wishes: AddressWishes
+) -> Mapping[int, tuple[GroupAddress, ...]]:
+    """Return the addresses of every object, of a site or of the whole map: its own, else planned ones.
+
+    Raises: GatewayError.
+    """
+    kept = configuration.group_objects.values() if configuration else ()
+    linked = [address for link in kept for address in link.addresses]
+    every = _objects(configuration, catalogue)
+    try:
+        return plan_addresses(every, linked, wishes.range, catalogue.product.texts.names)
+    except NoRoomError as err:
+        raise GatewayError(f"{err} (--main, --middle)") from err
+
+
+def _objects(configuration: Configuration | None, catalogue: Catalogue) -> Sequence[ExistingObject]:
+    return (
+        existing_objects(configuration, catalogue) if configuration else possible_objects(catalogue)
+    )
+
+
 def group_addresses(
     configuration: Configuration | None,
     catalogue: Catalogue,
@@ -52,16 +74,10 @@ def group_addresses(
     Objects that are left out keep their place: each gets the address it has in the file of all.
     Raises: GatewayError.
     """
-    every = (
-        existing_objects(configuration, catalogue) if configuration else possible_objects(catalogue)
-    )
+    every = _objects(configuration, catalogue)
     kept = dict(configuration.group_objects) if configuration else {}
-    linked = [address for link in kept.values() for address in link.addresses]
     texts = catalogue.product.texts
-    try:
-        links = plan_addresses(every, linked, wishes.range, texts.names)
-    except NoRoomError as err:
-        raise GatewayError(f"{err} (--main, --middle)") from err
+    links = planned_links(configuration, catalogue, wishes)
     objects = [one for one in every if one.number in numbers]
     usual = configuration.device.language if configuration else ENGLISH
     site = site_names(configuration, catalogue, wishes.language or usual)

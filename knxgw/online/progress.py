@@ -47,43 +47,43 @@ class Board:
         """Return everything that was found."""
         return tuple(finding for seen in self.seen.values() for finding in seen.findings)
 
-    def add(self, id: str, name: Message) -> None:  # noqa: A002 - of what is looked at
+    def add(self, seen_id: str, name: Message) -> None:
         """Add something that is to be looked at."""
-        self._set(Seen(id=id, name=name))
+        self._set(Seen(id=seen_id, name=name))
 
-    def looking(self, id: str, words: Message) -> None:  # noqa: A002
+    def looking(self, seen_id: str, words: Message) -> None:
         """Note what is being done."""
-        before = self.seen[id]
+        before = self.seen[seen_id]
         if (before.state, before.words) != (State.LOOKING, words):
             self._set(replace(before, state=State.LOOKING, words=words))
 
-    def is_open(self, id: str) -> bool:  # noqa: A002
+    def is_open(self, seen_id: str) -> bool:
         """Tell whether it is still being looked at."""
-        return self.seen[id].state in OPEN
+        return self.seen[seen_id].state in OPEN
 
     def find(
         self,
-        id: str,  # noqa: A002
+        seen_id: str,
         key: str,
         words: Worded,
         severity: Severity = Severity.WARNING,
     ) -> None:
         """Note a finding about a key of the configuration."""
-        before = self.seen[id]
+        before = self.seen[seen_id]
         finding = Finding(place=self._place(key), words=words, severity=severity)
         if finding not in before.findings:
-            self.seen[id] = replace(before, findings=(*before.findings, finding))
+            self.seen[seen_id] = replace(before, findings=(*before.findings, finding))
 
-    def end(self, id: str, words: Message | None = None) -> None:  # noqa: A002
+    def end(self, seen_id: str, words: Message | None = None) -> None:
         """Note that nothing more is looked at; what was found says how good it is."""
-        before = self.seen[id]
+        before = self.seen[seen_id]
         has_warning = any(one.severity is not Severity.NOTE for one in before.findings)
         state = State.WARNING if has_warning else State.GOOD
         self._set(replace(before, state=state, words=words))
 
-    def skip(self, id: str, words: Message) -> None:  # noqa: A002
+    def skip(self, seen_id: str, words: Message) -> None:
         """Note that it is not looked at, and why."""
-        self._set(replace(self.seen[id], state=State.SKIPPED, words=words))
+        self._set(replace(self.seen[seen_id], state=State.SKIPPED, words=words))
 
     def end_all(self, words: Message) -> None:
         """Note that the time is over for everything that is not done."""

@@ -1,7 +1,7 @@
 """Group addresses of the configuration: a table, files for ETS, and what comes from ETS. Source: website 49."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from tempfile import TemporaryFile
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from knxgw.config.model import Configuration
 from knxgw.config.objects import existing_objects, possible_objects, why_missing
 from knxgw.config.schema import GROUP_OBJECTS
 from knxgw.errors import ConfigError, FileLine, Finding, GatewayError
-from knxgw.ets.exported import AddressWishes, Shape, group_addresses
+from knxgw.ets.exported import AddressWishes, Shape, group_addresses, planned_links
 from knxgw.ets.imported import Imported, Wanted, import_project
 from knxgw.ets.match_objects import Outcome, expected_objects
 from knxgw.ets.project import EtsFileError, EtsProject
@@ -126,18 +126,14 @@ def plan() -> AnyResponse | str | tuple[str, int]:
     draft = draft_now()
     configuration = _configuration(draft.text)
     rows = _rows(configuration)
-    numbers = {row.number for row in rows}
     try:
-        lines = group_addresses(configuration, catalogue(), Shape.CONFIG, _wishes(), numbers)
+        links = planned_links(configuration, catalogue(), _wishes())
     except GatewayError as err:
         return _refused([str(err)])
-    planned = parse_configuration(lines.decode(), catalogue(), is_offline=True).configuration
-    links = {} if planned is None else planned.group_objects
-    free = (row.number for row in rows if not row.addresses)
     changes: dict[Place, object | None] = {
-        (GROUP_OBJECTS, str(number)): [str(one) for one in links[number].addresses]
-        for number in free
-        if number in links
+        (GROUP_OBJECTS, str(row.number)): [str(address) for address in links[row.number]]
+        for row in rows
+        if not row.addresses and row.number in links
     }
     return _changed(draft, changes)
 
@@ -353,5 +349,5 @@ def _said(finding: Finding, words: Language) -> str:
     return "; ".join(filter(None, finding.said(words.code)))
 
 
-def _refused(texts: Sequence[str] | Iterable[str]) -> tuple[str, int]:
+def _refused(texts: Iterable[str]) -> tuple[str, int]:
     return render_template("configuration_refused.html", texts=list(texts)), 409
