@@ -11,13 +11,13 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from knxgw.catalogue.device_model import DeviceKind
 from knxgw.catalogue.load import catalogue
-from knxgw.commands.probe_target import AddressError, Target, Try, parse_target, parse_units, tries
+from knxgw.commands.probe_target import AddressError, parse_target, parse_units
 from knxgw.config.model import ConnectionKind, SerialLine
 from knxgw.errors import LinkError
 from knxgw.links.probe import carry_out
 from knxgw.modbus.probing import Candidate, Probing
+from knxgw.online.attempts import SERIAL_TIMEOUT_S, TCP_TIMEOUT_S, Target, Try, tries
 
-TCP_TIMEOUT_S, SERIAL_TIMEOUT_S = 1.5, 0.4
 SHOWN = 5  # candidates, and reasons of each
 
 

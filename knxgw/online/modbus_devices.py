@@ -19,12 +19,12 @@ from knxgw.links.modbus_endpoint import (
     UnconnectedError,
 )
 from knxgw.modbus.examination import Examination, Verdict
+from knxgw.online.attempts import SERIAL_TIMEOUT_S, TCP_TIMEOUT_S
 from knxgw.online.direction import direction_risks
 from knxgw.online.ports import Ports
 from knxgw.online.progress import Board
 
 RESOLVE_S = 5.0
-TCP_TIMEOUT_S, SERIAL_TIMEOUT_S = 1.5, 0.4  # of a probe, as `knxgw probe` has them
 FOR_EVER_S = 86_400.0  # whoever starts a look has a time limit for all of it
 CHANGE_MA = 1000  # of a charger's limit, that somebody must have set
 
