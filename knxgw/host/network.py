@@ -16,6 +16,7 @@ class OwnAddress(NamedTuple):
     adapter: str  # eth0
     address: str  # 192.168.1.5
     mac: str  # of the adapter; empty: not known
+    prefix: int = 0  # bits of its network
 
 
 def own_addresses() -> tuple[OwnAddress, ...]:
@@ -30,7 +31,7 @@ def _addresses() -> Iterator[OwnAddress]:
             text = one.ip if isinstance(one.ip, str) else one.ip[0]
             found = ip_address(text)
             if not (found.is_loopback or found.is_link_local):
-                yield OwnAddress(name, text, _mac(name))
+                yield OwnAddress(name, text, _mac(name), one.network_prefix)
 
 
 class AdapterLink(NamedTuple):

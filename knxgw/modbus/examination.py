@@ -37,9 +37,18 @@ class Examination:
     """Examines one device; `verdict`, `values` and `other` say what was found."""
 
     def __init__(
-        self, driver: Driver, unit: int, models: Sequence[DeviceModel], *, timeout_s: float
+        self,
+        driver: Driver,
+        unit: int,
+        models: Sequence[DeviceModel],
+        *,
+        timeout_s: float,
+        watch_s: float = WATCH_S,
     ) -> None:
-        """Examine with a `driver` that may not write; `models` are those that may answer instead."""
+        """Examine with a `driver` that may not write; `models` are those that may answer instead.
+
+        `watch_s`: how long the limit of a charger is watched after its first cycle.
+        """
         self.name = driver.name
         self.verdict = Verdict.PENDING
         self.values: dict[Quantity, Value] = {}
@@ -49,6 +58,7 @@ class Examination:
         self._unit = unit
         self._models = models
         self._timeout_s = timeout_s
+        self._watch_s = watch_s
         self._probing: Probing | None = None
         self._if_nothing_better = Verdict.FITS  # what holds unless the probe finds another model
         self._ends_at = math.inf
@@ -172,7 +182,7 @@ class Examination:
 
     def _watch(self, now_s: float) -> None:
         if self._watched_until == math.inf:
-            self._watched_until = now_s + WATCH_S
+            self._watched_until = now_s + self._watch_s
         if now_s >= self._watched_until:
             self.verdict = Verdict.FITS
 

@@ -281,12 +281,14 @@ class Probing:
         return None
 
     def _open_question(self, unit: _Unit) -> Question | None:
-        """Return the open question that comes first in the list of any possible model; None: there is none.
+        """Return the open question to ask next; None: there is none.
 
-        Questions that were answered for another model are passed over.
+        The model that leads is asked about first, so that one that wants a pause after each question is
+        recognised soon; then the question that comes first in the list of any possible model. Questions that
+        were answered for another model are passed over.
         """
         best: Question | None = None
-        best_position = 0
+        best_place = (0.0, 0)
         limit = LIMIT_IF_RECOGNISED if unit.is_recognised else HOPELESS
         for model in self._models:
             tally = unit.tallies[model.id]
@@ -295,8 +297,9 @@ class Probing:
             for _, asked in self._questions[model.id][tally.position :]:
                 question = _addressed_to(asked, unit)
                 if question not in unit.answers:
-                    if best is None or tally.position < best_position:
-                        best, best_position = question, tally.position
+                    place = (-max(tally.score, 0.0), tally.position)
+                    if best is None or place < best_place:
+                        best, best_place = question, place
                     break
                 tally.position += 1
         return best

@@ -1,0 +1,147 @@
+"""The search for devices, against simulated ones on real sockets and pseudo terminals; it only reads."""
+
+import asyncio
+
+import pytest
+
+from knxgw.catalogue.load import catalogue
+from knxgw.charging.quantities import Quantity
+from knxgw.config.model import SerialLine
+from knxgw.online.device_search import (
+    CONNECTS_AT_ONCE,
+    DeviceSearch,
+    SearchProgress,
+    ports_of,
+)
+from knxgw.sim.charger import SimulatedCharger
+from knxgw.sim.loopback import free_port
+from knxgw.sim.meter import SimulatedMeter
+from knxgw.sim.modbus_server import SerialSimulator
+from knxgw.sim.serial_wire import SerialWire
+from tests.online.looking import HEAD, point, simulated
+from tests.support.modbus_rig import since_now
+
+pytestmark = pytest.mark.real
+HERE = "127.0.0.1"
+MODELS = tuple(catalogue().models)
+
+
+def models_of(progress: SearchProgress) -> list[tuple[str, int, int]]:
+    """Return model, port and connector of what was found."""
+    return sorted(
+        ("" if one.model is None else one.model.id, one.connection.port, one.connection.connector)
+        for one in progress.found
+    )
+
+
+@pytest.mark.proves("W48")
+async def test_devices_of_a_network_are_found_with_their_connectors_and_values() -> None:
+    alfen, goe, closed = free_port(0), free_port(0), free_port(0)
+    text = HEAD + point(1, "alfen_eve", HERE, alfen, 1)
+    text += point(2, "alfen_eve", HERE, alfen, 1).replace("unit: 1", "unit: 1, connector: 2")
+    text += point(3, "goe_charger", HERE, goe, 1)
+    async with simulated(text):
+        search = DeviceSearch(MODELS)
+        await search.in_network([HERE], [alfen, goe, closed])
+    progress = search.progress
+    assert models_of(progress) == [
+        *sorted([("alfen_eve", alfen, 1), ("alfen_eve", alfen, 2)]),
+        ("goe_charger", goe, 1),
+    ]
+    assert (progress.done, progress.total) == (3, 3)
+    assert not progress.is_running
+    of_alfen = [one for one in progress.found if one.connection.port == alfen]
+    assert all(one.values[Quantity.SERIAL] and one.reasons for one in of_alfen)
+
+
+@pytest.mark.proves("W48")
+async def test_what_the_gateway_has_already_is_named_and_left_alone() -> None:
+    port = free_port(0)
+    async with simulated(HEAD + point(1, "goe_charger", HERE, port, 1)) as site:
+        search = DeviceSearch(MODELS, used={(HERE, port): "charging point 1"})
+        await search.in_network([HERE], [port])
+        assert [server.clients for server in site.servers.values()] == [[]]
+    (found,) = search.progress.found
+    assert (found.used_as, found.model) == ("charging point 1", None)
+    assert found.address == f"{HERE}:{port}"
+
+
+async def test_somebody_who_speaks_no_modbus_is_nobody() -> None:
+    async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, HERE, 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        search = DeviceSearch(MODELS)
+        await search.in_network([HERE], [port])
+    assert search.progress.found == ()
+    assert not search.progress.is_running
+
+
+@pytest.mark.proves("W48")
+async def test_many_addresses_are_tried_at_once_but_not_all_and_a_person_may_end_it() -> None:
+    trying, most = 0, 0
+    ended, are_many = asyncio.Event(), asyncio.Event()
+
+    async def connects(_host: str, _port: int) -> bool:
+        nonlocal trying, most
+        trying += 1
+        most = max(most, trying)
+        if most == CONNECTS_AT_ONCE:
+            are_many.set()
+        try:
+            await ended.wait()
+        finally:
+            trying -= 1
+        return False
+
+    search = DeviceSearch(MODELS, connects=connects)
+    hosts = [f"192.0.2.{number}" for number in range(1, 255)]
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(search.in_network(hosts, ports_of(MODELS)))
+        await are_many.wait()
+        task.cancel()
+    search.cancelled()
+    assert search.progress.total == len(hosts) * len(ports_of(MODELS))
+    assert (most, trying) == (CONNECTS_AT_ONCE, 0)
+    assert search.progress.was_cancelled
+    assert not search.progress.is_running
+
+
+@pytest.mark.proves("W48")
+async def test_a_silent_address_says_what_may_help() -> None:
+    search = DeviceSearch(MODELS)
+    await search.at_address(HERE, free_port(0), None)
+    assert search.progress.trouble is not None
+    assert search.progress.found == ()
+
+
+@pytest.mark.proves("W48")
+async def test_devices_of_a_serial_line_are_found_with_its_settings() -> None:
+    meter, charger = catalogue().meters["eastron_sdm630"], catalogue().chargers["goe_charger"]
+    assert meter.serial is not None
+    settings = meter.serial
+    wire = SerialWire(character_s=0.0)
+    line = SerialLine(
+        port=wire.gateway_end,
+        protocol="rtu",
+        baud=settings.baud,
+        data_bits=settings.data_bits,
+        parity=settings.parity,
+        stop_bits=settings.stop_bits,
+    )
+    image = SimulatedMeter(meter, 2, SimulatedCharger(charger, 1))
+    simulator = SerialSimulator([image], wire, line, time_s=since_now())
+    await simulator.start()
+    try:
+        search = DeviceSearch([meter])
+        await search.on_line(wire.gateway_end)
+    finally:
+        await simulator.stop()
+    (found,) = search.progress.found
+    assert found.model is meter
+    assert found.connection.unit == 2
+    assert found.line is not None
+    assert found.line.baud == settings.baud
+    assert found.address == wire.gateway_end
