@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from knxgw.catalogue.load import catalogue
+from knxgw.commissioning import SettingUp, own_networks
 from knxgw.config.model import Configuration
 from knxgw.device.front_panel import ButtonContact
 from knxgw.errors import RejectedError
@@ -147,6 +148,7 @@ class Living:
             self_test=SelfTest(
                 progress=lambda: service.self_test.progress, start=service.start_self_test
             ),
+            commissioning=SettingUp(gateway, group, device.networks or own_networks).for_pages(),
             configuration=self._configuration_text,
             history=gateway.history,
         )

@@ -5,7 +5,7 @@ import logging
 import math
 import signal
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from enum import Enum
@@ -45,6 +45,7 @@ from knxgw.store.configurations import Configurations, Origin
 from knxgw.store.runs import RunEnding
 from knxgw.store.trouble import StateError
 from knxgw.website.bridge import DeviceControl
+from knxgw.website.commissioning import Network
 from knxgw.website.configuring import Outcome
 from knxgw.website.listener import Address, Listener
 
@@ -226,14 +227,19 @@ def _reset(store: Store) -> None:
 
 
 async def serve_configurations(
-    first: Prepared, store: Store, judge: Judge, master: MasterFile
+    first: Prepared,
+    store: Store,
+    judge: Judge,
+    master: MasterFile,
+    networks: Callable[[], tuple[Network, ...]] | None = None,
 ) -> AfterEnd:
     """Run a device, with one configuration after the other, until it is stopped.
 
     Returns what is to be done then.
 
     `judge` prepares the next one, beside the one that runs. One that ends the device soon after it
-    was taken gives way to the one before. `master`: the file that says what the device does.
+    was taken gives way to the one before. `master`: the file that says what the device does. `networks`: where
+    the set-up searches for devices; None: in those of the machine.
     """
     stop = Stop()
     changes = Changes(master, store, stop.asked.set)
@@ -241,7 +247,7 @@ async def serve_configurations(
     try:
         while True:
             try:
-                await life.run(stop, store)
+                await life.run(stop, store, replace(stop.control(), networks=networks))
                 break
             except Exception:
                 before = life.before
@@ -278,10 +284,10 @@ class _Life:
         """Tell whether the device has run with this configuration for a while."""
         return asyncio.get_running_loop().time() - self._taken_at > PROVED_S
 
-    async def run(self, stop: Stop, store: Store) -> None:
+    async def run(self, stop: Stop, store: Store, control: DeviceControl) -> None:
         """Run until the end is asked for; each configuration in between is taken while it runs."""
         _announce(self.prepared)
-        control = replace(stop.control(), configuring=self._changes.for_pages())
+        control = replace(control, configuring=self._changes.for_pages())
         async with living(self.prepared, store, control) as device:
             show_initial_password(device.accounts)
             self._changes.keep(self.prepared)

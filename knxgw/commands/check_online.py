@@ -16,8 +16,8 @@ from knxgw.catalogue.messages import Message, message
 from knxgw.commands.check import report
 from knxgw.errors import FileLine, Finding, Severity
 from knxgw.judgement import gateway_on, judge_file
+from knxgw.monitoring.online_check import OPEN, Seen, State
 from knxgw.online.check import OnlineCheck
-from knxgw.online.progress import OPEN, Seen, State
 from knxgw.run import run_to_end
 
 NOT_SEEN = frozenset({State.SKIPPED, State.UNFINISHED})

@@ -17,6 +17,7 @@ from knxgw.sim.demo import METER_S, come_and_go, live_in
 from knxgw.sim.knx_meter import knx_meter
 from knxgw.sim.site import SimulatedSite
 from knxgw.store import initial_password
+from knxgw.website.commissioning import Network
 
 # A site without charging points, on the bus and at the address of the demo: nothing leaves this computer.
 BEGINNING = """\
@@ -69,13 +70,25 @@ async def _run(
                 actors.append(group.create_task(_say(configuration, listen, state)))
                 try:
                     async with asyncio.timeout(seconds):
-                        await serve_configurations(prepared, store, judge_of(master, state), master)
+                        await serve_configurations(
+                            prepared,
+                            store,
+                            judge_of(master, state),
+                            master,
+                            lambda: (_network_of(configuration),),
+                        )
                 except TimeoutError:
                     pass
                 for actor in actors:
                     actor.cancel()
     finally:
         prepared.release()
+
+
+def _network_of(configuration: Configuration) -> Network:
+    """Return where the simulated devices are: the set-up finds them as it finds real ones."""
+    ports = dict.fromkeys(point.connection.port for point in configuration.points)
+    return Network(name="127.0.0.1/32", hosts=("127.0.0.1",), ports=tuple(ports))
 
 
 async def _say(configuration: Configuration, listen: str, state: Path) -> None:

@@ -10,10 +10,11 @@ from knxgw.config.model import Configuration, KnxLinkKind
 from knxgw.config.objects import smart_meter_on_knx
 from knxgw.errors import Place
 from knxgw.links.modbus_buses import devices_by_endpoint
+from knxgw.monitoring.online_check import Seen
 from knxgw.online.knx_connection import KNX, METER, KnxLook
 from knxgw.online.modbus_devices import EndpointLook, examined_device
 from knxgw.online.ports import Ports
-from knxgw.online.progress import Board, Seen
+from knxgw.online.progress import Board
 
 USUAL_LIMIT_S = 60.0
 

@@ -8,22 +8,22 @@ help a person to tell one from another.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import product
 from typing import Protocol
 
 from knxgw.catalogue.device_model import DeviceKind, DeviceModel, Transport
 from knxgw.catalogue.messages import Message, message
-from knxgw.charging.quantities import Quantity, Value
 from knxgw.config.device_address import device_address
 from knxgw.config.devices import Device, DeviceId, DeviceRole
-from knxgw.config.model import Connection, ConnectionKind, SerialLine
+from knxgw.config.model import Connection, ConnectionKind
 from knxgw.errors import LinkError
 from knxgw.links.modbus_buses import driver_of
 from knxgw.links.modbus_endpoint import ModbusEndpoint, SerialEndpoint, TcpEndpoint
 from knxgw.links.probe import Asker, until_done
 from knxgw.modbus.examination import Examination, Verdict
 from knxgw.modbus.probing import Candidate, Probing
+from knxgw.monitoring.device_search import FoundDevice, SearchProgress
 from knxgw.online.attempts import SERIAL_TIMEOUT_S, TCP_TIMEOUT_S, Target, Try, tries
 
 CONNECT_S = 1.0
@@ -62,45 +62,6 @@ async def takes_connection(host: str, port: int) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundDevice:
-    """Somebody who answers."""
-
-    connection: Connection
-    line: SerialLine | None = None  # of a device on a serial line
-    model: DeviceModel | None = None  # None: it answers like no model that is known
-    reasons: tuple[str, ...] = ()
-    values: Mapping[Quantity, Value] = field(default_factory=dict)
-    used_as: str = ""  # what the gateway has it for already, which therefore was not asked again
-
-    @property
-    def address(self) -> str:
-        """Return where it answers, as people write it."""
-        one = self.connection
-        if one.host is not None:
-            return f"{one.host}:{one.port}"
-        return "" if self.line is None else self.line.port
-
-    @property
-    def is_charger(self) -> bool:
-        """Tell whether it is one, as far as its model is known."""
-        return self.model is not None and self.model.kind is DeviceKind.CHARGER
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchProgress:
-    """A search that runs or has run."""
-
-    number: int = 0  # counts the searches of this start; 0: none yet
-    done: int = 0  # addresses, or settings of a line
-    total: int = 0
-    asking: tuple[str, ...] = ()  # where devices are asked which model they are
-    found: tuple[FoundDevice, ...] = ()
-    is_running: bool = False
-    was_cancelled: bool = False
-    trouble: Message | None = None  # why nothing can be found
-
-
 class DeviceSearch:
     """One search; `progress` may be read at any time, from any thread."""
 
@@ -109,22 +70,22 @@ class DeviceSearch:
         models: Sequence[DeviceModel],
         *,
         number: int = 1,
-        used: Mapping[tuple[str, int], str] | None = None,
+        used: Mapping[tuple[str, int], tuple[Message, ...]] | None = None,
         connects: Callable[[str, int], Awaitable[bool]] = takes_connection,
         ask: Ask = until_done,
     ) -> None:
-        """Look for any of `models`. `used`: what the gateway has at (host, port), in words: it is left alone."""
+        """Look for any of `models`. `used`: what the gateway has at (host, port): it is left alone."""
         self._models = models
-        self._used = used or {}
+        self.used = used or {}
         self._connects = connects
         self._ask = ask
         self.progress = SearchProgress(number=number, is_running=True)
 
     async def in_network(self, hosts: Sequence[str], ports: Sequence[int]) -> None:
         """Look at every address; a device that the gateway has already is named."""
-        places = [place for place in product(hosts, ports) if place not in self._used]
+        places = [place for place in product(hosts, ports) if place not in self.used]
         self._set(total=len(places))
-        for (host, port), words in self._used.items():
+        for (host, port), words in self.used.items():
             if host in hosts and port in ports:
                 connection = _tcp(host, port, unit=0)
                 self._add(FoundDevice(connection=connection, used_as=words))
@@ -148,7 +109,7 @@ class DeviceSearch:
         """Look who answers at one address."""
         self._set(total=1)
         try:
-            used = self._used.get((host, port))
+            used = self.used.get((host, port))
             if used is not None:
                 self._add(FoundDevice(connection=_tcp(host, port, unit=0), used_as=used))
             elif await self._connects(host, port):

@@ -1,36 +1,11 @@
-"""What is looked at, how far it is, and what was found; pure."""
+"""Holds what an online check has found so far; pure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 
 from knxgw.catalogue.messages import Message
 from knxgw.errors import Finding, Place, Severity, Worded
-
-
-class State(StrEnum):
-    """How far something is."""
-
-    WAITING = "waiting"  # for its turn
-    LOOKING = "looking"
-    GOOD = "good"
-    WARNING = "warning"  # it has findings
-    SKIPPED = "skipped"
-    UNFINISHED = "unfinished"  # the time was over
-
-
-OPEN = frozenset({State.WAITING, State.LOOKING})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """One thing that is looked at: a device, the KNX connection, the smart meter on KNX."""
-
-    id: str  # unique: "cp1/charger", "knx"
-    name: Message
-    state: State = State.WAITING
-    words: Message | None = None  # what is being done, or what was found
-    findings: tuple[Finding, ...] = ()
+from knxgw.monitoring.online_check import OPEN, Seen, State
 
 
 class Board:

@@ -290,6 +290,7 @@ def _point_view(look: _Look, number: PointNumber, point: ChargingPoint) -> Point
             for quantity in point.readings.values
         },
         reason_code=int(decision.reason) if decision else None,
+        wanted_ma=point.control.setpoint_ma,
         is_charging=state is not None and ChargingState(state).is_charging,
         limits=tuple(
             LimitView(

@@ -102,6 +102,7 @@ class PointView:
     faults: tuple[FaultView, ...] = ()  # present ones, the most severe first
     ages_s: Mapping[str, int] = field(default_factory=dict)  # of what was read, by its name
     reason_code: int | None = None  # as the reason object has it
+    wanted_ma: int = 0  # the setpoint that holds while load management is off
     is_charging: bool = False
     limits: tuple[LimitView, ...] = ()  # what limits it now, the effective one first
     actions: tuple[Action, ...] = ()  # what a person may do now

@@ -11,6 +11,7 @@ from knxgw.station.actions import Action
 from knxgw.station.view import SiteView
 from knxgw.store.history import History
 from knxgw.website.access.accounts import Accounts
+from knxgw.website.commissioning import Commissioning, Network
 from knxgw.website.configuring import Configuring
 from knxgw.website.device_facts import DeviceFacts
 from knxgw.website.recordings import (
@@ -40,6 +41,8 @@ class DeviceControl:
     set_programming: Callable[[bool], None] = lambda _is_on: None
     set_logging: Callable[[bool], None] = lambda _is_extended: None  # extended, or simple
     configuring: Configuring = field(default_factory=Configuring)  # what pages may ask about it
+    # where the set-up searches for devices; None: in the networks of the machine
+    networks: Callable[[], tuple[Network, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,7 @@ class Bridge:
     objects: Objects = field(default_factory=no_objects)
     logs: LogRecorder = field(default_factory=LogRecorder)
     self_test: SelfTest = field(default_factory=SelfTest)
+    commissioning: Commissioning = field(default_factory=Commissioning)
     configuration: Callable[[], str] = str  # the text of the file; it may name secrets
     history: History | None = None  # None: of a test
 

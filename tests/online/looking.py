@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.messages import Message
 from knxgw.config.load import LoadedConfiguration, parse_configuration
+from knxgw.monitoring.online_check import Seen, State
 from knxgw.online.check import OnlineCheck
 from knxgw.online.ports import Ports
-from knxgw.online.progress import Board, Seen, State
+from knxgw.online.progress import Board
 from knxgw.sim.site import SimulatedSite
 
 HEAD = "device: {name: Test}\nknx: {link: none}\ncharging_points:\n"

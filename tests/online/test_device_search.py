@@ -5,14 +5,11 @@ import asyncio
 import pytest
 
 from knxgw.catalogue.load import catalogue
+from knxgw.catalogue.messages import message
 from knxgw.charging.quantities import Quantity
 from knxgw.config.model import SerialLine
-from knxgw.online.device_search import (
-    CONNECTS_AT_ONCE,
-    DeviceSearch,
-    SearchProgress,
-    ports_of,
-)
+from knxgw.monitoring.device_search import SearchProgress
+from knxgw.online.device_search import CONNECTS_AT_ONCE, DeviceSearch, ports_of
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.loopback import free_port
 from knxgw.sim.meter import SimulatedMeter
@@ -58,11 +55,12 @@ async def test_devices_of_a_network_are_found_with_their_connectors_and_values()
 async def test_what_the_gateway_has_already_is_named_and_left_alone() -> None:
     port = free_port(0)
     async with simulated(HEAD + point(1, "goe_charger", HERE, port, 1)) as site:
-        search = DeviceSearch(MODELS, used={(HERE, port): "charging point 1"})
+        name = message("online_charging_point", number=1)
+        search = DeviceSearch(MODELS, used={(HERE, port): (name,)})
         await search.in_network([HERE], [port])
         assert [server.clients for server in site.servers.values()] == [[]]
     (found,) = search.progress.found
-    assert (found.used_as, found.model) == ("charging point 1", None)
+    assert (found.used_as, found.model) == ((name,), None)
     assert found.address == f"{HERE}:{port}"
 
 

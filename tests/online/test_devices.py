@@ -10,9 +10,9 @@ import pytest
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.messages import message
 from knxgw.errors import Severity
+from knxgw.monitoring.online_check import State
 from knxgw.online.modbus_devices import RESOLVE_S
 from knxgw.online.ports import Ports
-from knxgw.online.progress import State
 from knxgw.sim.loopback import free_port
 from tests.online.looking import HEAD, ids, looked, point, simulated, states
 from tests.support.another_master import others_want

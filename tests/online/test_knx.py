@@ -18,8 +18,8 @@ from xknx.telegram.tpci import TDataGroup
 
 from knxgw.links.knx_discovery import KnxIpDevice, search
 from knxgw.links.knx_guard import _listening_socket
+from knxgw.monitoring.online_check import State
 from knxgw.online.ports import Ports
-from knxgw.online.progress import State
 from knxgw.sim.knx_meter import knx_meter
 from knxgw.sim.loopback import free_port
 from knxgw.sim.site import SimulatedSite

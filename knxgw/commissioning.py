@@ -1,0 +1,286 @@
+"""What goes on beside a running device while it is set up: searches, the online check, the first charge.
+
+One of each kind at a time. Nothing here touches a charger but to read it: the first charge and "which one is
+this?" ask the station as a person does on a page.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from knxgw.catalogue.load import catalogue
+from knxgw.catalogue.messages import Message
+from knxgw.config.model import Configuration
+from knxgw.errors import LinkError, Place
+from knxgw.gateway import Gateway
+from knxgw.host.network import own_addresses
+from knxgw.host.serial_lines import serial_lines
+from knxgw.host.subnets import subnets_of
+from knxgw.links.modbus_buses import devices_by_endpoint
+from knxgw.links.modbus_endpoint import TcpEndpoint
+from knxgw.monitoring.device_search import SearchProgress
+from knxgw.monitoring.test_charge import TestCharge, TestRun
+from knxgw.online.check import OnlineCheck, name_of
+from knxgw.online.device_search import DeviceSearch, ports_of
+from knxgw.online.ports import Ports
+from knxgw.station.actions import Action
+from knxgw.station.view import PointView
+from knxgw.website.commissioning import (
+    CheckProgress,
+    Commissioning,
+    KnxProgress,
+    Network,
+    SearchPlaces,
+)
+
+log = logging.getLogger(__name__)
+LOOK_S = 0.5  # between two looks of a first charge
+IDENTIFY_S = 10.0  # that a charging point is interrupted, so that a person sees which one it is
+CHECK_S = 60.0
+_FAILED = "the set-up: %s failed: please report this"
+
+
+def own_networks() -> tuple[Network, ...]:
+    """Return the networks of this machine, with the ports at which models answer as they are delivered."""
+    ports = ports_of(catalogue().models)
+    return tuple(
+        Network(name=str(one.network), hosts=one.hosts(), ports=ports)
+        for one in subnets_of(own_addresses())
+    )
+
+
+class SettingUp:
+    """The set-up of one device, on its loop; `for_pages` may be called from any thread."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        group: asyncio.TaskGroup,
+        networks: Callable[[], tuple[Network, ...]] = own_networks,
+        *,
+        ports: Ports | None = None,
+    ) -> None:
+        self._gateway = gateway
+        self._group = group
+        self._loop = asyncio.get_running_loop()
+        self._networks = networks
+        self._ports = ports or Ports()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._search: DeviceSearch | None = None
+        self._searches = 0
+        self._check = CheckProgress()
+        self._knx = KnxProgress()
+        self._run = TestRun()
+        self._charge: TestCharge | None = None
+        self._identified: int | None = None
+
+    def for_pages(self) -> Commissioning:
+        """Return what pages may ask; safe from any thread."""
+        return Commissioning(
+            places=self._places,
+            search_network=self._soon(self._search_network),
+            search_address=self._soon(self._search_address),
+            search_line=self._soon(self._search_line),
+            search=self._search_progress,
+            cancel_search=self._soon(self._cancel_search),
+            start_check=self._soon(self._start_check),
+            check=lambda: self._check,
+            cancel_check=self._soon(self._cancel_check),
+            search_knx=self._soon(self._search_knx),
+            knx=lambda: self._knx,
+            start_charge=self._soon(self._start_charge),
+            charge=lambda: self._run.progress,
+            end_charge=self._soon(self._end_charge),
+            charges=lambda: dict(self._run.protocol),
+            identify=self._soon(self._identify),
+            identified=lambda: self._identified,
+        )
+
+    def _soon(self, what: Callable[..., None]) -> Callable[..., None]:
+        return lambda *given: _ask(self._loop, what, *given)
+
+    def _begin(self, kind: str, work: Coroutine[Any, Any, None]) -> None:
+        """Begin something, unless the same goes on. An error of its own is no reason to end the device."""
+        if self._goes_on(kind):
+            work.close()
+            return
+
+        async def guarded() -> None:
+            try:
+                await work
+            except Exception:
+                log.exception(_FAILED, kind)
+
+        self._tasks[kind] = self._group.create_task(guarded(), name=kind)
+
+    def _goes_on(self, kind: str) -> bool:
+        task = self._tasks.get(kind)
+        return task is not None and not task.done()
+
+    def _cancel(self, kind: str) -> bool:
+        """End something; tell whether it went on."""
+        if not self._goes_on(kind):
+            return False
+        return self._tasks[kind].cancel()
+
+    # --- devices
+
+    def _places(self) -> SearchPlaces:
+        names = tuple(one.name for one in self._networks())
+        return SearchPlaces(networks=names, lines=serial_lines())
+
+    def _search_progress(self) -> SearchProgress:
+        return SearchProgress() if self._search is None else self._search.progress
+
+    def _search_network(self, name: str) -> None:
+        network = next((one for one in self._networks() if one.name == name), None)
+        if network is not None:  # else it is none of ours any more
+            self._begin_search(lambda one: one.in_network(network.hosts, network.ports))
+
+    def _search_address(self, host: str, port: int, units: tuple[int, ...] | None) -> None:
+        self._begin_search(lambda one: one.at_address(host, port, units))
+
+    def _search_line(self, line: str) -> None:
+        self._begin_search(lambda one: one.on_line(line))
+
+    def _begin_search(self, work: Callable[[DeviceSearch], Coroutine[Any, Any, None]]) -> None:
+        if self._goes_on("search"):
+            return
+        self._searches += 1
+        search = DeviceSearch(catalogue().models, number=self._searches)
+        self._search = search
+
+        async def run() -> None:
+            search.used = await _used(self._gateway.configuration)
+            await work(search)
+
+        self._begin("search", run())
+
+    def _cancel_search(self) -> None:
+        if self._cancel("search") and self._search is not None:
+            self._search.cancelled()
+
+    # --- the online check
+
+    def _start_check(
+        self, configuration: Configuration, place: Callable[[str], Place], text_sum: str
+    ) -> None:
+        if self._goes_on("check"):
+            return
+        number = self._check.number + 1
+        self._check = CheckProgress(number=number, is_running=True, text_sum=text_sum)
+        online = OnlineCheck(
+            configuration,
+            tuple(catalogue().models),
+            place=place,
+            on_change=lambda _one: self._show_check(online),
+            ports=self._ports,
+        )
+        self._begin("check", self._checked(online))
+
+    async def _checked(self, online: OnlineCheck) -> None:
+        try:
+            await online.run(CHECK_S)
+        finally:
+            self._show_check(online)
+            self._check = replace(self._check, is_running=False)
+
+    def _show_check(self, online: OnlineCheck) -> None:
+        self._check = replace(self._check, seen=tuple(online.board.seen.values()))
+
+    def _cancel_check(self) -> None:
+        if self._cancel("check"):
+            self._check = replace(self._check, is_running=False, was_cancelled=True)
+
+    # --- KNX interfaces
+
+    def _search_knx(self, local_ip: str | None) -> None:
+        if self._goes_on("knx"):
+            return
+        self._knx = KnxProgress(number=self._knx.number + 1, is_running=True)
+        self._begin("knx", self._found_knx(local_ip))
+
+    async def _found_knx(self, local_ip: str | None) -> None:
+        trouble = ""
+        try:
+            self._knx = replace(self._knx, devices=tuple(await self._ports.search(local_ip)))
+        except (LinkError, OSError) as err:
+            trouble = str(err)
+        finally:
+            self._knx = replace(self._knx, is_running=False, trouble=trouble)
+
+    # --- the first charge
+
+    def _point(self, number: int) -> PointView | None:
+        points = self._gateway.view(None).points
+        return next((one for one in points if one.number == number), None)
+
+    def _start_charge(self, number: int) -> None:
+        first = self._point(number)
+        if first is None or self._goes_on("charge"):
+            return
+        test = TestCharge(first, number=self._run.progress.number + 1, now_s=self._loop.time())
+        self._charge = test
+        self._run.show(test.progress)
+        self._begin("charge", self._charged(test, number))
+
+    async def _charged(self, test: TestCharge, number: int) -> None:
+        try:
+            while not test.is_done:
+                await asyncio.sleep(LOOK_S)
+                for action, setpoint_ma in test.look(self._point(number), self._loop.time()):
+                    self._gateway.act(number, action, setpoint_ma)
+                self._run.show(test.progress)
+        finally:  # the device ends, or a person ends the test
+            for action, setpoint_ma in test.end():
+                self._gateway.act(number, action, setpoint_ma)
+            self._run.show(test.progress)
+
+    def _end_charge(self) -> None:
+        self._cancel("charge")
+
+    # --- which one is this?
+
+    def _identify(self, number: int) -> None:
+        point = self._point(number)
+        if point is not None and Action.INTERRUPT in point.actions:
+            self._begin("identify", self._interrupted(number))
+
+    async def _interrupted(self, number: int) -> None:
+        self._identified = number
+        self._gateway.act(number, Action.INTERRUPT, None)
+        try:
+            await asyncio.sleep(IDENTIFY_S)
+        finally:
+            self._gateway.act(number, Action.RESUME, None)
+            self._identified = None
+
+
+def _ask(loop: asyncio.AbstractEventLoop, what: Callable[..., None], *given: object) -> None:
+    loop.call_soon_threadsafe(partial(what, *given))
+
+
+async def _used(
+    configuration: Configuration | None,
+) -> Mapping[tuple[str, int], tuple[Message, ...]]:
+    """Return what the gateway has at which address of the network."""
+    if configuration is None:
+        return {}
+    found: dict[tuple[str, int], tuple[Message, ...]] = {}
+    loop = asyncio.get_running_loop()
+    for endpoint, shared in devices_by_endpoint(configuration).items():
+        if not isinstance(endpoint, TcpEndpoint):
+            continue
+        names = tuple(name_of(one) for one in shared)
+        found[endpoint.host, endpoint.port] = names
+        try:
+            answers = await loop.getaddrinfo(endpoint.host, None, family=socket.AF_INET)
+        except OSError:
+            continue
+        for answer in answers:
+            found[str(answer[4][0]), endpoint.port] = names
+    return found

@@ -1,0 +1,79 @@
+"""What pages may ask while a device is set up: searches, the online check, the first charge.
+
+Plain callables, safe from any thread; each returns at once, and what goes on is read as progress.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from knxgw.config.model import Configuration
+from knxgw.errors import Place
+from knxgw.links.knx_discovery import KnxIpDevice
+from knxgw.monitoring.device_search import SearchProgress
+from knxgw.monitoring.online_check import Seen
+from knxgw.monitoring.test_charge import Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """Addresses and ports at which devices are searched for."""
+
+    name: str
+    hosts: tuple[str, ...]
+    ports: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchPlaces:
+    """Where devices may be searched for."""
+
+    networks: tuple[str, ...] = ()  # "192.168.1.0/24"
+    lines: tuple[str, ...] = ()  # device files of serial adapters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckProgress:
+    """An online check that runs or has run."""
+
+    number: int = 0  # counts the checks of this start; 0: none yet
+    seen: tuple[Seen, ...] = ()
+    is_running: bool = False
+    was_cancelled: bool = False
+    text_sum: str = ""  # of the text that is checked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnxProgress:
+    """A search for KNX IP interfaces and routers."""
+
+    number: int = 0
+    devices: tuple[KnxIpDevice, ...] = ()
+    is_running: bool = False
+    trouble: str = ""  # why it could not be asked
+
+
+def _nothing(*_what: object) -> None:
+    """Do nothing: a test has no device."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commissioning:
+    """One search, one online check and one first charge at a time; a second one of a kind is not begun."""
+
+    places: Callable[[], SearchPlaces] = SearchPlaces
+    search_network: Callable[[str], None] = _nothing
+    search_address: Callable[[str, int, tuple[int, ...] | None], None] = _nothing
+    search_line: Callable[[str], None] = _nothing
+    search: Callable[[], SearchProgress] = SearchProgress
+    cancel_search: Callable[[], None] = _nothing
+    start_check: Callable[[Configuration, Callable[[str], Place], str], None] = _nothing
+    check: Callable[[], CheckProgress] = CheckProgress
+    cancel_check: Callable[[], None] = _nothing
+    search_knx: Callable[[str | None], None] = _nothing
+    knx: Callable[[], KnxProgress] = KnxProgress
+    start_charge: Callable[[int], None] = _nothing  # at a charging point
+    charge: Callable[[], Progress] = Progress
+    end_charge: Callable[[], None] = _nothing
+    charges: Callable[[], Mapping[int, Progress]] = dict  # the last one of each charging point
+    identify: Callable[[int], None] = _nothing  # interrupts a charging point for ten seconds
+    identified: Callable[[], int | None] = lambda: None  # that is interrupted now for it

@@ -1,0 +1,86 @@
+"""The first charge and "which one is this?" at a running gateway: what the charger gets."""
+
+from pathlib import Path
+
+import pytest
+
+from knxgw.commissioning import IDENTIFY_S, SettingUp
+from knxgw.monitoring.test_charge import Result, Step
+from knxgw.sim.vehicle import Vehicle
+from tests.gateway.test_load_management import DYNAMIC, House
+from tests.support.world import World
+
+SITE = """
+device: {name: Garage}
+knx: {link: none}
+charging_points:
+  - {number: 1, name: Left, model: alfen_eve, connection: {type: tcp, host: 127.0.0.1, port: 15021, unit: 1}}
+"""
+
+
+@pytest.mark.proves("W47")
+async def test_the_first_charge_gives_6_a_then_10_a_pauses_and_restores_the_setpoint(
+    tmp_path: Path,
+) -> None:
+    async with World(SITE, tmp_path) as world:
+        pages = SettingUp(world.gateway, world._group).for_pages()
+        await world.sleep(20)
+        before_ma = world.charger(1).offer_ma
+        pages.start_charge(1)
+        await world.sleep(5)
+        assert [row.step for row in pages.charge().rows] == [Step.VEHICLE]
+        world.charger(1).plug(Vehicle())
+        offers = set()
+        while pages.charge().is_running:
+            await world.sleep(1.0)
+            offers.add(world.charger(1).offer_ma)
+        assert {6000, 10_000, 0} <= offers
+        assert pages.charges()[1].is_good
+        await world.until(lambda: world.charger(1).offer_ma == before_ma, 30.0)
+
+
+async def test_with_load_management_the_first_charge_stays_within_its_offer(tmp_path: Path) -> None:
+    async with World(DYNAMIC, tmp_path) as world:
+        world.strict = False
+        feeding = world._group.create_task(House(world, 5.0).run())
+        pages = SettingUp(world.gateway, world._group).for_pages()
+        await world.sleep(60)
+        world.charger(1).plug(Vehicle())
+        pages.start_charge(1)
+        await world.until(lambda: pages.charge().number > 0 and not pages.charge().is_running, 400)
+        rows = pages.charges()[1].rows
+        assert [(row.step, row.result) for row in rows][2] == (Step.FOLLOWS, Result.GOOD)
+        assert pages.charges()[1].is_good
+        feeding.cancel()
+
+
+@pytest.mark.proves("W47")
+async def test_which_one_is_this_interrupts_for_ten_seconds_only(tmp_path: Path) -> None:
+    async with World(SITE, tmp_path) as world:
+        pages = SettingUp(world.gateway, world._group).for_pages()
+        world.charger(1).plug(Vehicle())
+        await world.sleep(30)
+        before_ma = world.charger(1).offer_ma
+        pages.identify(1)
+        await world.sleep(5)
+        assert world.charger(1).offer_ma == 0
+        assert pages.identified() == 1
+        await world.sleep(IDENTIFY_S)
+        assert world.charger(1).offer_ma == before_ma
+        assert pages.identified() is None
+
+
+async def test_a_first_charge_that_a_person_ends_leaves_everything_as_before(
+    tmp_path: Path,
+) -> None:
+    async with World(SITE, tmp_path) as world:
+        pages = SettingUp(world.gateway, world._group).for_pages()
+        world.charger(1).plug(Vehicle())
+        await world.sleep(30)
+        before_ma = world.charger(1).offer_ma
+        pages.start_charge(1)
+        await world.until(lambda: world.charger(1).offer_ma == 10_000, 100.0)
+        pages.end_charge()
+        await world.sleep(5)
+        assert pages.charge().rows[-1].result is Result.ENDED
+        assert world.charger(1).offer_ma == before_ma
