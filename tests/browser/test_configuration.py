@@ -8,14 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from knxgw.config.effects import effects_of
-from knxgw.judgement import check_text
 from knxgw.store.configurations import Configurations, Origin
-from knxgw.website.bridge import DeviceControl
-from knxgw.website.configuring import Checked, Configuring, Outcome, Proposal
 from tests.browser.conftest import ARTEFACTS
 from tests.browser.site import COOKIE, DemoSite, visit
 from tests.browser.test_everybody import LANGUAGES, MATRIX, Look, cut_off, findings
+from tests.support.own_configuration import Own
 from tests.support.plotted import site
 from tests.support.website import PASSWORD, served
 from tests.website.test_pages import POINT
@@ -32,56 +29,25 @@ LIST = (  # of a house in which nobody knew our names
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
 
-class Own:
-    """A configuration in a folder that pages may change."""
-
-    def __init__(self, folder: Path) -> None:
-        self.text = EXAMPLE.read_text(encoding="utf-8")
-        self.kept = Configurations(folder)
-        for number, note in enumerate(("", "the fuse was too high", "")):
-            self.kept.keep(
-                self.text.replace("maximum_a: 16", f"maximum_a: {12 + number}"),
-                at=NOON + timedelta(days=number),
-                origin=Origin.WEBSITE if note else Origin.FILE,
-                account="owner" if note else None,
-                note=note,
-            )
-        self.proposed: list[Proposal] = []
-
-    def check(self, text: str) -> Checked:
-        """Return what a text would mean."""
-        before, loaded = (check_text(EXAMPLE, one) for one in (self.text, text))
-        if loaded.configuration is None:
-            return Checked(findings=loaded.findings)
-        effects = effects_of(before.configuration, loaded.configuration)
-        return Checked(findings=loaded.findings, can_run=True, effects=effects)
-
-    def propose(self, proposal: Proposal) -> Outcome:
-        """Take a text."""
-        self.proposed.append(proposal)
-        self.text = proposal.text
-        return Outcome(is_taken=True)
-
-    def control(self) -> DeviceControl:
-        """Return what pages may ask."""
-        return DeviceControl(
-            configuring=Configuring(
-                has_file=True,
-                text=lambda: self.text,
-                place=lambda: "/etc/knxgw/knxgw.yaml",
-                is_writable=lambda: True,
-                check=self.check,
-                propose=self.propose,
-                versions=self.kept.versions,
-                version=self.kept.version,
-            )
+def versions(folder: Path, text: str) -> Configurations:
+    """Return three versions of a text, the second by somebody at the website."""
+    kept = Configurations(folder)
+    for number, note in enumerate(("", "the fuse was too high", "")):
+        kept.keep(
+            text.replace("maximum_a: 16", f"maximum_a: {12 + number}"),
+            at=NOON + timedelta(days=number),
+            origin=Origin.WEBSITE if note else Origin.FILE,
+            account="owner" if note else None,
+            note=note,
         )
+    return kept
 
 
 @contextmanager
 def opened(browser: Browser, folder: Path, look: Look) -> Iterator[tuple[Page, Own]]:
     """Give the first page of the configuration."""
-    own = Own(folder)
+    text = EXAMPLE.read_text(encoding="utf-8")
+    own = Own(text, versions(folder, text))
     with served(folder, lambda _language: site(POINT), device=own.control()) as (website, port):
         cookie = website.browser.get_cookie(COOKIE)
         assert cookie is not None

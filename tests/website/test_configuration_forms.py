@@ -13,10 +13,8 @@ from hypothesis import strategies as st
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.parameters import ParameterDefinition, ParameterType
 from knxgw.config.edit_yaml import edited, values_of
-from knxgw.config.effects import effects_of
 from knxgw.config.load import parse_configuration
 from knxgw.website.access.roles import Role
-from knxgw.website.bridge import DeviceControl
 from knxgw.website.config_form import (
     POINTS,
     Control,
@@ -26,7 +24,7 @@ from knxgw.website.config_form import (
     key_of,
     sections,
 )
-from knxgw.website.configuring import Checked, Configuring, Outcome, Proposal
+from tests.support.own_configuration import Own
 from tests.support.plotted import site
 from tests.support.website import Website, website
 from tests.website.test_pages import POINT
@@ -142,37 +140,6 @@ def test_whatever_is_typed_is_a_draft_that_can_be_shown_again(typed: str) -> Non
 
 
 # --- pages
-
-
-class Own:
-    """A configuration that pages may change."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.proposed: list[Proposal] = []
-
-    def check(self, text: str) -> Checked:
-        loaded = parse_configuration(text, catalogue(), is_offline=True)
-        if loaded.configuration is None:
-            return Checked(findings=loaded.findings)
-        effects = effects_of(None, loaded.configuration)
-        return Checked(findings=loaded.findings, can_run=True, effects=effects)
-
-    def propose(self, proposal: Proposal) -> Outcome:
-        self.proposed.append(proposal)
-        self.text = proposal.text
-        return Outcome(is_taken=True)
-
-    def control(self) -> DeviceControl:
-        return DeviceControl(
-            configuring=Configuring(
-                has_file=True,
-                text=lambda: self.text,
-                is_writable=lambda: True,
-                check=self.check,
-                propose=self.propose,
-            )
-        )
 
 
 @pytest.fixture

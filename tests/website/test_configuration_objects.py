@@ -9,9 +9,10 @@ from html import unescape
 import pytest
 
 from knxgw.config.edit_yaml import values_of
+from tests.support.own_configuration import Own
 from tests.support.plotted import site
 from tests.support.website import Website, website
-from tests.website.test_configuration_forms import EXAMPLES, Own
+from tests.website.test_configuration_forms import EXAMPLES
 from tests.website.test_pages import POINT
 
 HOME = next(path for path in EXAMPLES if path.stem == "one-charger-at-home")
