@@ -132,7 +132,7 @@ class Finding:
     def __str__(self) -> str:
         problem, remedy = self.said("en")
         key = f"{self.key}: " if self.key else ""
-        return f"{self.place}: {self.severity}: {key}{problem}{f'; {remedy}' if remedy else ''}"
+        return f"{self.place}: {self.severity}: {key}{with_remedy(problem, remedy)}"
 
 
 def one_line(text: str) -> str:
@@ -140,6 +140,11 @@ def one_line(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def with_remedy(problem: str, remedy: str) -> str:
+    """Return a problem with what to do about it, where that is said."""
+    return f"{problem}; {remedy}" if remedy else problem
 
 
 class Problems:

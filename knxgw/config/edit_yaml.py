@@ -12,8 +12,8 @@ from typing import Any
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.messages import message
 from knxgw.config.not_editable import NotEditableError
-from knxgw.config.yaml_places import dotted
-from knxgw.config.yaml_splice import Path, with_value, without
+from knxgw.config.yaml_places import Path, dotted
+from knxgw.config.yaml_splice import with_value, without
 from knxgw.config.yaml_spots import data_of, read_spots
 from knxgw.config.yaml_written import is_list, is_same, text_of
 

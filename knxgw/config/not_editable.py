@@ -1,7 +1,7 @@
 """A configuration text that cannot be edited as wanted; pure."""
 
 from knxgw.catalogue.messages import Message
-from knxgw.errors import GatewayError
+from knxgw.errors import GatewayError, with_remedy
 
 
 class NotEditableError(GatewayError):
@@ -9,5 +9,4 @@ class NotEditableError(GatewayError):
 
     def __init__(self, words: Message) -> None:
         self.words = words
-        problem, remedy = words.problem(in_file=True), words.remedy(in_file=True)
-        super().__init__(f"{problem}; {remedy}" if remedy else problem)
+        super().__init__(with_remedy(words.problem(in_file=True), words.remedy(in_file=True)))

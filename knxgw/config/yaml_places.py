@@ -1,12 +1,13 @@
 """Where the keys of a configuration file stand."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from knxgw.errors import FileLine
 
+Path = tuple[str | int, ...]  # of keys and entries, from 0: ("charging_points", 0, "maximum_a")
 
-def dotted(path: Iterable[str | int]) -> str:
+
+def dotted(path: Path) -> str:
     """Return the key of a place as findings name it: `charging_points[0].maximum_a`."""
     return "".join(
         f"[{step}]" if isinstance(step, int) else f".{step}" for step in path

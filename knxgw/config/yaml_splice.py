@@ -11,11 +11,10 @@ from itertools import pairwise
 from knxgw.catalogue.messages import message
 from knxgw.config import yaml_written as written
 from knxgw.config.not_editable import NotEditableError
-from knxgw.config.yaml_places import dotted
+from knxgw.config.yaml_places import Path, dotted
 from knxgw.config.yaml_spots import MERGE, Spot, read_spots
 from knxgw.config.yaml_written import Layout
 
-Path = tuple[str | int, ...]
 Rank = Callable[[Path], tuple[int, int]]  # where a key stands among its neighbours
 _EMPTY_BEFORE = re.compile(r"(?<=\n)(\r?\n)\Z")
 _COMMENT = re.compile(r"( +)(?=#)")

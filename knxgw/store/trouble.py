@@ -7,7 +7,7 @@ from pathlib import Path
 
 from knxgw.catalogue.messages import Message, message
 from knxgw.catalogue.text import Text
-from knxgw.errors import GatewayError
+from knxgw.errors import GatewayError, with_remedy
 
 OUR_FILES = "knxgw.*"  # in a state directory
 _FULL = message("disk_full")
@@ -103,5 +103,4 @@ def unusable(directory: Path, error: sqlite3.Error | OSError) -> Message:
 
 def in_english(words: Message) -> str:
     """Return a message with its remedy in one line, as the log shows it."""
-    remedy = words.remedy()
-    return f"{words}; {remedy}" if remedy else str(words)
+    return with_remedy(str(words), words.remedy())

@@ -6,7 +6,7 @@ and order stay. Source: website 43.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -14,13 +14,13 @@ from typing import Any
 from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.parameters import ParameterDefinition, ParameterType
 from knxgw.catalogue.product import Catalogue
+from knxgw.config.yaml_places import Path, dotted
 
 POINTS = "charging_points"
 MOST_POINTS = 5
 MOST_RADIOS = 4  # choices beyond that are a list
 _WHOLE = re.compile(r"-?\d+")
 _DECIMAL = re.compile(r"-?\d+[.,]\d+")
-Place = tuple[str | int, ...]  # in the file: ("charging_points", 0, "name")
 
 
 class Control(StrEnum):
@@ -54,7 +54,7 @@ class Field:
     """One parameter in a form."""
 
     name: str  # the key in the file, with the entry of a list: "charging_points[0].minimum_a"
-    path: Place
+    path: Path
     control: Control
     words: str
     help: str
@@ -101,7 +101,7 @@ def groups_of(
     groups: dict[str, list[Field]] = {}
     for parameter in parameters:
         *between, leaf = parameter.key.removeprefix(f"{head}.").split(".")
-        path: Place = (section, *(() if entry is None else (entry,)), *between, leaf)
+        path: Path = (section, *(() if entry is None else (entry,)), *between, leaf)
         groups.setdefault(".".join(between), []).append(
             _field(parameter, path, _value_at(data, path), catalogue, language)
         )
@@ -110,13 +110,13 @@ def groups_of(
 
 def changes_of(
     groups: Iterable[FieldGroup], typed: Mapping[str, str], catalogue: Catalogue
-) -> dict[Place, object | None]:
-    """Return what was typed and differs from the file, by its place; None: the default holds again.
+) -> dict[Path, object | None]:
+    """Return what was typed and differs from the file, by its path; None: the default holds again.
 
     `typed`: by name of the field; one that is missing was not on the page.
     """
     types = {parameter.key: parameter.type for parameter in catalogue.parameters}
-    found: dict[Place, object | None] = {}
+    found: dict[Path, object | None] = {}
     for group in groups:
         for field in group.fields:
             text = typed.get(field.name, field.value).strip()
@@ -125,24 +125,16 @@ def changes_of(
     return found
 
 
-def key_of(path: Place) -> str:
-    """Return the key of a parameter by its place: ("charging_points", 1, "name") → charging_points[].name."""
+def key_of(path: Path) -> str:
+    """Return the key of a parameter by its path: ("charging_points", 1, "name") → charging_points[].name."""
     key = ""
     for step in path:
         key += "[]" if isinstance(step, int) else f"{'.' if key else ''}{step}"
     return key
 
 
-def name_of(path: Place) -> str:
-    """Return the name of a field, as findings call its key: charging_points[0].name."""
-    name = ""
-    for step in path:
-        name += f"[{step}]" if isinstance(step, int) else f"{'.' if name else ''}{step}"
-    return name
-
-
-def _value_at(data: Mapping[str, Any], path: Sequence[str | int]) -> str:
-    """Return what a file says at a place, "" where it says nothing, as it may be typed."""
+def _value_at(data: Mapping[str, Any], path: Path) -> str:
+    """Return what a file says at a path, "" where it says nothing, as it may be typed."""
     found: Any = data
     for step in path:
         if isinstance(step, int):
@@ -159,11 +151,11 @@ def _value_at(data: Mapping[str, Any], path: Sequence[str | int]) -> str:
 
 
 def _field(
-    parameter: ParameterDefinition, path: Place, value: str, catalogue: Catalogue, language: str
+    parameter: ParameterDefinition, path: Path, value: str, catalogue: Catalogue, language: str
 ) -> Field:
     choices = _choices(parameter, catalogue, language)
     return Field(
-        name=name_of(path),
+        name=dotted(path),
         path=path,
         control=_control(parameter, choices),
         words=parameter.text.in_language(language),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from flask import Blueprint, abort, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from knxgw.errors import ConfigError, Finding, RejectedError, Severity
+from knxgw.errors import ConfigError, Finding, RejectedError, Severity, with_remedy
 from knxgw.store.certificate_files import Source
 from knxgw.store.trouble import StateError
 from knxgw.website.access.roles import Right
@@ -126,13 +126,11 @@ def _refused(error: RejectedError | StateError) -> tuple[str, int]:
 
 
 def _not_saved(problem: str, remedy: str) -> str:
-    return language().text(
-        "Not saved: {reason}.", reason="; ".join(filter(None, (problem, remedy)))
-    )
+    return language().text("Not saved: {reason}.", reason=with_remedy(problem, remedy))
 
 
 def _warning(finding: Finding) -> str:
-    text = "; ".join(filter(None, finding.said(language().code)))
+    text = with_remedy(*finding.said(language().code))
     return f"{text[:1].upper()}{text[1:]}."
 
 

@@ -18,6 +18,7 @@ from flask import (
 from flask_babel import get_locale
 from werkzeug.wrappers import Response as AnyResponse
 
+from knxgw.errors import Severity
 from knxgw.website import assets
 from knxgw.website.access.answers import SessionView
 from knxgw.website.access.roles import Right
@@ -33,6 +34,7 @@ pages = Blueprint("common", __name__)
 FOR_GOOD = "public, max-age=31536000, immutable"
 YEAR_S = 365 * 86_400
 THEMES = ("auto", "light", "dark")
+TONES = {Severity.ERROR: "bad", Severity.WARNING: "warning", Severity.NOTE: ""}  # of a finding
 LANGUAGE_COOKIE, THEME_COOKIE = "knxgw_language", "knxgw_theme"
 
 

@@ -22,7 +22,7 @@ from knxgw.website.configuring import (
 from knxgw.website.drafts import Draft
 from knxgw.website.exports import download
 from knxgw.website.language import Language, marked
-from knxgw.website.pages.common import address, language, session, site
+from knxgw.website.pages.common import TONES, address, language, session, site
 from knxgw.website.pages.configuration_forms import links_to_forms
 from knxgw.website.security import needs
 from knxgw.website.text_diff import difference
@@ -56,9 +56,9 @@ ORIGINS = {
     Origin.RETURNED: marked("taken back: not confirmed"),
 }
 SEVERITIES = {
-    Severity.ERROR: ("bad", marked("Error")),
-    Severity.WARNING: ("warning", marked("Warning")),
-    Severity.NOTE: ("", marked("Note")),
+    Severity.ERROR: marked("Error"),
+    Severity.WARNING: marked("Warning"),
+    Severity.NOTE: marked("Note"),
 }
 
 
@@ -285,11 +285,8 @@ def _checked(text: str, origin: Origin, outcome: Outcome | None = None, *, based
 def _rows(findings: Sequence[Finding], words: Language) -> list[FindingRow]:
     rows = []
     for one in findings:
-        tone, severity = SEVERITIES[one.severity]
-        problem, remedy = one.said(words.code)
-        rows.append(
-            FindingRow(tone, words.text(severity), one.line, one.place.key, problem, remedy)
-        )
+        tone, severity = TONES[one.severity], words.text(SEVERITIES[one.severity])
+        rows.append(FindingRow(tone, severity, one.line, one.place.key, *one.said(words.code)))
     return rows
 
 

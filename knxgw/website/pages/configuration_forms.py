@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from knxgw.catalogue.load import catalogue
 from knxgw.config.edit_yaml import NotEditableError, edited, values_of
+from knxgw.errors import with_remedy
 from knxgw.website.access.roles import Right
 from knxgw.website.config_form import (
     MOST_POINTS,
@@ -20,7 +21,7 @@ from knxgw.website.config_form import (
 from knxgw.website.configuring import sum_of
 from knxgw.website.drafts import Draft
 from knxgw.website.language import Language, marked
-from knxgw.website.pages.common import error_page, language, session, site
+from knxgw.website.pages.common import TONES, error_page, language, session, site
 from knxgw.website.security import needs
 
 pages = Blueprint("configuration_forms", __name__)
@@ -134,11 +135,8 @@ def _edited(section: str, entry: int | None, text: str) -> str:
 def not_editable(error: NotEditableError) -> tuple[str, int]:
     """Return the page that says why a text has no forms."""
     code = language().code
-    problem, remedy = (
-        error.words.problem(code, in_file=True),
-        error.words.remedy(code, in_file=True),
-    )
-    return error_page("; ".join(filter(None, (problem, remedy))), 409)
+    problem = error.words.problem(code, in_file=True)
+    return error_page(with_remedy(problem, error.words.remedy(code, in_file=True)), 409)
 
 
 def draft_now() -> Draft:
@@ -207,9 +205,8 @@ def _findings(text: str, words: Language) -> dict[str, list[FindingText]]:
     """Return what is wrong, by the name of the field."""
     found: dict[str, list[FindingText]] = {}
     for one in site().bridge.device.configuring.check(text).findings:
-        said = "; ".join(filter(None, one.said(words.code)))
-        tone = {"error": "bad", "warning": "warning"}.get(one.severity, "")
-        found.setdefault(one.place.key, []).append(FindingText(tone, said))
+        text = with_remedy(*one.said(words.code))
+        found.setdefault(one.place.key, []).append(FindingText(TONES[one.severity], text))
     return found
 
 

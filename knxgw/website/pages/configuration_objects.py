@@ -12,13 +12,13 @@ from werkzeug.wrappers import Response as AnyResponse
 from knxgw.catalogue.ets_words import ets_words
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.messages import Message, message
-from knxgw.config.edit_yaml import NotEditableError, edited
+from knxgw.config.edit_yaml import NotEditableError, Path, edited
 from knxgw.config.group_objects import definitions
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration
 from knxgw.config.objects import existing_objects, possible_objects, why_missing
 from knxgw.config.schema import GROUP_OBJECTS
-from knxgw.errors import ConfigError, FileLine, Finding, GatewayError
+from knxgw.errors import ConfigError, FileLine, Finding, GatewayError, with_remedy
 from knxgw.ets.exported import AddressWishes, Shape, group_addresses, planned_links
 from knxgw.ets.imported import Imported, Wanted, import_project
 from knxgw.ets.match_objects import Outcome, expected_objects
@@ -27,7 +27,6 @@ from knxgw.ets.project_process import read_project
 from knxgw.ets.propose import Confidence
 from knxgw.ets.read_group_addresses import read_group_addresses
 from knxgw.website.access.roles import Right
-from knxgw.website.config_form import Place
 from knxgw.website.drafts import Draft
 from knxgw.website.exports import download
 from knxgw.website.language import Language, marked
@@ -97,7 +96,7 @@ def objects() -> str:
 def save() -> AnyResponse | str | tuple[str, int]:
     """Take what was typed into the draft."""
     draft = draft_now()
-    changes: dict[Place, object | None] = {}
+    changes: dict[Path, object | None] = {}
     for row in _rows(_configuration(draft.text)):
         typed = request.form.get(f"object:{row.number}")
         if typed is not None and _split(typed) != _split(row.addresses):
@@ -130,7 +129,7 @@ def plan() -> AnyResponse | str | tuple[str, int]:
         links = planned_links(configuration, catalogue(), _wishes())
     except GatewayError as err:
         return _refused([str(err)])
-    changes: dict[Place, object | None] = {
+    changes: dict[Path, object | None] = {
         (GROUP_OBJECTS, str(row.number)): [str(address) for address in links[row.number]]
         for row in rows
         if not row.addresses and row.number in links
@@ -182,7 +181,7 @@ def take() -> AnyResponse | str | tuple[str, int]:
         number, _, addresses = one.partition("=")
         if number.isdecimal() and number.isascii() and int(number) in known:
             chosen.setdefault(int(number), []).extend(_split(addresses))
-    changes: dict[Place, object | None] = {
+    changes: dict[Path, object | None] = {
         (GROUP_OBJECTS, str(number)): list(dict.fromkeys(addresses))
         for number, addresses in chosen.items()
     }
@@ -256,7 +255,7 @@ def _page(draft: Draft) -> str:
 
 
 def _changed(
-    draft: Draft, changes: Mapping[Place, object | None]
+    draft: Draft, changes: Mapping[Path, object | None]
 ) -> AnyResponse | str | tuple[str, int]:
     """Keep the draft with changes, and go on to its check."""
     try:
@@ -346,7 +345,7 @@ def _proposals(imported: Imported, words: Language) -> Iterator[ImportRow]:
 
 
 def _said(finding: Finding, words: Language) -> str:
-    return "; ".join(filter(None, finding.said(words.code)))
+    return with_remedy(*finding.said(words.code))
 
 
 def _refused(texts: Iterable[str]) -> tuple[str, int]:
