@@ -7,13 +7,15 @@ this?" ask the station as a person does on a page.
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Container, Coroutine, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.messages import Message
+from knxgw.catalogue.messages import Message, message
+from knxgw.charging.events import LinkCondition
+from knxgw.config.devices import GRID_METER_ID, devices
 from knxgw.config.model import Configuration
 from knxgw.errors import LinkError, Place
 from knxgw.gateway import Gateway
@@ -23,9 +25,12 @@ from knxgw.host.subnets import subnets_of
 from knxgw.links.modbus_buses import devices_by_endpoint
 from knxgw.links.modbus_endpoint import TcpEndpoint
 from knxgw.monitoring.device_search import SearchProgress
+from knxgw.monitoring.online_check import State
 from knxgw.monitoring.test_charge import TestCharge, TestRun
-from knxgw.online.check import OnlineCheck, name_of
+from knxgw.online.check import OnlineCheck, Scope, name_of
 from knxgw.online.device_search import DeviceSearch, ports_of
+from knxgw.online.direction import measured
+from knxgw.online.knx_connection import KNX, METER
 from knxgw.online.ports import Ports
 from knxgw.station.actions import Action
 from knxgw.station.view import PointView
@@ -167,7 +172,11 @@ class SettingUp:
     # --- the online check
 
     def _start_check(
-        self, configuration: Configuration, place: Callable[[str], Place], text_sum: str
+        self,
+        configuration: Configuration,
+        place: Callable[[str], Place],
+        text_sum: str,
+        only: Container[str] | None,
     ) -> None:
         if self._goes_on("check"):
             return
@@ -180,11 +189,12 @@ class SettingUp:
             on_change=lambda _one: self._show_check(online),
             ports=self._ports,
         )
-        self._begin("check", self._checked(online))
+        scope = Scope(only=only, known=known_by(self._gateway, configuration))
+        self._begin("check", self._checked(online, scope))
 
-    async def _checked(self, online: OnlineCheck) -> None:
+    async def _checked(self, online: OnlineCheck, scope: Scope) -> None:
         try:
-            await online.run(CHECK_S)
+            await online.run(CHECK_S, scope=scope)
         finally:
             self._show_check(online)
             self._check = replace(self._check, is_running=False)
@@ -284,3 +294,61 @@ async def _used(
         for answer in answers:
             found[str(answer[4][0]), endpoint.port] = names
     return found
+
+
+Known = tuple[State, Message]
+
+
+def known_by(gateway: Gateway, configuration: Configuration) -> dict[str, Known]:
+    """Return how things of a configuration are that the running gateway has in use, so nobody else looks.
+
+    That is everything that stays as it is. What only shares a connection with it is looked at once the
+    configuration is in force: many devices take one connection only.
+    """
+    running, application = gateway.configuration, gateway.application
+    if running is None or application is None:
+        return {}
+    found: dict[str, Known] = {}
+    before = {one.id: one for one in devices(running)}
+    used = set(devices_by_endpoint(running))
+    endpoints = {
+        one.id: endpoint
+        for endpoint, shared in devices_by_endpoint(configuration).items()
+        for one in shared
+    }
+    for device in devices(configuration):
+        driver = application.buses.driver_of(device.id)
+        if driver is not None and before.get(device.id) == device:
+            found[device.id] = _running(is_good=driver.condition is LinkCondition.GOOD)
+        elif endpoints.get(device.id) in used:
+            found[device.id] = (State.SKIPPED, message("online_in_use"))
+    if configuration.knx == running.knx:
+        found[KNX] = _running(is_good=gateway.knx_is_up)
+        found[METER] = (State.SKIPPED, message("online_in_use"))
+    meter = _mains(gateway)
+    if meter is not None and configuration.load_management == running.load_management:
+        found[METER] = meter
+        if GRID_METER_ID in found:
+            found[GRID_METER_ID] = meter
+    return found
+
+
+def _running(*, is_good: bool) -> Known:
+    if is_good:
+        return State.GOOD, message("online_runs")
+    return State.WARNING, message("online_runs_badly")
+
+
+def _mains(gateway: Gateway) -> Known | None:
+    """Return what the smart meter of the running gateway measures; None: it has none."""
+    shown = gateway.view(None).load_management
+    if shown is None or not shown.has_meter:
+        return None
+    values = {
+        phase: float(one.measured_ma)
+        for phase, one in enumerate(shown.phases, 1)
+        if one.measured_ma is not None
+    }
+    if not shown.is_meter_alive or not values:
+        return _running(is_good=False)
+    return State.GOOD, measured(values, is_power=False)

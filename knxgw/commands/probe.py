@@ -11,12 +11,12 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from knxgw.catalogue.device_model import DeviceKind
 from knxgw.catalogue.load import catalogue
-from knxgw.commands.probe_target import AddressError, parse_target, parse_units
 from knxgw.config.model import ConnectionKind, SerialLine
 from knxgw.errors import LinkError
 from knxgw.links.probe import carry_out
+from knxgw.modbus.probe_target import AddressError, Target, parse_target, parse_units
 from knxgw.modbus.probing import Candidate, Probing
-from knxgw.online.attempts import SERIAL_TIMEOUT_S, TCP_TIMEOUT_S, Target, Try, tries
+from knxgw.online.attempts import SERIAL_TIMEOUT_S, TCP_TIMEOUT_S, Try, tries
 
 SHOWN = 5  # candidates, and reasons of each
 

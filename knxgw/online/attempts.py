@@ -7,24 +7,10 @@ from dataclasses import dataclass, replace
 from knxgw.catalogue.device_model import DeviceModel, SerialDefaults, Transport
 from knxgw.config.model import ConnectionKind, SerialLine
 from knxgw.links.modbus_endpoint import ModbusEndpoint, SerialEndpoint, TcpEndpoint
+from knxgw.modbus.probe_target import Target
 
 TCP_TIMEOUT_S, SERIAL_TIMEOUT_S = 1.5, 0.4  # for an answer
 SERIAL_UNITS = tuple(range(1, 11))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """Where to ask; what is None is found out."""
-
-    kind: ConnectionKind
-    host: str = ""  # or the device file
-    port: int = 502
-    unit: int | None = None
-    protocol: str | None = None
-    baud: int | None = None
-    data_bits: int | None = None
-    parity: str | None = None
-    stop_bits: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

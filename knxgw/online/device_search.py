@@ -22,9 +22,10 @@ from knxgw.links.modbus_buses import driver_of
 from knxgw.links.modbus_endpoint import ModbusEndpoint, SerialEndpoint, TcpEndpoint
 from knxgw.links.probe import Asker, until_done
 from knxgw.modbus.examination import Examination, Verdict
+from knxgw.modbus.probe_target import Target
 from knxgw.modbus.probing import Candidate, Probing
 from knxgw.monitoring.device_search import FoundDevice, SearchProgress
-from knxgw.online.attempts import SERIAL_TIMEOUT_S, TCP_TIMEOUT_S, Target, Try, tries
+from knxgw.online.attempts import SERIAL_TIMEOUT_S, TCP_TIMEOUT_S, Try, tries
 
 CONNECT_S = 1.0
 CONNECTS_AT_ONCE = 64

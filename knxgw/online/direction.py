@@ -22,3 +22,16 @@ def direction_risks(values: Mapping[int, float], *, is_power: bool) -> tuple[Mes
     if drawn:
         return (message("online_meter_phase_feeds_in", phases=phases),)
     return (message("online_meter_feeds_in", phases=phases),)
+
+
+def measured(values: Mapping[int, float], *, is_power: bool) -> Message:
+    """Return what the meter measures on the phases 1…3 [W or mA], for a person to compare."""
+    phases = sorted(values.items())
+    shown = (
+        tuple(message("phase_power", phase=phase, power=round(value)) for phase, value in phases)
+        if is_power
+        else tuple(
+            message("phase_current", phase=phase, current=value / 1000) for phase, value in phases
+        )
+    )
+    return message("online_meter_values", values=Listed(shown))

@@ -16,7 +16,7 @@ from knxgw.links.knx_discovery import KnxIpDevice, TunnelTrouble, trouble_of
 from knxgw.links.knx_keyring_cover import KeyringCover, keyring_cover
 from knxgw.links.knx_listening import Visit, visit
 from knxgw.objects.codec import Payload, decode_meter_value
-from knxgw.online.direction import direction_risks
+from knxgw.online.direction import direction_risks, measured
 from knxgw.online.modbus_devices import name_trouble
 from knxgw.online.ports import Ports
 from knxgw.online.progress import Board
@@ -218,7 +218,7 @@ class KnxLook:
         is_power = meter.measurement.value == "power"
         for words in direction_risks(self._values, is_power=is_power):
             board.find(METER, METER_KEY, words)
-        board.end(METER, message("online_meter_values", count=len(self._values)))
+        board.end(METER, measured(self._values, is_power=is_power))
 
 
 def _phases(configuration: Configuration, meter: SmartMeterSettings | None) -> Mapping[str, int]:

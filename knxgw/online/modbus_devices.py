@@ -20,7 +20,7 @@ from knxgw.links.modbus_endpoint import (
 )
 from knxgw.modbus.examination import Examination, Verdict
 from knxgw.online.attempts import SERIAL_TIMEOUT_S, TCP_TIMEOUT_S
-from knxgw.online.direction import direction_risks
+from knxgw.online.direction import direction_risks, measured
 from knxgw.online.ports import Ports
 from knxgw.online.progress import Board
 
@@ -102,7 +102,7 @@ class EndpointLook:
             for key, words in value_risks(one):
                 self._board.find(device.id, key, words)
             answered = message("online_answers", model=device.model.id, unit=unit)
-            self._board.end(device.id, answered)
+            self._board.end(device.id, _measured(one) or answered)
             return
         self._board.find(device.id, *self._misfit(one))
         is_silent = verdict is Verdict.SILENT
@@ -195,11 +195,24 @@ def value_risks(one: ExaminedDevice) -> Iterator[tuple[str, Message]]:
         yield f"{one.key}.connection", words
     if one.device.role is not DeviceRole.GRID_METER:
         return
-    values = one.examination.values
-    powers, currents = _by_phase(values, PHASE_POWERS), _by_phase(values, PHASE_CURRENTS)
+    powers, currents = _measured_values(one)
     risks = direction_risks(powers, is_power=True) or direction_risks(currents, is_power=False)
     for risk in risks:
         yield one.key, risk
+
+
+def _measured(one: ExaminedDevice) -> Message | None:
+    """Return what the meter of the mains measures, None: it is another device, or measures no phases."""
+    powers, currents = _measured_values(one)
+    if one.device.role is not DeviceRole.GRID_METER or not (powers or currents):
+        return None
+    return measured(currents or powers, is_power=not currents)
+
+
+def _measured_values(one: ExaminedDevice) -> tuple[dict[int, float], dict[int, float]]:
+    """Return powers [W] and currents [mA] by phase."""
+    values = one.examination.values
+    return _by_phase(values, PHASE_POWERS), _by_phase(values, PHASE_CURRENTS)
 
 
 def _by_phase(values: Mapping[Quantity, Value], wanted: Sequence[Quantity]) -> dict[int, float]:

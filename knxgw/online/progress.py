@@ -56,6 +56,10 @@ class Board:
         state = State.WARNING if has_warning else State.GOOD
         self._set(replace(before, state=state, words=words))
 
+    def know(self, seen_id: str, state: State, words: Message) -> None:
+        """Note how something is that needs no look."""
+        self._set(replace(self.seen[seen_id], state=state, words=words))
+
     def skip(self, seen_id: str, words: Message) -> None:
         """Note that it is not looked at, and why."""
         self._set(replace(self.seen[seen_id], state=State.SKIPPED, words=words))

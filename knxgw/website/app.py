@@ -40,11 +40,16 @@ from knxgw.website.pages import (
     settings,
     status,
     support,
+    wizard,
+    wizard_charge,
+    wizard_find,
+    wizard_network,
 )
 from knxgw.website.panel_words import pattern_words
 from knxgw.website.publisher import Publisher
 from knxgw.website.security import Gate
 from knxgw.website.table_roles import with_roles
+from knxgw.website.wizard import Wizards
 
 
 def create_app(bridge: Bridge, publisher: Publisher) -> Flask:
@@ -55,7 +60,9 @@ def create_app(bridge: Bridge, publisher: Publisher) -> Flask:
     gate = Gate(accounts=bridge.accounts, cookie=bridge.cookie, host_names=bridge.host_names)
     live = Live(bridge, publisher)
     gate.guard(app)
-    app.extensions["knxgw"] = common.Site(bridge=bridge, gate=gate, live=live, drafts=Drafts())
+    app.extensions["knxgw"] = common.Site(
+        bridge=bridge, gate=gate, live=live, drafts=Drafts(), wizards=Wizards()
+    )
     for blueprint in (
         common.pages,
         account.pages,
@@ -77,6 +84,10 @@ def create_app(bridge: Bridge, publisher: Publisher) -> Flask:
         objects.pages,
         self_test.pages,
         support.pages,
+        wizard.pages,
+        wizard_charge.pages,
+        wizard_find.pages,
+        wizard_network.pages,
         events.api,
         plot.api,
         session_api.api,

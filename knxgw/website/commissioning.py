@@ -3,7 +3,7 @@
 Plain callables, safe from any thread; each returns at once, and what goes on is read as progress.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 
 from knxgw.config.model import Configuration
@@ -66,7 +66,10 @@ class Commissioning:
     search_line: Callable[[str], None] = _nothing
     search: Callable[[], SearchProgress] = SearchProgress
     cancel_search: Callable[[], None] = _nothing
-    start_check: Callable[[Configuration, Callable[[str], Place], str], None] = _nothing
+    # a configuration, the places of its keys, the sum of its text, what is looked at (None: everything)
+    start_check: Callable[
+        [Configuration, Callable[[str], Place], str, Container[str] | None], None
+    ] = _nothing
     check: Callable[[], CheckProgress] = CheckProgress
     cancel_check: Callable[[], None] = _nothing
     search_knx: Callable[[str | None], None] = _nothing

@@ -17,12 +17,12 @@ from knxgw.catalogue.device_model import DeviceKind, DeviceModel
 from knxgw.catalogue.load import catalogue
 from knxgw.cli import main
 from knxgw.commands.probe import Found, configuration_of, rows, run_probe
-from knxgw.commands.probe_target import AddressError, parse_target, parse_units
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import ConnectionKind, SerialLine
 from knxgw.links.modbus_endpoint import SerialEndpoint
+from knxgw.modbus.probe_target import AddressError, Target, parse_target, parse_units
 from knxgw.modbus.probing import Candidate
-from knxgw.online.attempts import Target, tries
+from knxgw.online.attempts import tries
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.loopback import free_port as _free_port
 from knxgw.sim.meter import SimulatedMeter

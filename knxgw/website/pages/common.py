@@ -29,6 +29,7 @@ from knxgw.website.live import Live
 from knxgw.website.live_rows import Feed
 from knxgw.website.publisher import TooManyStreamsError
 from knxgw.website.security import Gate, local_target, public
+from knxgw.website.wizard import Wizards
 
 pages = Blueprint("common", __name__)
 FOR_GOOD = "public, max-age=31536000, immutable"
@@ -46,6 +47,7 @@ class Site:
     gate: Gate
     live: Live
     drafts: Drafts
+    wizards: Wizards
 
 
 def site() -> Site:

@@ -79,7 +79,7 @@ def configuration() -> str:
     """Show what the file says, to be changed where that is possible."""
     if not _configuring().has_file:
         return render_template("configuration_elsewhere.html")
-    now = _text_now()
+    now = text_now()
     draft = site().drafts.of(session().account)
     if draft is None or draft.text == now:
         return _form(now, Draft(text=now, based_on=sum_of(now)))
@@ -108,7 +108,7 @@ def discard() -> AnyResponse:
 @needs(Right.CONFIGURATION)
 def as_file() -> Response:
     """Return what the file says now."""
-    return download(FILE_NAME, _text_now().encode(), YAML_TYPE)
+    return download(FILE_NAME, text_now().encode(), YAML_TYPE)
 
 
 @pages.post("/config/check")
@@ -118,7 +118,7 @@ def check() -> str | tuple[str, int] | Response:
     text = _text_given()
     if request.form.get("wanted") == "file":  # the edited text, where the file cannot be written
         return download(FILE_NAME, text.encode(), YAML_TYPE)
-    based_on = request.form.get("based_on") or sum_of(_text_now())
+    based_on = request.form.get("based_on") or sum_of(text_now())
     site().drafts.keep(session().account, Draft(text=text, based_on=based_on))
     return _checked(text, _origin(), based_on=based_on)
 
@@ -127,6 +127,11 @@ def check() -> str | tuple[str, int] | Response:
 @needs(Right.CONFIGURATION)
 def apply() -> AnyResponse | str | tuple[str, int]:
     """Let the device go on with a text, while it runs."""
+    return applied("/config?said=configuration")
+
+
+def applied(then: str) -> AnyResponse | tuple[str, int]:
+    """Let the device go on with the text of a form, and the browser with a page; or say why not."""
     text, origin = _text_given(), _origin()
     proposal = Proposal(
         text=text,
@@ -140,13 +145,13 @@ def apply() -> AnyResponse | str | tuple[str, int]:
     except RejectedError as err:
         outcome = Outcome(is_taken=False, failure=str(err))
     if not outcome.is_taken:
-        based_on = proposal.based_on or sum_of(_text_now())
+        based_on = proposal.based_on or sum_of(text_now())
         return _checked(text, origin, outcome, based_on=based_on), 409
     site().drafts.forget(session().account)
     site().bridge.accounts.note(
         session(), "configuration_changed", address=address(), after=proposal.note
     )
-    return redirect("/config?said=configuration", 303)
+    return redirect(then, 303)
 
 
 @pages.post("/config/confirm")
@@ -180,7 +185,7 @@ def version(number: int) -> str:
         version=found,
         origins=_origins(),
         came_with_it=difference(before.text if before else "", found.text),
-        since=difference(found.text, _text_now()),
+        since=difference(found.text, text_now()),
         has_before=before is not None,
     )
 
@@ -196,7 +201,7 @@ def version_file(number: int) -> Response:
 @needs(Right.CONFIGURATION)
 def restore(number: int) -> str | tuple[str, int]:
     """Say what a version would bring about; it is applied from there."""
-    return _checked(_version(number).text, Origin.RESTORED, based_on=sum_of(_text_now()))
+    return _checked(_version(number).text, Origin.RESTORED, based_on=sum_of(text_now()))
 
 
 # --- parts
@@ -206,7 +211,7 @@ def _configuring() -> Configuring:
     return site().bridge.device.configuring
 
 
-def _text_now() -> str:
+def text_now() -> str:
     """Return what the file says; where it cannot be read, the page says so."""
     try:
         return _configuring().text()
@@ -263,7 +268,7 @@ def _form(now: str, draft: Draft) -> str:
 def _checked(text: str, origin: Origin, outcome: Outcome | None = None, *, based_on: str) -> str:
     """Return the page that says what a text would bring about, or why it was not taken."""
     configuring, words = _configuring(), language()
-    found, now = configuring.check(text), _text_now()
+    found, now = configuring.check(text), text_now()
     refused = () if outcome is None else outcome.findings
     is_out_of_date = outcome is not None and outcome.was_changed_meanwhile
     return render_template(
@@ -272,9 +277,9 @@ def _checked(text: str, origin: Origin, outcome: Outcome | None = None, *, based
         origin=origin.value,
         # after a conflict one looks at the difference to what is there now, and applies it or not
         based_on=sum_of(now) if is_out_of_date else based_on,
-        findings=_rows(refused or found.findings, words),
+        findings=finding_rows(refused or found.findings, words),
         can_run=found.can_run and not refused,
-        effects=[_effect(one, words) for one in found.effects],
+        effects=[effect_words(one, words) for one in found.effects],
         lines=difference(now, text),
         is_writable=configuring.is_writable(),
         was_changed_meanwhile=is_out_of_date,
@@ -282,7 +287,8 @@ def _checked(text: str, origin: Origin, outcome: Outcome | None = None, *, based
     )
 
 
-def _rows(findings: Sequence[Finding], words: Language) -> list[FindingRow]:
+def finding_rows(findings: Sequence[Finding], words: Language) -> list[FindingRow]:
+    """Return findings as the pages show them."""
     rows = []
     for one in findings:
         tone, severity = TONES[one.severity], words.text(SEVERITIES[one.severity])
@@ -290,5 +296,6 @@ def _rows(findings: Sequence[Finding], words: Language) -> list[FindingRow]:
     return rows
 
 
-def _effect(effect: Effect, words: Language) -> str:
+def effect_words(effect: Effect, words: Language) -> str:
+    """Return what a change brings about, as a sentence."""
     return words.text(EFFECTS[effect.kind], number=effect.point or 0, address=effect.address)

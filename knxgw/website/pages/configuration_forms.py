@@ -186,7 +186,7 @@ def _page(section: str, entry: int | None, draft: Draft, *, only_if_wrong: bool 
     data = values_of(draft.text)
     groups = groups_of(section, entry, data, catalogue(), words.code)
     names = {field.name for group in groups for field in group.fields}
-    found = _findings(draft.text, words)
+    found = finding_texts(draft.text, words)
     if only_if_wrong and not any(
         one.tone == "bad" for name, texts in found.items() if name in names for one in texts
     ):
@@ -201,7 +201,7 @@ def _page(section: str, entry: int | None, draft: Draft, *, only_if_wrong: bool 
     )
 
 
-def _findings(text: str, words: Language) -> dict[str, list[FindingText]]:
+def finding_texts(text: str, words: Language) -> dict[str, list[FindingText]]:
     """Return what is wrong, by the name of the field."""
     found: dict[str, list[FindingText]] = {}
     for one in site().bridge.device.configuring.check(text).findings:

@@ -97,7 +97,7 @@ def save() -> AnyResponse | str | tuple[str, int]:
     """Take what was typed into the draft."""
     draft = draft_now()
     changes: dict[Path, object | None] = {}
-    for row in _rows(_configuration(draft.text)):
+    for row in object_rows(_configuration(draft.text)):
         typed = request.form.get(f"object:{row.number}")
         if typed is not None and _split(typed) != _split(row.addresses):
             changes[GROUP_OBJECTS, str(row.number)] = _split(typed) or None
@@ -110,9 +110,9 @@ def export() -> Response | tuple[str, int]:
     """Return the group addresses of the draft as a file for the import of ETS."""
     shape, name, kind = FORMATS.get(request.args.get("format", ""), FORMATS["ets-csv"])
     configuration = _configuration(draft_now().text)
-    numbers = {row.number for row in _rows(configuration)}
+    numbers = {row.number for row in object_rows(configuration)}
     try:
-        content = group_addresses(configuration, catalogue(), shape, _wishes(), numbers)
+        content = group_addresses(configuration, catalogue(), shape, address_wishes(), numbers)
     except GatewayError as err:
         return _refused([str(err)])
     return download(name, content, kind)
@@ -124,17 +124,23 @@ def plan() -> AnyResponse | str | tuple[str, int]:
     """Give every group object of the draft that has none a group address, as the export does."""
     draft = draft_now()
     configuration = _configuration(draft.text)
-    rows = _rows(configuration)
     try:
-        links = planned_links(configuration, catalogue(), _wishes())
+        changes = planned_changes(configuration, address_wishes())
     except GatewayError as err:
         return _refused([str(err)])
-    changes: dict[Path, object | None] = {
+    return _changed(draft, changes)
+
+
+def planned_changes(
+    configuration: Configuration | None, wishes: AddressWishes
+) -> dict[Path, object | None]:
+    """Return the changes that give each group object without an address a free one. Raises: GatewayError."""
+    links = planned_links(configuration, catalogue(), wishes)
+    return {
         (GROUP_OBJECTS, str(row.number)): [str(address) for address in links[row.number]]
-        for row in rows
+        for row in object_rows(configuration)
         if not row.addresses and row.number in links
     }
-    return _changed(draft, changes)
 
 
 @pages.post("/config/objects/import")
@@ -199,7 +205,8 @@ def _configuration(text: str) -> Configuration | None:
     return parse_configuration(text, catalogue(), is_offline=True).configuration
 
 
-def _rows(configuration: Configuration | None) -> list[ObjectRow]:
+def object_rows(configuration: Configuration | None) -> list[ObjectRow]:
+    """Return the group objects of a configuration with their group addresses."""
     words = language()
     if configuration is None:
         return []
@@ -248,7 +255,7 @@ def _page(draft: Draft) -> str:
     configuration = _configuration(draft.text)
     return render_template(
         "configuration_objects.html",
-        rows=_rows(configuration),
+        rows=object_rows(configuration),
         missing=list(_missing(configuration)),
         can_run=configuration is not None,
     )
@@ -266,7 +273,7 @@ def _changed(
     return redirect("/config/draft", 303)
 
 
-def _wishes() -> AddressWishes:
+def address_wishes() -> AddressWishes:
     """Return where new addresses are wanted, as far as that was typed. Raises: GatewayError."""
     return AddressWishes(
         main=_typed("main", 31, marked("The main group is a number from 0 to 31.")),

@@ -1,10 +1,10 @@
-"""Where `knxgw probe` asks: an address as a person writes it."""
+"""Where devices are asked who they are: an address as a person writes it; pure."""
 
 import re
+from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
 from knxgw.config.model import ConnectionKind
-from knxgw.online.attempts import Target
 
 HIGHEST_UNIT = 255
 _KINDS = {
@@ -18,6 +18,21 @@ EXAMPLES = "such as tcp://192.168.1.31 or serial:/dev/ttyUSB0"
 
 class AddressError(ValueError):
     """An address or a list of units that cannot be understood."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where to ask; what is None is found out."""
+
+    kind: ConnectionKind
+    host: str = ""  # or the device file
+    port: int = 502
+    unit: int | None = None
+    protocol: str | None = None
+    baud: int | None = None
+    data_bits: int | None = None
+    parity: str | None = None
+    stop_bits: int | None = None
 
 
 def parse_target(text: str) -> Target:

@@ -1,0 +1,261 @@
+"""The wizard: its steps, and those that ask for parameters. Source: website 47."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from flask import Blueprint, abort, redirect, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from knxgw.catalogue.load import catalogue
+from knxgw.config.edit_yaml import NotEditableError, edited, values_of
+from knxgw.station.actions import Action
+from knxgw.website.access.roles import Right
+from knxgw.website.config_form import POINTS, changes_of
+from knxgw.website.drafts import Draft
+from knxgw.website.language import Language, marked
+from knxgw.website.pages.common import address, language, session, site
+from knxgw.website.pages.configuration_forms import (
+    GROUPS,
+    draft_now,
+    finding_texts,
+    keep_draft,
+    not_editable,
+)
+from knxgw.website.security import needs
+from knxgw.website.wizard import STEPS, Asked, Mark, Step, Way, asked_in, step_after
+
+pages = Blueprint("wizard", __name__)
+TITLES = {
+    Step.DEVICE: marked("Device"),
+    Step.FIND: marked("Find devices"),
+    Step.POINTS: marked("Charging points"),
+    Step.MAINS: marked("Mains connection"),
+    Step.KNX: marked("KNX"),
+    Step.CHECK: marked("Check"),
+    Step.APPLY: marked("Apply and charge"),
+}
+INTENTS = {
+    Step.DEVICE: marked(
+        "What the device is called, which language it speaks and which time it keeps."
+    ),
+    Step.FIND: marked(
+        "Chargers and meters in the network and on the serial line are looked for; nothing is written to them."
+    ),
+    Step.POINTS: marked("Name, phases and limits of each charging point."),
+    Step.MAINS: marked("What the building may draw, and how the charging points share it."),
+    Step.KNX: marked("How the device reaches KNX, and the group addresses of its objects."),
+    Step.CHECK: marked("Everything is checked, here and in the network."),
+    Step.APPLY: marked("The configuration comes into force, and a first vehicle is charged."),
+}
+SKIPPED = {  # what it means to leave a step out
+    Step.DEVICE: marked(
+        "It keeps its name, speaks the language of the draft, and times on the bus are in its time zone."
+    ),
+    Step.FIND: marked(
+        "Charging points then have to be entered by hand, in the forms of the configuration."
+    ),
+    Step.POINTS: marked(
+        "Three phases from 6 A to 16 A are assumed where nothing else is given: check that cable and fuse of each charging point carry that."
+    ),
+    Step.MAINS: marked(
+        "Load management stays as it is. If it is off, nothing keeps the chargers below the main fuse."
+    ),
+    Step.KNX: marked(
+        "The group objects then have no addresses: nobody on the bus sees or controls the chargers."
+    ),
+    Step.CHECK: marked(
+        "A wrong address or a meter that is turned round is noticed only in operation."
+    ),
+    Step.APPLY: marked("Nothing comes into force; your draft is kept."),
+}
+
+
+class StepLine(NamedTuple):
+    """A step as the list of steps shows it."""
+
+    path: str
+    number: int
+    title: str
+    intent: str
+    mark: str  # "done", "skipped" or ""
+    mark_words: str
+    is_current: bool
+
+
+@pages.get("/wizard")
+@needs(Right.CONFIGURATION)
+def overview() -> str:
+    """Show the steps, and lead to the next one."""
+    return render_template(
+        "wizard.html", **frame(None), next_step=way().next_step, has_begun=bool(way().marks)
+    )
+
+
+@pages.post("/wizard/again")
+@needs(Right.CONFIGURATION)
+def again() -> AnyResponse:
+    """Begin at the first step again; the draft stays."""
+    site().wizards.forget(session().account)
+    return redirect("/wizard", 303)
+
+
+@pages.get("/wizard/<any(device,points):name>")
+@needs(Right.CONFIGURATION)
+def step_form(name: str) -> str | tuple[str, int]:
+    """Show the fields of a step."""
+    try:
+        return form_page(Step(name), draft_now(), **_more(Step(name)))
+    except NotEditableError as err:
+        return not_editable(err)
+
+
+@pages.post("/wizard/<any(device,points):name>")
+@needs(Right.CONFIGURATION)
+def save(name: str) -> AnyResponse | str | tuple[str, int]:
+    """Take what was typed into the draft, and go on."""
+    step = Step(name)
+    try:
+        draft = with_typed(step)
+        return gone_on(step, draft, **_more(step))
+    except NotEditableError as err:
+        return not_editable(err)
+
+
+@pages.post("/wizard/<any(device,find,points,mains,knx,check):name>/skip")
+@needs(Right.CONFIGURATION)
+def skip(name: str) -> AnyResponse:
+    """Leave a step out."""
+    mark(Step(name), Mark.SKIPPED)
+    return redirect(path_after(Step(name)), 303)
+
+
+@pages.post("/wizard/points/<int:number>/identify")
+@needs(Right.CONFIGURATION)
+def identify(number: int) -> AnyResponse:
+    """Interrupt a charging point for ten seconds, so that a person sees which one it is."""
+    if not session().may_charge(number):
+        abort(403)
+    site().bridge.commissioning.identify(number)
+    site().bridge.accounts.note(
+        session(), "point_identified", address=address(), after=f"cp{number}"
+    )
+    return redirect("/wizard/points", 303)
+
+
+# --- what the pages of the wizard share
+
+
+def way() -> Way:
+    """Return how far whoever asks is."""
+    return site().wizards.of(session().account)
+
+
+def mark(step: Step, what: Mark) -> None:
+    """Note what whoever asks did with a step."""
+    site().wizards.mark(session().account, step, what)
+
+
+def path_of(step: Step) -> str:
+    """Return where a step is."""
+    return f"/wizard/{step}"
+
+
+def path_after(step: Step) -> str:
+    """Return where it goes on after a step."""
+    following = step_after(step)
+    return "/wizard" if following is None else path_of(following)
+
+
+def frame(step: Step | None) -> dict[str, Any]:
+    """Return what the template of every step needs; None: the list of steps."""
+    words, marks = language(), way().marks
+    marked_as = {Mark.DONE: words.text("done"), Mark.SKIPPED: words.text("left out")}
+    lines = [
+        StepLine(
+            path=path_of(one),
+            number=number,
+            title=words.text(TITLES[one]),
+            intent=words.text(INTENTS[one]),
+            mark=marks.get(one, ""),
+            mark_words=marked_as[marks[one]] if one in marks else "",
+            is_current=one is step,
+        )
+        for number, one in enumerate(STEPS, 1)
+    ]
+    return {
+        "steps": lines,
+        "step": None if step is None else lines[STEPS.index(step)],
+        "skipping": "" if step is None else words.text(SKIPPED[step]),
+        "confirm_until": site().bridge.device.configuring.confirm_until(),
+    }
+
+
+def with_typed(step: Step) -> Draft:
+    """Return the draft with what was typed in a step, and keep it. Raises: NotEditableError."""
+    draft = draft_now()
+    data = values_of(draft.text)
+    changes: dict[tuple[str | int, ...], object | None] = {}
+    for asked in asked_in(step, data, catalogue(), language().code):
+        changes |= changes_of(asked.groups, request.form, catalogue())
+    changed = Draft(text=edited(draft.text, changes), based_on=draft.based_on)
+    keep_draft(changed)
+    return changed
+
+
+def gone_on(step: Step, draft: Draft, **more: object) -> AnyResponse | str:
+    """Go on with the next step; with the same one if something of it is wrong. Raises: NotEditableError."""
+    page = form_page(step, draft, only_if_wrong=True, **more)
+    if page:
+        return page
+    mark(step, Mark.DONE)
+    return redirect(path_after(step), 303)
+
+
+def form_page(step: Step, draft: Draft, *, only_if_wrong: bool = False, **more: object) -> str:
+    """Return the fields of a step with what is wrong beside them; "" if nothing is and that is enough.
+
+    `more`: what its template needs beside them. Raises: NotEditableError.
+    """
+    words = language()
+    data = values_of(draft.text)
+    sections = asked_in(step, data, catalogue(), words.code)
+    found = finding_texts(draft.text, words)
+    names = {one.name for asked in sections for group in asked.groups for one in group.fields}
+    errors = sum(one.tone == "bad" for name in names for one in found.get(name, ()))
+    if only_if_wrong and not errors:
+        return ""
+    return render_template(
+        f"wizard_{step}.html",
+        **frame(step),
+        sections=[_section(one, data, words) for one in sections],
+        findings=found,
+        errors=errors,
+        **more,
+    )
+
+
+def _section(asked: Asked, data: Mapping[str, Any], words: Language) -> dict[str, Any]:
+    """Return the fields of a section with their headings, and what of a charging point is running."""
+    number = 0
+    if asked.section == POINTS and asked.entry is not None:
+        given = data[POINTS][asked.entry]
+        text = str(given.get("number", "")) if isinstance(given, Mapping) else ""
+        number = int(text) if text.isdecimal() and len(text) < 3 else 0
+    return {
+        "number": number,
+        "groups": [
+            (words.text(GROUPS[one.key]) if one.key in GROUPS else "", one.fields)
+            for one in asked.groups
+        ],
+    }
+
+
+def _more(step: Step) -> dict[str, Any]:
+    """Return which charging points the device controls already: these can be told apart."""
+    if step is not Step.POINTS:
+        return {}
+    view = site().bridge.view(None)
+    return {
+        "running": {one.number: Action.INTERRUPT in one.actions for one in view.points},
+        "identified": site().bridge.commissioning.identified(),
+    }

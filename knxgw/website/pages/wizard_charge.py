@@ -1,0 +1,228 @@
+"""The last step of the wizard: the configuration comes into force, a first vehicle charges. Source: website 47."""
+
+from typing import Any
+
+from flask import Blueprint, Response, abort, jsonify, redirect, render_template
+from werkzeug.wrappers import Response as AnyResponse
+
+from knxgw.catalogue.load import catalogue
+from knxgw.config.load import parse_configuration
+from knxgw.monitoring.csv_table import plain_text
+from knxgw.monitoring.test_charge import Problem, Progress, Result, Row, Step
+from knxgw.station.view import PointView
+from knxgw.website.access.roles import Right
+from knxgw.website.configuring import sum_of
+from knxgw.website.language import Language, marked
+from knxgw.website.pages.common import address, language, session, site
+from knxgw.website.pages.configuration import applied, effect_words, finding_rows, text_now
+from knxgw.website.pages.configuration_forms import draft_now
+from knxgw.website.pages.configuration_objects import object_rows
+from knxgw.website.pages.wizard import TITLES, frame, mark, way
+from knxgw.website.pages.wizard_network import seen_row
+from knxgw.website.pages.wizard_shown import Shown, ShownRow
+from knxgw.website.security import needs
+from knxgw.website.text_diff import difference
+from knxgw.website.wizard import STEPS, Mark
+from knxgw.website.wizard import Step as WizardStep
+
+pages = Blueprint("wizard_charge", __name__)
+APPLY = "/wizard/apply"
+STEPS_OF_CHARGE = {
+    Step.VEHICLE: marked("A vehicle is plugged in"),
+    Step.CHARGE: marked("It charges"),
+    Step.LOW: marked("It charges with 6 A"),
+    Step.HIGH: marked("It charges with 10 A"),
+    Step.FOLLOWS: marked("It stays within what load management offers"),
+    Step.PAUSE: marked("It pauses"),
+    Step.AGAIN: marked("It charges again"),
+}
+RESULTS = {
+    Result.RUNNING: (marked("waits"), "info"),
+    Result.GOOD: (marked("good"), "good"),
+    Result.BAD: (marked("not passed"), "bad"),
+    Result.ENDED: (marked("ended by you"), "warning"),
+}
+PROBLEMS = {
+    Problem.NO_VEHICLE: marked("No vehicle was plugged in within ten minutes."),
+    Problem.NOT_CHARGING: marked(
+        "It does not charge. Is the vehicle full, does it wait for a card, a start or a time of its own?"
+    ),
+    Problem.NOT_OFFERED: marked("It is offered another current: {reason}."),
+    Problem.DRAWS_MORE: marked(
+        "It draws more than it is offered. Check model and connection; another program may control the charger as well."
+    ),
+    Problem.DRAWS_TOO_LITTLE: marked(
+        "It draws hardly anything. Is the vehicle almost full, or does it limit itself?"
+    ),
+    Problem.NOT_PAUSED: marked(
+        "It goes on charging. Check model and connection; another program may control the charger as well."
+    ),
+    Problem.GONE: marked("The vehicle was unplugged, or the charger is not reached any more."),
+}
+
+
+@pages.get(APPLY)
+@needs(Right.CONFIGURATION)
+def show() -> str:
+    """Show what would come into force; once it is, offer a first charge."""
+    words, draft, now = language(), draft_now(), text_now()
+    configuring, ask = site().bridge.device.configuring, site().bridge.commissioning
+    checked = configuring.check(draft.text)
+    is_in_force = draft.text == now
+    points = site().bridge.view(None).points if is_in_force else ()
+    return render_template(
+        "wizard_apply.html",
+        **frame(WizardStep.APPLY),
+        text=draft.text,
+        based_on=draft.based_on,
+        can_run=checked.can_run,
+        is_writable=configuring.is_writable(),
+        is_in_force=is_in_force and bool(now),
+        effects=[effect_words(one, words) for one in checked.effects],
+        lines=difference(now, draft.text),
+        points=[(one.number, point_words(one, words)) for one in points],
+        shown=_shown(ask.charge(), words),
+        charge=ask.charge(),
+        tested=[number for number, one in ask.charges().items() if one.is_good],
+    )
+
+
+@pages.post(APPLY)
+@needs(Right.CONFIGURATION)
+def apply() -> AnyResponse | tuple[str, int]:
+    """Let the draft come into force."""
+    answer = applied(APPLY)
+    if not isinstance(answer, tuple):
+        mark(WizardStep.APPLY, Mark.DONE)
+    return answer
+
+
+@pages.post("/wizard/charge/<int:number>")
+@needs(Right.CONFIGURATION)
+def start(number: int) -> AnyResponse:
+    """Begin a first charge at a charging point."""
+    if not session().may_charge(number):
+        abort(403)
+    site().bridge.commissioning.start_charge(number)
+    site().bridge.accounts.note(session(), "first_charge", address=address(), after=f"cp{number}")
+    return redirect(f"{APPLY}#charge", 303)
+
+
+@pages.post("/wizard/charge/end")
+@needs(Right.CONFIGURATION)
+def end() -> AnyResponse:
+    """End the first charge; the charging point goes on as before."""
+    site().bridge.commissioning.end_charge()
+    return redirect(f"{APPLY}#charge", 303)
+
+
+@pages.get("/wizard/charge/progress")
+@needs(Right.CONFIGURATION)
+def progress() -> Response:
+    """Tell how far the first charge is."""
+    return jsonify(_shown(site().bridge.commissioning.charge(), language()).told())
+
+
+@pages.get("/wizard/protocol")
+@needs(Right.CONFIGURATION)
+def protocol() -> str:
+    """Show a protocol of the set-up, to be printed and signed."""
+    words, bridge = language(), site().bridge
+    text = text_now()
+    loaded = parse_configuration(text, catalogue(), is_offline=True)
+    view = bridge.view(words.code)
+    check, charges, marks = (
+        bridge.commissioning.check(),
+        bridge.commissioning.charges(),
+        way().marks,
+    )
+    versions = bridge.device.configuring.versions()
+    return render_template(
+        "wizard_protocol.html",
+        facts=bridge.facts(),
+        account_name=session().account,
+        version=versions[0] if versions else None,
+        sum=sum_of(text),
+        steps=[(words.text(TITLES[one]), _marked(marks.get(one), words)) for one in STEPS],
+        points=[_protocol_of(one, charges.get(one.number), words) for one in view.points],
+        load_management=view.load_management,
+        linked=sum(bool(one.addresses) for one in object_rows(loaded.configuration)),
+        objects=len(object_rows(loaded.configuration)),
+        findings=finding_rows(loaded.findings, words),
+        seen=[seen_row(one, words) for one in check.seen] if check.text_sum == sum_of(text) else [],
+    )
+
+
+# --- parts
+
+
+def point_words(one: PointView, words: Language) -> str:
+    """Return number and name of a charging point."""
+    title = words.text("Charging point {number}", number=one.number)
+    return plain_text(f"{title}: {one.name}" if one.name else title)
+
+
+def _marked(found: Mark | None, words: Language) -> str:
+    if found is None:
+        return words.text("open")
+    return words.text("done") if found is Mark.DONE else words.text("left out")
+
+
+def _shown(charge: Progress, words: Language) -> Shown:
+    said = ""
+    if charge.is_running:
+        said = words.text("Charging point {number}", number=charge.point)
+        if charge.rows[-1].step is Step.VEHICLE:
+            said = words.text(
+                "Plug a vehicle in at charging point {number} now.", number=charge.point
+            )
+    elif charge.number:
+        said = words.text("Passed.") if charge.is_good else words.text("Not passed.")
+    done = sum(one.result is Result.GOOD for one in charge.rows)
+    rows = tuple(charge_row(one, words) for one in charge.rows)
+    return Shown(
+        is_running=charge.is_running,
+        said=said,
+        done=done,
+        total=len(charge.steps),
+        rows=rows,
+    )
+
+
+def charge_row(one: Row, words: Language) -> ShownRow:
+    """Return a step of a first charge, with what was measured."""
+    result, tone = RESULTS[one.result]
+    said = []
+    if one.problem is not None:
+        said.append(words.text(PROBLEMS[one.problem], reason=one.reason))
+    if one.offer_ma is not None:
+        said.append(words.text("offered {current} A", current=words.number(one.offer_ma / 1000, 1)))
+    known = [words.number(ma / 1000, 1) for ma in one.phases_ma if ma is not None]
+    if known:
+        said.append(words.text("drawn {currents} A", currents=" / ".join(known)))
+    if one.state_words:
+        said.append(one.state_words)
+    said.append(words.text("after {s} s", s=round(one.took_s)))
+    return ShownRow(
+        words.text(STEPS_OF_CHARGE[one.step]),
+        words.text(result),
+        plain_text(" · ".join(said)),
+        tone,
+    )
+
+
+def _protocol_of(one: PointView, charge: Progress | None, words: Language) -> dict[str, Any]:
+    installed = one.installed
+    return {
+        "title": point_words(one, words),
+        "model": one.model,
+        "address": installed.address,
+        "serial": one.detail.serial or "",
+        "firmware": one.detail.firmware or "",
+        "phases": ", ".join(f"L{phase}" for phase in installed.mains_phases),
+        "minimum": words.number(installed.minimum_ma / 1000, 1),
+        "maximum": words.number(installed.maximum_ma / 1000, 1),
+        "meter": installed.meter or "",
+        "is_good": charge is not None and charge.is_good,
+        "rows": () if charge is None else tuple(charge_row(row, words) for row in charge.rows),
+    }

@@ -1,0 +1,233 @@
+"""The step of the wizard that finds chargers and meters. Source: website 48."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from flask import Blueprint, Response, jsonify, redirect, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from knxgw.charging.quantities import PHASE_CURRENTS, Quantity
+from knxgw.config.edit_yaml import NotEditableError, edited, values_of
+from knxgw.errors import with_remedy
+from knxgw.modbus.probe_target import AddressError, parse_target, parse_units
+from knxgw.monitoring.csv_table import plain_text
+from knxgw.monitoring.device_search import FoundDevice, SearchProgress
+from knxgw.website.access.roles import Right
+from knxgw.website.config_form import POINTS
+from knxgw.website.drafts import Draft
+from knxgw.website.language import Language, marked
+from knxgw.website.pages.common import address, language, session, site
+from knxgw.website.pages.configuration_forms import draft_now, keep_draft, not_editable
+from knxgw.website.pages.wizard import frame, mark, path_after
+from knxgw.website.pages.wizard_shown import Shown, ShownRow
+from knxgw.website.security import needs
+from knxgw.website.wizard import METER, POINT, SMART_METER, Mark, Step, roles_of, taken
+
+pages = Blueprint("wizard_find", __name__)
+FIND = "/wizard/find"
+MOST_TYPED = 200  # characters
+ROLES = {
+    "": marked("leave it"),
+    POINT: marked("take it as a charging point"),
+    SMART_METER: marked("take it as the smart meter of the mains connection"),
+}
+METER_OF = marked("take it as the meter of charging point {number}")
+
+
+class DeviceChoice(NamedTuple):
+    """A device that was found, and as what it may be taken."""
+
+    place: int
+    words: str
+    help: str
+    roles: tuple[tuple[str, str], ...]
+
+
+@pages.get(FIND)
+@needs(Right.CONFIGURATION)
+def find() -> str | tuple[str, int]:
+    """Show where may be searched, and what was found."""
+    return _page()
+
+
+@pages.post("/wizard/find/<any(network,line,address):where>")
+@needs(Right.CONFIGURATION)
+def search(where: str) -> AnyResponse | str | tuple[str, int]:
+    """Begin to search; one that goes on already is not disturbed."""
+    ask, places = site().bridge.commissioning, site().bridge.commissioning.places()
+    chosen = request.form.get(where, "")
+    if where == "network" and chosen in places.networks:
+        ask.search_network(chosen)
+    elif where == "line" and chosen in places.lines:
+        ask.search_line(chosen)
+    elif where == "address":
+        host = request.form.get("host", "").strip()[:MOST_TYPED]
+        units = request.form.get("units", "").strip()[:MOST_TYPED]
+        try:
+            target = parse_target(f"tcp://{host}")
+            wanted = parse_units(units) if units else None
+        except AddressError:
+            return _page(host, units, is_wrong=True)
+        ask.search_address(target.host, target.port, wanted)
+    bridge = site().bridge
+    bridge.accounts.note(session(), "devices_searched", address=address(), after=where)
+    return redirect(FIND, 303)
+
+
+@pages.post("/wizard/find/cancel")
+@needs(Right.CONFIGURATION)
+def cancel() -> AnyResponse:
+    """End the search; what was found stays."""
+    site().bridge.commissioning.cancel_search()
+    return redirect(FIND, 303)
+
+
+@pages.get("/wizard/find/progress")
+@needs(Right.CONFIGURATION)
+def progress() -> Response:
+    """Tell how far the search is."""
+    return jsonify(_shown(site().bridge.commissioning.search(), language()).told())
+
+
+@pages.post("/wizard/find/take")
+@needs(Right.CONFIGURATION)
+def take() -> AnyResponse | tuple[str, int]:
+    """Take devices into the draft, and go on to the charging points."""
+    found = site().bridge.commissioning.search()
+    if request.form.get("search") != str(found.number):
+        return redirect(FIND, 303)  # somebody has searched again: the places mean others now
+    draft = draft_now()
+    chosen = [(one, request.form.get(f"role:{place}", "")) for place, one in enumerate(found.found)]
+    try:
+        text = edited(draft.text, taken(chosen, values_of(draft.text)))
+    except NotEditableError as err:
+        return not_editable(err)
+    keep_draft(Draft(text=text, based_on=draft.based_on))
+    mark(Step.FIND, Mark.DONE)
+    return redirect(path_after(Step.FIND), 303)
+
+
+@pages.post("/wizard/find/done")
+@needs(Right.CONFIGURATION)
+def done() -> AnyResponse:
+    """Go on with the charging points that the draft has."""
+    mark(Step.FIND, Mark.DONE)
+    return redirect(path_after(Step.FIND), 303)
+
+
+# --- parts
+
+
+def _page(host: str = "", units: str = "", *, is_wrong: bool = False) -> str | tuple[str, int]:
+    words, ask = language(), site().bridge.commissioning
+    try:
+        data = values_of(draft_now().text)
+    except NotEditableError as err:
+        return not_editable(err)
+    found = ask.search()
+    error = words.text("That is no address of a device, or no list of units.") if is_wrong else ""
+    chargers = sum(one.is_charger and not one.used_as for one in found.found)
+    choices = [
+        DeviceChoice(
+            place=place,
+            words=_name(one, words),
+            help=_help(one, words),
+            roles=tuple((role, _role(role, words)) for role in roles_of(one, data, chargers)),
+        )
+        for place, one in enumerate(found.found)
+        if one.model is not None and not one.used_as
+    ]
+    return render_template(
+        "wizard_find.html",
+        **frame(Step.FIND),
+        places=ask.places(),
+        shown=_shown(found, words),
+        devices=choices,
+        number=found.number,
+        points=[str(one.get("number", "?")) for one in data.get(POINTS) or () if one],
+        address_error=error,
+        typed_host=host,
+        typed_units=units,
+    ), (400 if is_wrong else 200)
+
+
+def _role(role: str, words: Language) -> str:
+    if role.startswith(METER):
+        return words.text(METER_OF, number=role.removeprefix(METER))
+    return words.text(ROLES[role])
+
+
+def _shown(found: SearchProgress, words: Language) -> Shown:
+    """Return how far a search is, and what it has found."""
+    return Shown(
+        is_running=found.is_running,
+        said=_said(found, words),
+        done=found.done,
+        total=found.total,
+        rows=tuple(_rows(found, words)),
+    )
+
+
+def _said(found: SearchProgress, words: Language) -> str:
+    if found.is_running:
+        asking = ", ".join(found.asking)
+        tried = words.text("{done} of {all} tried", done=found.done, all=found.total)
+        return (
+            words.text("{tried}; asking {asking}", tried=tried, asking=asking) if asking else tried
+        )
+    if not found.number:
+        return ""
+    if found.trouble is not None:
+        return plain_text(
+            with_remedy(found.trouble.problem(words.code), found.trouble.remedy(words.code))
+        )
+    count = words.counted("{count} device found", "{count} devices found", len(found.found))
+    if found.was_cancelled:
+        return words.text("Cancelled; {found}", found=count)
+    if not found.found:
+        return words.text(
+            "Nobody answers. Switch Modbus on in the charger, look whether it is in this network, or ask at its address."
+        )
+    return count
+
+
+def _rows(found: SearchProgress, words: Language) -> Iterator[ShownRow]:
+    for one in found.found:
+        if one.used_as:
+            used = ", ".join(name.problem(words.code) for name in one.used_as)
+            yield ShownRow(one.address, words.text("in use"), used, "muted")
+        elif one.model is None:
+            unknown = words.text(
+                "It speaks Modbus, like no model that is known: choose one by hand."
+            )
+            yield ShownRow(one.address, words.text("not recognised"), unknown, "warning")
+        else:
+            yield ShownRow(_name(one, words), words.text("recognised"), _help(one, words), "good")
+
+
+def _name(one: FoundDevice, words: Language) -> str:
+    """Return model and address of a device, and its connector where it has several."""
+    model = one.model
+    if model is None:
+        return one.address
+    name = f"{model.manufacturer} {model.model}"
+    if len(model.connectors) > 1:
+        name = words.text("{name}, connector {number}", name=name, number=one.connection.connector)
+    return words.text(
+        "{name} at {address}, unit {unit}", name=name, address=one.address, unit=one.connection.unit
+    )
+
+
+def _help(one: FoundDevice, words: Language) -> str:
+    """Return what tells a device from another: its serial number, and what it draws now."""
+    said = []
+    serial = one.values.get(Quantity.SERIAL)
+    if serial:
+        said.append(words.text("serial number {serial}", serial=plain_text(str(serial))))
+    currents_ma = [one.values.get(quantity) for quantity in PHASE_CURRENTS]
+    known = [words.number(ma / 1000, 1) for ma in currents_ma if isinstance(ma, int)]
+    if known:
+        said.append(words.text("now {currents} A", currents=" / ".join(known)))
+    if one.values.get(Quantity.CONNECTED):
+        said.append(words.text("a vehicle is plugged in"))
+    return "; ".join(said)

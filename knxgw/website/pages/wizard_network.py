@@ -1,0 +1,337 @@
+"""Steps of the wizard that look into the network: the smart meter, KNX, the check. Source: website 47, 48."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from flask import Blueprint, Response, jsonify, redirect, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from knxgw.catalogue.load import catalogue
+from knxgw.config.edit_yaml import NotEditableError, edited
+from knxgw.config.load import LoadedConfiguration, parse_configuration
+from knxgw.errors import GatewayError, Severity, with_remedy
+from knxgw.links.knx_discovery import KnxIpDevice
+from knxgw.monitoring.csv_table import plain_text
+from knxgw.monitoring.online_check import OPEN, Seen, State
+from knxgw.website.access.roles import Right
+from knxgw.website.commissioning import CheckProgress, KnxProgress
+from knxgw.website.configuring import sum_of
+from knxgw.website.drafts import Draft
+from knxgw.website.language import Language, marked
+from knxgw.website.pages.common import language, site
+from knxgw.website.pages.configuration import finding_rows
+from knxgw.website.pages.configuration_forms import draft_now, keep_draft, not_editable
+from knxgw.website.pages.configuration_objects import address_wishes, object_rows, planned_changes
+from knxgw.website.pages.wizard import form_page, frame, gone_on, mark, path_after, with_typed
+from knxgw.website.pages.wizard_shown import Shown, ShownRow
+from knxgw.website.security import needs
+from knxgw.website.wizard import Mark, Step
+
+pages = Blueprint("wizard_network", __name__)
+MAINS_IDS = frozenset({"grid/meter", "knx", "knx/smart_meter"})
+STATES = {
+    State.WAITING: (marked("waits"), "muted"),
+    State.LOOKING: (marked("is looked at"), "info"),
+    State.GOOD: (marked("good"), "good"),
+    State.WARNING: (marked("Warning"), "warning"),
+    State.SKIPPED: (marked("not looked at"), "muted"),
+    State.UNFINISHED: (marked("not finished"), "warning"),
+}
+
+
+class Interface(NamedTuple):
+    """A KNX IP interface or router that was found, and what choosing it writes."""
+
+    words: str
+    link: str
+    gateway: str
+
+
+# --- the mains connection
+
+
+@pages.get("/wizard/mains")
+@needs(Right.CONFIGURATION)
+def mains() -> str | tuple[str, int]:
+    """Ask for the mains connection."""
+    return _mains(draft_now())
+
+
+@pages.post("/wizard/mains")
+@needs(Right.CONFIGURATION)
+def save_mains() -> AnyResponse | str | tuple[str, int]:
+    """Take what was typed, and go on."""
+    try:
+        return gone_on(Step.MAINS, with_typed(Step.MAINS), looked=_looked(language()))
+    except NotEditableError as err:
+        return not_editable(err)
+
+
+@pages.post("/wizard/mains/read")
+@needs(Right.CONFIGURATION)
+def read_mains() -> AnyResponse | str | tuple[str, int]:
+    """Take what was typed, and read the smart meter."""
+    try:
+        draft = with_typed(Step.MAINS)
+    except NotEditableError as err:
+        return not_editable(err)
+    if not _start_check(draft, MAINS_IDS):
+        return _mains(draft)
+    return redirect("/wizard/mains#meter", 303)
+
+
+@pages.get("/wizard/mains/progress")
+@needs(Right.CONFIGURATION)
+def mains_progress() -> Response:
+    """Tell how far the look at the smart meter is."""
+    return jsonify(_looked(language()).told())
+
+
+def _mains(draft: Draft) -> str | tuple[str, int]:
+    try:
+        return form_page(Step.MAINS, draft, looked=_looked(language()))
+    except NotEditableError as err:
+        return not_editable(err)
+
+
+# --- KNX
+
+
+@pages.get("/wizard/knx")
+@needs(Right.CONFIGURATION)
+def knx() -> str | tuple[str, int]:
+    """Ask how the device reaches KNX."""
+    draft = draft_now()
+    try:
+        return form_page(Step.KNX, draft, **_of_knx(draft))
+    except NotEditableError as err:
+        return not_editable(err)
+
+
+@pages.post("/wizard/knx")
+@needs(Right.CONFIGURATION)
+def save_knx() -> AnyResponse | str | tuple[str, int]:
+    """Take what was typed, give objects addresses where that is wanted, and go on."""
+    try:
+        draft = with_typed(Step.KNX)
+        if request.form.get("addresses") == "plan":
+            draft = _with_addresses(draft)
+        return gone_on(Step.KNX, draft, **_of_knx(draft))
+    except NotEditableError as err:
+        return not_editable(err)
+    except GatewayError as err:
+        return render_template("configuration_refused.html", texts=[str(err)]), 409
+
+
+@pages.post("/wizard/knx/search")
+@needs(Right.CONFIGURATION)
+def search_knx() -> AnyResponse:
+    """Search for KNX IP interfaces and routers."""
+    configuration = _loaded(draft_now()).configuration
+    site().bridge.commissioning.search_knx(
+        None if configuration is None else configuration.knx.local_ip
+    )
+    return redirect("/wizard/knx", 303)
+
+
+@pages.get("/wizard/knx/progress")
+@needs(Right.CONFIGURATION)
+def knx_progress() -> Response:
+    """Tell how far the search for interfaces is."""
+    return jsonify(_found_knx(site().bridge.commissioning.knx(), language()).told())
+
+
+@pages.post("/wizard/knx/take")
+@needs(Right.CONFIGURATION)
+def take_interface() -> AnyResponse | tuple[str, int]:
+    """Take an interface that was found into the draft."""
+    found = _interfaces(site().bridge.commissioning.knx().devices, language())
+    wanted = (request.form.get("link"), request.form.get("gateway"))
+    chosen = next((one for one in found if (one.link, one.gateway) == wanted), None)
+    if chosen is not None:
+        draft = draft_now()
+        gateway = chosen.gateway or None
+        try:
+            text = edited(draft.text, {("knx", "link"): chosen.link, ("knx", "gateway"): gateway})
+        except NotEditableError as err:
+            return not_editable(err)
+        keep_draft(Draft(text=text, based_on=draft.based_on))
+    return redirect("/wizard/knx", 303)
+
+
+def _of_knx(draft: Draft) -> dict[str, Any]:
+    words, found = language(), site().bridge.commissioning.knx()
+    rows = object_rows(_loaded(draft).configuration)
+    return {
+        "found": _found_knx(found, words),
+        "interfaces": _interfaces(found.devices, words),
+        "linked": sum(bool(one.addresses) for one in rows),
+        "objects": len(rows),
+    }
+
+
+def _with_addresses(draft: Draft) -> Draft:
+    """Return the draft with an address for every object that has none, and keep it. Raises: GatewayError."""
+    configuration = _loaded(draft).configuration
+    if configuration is None:
+        return draft
+    text = edited(draft.text, planned_changes(configuration, address_wishes()))
+    changed = Draft(text=text, based_on=draft.based_on)
+    keep_draft(changed)
+    return changed
+
+
+def _found_knx(found: KnxProgress, words: Language) -> Shown:
+    if found.is_running:
+        said = words.text("searching …")
+    elif found.trouble:
+        said = plain_text(found.trouble)
+    elif not found.number:
+        said = ""
+    elif found.devices:
+        said = words.counted("{count} device found", "{count} devices found", len(found.devices))
+    else:
+        said = words.text(
+            "No interface answers. It must be in this network; some networks pass no multicast."
+        )
+    rows = tuple(
+        ShownRow(plain_text(one.name) or one.host, _kinds(one), f"{one.host}:{one.port}", "good")
+        for one in found.devices
+    )
+    return Shown(is_running=found.is_running, said=said, rows=rows)
+
+
+def _kinds(one: KnxIpDevice) -> str:
+    kinds = {
+        "routing": one.has_routing,
+        "tunnelling": one.has_udp_tunnels,
+        "tunnelling (TCP)": one.has_tcp_tunnels,
+        "KNX Secure": one.needs_secure_tunnels,
+    }
+    return ", ".join(kind for kind, has in kinds.items() if has)
+
+
+def _interfaces(devices: Sequence[KnxIpDevice], words: Language) -> list[Interface]:
+    """Return the ways over the devices that were found; routing once, whichever device routes."""
+    ways = []
+    for one in devices:
+        name = plain_text(one.name) or one.host
+        if one.has_tcp_tunnels or one.has_udp_tunnels:
+            link = "tunnelling_tcp" if one.has_tcp_tunnels else "tunnelling"
+            ways.append(
+                Interface(
+                    words.text("a tunnel of {name}", name=name), link, f"{one.host}:{one.port}"
+                )
+            )
+        if one.has_routing and all(way.link != "routing" for way in ways):
+            ways.append(Interface(words.text("routing"), "routing", ""))
+    return ways
+
+
+# --- the check
+
+
+@pages.get("/wizard/check")
+@needs(Right.CONFIGURATION)
+def check() -> str:
+    """Show what is wrong with the draft, and what the network says of it."""
+    words, draft = language(), draft_now()
+    checked = site().bridge.device.configuring.check(draft.text)
+    progress = site().bridge.commissioning.check()
+    return render_template(
+        "wizard_check.html",
+        **frame(Step.CHECK),
+        findings=finding_rows(checked.findings, words),
+        can_run=checked.can_run,
+        shown=_checked(progress, words),
+        is_of_draft=progress.text_sum == sum_of(draft.text),
+    )
+
+
+@pages.post("/wizard/check")
+@needs(Right.CONFIGURATION)
+def start() -> AnyResponse:
+    """Look into the network."""
+    _start_check(draft_now(), None)
+    return redirect("/wizard/check", 303)
+
+
+@pages.post("/wizard/check/cancel")
+@needs(Right.CONFIGURATION)
+def cancel() -> AnyResponse:
+    """End the check; what was found stays."""
+    site().bridge.commissioning.cancel_check()
+    return redirect("/wizard/check", 303)
+
+
+@pages.post("/wizard/check/done")
+@needs(Right.CONFIGURATION)
+def done() -> AnyResponse:
+    """Go on."""
+    mark(Step.CHECK, Mark.DONE)
+    return redirect(path_after(Step.CHECK), 303)
+
+
+@pages.get("/wizard/check/progress")
+@needs(Right.CONFIGURATION)
+def check_progress() -> Response:
+    """Tell how far the check is."""
+    return jsonify(_checked(site().bridge.commissioning.check(), language()).told())
+
+
+def _loaded(draft: Draft) -> LoadedConfiguration:
+    return parse_configuration(draft.text, catalogue(), is_offline=True)
+
+
+def _start_check(draft: Draft, only: frozenset[str] | None) -> bool:
+    """Begin to look at what a draft names; tell whether it says anything that can be looked at."""
+    loaded = _loaded(draft)
+    if loaded.configuration is None:
+        return False
+    ask = site().bridge.commissioning
+    ask.start_check(loaded.configuration, loaded.places.place, sum_of(draft.text), only)
+    return True
+
+
+def _looked(words: Language) -> Shown:
+    """Return what is known of the smart meter."""
+    return _checked(site().bridge.commissioning.check(), words, only=MAINS_IDS)
+
+
+def _checked(progress: CheckProgress, words: Language, only: frozenset[str] | None = None) -> Shown:
+    seen = [one for one in progress.seen if only is None or one.id in only]
+    done = sum(one.state not in OPEN for one in seen)
+    said = ""
+    if progress.is_running:
+        said = words.text("{done} of {all} looked at", done=done, all=len(seen))
+    elif progress.was_cancelled:
+        said = words.text("Cancelled.")
+    elif progress.number and seen:
+        doubtful = sum(one.state in {State.WARNING, State.UNFINISHED} for one in seen)
+        said = words.text("Everything is good.")
+        if doubtful:
+            said = words.counted("{count} thing to look at", "{count} things to look at", doubtful)
+    return Shown(
+        is_running=progress.is_running,
+        said=said,
+        done=done,
+        total=len(seen),
+        rows=tuple(seen_row(one, words) for one in seen),
+    )
+
+
+def seen_row(one: Seen, words: Language) -> ShownRow:
+    """Return one thing that was looked at, with what was found of it."""
+    state, tone = STATES[one.state]
+    said = [] if one.words is None else [one.words.problem(words.code)]
+    said += [
+        with_remedy(*finding.said(words.code))
+        for finding in one.findings
+        if finding.severity is not Severity.NOTE
+    ]
+    return ShownRow(
+        plain_text(one.name.problem(words.code)),
+        words.text(state),
+        plain_text("; ".join(said)),
+        tone,
+    )

@@ -1,0 +1,353 @@
+"""The wizard without scripts: each step asks, writes the draft only, can be left out, and is resumed."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from html import unescape
+from typing import Any
+
+import pytest
+
+from knxgw.catalogue.load import catalogue
+from knxgw.catalogue.messages import message
+from knxgw.charging.quantities import Quantity
+from knxgw.config.edit_yaml import values_of
+from knxgw.config.model import Connection, ConnectionKind, SerialLine
+from knxgw.links.knx_discovery import KnxIpDevice
+from knxgw.monitoring.device_search import FoundDevice, SearchProgress
+from knxgw.monitoring.online_check import Seen, State
+from knxgw.monitoring.test_charge import Progress, Result, Row, Step
+from knxgw.website.access.roles import Role
+from knxgw.website.commissioning import (
+    CheckProgress,
+    Commissioning,
+    KnxProgress,
+    SearchPlaces,
+)
+from knxgw.website.wizard import STEPS, Mark
+from tests.support.own_configuration import Own
+from tests.support.plotted import site
+from tests.support.website import Website, website
+from tests.website.test_pages import POINT
+
+NETWORK, LINE = "192.0.2.0/24", "/dev/serial/by-id/adapter"
+KEBA, METER = catalogue().chargers["keba_p30"], catalogue().meters["eastron_sdm630"]
+
+
+def tcp(host: str, unit: int) -> Connection:
+    return Connection(kind=ConnectionKind.TCP, host=host, port=502, unit=unit, connector=1)
+
+
+CHARGER = FoundDevice(
+    connection=tcp("192.0.2.31", 255),
+    model=KEBA,
+    values={Quantity.SERIAL: "K1234", Quantity.CURRENT_L1: 0, Quantity.CONNECTED: 1},
+)
+SMART_METER = FoundDevice(connection=tcp("192.0.2.40", 1), model=METER)
+
+
+@dataclass
+class Ask:
+    """What the device would do, and what it was asked."""
+
+    asked: list[tuple[Any, ...]] = field(default_factory=list)
+    search: SearchProgress = field(default_factory=SearchProgress)
+    check: CheckProgress = field(default_factory=CheckProgress)
+    knx: KnxProgress = field(default_factory=KnxProgress)
+    charge: Progress = field(default_factory=Progress)
+
+    def _note(self, what: str) -> Callable[..., None]:
+        return lambda *given: self.asked.append((what, *given))
+
+    def pages(self) -> Commissioning:
+        return Commissioning(
+            places=lambda: SearchPlaces(networks=(NETWORK,), lines=(LINE,)),
+            search_network=self._note("network"),
+            search_address=self._note("address"),
+            search_line=self._note("line"),
+            search=lambda: self.search,
+            cancel_search=self._note("cancel"),
+            start_check=self._note("check"),
+            check=lambda: self.check,
+            cancel_check=self._note("cancel check"),
+            search_knx=self._note("knx"),
+            knx=lambda: self.knx,
+            start_charge=self._note("charge"),
+            charge=lambda: self.charge,
+            end_charge=self._note("end"),
+            charges=lambda: {self.charge.point: self.charge} if self.charge.number else {},
+            identify=self._note("identify"),
+        )
+
+
+@pytest.fixture
+def ask() -> Ask:
+    return Ask()
+
+
+@pytest.fixture
+def own() -> Own:
+    return Own("")
+
+
+@pytest.fixture
+def visited(own: Own, ask: Ask) -> Iterator[Website]:
+    view = site(POINT)
+    with website(lambda _language: view, device=own.control(), commissioning=ask.pages()) as found:
+        yield found
+
+
+def draft(visited: Website) -> dict[str, Any]:
+    """Return what the draft says."""
+    area = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", visited.get("/config"), re.DOTALL)
+    assert area is not None
+    return values_of(unescape(area[1]))
+
+
+def went_to(visited: Website, path: str, **form: str) -> str:
+    """Send a form that must be taken; return where the browser is sent."""
+    answer = visited.post(path, **form)
+    assert answer.status_code == 303, answer.get_data(as_text=True)
+    return answer.headers["Location"]
+
+
+@pytest.mark.proves("W47")
+def test_the_steps_lead_from_nothing_to_a_configuration_in_force(
+    own: Own, ask: Ask, visited: Website
+) -> None:
+    typed = {"device.name": "Garage", "device.language": "de", "device.time_zone": "Europe/Berlin"}
+    assert went_to(visited, "/wizard/device", **typed) == "/wizard/find"
+    ask.search = SearchProgress(number=3, found=(CHARGER, SMART_METER))
+    taken = {"search": "3", "role:0": "point", "role:1": "smart_meter"}
+    assert went_to(visited, "/wizard/find/take", **taken) == "/wizard/points"
+    typed = {"charging_points[0].name": "Carport", "charging_points[0].maximum_a": "16"}
+    assert went_to(visited, "/wizard/points", **typed) == "/wizard/mains"
+    typed = {"load_management.mode": "dynamic", "load_management.fuse_a": "35"}
+    assert went_to(visited, "/wizard/mains", **typed) == "/wizard/knx"
+    typed = {"knx.link": "routing", "addresses": "plan", "main": "5"}
+    assert went_to(visited, "/wizard/knx", **typed) == "/wizard/check"
+    assert went_to(visited, "/wizard/check/done") == "/wizard/apply"
+    assert own.text == "", "nothing is in force before the last step"
+    page = visited.get("/wizard/apply")
+    hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
+    area = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", page, re.DOTALL)
+    assert area is not None
+    text = unescape(area[1])
+    given = {"based_on": hidden["based_on"], "note": "first"}
+    assert went_to(visited, "/wizard/apply", text=text, **given) == "/wizard/apply"
+    says = values_of(own.text)
+    assert says["device"]["name"] == "Garage"
+    (point,) = says["charging_points"]
+    assert (point["number"], point["name"], point["model"]) == ("1", "Carport", "keba_p30")
+    assert point["connection"] == {
+        "type": "tcp",
+        "host": "192.0.2.31",
+        "port": "502",
+        "unit": "255",
+    }
+    assert says["load_management"]["smart_meter"]["model"] == "eastron_sdm630"
+    assert all(addresses[0].startswith("5/") for addresses in says["group_objects"].values())
+    assert "in force" in visited.get("/wizard/apply")
+    assert visited.get("/wizard").count('data-mark="done"') == len(STEPS)
+
+
+@pytest.mark.proves("W47")
+def test_each_step_can_be_left_out_and_says_what_that_means(visited: Website) -> None:
+    for step in STEPS[:-1]:
+        page = visited.get(f"/wizard/{step}")
+        assert "Leave this step out" in page
+        went_to(visited, f"/wizard/{step}/skip")
+    page = visited.get("/wizard")
+    assert page.count('data-mark="skipped"') == len(STEPS) - 1
+    assert 'href="/wizard/apply">Go on' in page
+
+
+@pytest.mark.proves("W47")
+def test_it_is_resumed_where_it_was_left_and_begun_again_with_the_same_draft(
+    visited: Website,
+) -> None:
+    assert 'href="/wizard/device">Begin' in visited.get("/wizard")
+    went_to(visited, "/wizard/device", **{"device.name": "Garage"})
+    assert 'href="/wizard/find">Go on' in visited.get("/wizard")
+    assert 'value="Garage"' in visited.get("/wizard/device")
+    went_to(visited, "/wizard/again")
+    assert 'href="/wizard/device">Begin' in visited.get("/wizard")
+    assert draft(visited)["device"]["name"] == "Garage"
+
+
+@pytest.mark.proves("W44", "W47")
+def test_what_is_wrong_stays_with_its_reason_and_the_step_stays_open(visited: Website) -> None:
+    answer = visited.post("/wizard/device", **{"device.time_zone": "Europe/Nowhere"})
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 200
+    assert 'value="Europe/Nowhere"' in page
+    assert 'data-tone="bad"' in page
+    assert 'href="/wizard/device">Begin' in visited.get("/wizard")
+
+
+@pytest.mark.proves("W48")
+def test_only_own_networks_and_lines_are_searched_after_a_tap(ask: Ask, visited: Website) -> None:
+    visited.get("/wizard/find")
+    assert ask.asked == []
+    went_to(visited, "/wizard/find/network", network=NETWORK)
+    went_to(visited, "/wizard/find/network", network="10.0.0.0/8")
+    went_to(visited, "/wizard/find/line", line=LINE)
+    went_to(visited, "/wizard/find/line", line="/etc/shadow")
+    went_to(visited, "/wizard/find/address", host="charger.local:1502", units="1-3")
+    assert ask.asked == [
+        ("network", NETWORK),
+        ("line", LINE),
+        ("address", "charger.local", 1502, (1, 2, 3)),
+    ]
+    refused = visited.post("/wizard/find/address", host="http://x/../", units="")
+    assert refused.status_code == 400
+    assert len(ask.asked) == 3
+
+
+@pytest.mark.proves("W48")
+def test_a_search_shows_how_far_it_is_and_can_be_cancelled(ask: Ask, visited: Website) -> None:
+    ask.search = SearchProgress(
+        number=1, done=12, total=254, asking=("192.0.2.31:502",), is_running=True
+    )
+    page = visited.get("/wizard/find")
+    assert "12 of 254 tried; asking 192.0.2.31:502" in page
+    assert '<progress class="grow" max="254" value="12"' in page
+    told = visited.browser.get("/wizard/find/progress").json
+    assert told is not None
+    assert (told["is_running"], told["done"], told["total"]) == (True, 12, 254)
+    went_to(visited, "/wizard/find/cancel")
+    assert ask.asked == [("cancel",)]
+
+
+@pytest.mark.proves("W48")
+def test_found_devices_say_what_tells_them_apart(ask: Ask, visited: Website) -> None:
+    used = FoundDevice(
+        connection=tcp("192.0.2.50", 0), used_as=(message("online_charging_point", number=4),)
+    )
+    unknown = FoundDevice(connection=tcp("192.0.2.51", 1))
+    ask.search = SearchProgress(number=1, found=(CHARGER, used, unknown))
+    page = visited.get("/wizard/find")
+    assert "KEBA" in page
+    assert "serial number K1234" in page
+    assert "a vehicle is plugged in" in page
+    assert "charging point 4" in page
+    assert "like no model that is known" in page
+    assert page.count("<select") == 1, "only what was recognised and is free can be taken"
+
+
+def test_a_search_that_was_repeated_meanwhile_takes_nothing(ask: Ask, visited: Website) -> None:
+    ask.search = SearchProgress(number=2, found=(CHARGER,))
+    assert went_to(visited, "/wizard/find/take", search="1", **{"role:0": "point"}) == (
+        "/wizard/find"
+    )
+    assert draft(visited) == {}
+
+
+def test_a_sixth_charger_is_left_out_and_numbers_are_the_lowest_free_ones(
+    ask: Ask, visited: Website
+) -> None:
+    many = tuple(
+        replace(CHARGER, connection=tcp(f"192.0.2.{place}", 255)) for place in range(30, 36)
+    )
+    ask.search = SearchProgress(number=1, found=many)
+    roles = {f"role:{place}": "point" for place in range(6)}
+    went_to(visited, "/wizard/find/take", search="1", **roles)
+    points = draft(visited)["charging_points"]
+    assert [one["number"] for one in points] == ["1", "2", "3", "4", "5"]
+    assert points[4]["connection"]["host"] == "192.0.2.34"
+
+
+def test_devices_of_a_serial_line_bring_its_settings(ask: Ask, visited: Website) -> None:
+    line = SerialLine(port=LINE, protocol="rtu", baud=19200, data_bits=8, parity="E", stop_bits=1)
+    on_line = Connection(kind=ConnectionKind.SERIAL, host=None, port=0, unit=7, connector=1)
+    ask.search = SearchProgress(
+        number=1,
+        found=(CHARGER, replace(SMART_METER, connection=on_line, line=line)),
+    )
+    went_to(visited, "/wizard/find/take", search="1", **{"role:0": "point", "role:1": "meter:1"})
+    says = draft(visited)
+    assert says["serial"]["port"] == LINE
+    assert says["serial"]["baud"] == "19200"
+    meter = says["charging_points"][0]["meter"]
+    assert meter == {"model": "eastron_sdm630", "connection": {"type": "serial", "unit": "7"}}
+
+
+@pytest.mark.proves("W48")
+def test_the_smart_meter_is_read_with_what_was_typed(ask: Ask, visited: Website) -> None:
+    ask.search = SearchProgress(number=1, found=(CHARGER, SMART_METER))
+    went_to(
+        visited, "/wizard/find/take", search="1", **{"role:0": "point", "role:1": "smart_meter"}
+    )
+    typed = {"load_management.mode": "dynamic", "load_management.fuse_a": "35"}
+    assert went_to(visited, "/wizard/mains/read", **typed) == "/wizard/mains#meter"
+    (asked,) = ask.asked
+    assert asked[1].load_management.fuse_ma == 35_000
+    assert asked[4] == {"grid/meter", "knx", "knx/smart_meter"}
+    measured = message("online_meter_values", values="L1 3.2 A")
+    seen = Seen(
+        id="grid/meter", name=message("online_smart_meter"), state=State.GOOD, words=measured
+    )
+    ask.check = CheckProgress(number=1, seen=(seen,), text_sum="x")
+    assert "L1 3.2 A" in visited.get("/wizard/mains")
+
+
+def test_an_interface_that_was_found_is_taken_with_one_tap(ask: Ask, visited: Website) -> None:
+    router = KnxIpDevice(
+        name="Router",
+        host="192.0.2.9",
+        port=3671,
+        individual_address="1.1.0",
+        multicast_group="224.0.23.12",
+        has_routing=True,
+        has_udp_tunnels=True,
+        has_tcp_tunnels=False,
+        needs_secure_tunnels=False,
+    )
+    went_to(visited, "/wizard/knx/search")
+    assert ask.asked == [("knx", None)]
+    ask.knx = KnxProgress(number=1, devices=(router,))
+    page = visited.get("/wizard/knx")
+    assert "Use a tunnel of Router" in page
+    assert "Use routing" in page
+    went_to(visited, "/wizard/knx/take", link="tunnelling", gateway="192.0.2.9:3671")
+    went_to(visited, "/wizard/knx/take", link="tunnelling", gateway="203.0.113.1:3671")
+    assert draft(visited)["knx"] == {"link": "tunnelling", "gateway": "192.0.2.9:3671"}
+
+
+def test_the_first_charge_begins_ends_and_stands_in_the_protocol(
+    own: Own, ask: Ask, visited: Website
+) -> None:
+    own.text = "device: {name: Garage}\nknx: {link: none}\n"
+    assert "Test Charging point" in visited.get("/wizard/apply")
+    went_to(visited, "/wizard/charge/1")
+    rows = (
+        Row(step=Step.VEHICLE, result=Result.GOOD),
+        Row(step=Step.CHARGE, offer_ma=16_000, phases_ma=(15_900, None, None), took_s=4.0),
+    )
+    steps = (Step.VEHICLE, Step.CHARGE)
+    ask.charge = Progress(number=1, point=1, rows=rows, steps=steps, is_running=True)
+    assert "15.9" in visited.get("/wizard/apply")
+    went_to(visited, "/wizard/charge/end")
+    assert ask.asked == [("charge", 1), ("end",)]
+    ended = (rows[0], replace(rows[1], result=Result.GOOD))
+    ask.charge = Progress(number=1, point=1, rows=ended, steps=steps)
+    page = visited.get("/wizard/protocol")
+    assert "The first charge: passed" in page
+    assert "Signature" in page
+
+
+@pytest.mark.proves("W12")
+@pytest.mark.parametrize("role", [Role.USER, Role.VIEWER])
+def test_who_may_not_configure_has_no_wizard(ask: Ask, visited: Website, role: Role) -> None:
+    guest = visited.guest(role)
+    for path in ("", "/find", "/find/progress", "/apply", "/protocol"):
+        assert guest.browser.get(f"/wizard{path}").status_code == 403
+    for path in ("find/network", "charge/1", "points/1/identify", "apply"):
+        assert guest.post(f"/wizard/{path}", network=NETWORK).status_code == 403
+    assert ask.asked == []
+
+
+def test_a_mark_of_each_kind_has_its_words(visited: Website) -> None:
+    assert {one.value for one in Mark} == {"done", "skipped"}
+    went_to(visited, "/wizard/device/skip")
+    assert "ausgelassen" in visited.get("/wizard", "de")
