@@ -33,7 +33,7 @@ SAME = {  # names that are no words of a language, and what is written as people
     "app", "com", "dpt", "kwh", "kw", "ma", "min", "wh", "en", "de", "english", "deutsch", "localhost", "owner",
     "service", "write", "direction", "out", "security", "refused", "nan", "ms",
 }  # fmt: skip
-FOREIGN = ("/licences",)  # texts of other people
+FOREIGN = ("/licences", "/wizard/mains")  # texts of other people, names of models
 
 
 class Texts(HTMLParser):
