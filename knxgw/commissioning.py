@@ -5,9 +5,11 @@ this?" ask the station as a person does on a page.
 """
 
 import asyncio
+import contextlib
 import logging
 import socket
 from collections.abc import Callable, Container, Coroutine, Mapping
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -46,6 +48,7 @@ log = logging.getLogger(__name__)
 LOOK_S = 0.5  # between two looks of a first charge
 IDENTIFY_S = 10.0  # that a charging point is interrupted, so that a person sees which one it is
 CHECK_S = 60.0
+BEGINS_S = 5.0  # that a page waits for something to begin
 _FAILED = "the set-up: %s failed: please report this"
 
 
@@ -106,7 +109,7 @@ class SettingUp:
         )
 
     def _soon(self, what: Callable[..., None]) -> Callable[..., None]:
-        return lambda *given: _ask(self._loop, what, *given)
+        return partial(_ask, self._loop, what)
 
     def _begin(self, kind: str, work: Coroutine[Any, Any, None]) -> None:
         """Begin something, unless the same goes on. An error of its own is no reason to end the device."""
@@ -271,7 +274,18 @@ class SettingUp:
 
 
 def _ask(loop: asyncio.AbstractEventLoop, what: Callable[..., None], *given: object) -> None:
-    loop.call_soon_threadsafe(partial(what, *given))
+    """Do something on the loop, from a page's thread; wait until it has begun, so that the next page shows it."""
+    begun: Future[None] = Future()
+
+    def begin() -> None:
+        try:
+            what(*given)
+        finally:
+            begun.set_result(None)
+
+    loop.call_soon_threadsafe(begin)
+    with contextlib.suppress(TimeoutError):  # the loop is busy: it is done all the same
+        begun.result(BEGINS_S)
 
 
 async def _used(

@@ -29,6 +29,7 @@ from knxgw.sim.demo import (
     device_ports,
     groups,
     live_in,
+    with_meter_on_modbus,
 )
 from knxgw.sim.knx_meter import knx_meter
 from knxgw.sim.loopback import first_free_port, quiet_group
@@ -55,7 +56,10 @@ def run_demo(
     with ExitStack() as claims:
         web = claims.enter_context(first_free_port(FIRST_WEB_PORT))
         group = claims.enter_context(quiet_group(groups()))
-        text = demo_site(web, group, device_ports())
+        ports = device_ports()
+        text = demo_site(web, group, ports)
+        if is_empty:
+            text = with_meter_on_modbus(text, ports[-1])
         loaded = parse_configuration(text, catalogue(), name="demo_site.yaml")
         if loaded.configuration is None:
             raise ConfigError(loaded.findings)

@@ -7,26 +7,28 @@ from pathlib import Path
 
 import click
 
+from knxgw.config.devices import devices
 from knxgw.config.model import Configuration
 from knxgw.errors import GatewayError
 from knxgw.judgement import judge_start
 from knxgw.living import open_store
 from knxgw.master_file import MasterFile
 from knxgw.run import judge_of, serve_configurations
-from knxgw.sim.demo import METER_S, come_and_go, live_in
-from knxgw.sim.knx_meter import knx_meter
+from knxgw.sim.demo import Visits, come_and_go, live_in
 from knxgw.sim.site import SimulatedSite
 from knxgw.store import initial_password
 from knxgw.website.commissioning import Network
 
 # A site without charging points, on the bus and at the address of the demo: nothing leaves this computer.
 BEGINNING = """\
-# Written by `knxgw demo --empty`: add charging points in the forms of the website.
+# Written by `knxgw demo --empty`: the wizard of the website adds what is missing.
 device: {{name: Demo}}
 knx: {{link: routing, local_ip: 127.0.0.1, multicast_group: {group}, individual_address: 1.1.20}}
 website: {{listen: "{listen}"}}
 """
 LOOK_S, MOST_LOOKS = 0.1, 600
+# long enough for a first charge
+VISITS = Visits(shortest_s=900.0, longest_s=1800.0, fullest=0.7)
 NO_FILE = "none.yaml"
 
 
@@ -63,10 +65,8 @@ async def _run(
             async with asyncio.TaskGroup() as group:
                 actors: list[asyncio.Task[None]] = [group.create_task(site.run_physics())]
                 for number, charger in site.chargers.items():
-                    actors.append(group.create_task(come_and_go(number, charger, seed)))
-                if (meter := knx_meter(configuration, site.house, period_s=METER_S)) is not None:
-                    actors.append(group.create_task(live_in(site.house, seed)))
-                    actors.append(group.create_task(meter.run()))
+                    actors.append(group.create_task(come_and_go(number, charger, seed, VISITS)))
+                actors.append(group.create_task(live_in(site.house, seed)))
                 actors.append(group.create_task(_say(configuration, listen, state)))
                 try:
                     async with asyncio.timeout(seconds):
@@ -87,7 +87,7 @@ async def _run(
 
 def _network_of(configuration: Configuration) -> Network:
     """Return where the simulated devices are: the set-up finds them as it finds real ones."""
-    ports = dict.fromkeys(point.connection.port for point in configuration.points)
+    ports = dict.fromkeys(device.connection.port for device in devices(configuration))
     return Network(name="127.0.0.1/32", hosts=("127.0.0.1",), ports=tuple(ports))
 
 
@@ -100,14 +100,14 @@ async def _say(configuration: Configuration, listen: str, state: Path) -> None:
         await asyncio.sleep(LOOK_S)
     click.echo(
         f"website http://{listen}/, first password {password} · Ctrl-C ends\n"
-        f"The device has no charging points yet: add them under Configuration. These chargers wait:"
+        "The device has no charging points yet: open Status, Set up the device. These devices wait:"
     )
     for line in _waiting(configuration):
         click.echo(f"  {line}")
 
 
 def _waiting(configuration: Configuration) -> Iterable[str]:
-    for point in configuration.points:
-        one = point.connection
+    for device in devices(configuration):
+        one = device.connection
         connector = f", connector {one.connector}" if one.connector > 1 else ""
-        yield f"{point.model.id} at {one.host}, port {one.port}, unit {one.unit}{connector}"
+        yield f"{device.model.id} at {one.host}, port {one.port}, unit {one.unit}{connector}"

@@ -148,8 +148,8 @@ class DeviceSearch:
     async def _ask_at(self, host: str, port: int, units: tuple[int, ...] | None) -> None:
         """Ask at a TCP address who it is, and note it; somebody who speaks no Modbus is nobody."""
         target = Target(kind=ConnectionKind.TCP, host=host, port=port)
-        over_tcp = [one for one in self._models if Transport.TCP in one.transports]
-        (attempt,) = tries(target, over_tcp, units)
+        # also those of a serial line: many are behind a gateway to TCP
+        (attempt,) = tries(target, self._models, units)
         place = f"{host}:{port}"
         self._set(asking=(*self.progress.asking, place))
         try:

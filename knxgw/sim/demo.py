@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,7 +20,6 @@ DEVICES, FIRST_DEVICE_PORT = 4, 5021
 USUAL_GROUP = "224.0.23.12"
 OWN_GROUPS = 50  # demos at once
 METER_S = 2.0  # the smart meter sends this often
-SHORT_STAY_S, LONG_STAY_S = 40.0, 120.0
 FAULT_S = 20.0  # until the device that is to have a fault has one
 SHORT_GAP_S, LONG_GAP_S = 5.0, 40.0
 
@@ -30,9 +30,22 @@ def demo_site(web: int, group: str, ports: Sequence[int]) -> str:
     return SITE.read_text(encoding="utf-8").format(web=web, group=group, **named)
 
 
+# in the place of the demo's meter on KNX, for somebody who has no bus
+KNX_METER = '{source: knx, phases: 3, measurement: current, dpt: "14.019"}'
+MODBUS_METER = (
+    "{{source: modbus, model: eastron_sdm630, "
+    "connection: {{type: tcp, host: 127.0.0.1, port: {port}, unit: 1}}}}"
+)
+
+
+def with_meter_on_modbus(site: str, port: int) -> str:
+    """Return the demo's configuration with its smart meter on Modbus."""
+    return site.replace(KNX_METER, MODBUS_METER.format(port=port))
+
+
 def device_ports() -> list[int]:
-    """Return ports for the demo's devices that nobody uses."""
-    return [free_port(0) for _ in range(DEVICES)]
+    """Return ports for the demo's devices, and for a meter on Modbus, that nobody uses."""
+    return [free_port(0) for _ in range(DEVICES + 1)]
 
 
 def groups() -> Iterator[str]:
@@ -42,13 +55,24 @@ def groups() -> Iterator[str]:
         yield f"239.255.24.{number + 1}"
 
 
-async def come_and_go(number: PointNumber, charger: SimulatedCharger, seed: int) -> NoReturn:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visits:
+    """How vehicles come and go."""
+
+    shortest_s: float = 40.0  # that one stays
+    longest_s: float = 120.0
+    fullest: float = 0.999  # share of its battery that is full when it comes
+
+
+async def come_and_go(
+    number: PointNumber, charger: SimulatedCharger, seed: int, visits: Visits = Visits()
+) -> NoReturn:
     """Plug vehicles in and out for ever; the same seed gives the same day."""
     dice = random.Random(seed + number)  # noqa: S311 - a simulation, no secret
     await asyncio.sleep(1.0 + 2.0 * number)
     while True:
-        charger.plug(_some_vehicle(dice))
-        await asyncio.sleep(dice.uniform(SHORT_STAY_S, LONG_STAY_S))
+        charger.plug(_some_vehicle(dice, visits.fullest))
+        await asyncio.sleep(dice.uniform(visits.shortest_s, visits.longest_s))
         charger.unplug()
         await asyncio.sleep(dice.uniform(SHORT_GAP_S, LONG_GAP_S))
 
@@ -59,11 +83,11 @@ async def break_down(endpoint: Misbehaviour) -> None:
     endpoint.away = True
 
 
-def _some_vehicle(dice: random.Random) -> Vehicle:
+def _some_vehicle(dice: random.Random, fullest: float) -> Vehicle:
     capacity_wh = dice.choice((38_000, 58_000, 77_000))
     return Vehicle(
         capacity_wh=capacity_wh,
-        charge_wh=capacity_wh * dice.uniform(0.2, 0.999),
+        charge_wh=capacity_wh * dice.uniform(0.2, fullest),
         phases=dice.choice((1, 3, 3)),
         maximum_ma=dice.choice((10_000, 16_000, 16_000)),
     )

@@ -23,10 +23,11 @@ async def test_the_first_charge_gives_6_a_then_10_a_pauses_and_restores_the_setp
     tmp_path: Path,
 ) -> None:
     async with World(SITE, tmp_path) as world:
-        pages = SettingUp(world.gateway, world._group).for_pages()
+        setting_up = SettingUp(world.gateway, world._group)
+        pages = setting_up.for_pages()
         await world.sleep(20)
         before_ma = world.charger(1).offer_ma
-        pages.start_charge(1)
+        setting_up._start_charge(1)
         await world.sleep(5)
         assert [row.step for row in pages.charge().rows] == [Step.VEHICLE]
         world.charger(1).plug(Vehicle())
@@ -43,10 +44,11 @@ async def test_with_load_management_the_first_charge_stays_within_its_offer(tmp_
     async with World(DYNAMIC, tmp_path) as world:
         world.strict = False
         feeding = world._group.create_task(House(world, 5.0).run())
-        pages = SettingUp(world.gateway, world._group).for_pages()
+        setting_up = SettingUp(world.gateway, world._group)
+        pages = setting_up.for_pages()
         await world.sleep(60)
         world.charger(1).plug(Vehicle())
-        pages.start_charge(1)
+        setting_up._start_charge(1)
         await world.until(lambda: pages.charge().number > 0 and not pages.charge().is_running, 400)
         rows = pages.charges()[1].rows
         assert [(row.step, row.result) for row in rows][2] == (Step.FOLLOWS, Result.GOOD)
@@ -57,11 +59,12 @@ async def test_with_load_management_the_first_charge_stays_within_its_offer(tmp_
 @pytest.mark.proves("W47")
 async def test_which_one_is_this_interrupts_for_ten_seconds_only(tmp_path: Path) -> None:
     async with World(SITE, tmp_path) as world:
-        pages = SettingUp(world.gateway, world._group).for_pages()
+        setting_up = SettingUp(world.gateway, world._group)
+        pages = setting_up.for_pages()
         world.charger(1).plug(Vehicle())
         await world.sleep(30)
         before_ma = world.charger(1).offer_ma
-        pages.identify(1)
+        setting_up._identify(1)
         await world.sleep(5)
         assert world.charger(1).offer_ma == 0
         assert pages.identified() == 1
@@ -74,13 +77,14 @@ async def test_a_first_charge_that_a_person_ends_leaves_everything_as_before(
     tmp_path: Path,
 ) -> None:
     async with World(SITE, tmp_path) as world:
-        pages = SettingUp(world.gateway, world._group).for_pages()
+        setting_up = SettingUp(world.gateway, world._group)
+        pages = setting_up.for_pages()
         world.charger(1).plug(Vehicle())
         await world.sleep(30)
         before_ma = world.charger(1).offer_ma
-        pages.start_charge(1)
+        setting_up._start_charge(1)
         await world.until(lambda: world.charger(1).offer_ma == 10_000, 100.0)
-        pages.end_charge()
+        setting_up._end_charge()
         await world.sleep(5)
         assert pages.charge().rows[-1].result is Result.ENDED
         assert world.charger(1).offer_ma == before_ma

@@ -1,6 +1,5 @@
 """The step of the wizard that finds chargers and meters. Source: website 48."""
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request
@@ -164,7 +163,7 @@ def _shown(found: SearchProgress, words: Language) -> Shown:
         said=_said(found, words),
         done=found.done,
         total=found.total,
-        rows=tuple(_rows(found, words)),
+        rows=tuple(row for one in found.found if (row := _row(one, found, words)) is not None),
     )
 
 
@@ -191,18 +190,17 @@ def _said(found: SearchProgress, words: Language) -> str:
     return count
 
 
-def _rows(found: SearchProgress, words: Language) -> Iterator[ShownRow]:
-    for one in found.found:
-        if one.used_as:
-            used = ", ".join(name.problem(words.code) for name in one.used_as)
-            yield ShownRow(one.address, words.text("in use"), used, "muted")
-        elif one.model is None:
-            unknown = words.text(
-                "It speaks Modbus, like no model that is known: choose one by hand."
-            )
-            yield ShownRow(one.address, words.text("not recognised"), unknown, "warning")
-        else:
-            yield ShownRow(_name(one, words), words.text("recognised"), _help(one, words), "good")
+def _row(one: FoundDevice, found: SearchProgress, words: Language) -> ShownRow | None:
+    """Return a device in words; None: after the search it stands among those that can be taken."""
+    if one.used_as:
+        used = ", ".join(name.problem(words.code) for name in one.used_as)
+        return ShownRow(one.address, words.text("in use"), used, "muted")
+    if one.model is None:
+        unknown = words.text("It speaks Modbus, like no model that is known: choose one by hand.")
+        return ShownRow(one.address, words.text("not recognised"), unknown, "warning")
+    if found.is_running:
+        return ShownRow(_name(one, words), words.text("recognised"), _help(one, words), "good")
+    return None
 
 
 def _name(one: FoundDevice, words: Language) -> str:

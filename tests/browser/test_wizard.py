@@ -1,0 +1,154 @@
+"""The wizard in a browser: from the empty demo to a controlled charge, by keyboard alone on a phone."""
+
+import re
+import signal
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import ARTEFACTS
+from tests.browser.site import DemoSite, cookie_of, visit
+from tests.browser.test_everybody import cut_off, findings
+from tests.support.processes import health, process
+from tests.support.visitor import Visitor
+from tests.support.waiting import wait_until
+
+READS_S, TYPES_S = 8.0, 6.0  # a person reads a page before each tap, and types into a field
+MOST_TAPS = 25
+MOST_S = 600.0
+MOST_STOPS = 300
+
+
+class Person:
+    """Somebody who uses the keyboard alone, and how long that takes a person."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.taps = 0
+        self.typed = 0
+        self._began_at_ms = page.evaluate("Date.now()")
+
+    @property
+    def took_s(self) -> float:
+        """Return how long a person would have taken: what it took, and the pauses."""
+        took_s = (self.page.evaluate("Date.now()") - self._began_at_ms) / 1000
+        return float(took_s + self.taps * READS_S + self.typed * TYPES_S)
+
+    def reach(self, name: str, *, role: str = "") -> None:
+        """Press the tabulator until something of a name has the focus."""
+        for _ in range(MOST_STOPS):
+            self.page.keyboard.press("Tab")
+            if self.page.evaluate(NAMED, [name, role]):
+                return
+        raise AssertionError(f"the tabulator never reaches {name}")
+
+    def tap(self, name: str) -> None:
+        """Use a link or button, and wait for the page that it leads to."""
+        self.reach(name)
+        with self.page.expect_navigation():
+            self.page.keyboard.press("Enter")
+        self.taps += 1
+
+    def type(self, label: str, text: str) -> None:
+        """Fill a field in."""
+        self.reach(label, role="INPUT")
+        self.page.keyboard.press("Control+A")
+        self.page.keyboard.type(text)
+        self.typed += 1
+
+    def choose(self, label: str, steps: int) -> None:
+        """Choose an option of a list or of radio buttons, so many steps below."""
+        self.reach(label)
+        for _ in range(steps):
+            self.page.keyboard.press("ArrowDown")
+        self.taps += 1
+
+
+NAMED = """([name, role]) => {
+    const one = document.activeElement;
+    if (!one || one === document.body || (role && one.tagName !== role)) return false;
+    const legend = one.type === "radio" ? one.closest("fieldset")?.querySelector("legend") : null;
+    const words = [one.textContent, ...[...(one.labels ?? [])].map((label) => label.textContent),
+        legend?.textContent ?? ""].map((text) => text.trim());
+    return words.some((text) => text === name || (name.endsWith("…") && text.startsWith(name.slice(0, -1))));
+}"""
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoSite]:
+    """Give a device without charging points, and simulated devices around it."""
+    folder = tmp_path_factory.mktemp("empty")
+    with process(folder / "demo.log", "demo", "--empty") as running:
+        running.wait_to_say("goe_charger at", 40.0)
+        web = re.search(r"http://127\.0\.0\.1:(\d+)/, first password (\S+)", running.said)
+        assert web is not None
+        wait_until(lambda: health(int(web[1])) == 200, 20.0, "the device")
+        yield DemoSite(f"http://127.0.0.1:{web[1]}", web[2], running)
+        running.end(signal.SIGINT, 5.0)
+
+
+def first_log_in(site: DemoSite) -> str:
+    """Return the cookie of the owner, who has changed the first password."""
+    port = int(site.base.rpartition(":")[2])
+    visitor = Visitor(port)
+    visitor.begin_with(site.password)
+    (cookie,) = [one.value or "" for one in visitor.cookies if one.name == cookie_of(site.base)]
+    return cookie
+
+
+def picture(page: Page, name: str) -> list[str]:
+    """Keep a picture of a step, and return what keeps somebody out of it."""
+    ARTEFACTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=ARTEFACTS / f"wizard-{name}.png", full_page=True)
+    return [f"{name}: {one}" for one in (*findings(page), *cut_off(page))]
+
+
+@pytest.mark.proves("W47", "W48", "W52", "W53")
+def test_from_an_empty_device_to_a_controlled_charge_by_keyboard_alone_on_a_phone(
+    browser: Browser, empty: DemoSite
+) -> None:
+    with visit(browser, empty, first_log_in(empty), width=360) as seen:
+        page = seen.open("/")
+        person, wrong = Person(page), []
+        person.tap("Set up the device")
+        wrong += picture(page, "0-steps")
+        person.tap("Begin")
+        wrong += picture(page, "1-device")
+        person.type("Name of the device", "Garage")
+        person.tap("Go on")
+        person.tap("Search the network …")
+        expect(page.get_by_text("6 devices found").first).to_be_visible(timeout=120_000)
+        wrong += picture(page, "2-found")
+        person.choose("Eastron …", 1)  # the smart meter
+        person.tap("Take them into the draft")
+        wrong += picture(page, "3-points")
+        person.tap("Go on")
+        person.choose("Load management", 1)  # dynamic
+        person.type("Overcurrent protection device [A]", "50")
+        person.tap("Read it now")
+        expect(page.get_by_text("what is drawn from the grid is positive")).to_be_visible(
+            timeout=60_000
+        )
+        wrong += picture(page, "4-mains")
+        person.tap("Go on")
+        wrong += picture(page, "5-knx")
+        person.tap("Go on")
+        person.tap("Look into the network")
+        expect(page.locator("[data-progress]:not([data-running]) tbody tr")).to_have_count(
+            7, timeout=90_000
+        )
+        wrong += picture(page, "6-check")
+        person.tap("Go on")
+        wrong += picture(page, "7-apply")
+        person.tap("Apply")
+        person.tap("Test Charging point 1…")
+        expect(page.get_by_text("Passed.")).to_be_visible(timeout=200_000)
+        wrong += picture(page, "8-charge")
+        person.tap("Protocol to print")
+        expect(page.get_by_text("The first charge: passed")).to_be_visible()
+        wrong += picture(page, "9-protocol")
+        assert wrong == []
+        assert person.taps + person.typed <= MOST_TAPS
+        took_s = person.took_s
+        assert took_s <= MOST_S, f"{person.taps} taps, {person.typed} fields, {took_s:.0f} s"
