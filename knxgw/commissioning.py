@@ -111,15 +111,15 @@ class SettingUp:
     def _soon(self, what: Callable[..., None]) -> Callable[..., None]:
         return partial(_ask, self._loop, what)
 
-    def _begin(self, kind: str, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, kind: str, running: Coroutine[Any, Any, None]) -> None:
         """Begin something, unless the same goes on. An error of its own is no reason to end the device."""
         if self._goes_on(kind):
-            work.close()
+            running.close()
             return
 
         async def guarded() -> None:
             try:
-                await work
+                await running
             except Exception:
                 log.exception(_FAILED, kind)
 
@@ -155,7 +155,7 @@ class SettingUp:
     def _search_line(self, line: str) -> None:
         self._begin_search(lambda one: one.on_line(line))
 
-    def _begin_search(self, work: Callable[[DeviceSearch], Coroutine[Any, Any, None]]) -> None:
+    def _begin_search(self, look: Callable[[DeviceSearch], Coroutine[Any, Any, None]]) -> None:
         if self._goes_on("search"):
             return
         self._searches += 1
@@ -164,7 +164,7 @@ class SettingUp:
 
         async def run() -> None:
             search.used = await _used(self._gateway.configuration)
-            await work(search)
+            await look(search)
 
         self._begin("search", run())
 

@@ -229,14 +229,27 @@ class DeviceSearch:
         self._set(found=(*self.progress.found, found))
 
     def _end(self) -> None:
-        self._set(is_running=False, asking=())
+        self._set(is_running=False, asking=(), found=_in_order(self.progress.found))
 
     def cancelled(self) -> None:
         """Note that a person ended it."""
-        self._set(is_running=False, asking=(), was_cancelled=True)
+        self._end()
+        self._set(was_cancelled=True)
 
     def _set(self, **changes: object) -> None:
         self.progress = replace(self.progress, **changes)  # type: ignore[arg-type]
+
+
+def _in_order(found: Iterable[FoundDevice]) -> tuple[FoundDevice, ...]:
+    """Return what was found by address, the connectors of a charger side by side."""
+
+    def place(one: FoundDevice) -> tuple[object, ...]:
+        where = one.connection
+        parts = (where.host or "").split(".")
+        numbers = tuple(int(part) if part.isdecimal() else 0 for part in parts)
+        return (numbers, where.host or "", where.port, where.unit, where.connector)
+
+    return tuple(sorted(found, key=place))
 
 
 def ports_of(models: Iterable[DeviceModel]) -> tuple[int, ...]:

@@ -31,7 +31,8 @@ def measured(values: Mapping[int, float], *, is_power: bool) -> Message:
         tuple(message("phase_power", phase=phase, power=round(value)) for phase, value in phases)
         if is_power
         else tuple(
-            message("phase_current", phase=phase, current=value / 1000) for phase, value in phases
+            message("phase_current", phase=phase, current=round(value / 1000, 1))
+            for phase, value in phases
         )
     )
     return message("online_meter_values", values=Listed(shown))

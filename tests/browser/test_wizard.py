@@ -124,7 +124,7 @@ def test_from_an_empty_device_to_a_controlled_charge_by_keyboard_alone_on_a_phon
         person.tap("Take them into the draft")
         wrong += picture(page, "3-points")
         person.tap("Go on")
-        person.choose("Load management", 1)  # dynamic
+        person.choose("Load management", 2)  # dynamic
         person.type("Overcurrent protection device [A]", "50")
         person.tap("Read it now")
         expect(page.get_by_text("what is drawn from the grid is positive")).to_be_visible(

@@ -159,7 +159,7 @@ def protocol() -> str:
 def point_words(one: PointView, words: Language) -> str:
     """Return number and name of a charging point."""
     title = words.text("Charging point {number}", number=one.number)
-    return plain_text(f"{title}: {one.name}" if one.name else title)
+    return plain_text(title if one.name in {"", title} else f"{title}: {one.name}")
 
 
 def _marked(found: Mark | None, words: Language) -> str:
