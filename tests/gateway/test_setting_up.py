@@ -1,11 +1,16 @@
 """The first charge and "which one is this?" at a running gateway: what the charger gets."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from knxgw.commissioning import IDENTIFY_S, SettingUp
+from knxgw.commissioning import IDENTIFY_S, SettingUp, known_by
+from knxgw.config.devices import charger_id
+from knxgw.monitoring.online_check import State
 from knxgw.monitoring.test_charge import Result, Step
+from knxgw.online.knx_connection import METER
 from knxgw.sim.vehicle import Vehicle
 from tests.gateway.test_load_management import DYNAMIC, House
 from tests.support.world import World
@@ -88,3 +93,40 @@ async def test_a_first_charge_that_a_person_ends_leaves_everything_as_before(
         await world.sleep(5)
         assert pages.charge().rows[-1].result is Result.ENDED
         assert world.charger(1).offer_ma == before_ma
+
+
+@pytest.mark.proves("W48")
+async def test_the_check_of_a_draft_leaves_alone_what_the_gateway_uses(tmp_path: Path) -> None:
+    async with World(SITE, tmp_path) as world:
+        await world.sleep(20)
+        same = world.gateway.configuration
+        assert same is not None
+        (point,) = same.points
+
+        def known_of(**changes: Any) -> tuple[State, str] | None:
+            moved = replace(point, connection=replace(point.connection, **changes))
+            found = known_by(world.gateway, replace(same, points=(moved,))).get(charger_id(1))
+            return None if found is None else (found[0], found[1].id)
+
+        assert known_of() == (State.GOOD, "online_runs")
+        assert known_of(unit=2) == (State.SKIPPED, "online_in_use")
+        assert known_of(port=point.connection.port + 1) is None
+
+
+@pytest.mark.proves("W48")
+async def test_the_values_of_the_running_smart_meter_are_shown_and_a_silent_one_is_named(
+    tmp_path: Path,
+) -> None:
+    async with World(DYNAMIC, tmp_path) as world:
+        world.strict = False
+        feeding = world._group.create_task(House(world, 5.0).run())
+        await world.sleep(60)
+        configuration = world.gateway.configuration
+        assert configuration is not None
+        state, words = known_by(world.gateway, configuration)[METER]
+        assert state is State.GOOD
+        assert "L1 5 A" in words.problem()
+        feeding.cancel()
+        await world.sleep(60)
+        state, words = known_by(world.gateway, configuration)[METER]
+        assert (state, words.id) == (State.WARNING, "online_runs_badly")
