@@ -15,21 +15,14 @@ What a register grows by while it is doubted is counted in advance, and not agai
 """
 
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import NamedTuple
 
-from knxgw.charging.quantities import MEASURED_KINDS, PHASE_ENERGIES, Quantity
+from knxgw.charging.energy_register import JITTER_MWH, Register, register_of
+from knxgw.charging.quantities import Quantity
 from knxgw.config.model import PointSettings
 
-MWH_PER_WS = 1000 / 3600  # mWh in one watt second
-MAX_GAP_S = 60.0  # between two measured powers: nobody knows what flowed in a longer gap
-MOST_W = 90_000  # three phases of 80 A at 250 V, and half as much again
-SLACK_MWH = 2_000_000  # 2 kWh: meters that count in whole kWh jump
-JITTER_MWH = 10_000  # 10 Wh: a sum of registers may fall by this although no energy was taken away
 LAG_S = 60.0  # how late a register may show what has flowed
 LOWEST_CORRECTION = 0.9  # a register that fell to more than this part was corrected, not restarted
-MOST_V = 260  # of one phase: more is no mains any more
-COARSEST_WH = 1000  # assumed step of a register whose scale the device itself tells
 CONFIRMING_READINGS = 3  # so many that fit each other end a doubt,
 CONFIRMING_S = 20.0  # and of a register that cannot restart they must have lasted for this long
 
@@ -48,59 +41,12 @@ class Doubt(NamedTuple):
     always_rises: bool = True  # each is higher than the one before: not a peak that stands still
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Register:
-    """What is known of an energy register before its first reading, from the device's model."""
-
-    most_w: int = MOST_W  # the highest power that can flow there
-    slack_mwh: int = SLACK_MWH  # how much more than that power allows it may rise
-    jitter_mwh: int = JITTER_MWH  # how far it may fall although nothing is wrong
-    may_restart: bool = False  # it may start at 0 again: what it shows then counts
-
-    def most_mwh_in(self, seconds: float) -> int:
-        """Return the most energy [mWh] that can flow in some seconds; a negative time counts as 0."""
-        return round(self.most_w * max(0.0, seconds) * MWH_PER_WS)
-
-
 class Reading(NamedTuple):
     """The last reading of a register that was accepted."""
 
     mwh: int
     since: float | None = None  # since when the register shows it [monotonic s]; None: unknown
     is_unconfirmed: bool = False  # no other has confirmed it yet: it may be nonsense
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PowerCounter:
-    """Adds up energy from power where there is no meter reading."""
-
-    most_w: int = MOST_W  # more is taken for a wrong reading
-    power_w: int = 0  # the last one that was measured
-    measured_at: float | None = None  # when that was [monotonic s]; None: not yet
-
-    def add_power(self, power_w: int, now_s: float) -> "PowerCounted":
-        """Return the counter after a measured power, and the energy since the last one [mWh].
-
-        The energy is the mean of both powers over the time between them. The first power adds nothing,
-        nor does one after a gap of more than a minute (`MAX_GAP_S`): nobody knows what flowed. A power
-        above `most_w` is taken for wrong, and ignored. `now_s`: monotonic.
-        """
-        if power_w > self.most_w:
-            return PowerCounted(self, added_mwh=0)
-        added_mwh = 0
-        if self.measured_at is not None and 0 < now_s - self.measured_at <= MAX_GAP_S:
-            mean_w = (self.power_w + power_w) / 2
-            added_mwh = round(mean_w * (now_s - self.measured_at) * MWH_PER_WS)
-        # a negative power takes nothing away: a total never falls
-        counter = replace(self, power_w=power_w, measured_at=now_s)
-        return PowerCounted(counter, max(0, added_mwh))
-
-
-class PowerCounted(NamedTuple):
-    """A power counter after a measured power, and the energy that this adds."""
-
-    counter: PowerCounter
-    added_mwh: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +148,11 @@ class EnergyCounter:
         since = None if self.reading is None else self.reading.since
         elapsed_s = 0.0 if since is None else now_s - since
         return left_mwh + self.register.most_mwh_in(elapsed_s)
+
+
+def new_counter(settings: PointSettings, quantity: Quantity) -> EnergyCounter:
+    """Return a counter without a reading yet, for the register of this energy."""
+    return EnergyCounter(register=register_of(settings, quantity))
 
 
 class Counted(NamedTuple):
@@ -468,74 +419,3 @@ def _fits_doubt(counter: EnergyCounter, doubt: Doubt, reading_mwh: int, now_s: f
         return True
     is_fall_over = doubt.has_fallen and reading_mwh >= (counter.reading_mwh or 0)
     return counter.register.may_restart and rise_mwh >= 0 and not is_fall_over
-
-
-# --- what can flow at a charging point -----------------------------------------------------------
-
-
-def metered_quantities(settings: PointSettings) -> frozenset[Quantity]:
-    """Return the quantities that the electricity meter of a charging point supplies; empty: it has none."""
-    meter = settings.meter
-    return _quantities_of(meter.model.capabilities) if meter else _NO_QUANTITY
-
-
-_NO_QUANTITY: frozenset[Quantity] = frozenset()
-
-
-@cache  # asked at each reading; not kept in the point, which is copied at each reading
-def _quantities_of(capabilities: frozenset[str]) -> frozenset[Quantity]:
-    """Return the quantities that a meter supplies: for each of its capabilities the sum and the phases.
-
-    Capabilities that count: "current", "power" and "energy".
-    """
-    kinds = [kind for name, kind in MEASURED_KINDS.items() if name in capabilities]
-    return frozenset(quantity for kind in kinds for quantity in kind)
-
-
-_ENERGY_POINTS = {Quantity.ENERGY: "energy_total", Quantity.SESSION_ENERGY: "energy_session"}
-
-
-def new_counter(settings: PointSettings, quantity: Quantity) -> EnergyCounter:
-    """Return a counter without a reading yet, with what is plausible for the register of this energy.
-
-    The highest power is what the charger's model can do, not what is configured: without the gateway
-    the charger may do that. A rise may exceed it by two steps of the register (at least 2 kWh), and a fall
-    by one step (at least 10 Wh) is jitter. Only the charger's own register of a session may restart at 0.
-    """
-    control = settings.model.control
-    phases = 1 if quantity in PHASE_ENERGIES else 3
-    step = _register_step(settings, quantity)
-    register = Register(
-        most_w=control.maximum_ma * MOST_V * phases // 1000 if control else MOST_W,  # mA·V are mW
-        slack_mwh=max(SLACK_MWH, round(2 * step.widest_wh * 1000)),
-        jitter_mwh=max(JITTER_MWH, round(step.finest_wh * 1000)),
-        may_restart=quantity is Quantity.SESSION_ENERGY,
-    )
-    return EnergyCounter(register=register)
-
-
-class RegisterStep(NamedTuple):
-    """Bounds of the step in which a register counts [Wh]; both 0: nothing is known of it."""
-
-    finest_wh: float
-    widest_wh: float
-
-
-def _register_step(settings: PointSettings, quantity: Quantity) -> RegisterStep:
-    """Return the step in which the register of an energy counts, by the model file of its device.
-
-    That device is the electricity meter, if it measures this energy, else the charger. If it has no such
-    register, both bounds are 0. A scale that only the device itself tells is not known here: the step then
-    lies between 0 and 1 kWh (`COARSEST_WH`), or the model file's scale if that is more.
-    """
-    supplier = settings.model
-    if settings.meter is not None and quantity in metered_quantities(settings):
-        supplier = settings.meter.model
-    # how the model file calls the register; of a phase by the end of the quantity's name, "l1" to "l3"
-    name = _ENERGY_POINTS.get(quantity, f"energy_total_{quantity.value[-2:]}")
-    register = supplier.points.get(name)
-    if register is None:
-        return RegisterStep(finest_wh=0.0, widest_wh=0.0)
-    if register.scale_from or register.ratio_points:  # the device tells its scale
-        return RegisterStep(finest_wh=0.0, widest_wh=max(register.scale, COARSEST_WH))
-    return RegisterStep(finest_wh=register.scale, widest_wh=register.scale)

@@ -14,11 +14,18 @@ from knxgw.catalogue.control import ZeroMeaning
 from knxgw.catalogue.product import Product
 from knxgw.charging import compliance as limit_compliance
 from knxgw.charging.compliance import LimitCompliance
-from knxgw.charging.counter import EnergyCounter, PowerCounter, metered_quantities, new_counter
+from knxgw.charging.counter import EnergyCounter, new_counter
 from knxgw.charging.events import LinkCondition
 from knxgw.charging.faults import FaultRegister
+from knxgw.charging.power_counter import PowerCounter
 from knxgw.charging.precedence import Decision, Limits
-from knxgw.charging.quantities import MEASURED_KINDS, PHASE_CURRENTS, Quantity, Value
+from knxgw.charging.quantities import (
+    MEASURED_KINDS,
+    PHASE_CURRENTS,
+    Quantity,
+    Value,
+    metered_quantities,
+)
 from knxgw.charging.session import Session
 from knxgw.charging.states import Process
 from knxgw.config.model import ChargingStart, PointSettings

@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cache
+
+from knxgw.config.model import PointSettings
 
 
 class Quantity(StrEnum):
@@ -54,3 +57,19 @@ MEASURED_KINDS: Mapping[str, tuple[Quantity, ...]] = {  # capability -> sum and 
     "energy": (Quantity.ENERGY, *PHASE_ENERGIES),
 }
 METERED = tuple(quantity for kind in MEASURED_KINDS.values() for quantity in kind)
+
+
+def metered_quantities(settings: PointSettings) -> frozenset[Quantity]:
+    """Return the quantities that the electricity meter of a charging point supplies; empty: it has none."""
+    meter = settings.meter
+    return _quantities_of(meter.model.capabilities) if meter else frozenset()
+
+
+@cache  # asked for each new counter, of which a reading may need several
+def _quantities_of(capabilities: frozenset[str]) -> frozenset[Quantity]:
+    """Return the quantities that a meter supplies: for each of its capabilities the sum and the phases.
+
+    Capabilities that count: "current", "power" and "energy".
+    """
+    kinds = [kind for name, kind in MEASURED_KINDS.items() if name in capabilities]
+    return frozenset(quantity for kind in kinds for quantity in kind)

@@ -7,16 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knxgw.charging.counter import (
-    CONFIRMING_S,
-    JITTER_MWH,
-    MWH_PER_WS,
-    SLACK_MWH,
-    EnergyCounter,
-    PowerCounter,
-    Reading,
-    Register,
-)
+from knxgw.charging.counter import CONFIRMING_S, EnergyCounter, Reading
+from knxgw.charging.energy_register import JITTER_MWH, MWH_PER_WS, SLACK_MWH, Register
+from knxgw.charging.power_counter import PowerCounter
 
 KWH = 1_000_000  # mWh
 MOST_W = 25_000

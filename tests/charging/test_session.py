@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knxgw.charging.counter import EnergyCounter, PowerCounter
+from knxgw.charging.counter import EnergyCounter
 from knxgw.charging.events import LinkCondition
 from knxgw.charging.link import link_changed
 from knxgw.charging.point import ChargingPoint
+from knxgw.charging.power_counter import PowerCounter
 from knxgw.charging.publication import point_values
 from knxgw.charging.quantities import Quantity, Value
 from knxgw.charging.readings import observe_charger
