@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from knxgw.catalogue.codes import Reason
 from knxgw.dlm import queue as queues
 from knxgw.dlm.allocation import allocated_ma
+from knxgw.dlm.commitment import committed_by_others_ma, has_room
 from knxgw.dlm.cycle_state import CycleState
 from knxgw.dlm.participant import Participant
 from knxgw.dlm.state import Turn
@@ -118,8 +119,8 @@ def _room_beside_others_ma(
 
     That is `available_ma` less what all other participants keep, because they draw or hold an offer.
     """
-    others_ma = cycle.committed_by_others_ma(
-        {participant.settings.number for participant in (*running, *waiting)}
+    others_ma = committed_by_others_ma(
+        cycle, {participant.settings.number for participant in (*running, *waiting)}
     )
     return [ma - other_ma for ma, other_ma in zip(available_ma, others_ma, strict=True)]
 
@@ -167,7 +168,7 @@ def _spare_to_try_again_ma(
     raised again and again: meters round, and no building rests. `available_ma`: the room per phase.
     Source: load-management 9.2f.
     """
-    if cycle.now_s >= participant.try_again_at or cycle.has_room(available_ma, participant):
+    if cycle.now_s >= participant.try_again_at or has_room(cycle, available_ma, participant):
         return 0
     return TRY_AGAIN_SPARE_MA
 
@@ -236,7 +237,7 @@ def targets_beside_hopeful(
         for participant in (*running, *hopeful)
     }
     beside_hopeful_ma = allocated_ma(
-        cycle.certain_room_ma, cycle.committed_by_others_ma(requests), requests
+        cycle.certain_room_ma, committed_by_others_ma(cycle, requests), requests
     )
     return {number: min(ma, beside_hopeful_ma.get(number, ma)) for number, ma in least_ma.items()}
 

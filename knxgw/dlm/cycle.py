@@ -42,7 +42,9 @@ from collections.abc import Mapping, Sequence
 from knxgw.catalogue.codes import FaultCode, Reason
 from knxgw.dlm import meter as meters
 from knxgw.dlm.base_load import AT_REST_S, add_draw, examine_at_rest, note_base_load, reexamine
+from knxgw.dlm.commitment import has_room, has_room_for_commitments, try_to_claim_start
 from knxgw.dlm.cycle_state import CycleState
+from knxgw.dlm.finish import finish
 from knxgw.dlm.follows import Answer
 from knxgw.dlm.observe import note_reading_time, observe, says_nothing_new
 from knxgw.dlm.overcurrent_step import supervise_overcurrent
@@ -82,7 +84,7 @@ def cycle(
     else:
         share_out(cycle)
     _offer_to_free_points(cycle)
-    return cycle.finish()
+    return finish(cycle)
 
 
 # --- observe -------------------------------------------------------------------------------------
@@ -263,10 +265,10 @@ def _hold_at_minimum(cycle: CycleState) -> None:
         if participant.offer_ma > participant.settings.minimum_ma:
             cycle.set_offer(participant, participant.settings.minimum_ma)
         elif participant.offer_ma == 0:
-            has_room = not _may_be_misread(cycle, participant) and cycle.try_to_claim_start(
-                room_ma, participant
+            fits = not _may_be_misread(cycle, participant) and try_to_claim_start(
+                cycle, room_ma, participant
             )
-            if not _may_start_at_minimum(cycle, has_room=has_room):
+            if not _may_start_at_minimum(cycle, fits=fits):
                 # in the window it is the room that it waits for
                 cycle.reasons[number] = reason if cycle.is_emergency else Reason.WAITING_FOR_CURRENT
                 continue
@@ -291,17 +293,17 @@ def _may_be_misread(cycle: CycleState, newcomer: Participant) -> bool:
     )
 
 
-def _may_start_at_minimum(cycle: CycleState, *, has_room: bool) -> bool:
-    """Tell whether a participant with 0 A may have its minimum; `has_room`: it fits by the last meter values.
+def _may_start_at_minimum(cycle: CycleState, *, fits: bool) -> bool:
+    """Tell whether a participant with 0 A may have its minimum; `fits`: into the room by the last meter values.
 
-    `has_room` decides once the base load of every phase is known, also in an emergency. Before, there is no
+    `fits` decides once the base load of every phase is known, also in an emergency. Before, there is no
     room to judge by: then a participant may start after a start of the gateway (not after a change of the
     configuration) until the meter should have sent a value. Source: load-management 11.3, 11.4, 11.7.
     """
     if cycle.is_emergency and not cycle.is_base_known:
         is_meter_late = FaultCode.SMART_METER_TIMEOUT in cycle.faults
         return cycle.state.starts_unmeasured and not is_meter_late
-    return has_room
+    return fits
 
 
 def _offer_to_free_points(cycle: CycleState) -> None:
@@ -327,14 +329,14 @@ def _offer_to_free_points(cycle: CycleState) -> None:
         may_keep_offer = (
             participant.draws_while_interrupting
             and not cycle.is_held_at_minimum
-            and cycle.has_room_for_commitments(participant)
+            and has_room_for_commitments(cycle, participant)
         )
         if may_keep_offer:
             cycle.set_offer(participant, min(participant.offer_ma, participant.highest_offer_ma))
             cycle.reasons[number] = Reason.MINIMUM
             continue
         room_ma = room_to_keep_ma if participant.offer_ma else room_to_offer_ma
-        fits = _may_start_at_minimum(cycle, has_room=cycle.has_room(room_ma, participant))
+        fits = _may_start_at_minimum(cycle, fits=has_room(cycle, room_ma, participant))
         if fits:
             for index in participant.phases:
                 room_to_keep_ma[index] -= participant.settings.minimum_ma

@@ -12,6 +12,7 @@ Source: load-management 8, 9.3.
 
 from collections.abc import Mapping, Sequence
 
+from knxgw.dlm.commitment import committed_ma
 from knxgw.dlm.cycle_state import CycleState
 from knxgw.dlm.participant import Participant
 from knxgw.dlm.settings import LOW_EXCESS_S
@@ -39,7 +40,7 @@ def even_out(
     participants_above = [
         participant for participant in running if participant.settings.number in surplus_ma
     ]
-    held_ma = cycle.committed_ma() if participants_above else []
+    held_ma = committed_ma(cycle) if participants_above else []
     for participant in running:
         lacked_ma = least_ma[participant.settings.number] - participant.offer_ma
         lacks_what_others_keep = (

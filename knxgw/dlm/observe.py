@@ -227,7 +227,7 @@ def _held_back_until_acknowledged_ma(
 
     It may take what it acknowledged last: the result is what that is beyond its offer and its draw, which
     count anyway. Nothing until the lower offer must have been obeyed: until then its draw and earlier offers
-    count in full (`CycleState.committed_ma`). Source: load-management 9.3i.
+    count in full (`commitment.committed_ma`). Source: load-management 9.3i.
     """
     acknowledged_ma, offer_ma = observation.acknowledged_ma, participant.offer_ma
     if acknowledged_ma is None or acknowledged_ma <= offer_ma or now_s < participant.obey_by_at:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from knxgw.dlm.allocation import AllocationRequest, of_mains, on_mains, rounded, solve
+from knxgw.dlm.commitment import committed_ma, is_awaiting_release
 from knxgw.dlm.cycle_state import CycleState
 from knxgw.dlm.meter import are_values_recent, is_moment_complete, window_s
 from knxgw.dlm.participant import Participant
@@ -32,7 +33,7 @@ def raise_offers(
     possible = _possible_raises(cycle, running, target_ma)
     if not possible:
         return
-    held_ma = cycle.committed_ma()  # what all may draw at once: the rest is free for raises
+    held_ma = committed_ma(cycle)  # what all may draw at once: the rest is free for raises
     room = of_mains([up - held for up, held in zip(cycle.room_to_raise_ma, held_ma, strict=True)])
     requests = [_raise_request(cycle, one) for one in possible]
     # rounded to what a charger can express; a whole step that is left over is given to one of them
@@ -142,7 +143,7 @@ def _may_participant_rise(cycle: CycleState, participant: Participant) -> bool:
         return False
     if cycle.is_answer_awaited:
         return False  # a vehicle was lowered for a test: a raise would hide which phases it uses
-    if cycle.is_awaiting_release(participant):
+    if is_awaiting_release(cycle, participant):
         return False  # a raise would hide that its last reduction has freed nothing
     if not cycle.is_static and not _has_meter_caught_up(cycle, participant):
         return False

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from knxgw.catalogue.codes import Reason
 from knxgw.dlm.admission import admit_newcomers, end_turn, targets_beside_hopeful
 from knxgw.dlm.allocation import allocated_ma
+from knxgw.dlm.commitment import committed_by_others_ma, has_room, try_to_claim_start
 from knxgw.dlm.cycle_state import CycleState
 from knxgw.dlm.even_out import even_out
 from knxgw.dlm.lowering import lower, lower_for_newcomer
@@ -44,7 +45,7 @@ def share_out(cycle: CycleState) -> None:
         participant.settings.number: cycle.allocation_request(participant)
         for participant in (*running, *admitted)
     }
-    others_ma = cycle.committed_by_others_ma(requests)
+    others_ma = committed_by_others_ma(cycle, requests)
     down_ma = allocated_ma(cycle.room_now_ma, others_ma, requests)
     target_ma = (
         down_ma
@@ -57,7 +58,7 @@ def share_out(cycle: CycleState) -> None:
     least_ma = {number: min(ma, down_ma[number]) for number, ma in target_ma.items()}
     even_out(cycle, running, down_ma, least_ma)
     for participant in admitted:
-        if not cycle.has_room(cycle.certain_room_ma, participant):
+        if not has_room(cycle, cycle.certain_room_ma, participant):
             # without the uncertainty of the base load: it ends by itself, so none gives way for that
             certain_ma = allocated_ma(cycle.certain_room_ma, others_ma, requests)
             lower_for_newcomer(cycle, running, participant, certain_ma)
@@ -106,7 +107,7 @@ def _start_if_possible(
     if must_wait_for_meter:
         # no event tells when that ends: the next cycle must not be left out
         cycle.is_at_target = False
-    elif cycle.try_to_claim_start(cycle.room_to_raise_ma, newcomer):
+    elif try_to_claim_start(cycle, cycle.room_to_raise_ma, newcomer):
         cycle.start(newcomer)
     else:  # a cycle is due once the others have released current, or offers to free points are withdrawn
         note_trial(newcomer, cycle.now_s)
@@ -118,8 +119,8 @@ def _is_next_sample_awaited(cycle: CycleState, newcomer: Participant) -> bool:
     While vehicles follow lower offers, the meter cannot tell a rise of the building from a vehicle that has
     not followed yet. The next sample of the meter shows which it is. Source: load-management 7.2.
     """
-    return cycle.has_room(cycle.room_to_raise_ma, newcomer) and not cycle.has_room(
-        cycle.room_to_grant_ma, newcomer
+    return has_room(cycle, cycle.room_to_raise_ma, newcomer) and not has_room(
+        cycle, cycle.room_to_grant_ma, newcomer
     )
 
 

@@ -1,0 +1,139 @@
+"""What a cycle leaves: the new state, and when the next cycle is due."""
+
+from knxgw.dlm import meter as meters
+from knxgw.dlm import queue as queues
+from knxgw.dlm.commitment import is_awaiting_release
+from knxgw.dlm.cycle_state import CycleState
+from knxgw.dlm.phase_test import next_test_at
+from knxgw.dlm.settings import BACK_OFF_ENDS_S, LOW_EXCESS_S
+from knxgw.dlm.state import LoadManagement, Outcome, PhaseState
+from knxgw.dlm.use import NEVER, next_change_at
+
+
+def finish(cycle: CycleState) -> LoadManagement:
+    """Return the state that this cycle leaves, with when the next one is due (`due_at`).
+
+    The room is reported (`Outcome.available_ma`) only where it is measured: not in an emergency, and not
+    before the base load of every phase is known.
+    """
+    is_room_known = not cycle.is_emergency and cycle.is_base_known
+    padded = (*cycle.room_now_ma, 0, 0)  # a connection with one phase has no room on L2 and L3
+    return LoadManagement(
+        participants=cycle.participants,
+        meter=cycle.meter,
+        phases=tuple(cycle.phases),
+        is_emergency=cycle.is_emergency,
+        starts_unmeasured=cycle.state.starts_unmeasured,
+        high_power_until=cycle.state.high_power_until,
+        overcurrent=cycle.overcurrent,
+        turn=cycle.turn,
+        outcome=Outcome(
+            faults=cycle.faults,
+            reasons=cycle.reasons,
+            available_ma=(padded[0], padded[1], padded[2]) if is_room_known else None,
+        ),
+        due_at=_next_due_at(cycle),
+    )
+
+
+def _next_due_at(cycle: CycleState) -> float:
+    """Return when the next cycle is due [monotonic s]: until then time alone changes nothing.
+
+    `now_s` while something has to be looked at in every cycle. Otherwise the first instant at which any
+    wait, window or hold ends. Also notes for each participant until when it is unchanged, so it is called
+    once, at the end of a cycle.
+    """
+    now_s = cycle.now_s
+    due_at = _note_unchanged_until(cycle)
+    may_base_load_change = any(
+        phase.pending_samples or _may_base_become_exact(cycle, phase) for phase in cycle.phases
+    )
+    is_each_cycle_needed = (
+        may_base_load_change
+        or cycle.overcurrent.needs_supervision
+        or cycle.is_held_at_minimum
+        or not cycle.is_at_target
+        or any(is_awaiting_release(cycle, one) for one in cycle.participants.values())
+    )
+    if is_each_cycle_needed:
+        return now_s
+    if not cycle.is_static:
+        alive_at = meters.alive_at(cycle.state.meter, cycle.settings)
+        if alive_at is not None:  # the meter counts as silent from then on
+            due_at = min(due_at, alive_at + cycle.settings.timeout_s)
+    window_s = meters.window_s(cycle.state.meter)
+    for phase, expires_at in zip(cycle.phases, cycle.peak_expires_at, strict=True):
+        due_at = min(due_at, expires_at, _next_change_of_phase_at(cycle, phase, window_s))
+    if cycle.turn is not None:  # a turn that was not used by then is over
+        due_at = min(due_at, max(now_s, cycle.turn.since + queues.NEXT_WAITS_S))
+    # a vehicle may then be lowered to see which phases it uses
+    test_at = next_test_at(cycle.state.meter.line_at_rest, cycle.participants.values())
+    return min(due_at, max(now_s, test_at), _next_turn_at(cycle))
+
+
+def _next_change_of_phase_at(cycle: CycleState, phase: PhaseState, window_s: float) -> float:
+    """Return when time alone changes something about a phase [monotonic s]; NEVER: nothing is timed.
+
+    The first of three: the hold after a safety reduction ends, a small excess of the offers has lasted
+    for `LOW_EXCESS_S` and is lowered, or the back-off ends. `window_s`: W, the window of the peak-hold.
+    """
+    next_at = NEVER
+    hold_ends_at = phase.reduced_at + window_s * 2**phase.back_off
+    # >=: `raising` may have found that it ends a rounding error after now
+    if hold_ends_at >= cycle.now_s:
+        next_at = hold_ends_at
+    # >: if it has lasted for long enough already, this cycle has lowered it
+    if phase.excess_since is not None and phase.excess_since + LOW_EXCESS_S > cycle.now_s:
+        next_at = min(next_at, phase.excess_since + LOW_EXCESS_S)
+    if phase.back_off:  # its end is never past: `find_room` has ended one that was
+        next_at = min(next_at, phase.back_off_useful_at + BACK_OFF_ENDS_S)
+    return next_at
+
+
+def _may_base_become_exact(cycle: CycleState, phase: PhaseState) -> bool:
+    """Tell whether a base load is known as a range, which a cycle can make exact without a new value.
+
+    That is so with a meter that sends changes only: its last value stays in force, and gives the exact
+    base load once no charger moves (`base_load.examine_at_rest`).
+    """
+    return cycle.has_meter_on_change and not phase.possible_base_ma.is_exact
+
+
+def _note_unchanged_until(cycle: CycleState) -> float:
+    """Note until when time alone changes nothing about each participant; return the first such instant.
+
+    In monotonic seconds. It is now if an offer has changed in this cycle: the next one sees what follows
+    from that. The result alone also counts when others may be asked again to give way for a participant,
+    and when one that was shed (stopped by the queue) may return.
+    """
+    now_s = cycle.now_s
+    soonest_at = NEVER
+    for number, participant in cycle.participants.items():
+        if participant.offer_ma != cycle.state.participants[number].offer_ma:
+            soonest_at = now_s
+            continue  # `unchanged_until` is now already, by `use.set_offer`
+        participant.unchanged_until = next_change_at(participant, cycle.settings, now_s)
+        soonest_at = min(soonest_at, participant.unchanged_until)
+        if participant.try_again_at > now_s:
+            soonest_at = min(soonest_at, participant.try_again_at)
+        if participant.was_shed:
+            soonest_at = min(soonest_at, max(now_s, queues.may_return_at(participant, now_s)))
+    return soonest_at
+
+
+def _next_turn_at(cycle: CycleState) -> float:
+    """Return when a participant that charges may have to yield to one that waits [monotonic s].
+
+    That is once one has charged, and another one has waited, for a whole turn (`rotation_s`). Infinite:
+    there is no queue, none charges, or none waits.
+    """
+    participants = [
+        participant for participant in cycle.participants.values() if participant.takes_part
+    ]
+    served_since = [one.served_since(cycle.now_s) for one in participants if one.offer_ma > 0]
+    waiting_since = [one.waits_since(cycle.now_s) for one in participants if one.offer_ma == 0]
+    if not cycle.settings.queue or not served_since or not waiting_since:
+        return float("inf")
+    both_since = max(min(waiting_since), min(served_since))
+    turn_at = both_since + cycle.settings.rotation_s - queues.SLACK_S
+    return max(turn_at, cycle.now_s)
