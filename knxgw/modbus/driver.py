@@ -26,31 +26,24 @@ two points of one state rule were read at different moments.
 
 import logging
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from knxgw.catalogue.codes import ChargingState
-from knxgw.catalogue.device_model import DeviceKind, DeviceModel
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.points import Table, TextFormat
-from knxgw.charging.events import (
-    ChargerConditionChanged,
-    ChargerSeen,
-    DeviceEvent,
-    LinkCondition,
-    MeterConditionChanged,
-    MeterSeen,
-    OfferAcknowledged,
-)
+from knxgw.charging.events import DeviceEvent, LinkCondition
 from knxgw.charging.quantities import Quantity, Value
 from knxgw.config.devices import DeviceId
 from knxgw.errors import DecodeError, LinkError, PeerError, PeerRefusedError, RejectedError
 from knxgw.modbus.codec import Raw
 from knxgw.modbus.commander import Commander
+from knxgw.modbus.device_events import DeviceEvents
 from knxgw.modbus.health import BACK_OFF_FIRST_S, Health
 from knxgw.modbus.interpreter import Interpreter
 from knxgw.modbus.model_check import ModelCheck
 from knxgw.modbus.plan import Block
 from knxgw.modbus.reader import Reader, Refusal
-from knxgw.modbus.requests import GATEWAY_CODES, NO_SUCH_BLOCK, NO_SUCH_POINT, Read, Request
+from knxgw.modbus.requests import NO_SUCH_POINT, Read, Request, reports_silence
 from knxgw.modbus.spare_reads import Done, SpareReads, spare_block
 from knxgw.modbus.writing import Write
 
@@ -111,6 +104,7 @@ class Driver:
             if model.control and may_write
             else None
         )
+        self._events = DeviceEvents(device, model.kind)
         self._starts_up = False
         self._spare_reads = SpareReads()
 
@@ -272,9 +266,7 @@ class Driver:
         What has to be read again soon is scheduled: a read-back that differs, points whose combination makes
         no sense yet.
         """
-        if self._model_check is not None:
-            self._note_answer(self._model_check, raws)
-            self._model_check.add_values(raws)
+        self._reader.note_values(raws)
         if self._commander is not None:
             for name, raw in raws.items():
                 again_s = self._commander.compare_read_back(name, raw, now_s)
@@ -285,7 +277,7 @@ class Driver:
         if self._interpreter.inconsistent:
             self._reader.schedule.expedite_points(self._interpreter.inconsistent, now_s)
         acknowledged_ma = self._commander.acknowledge_offer(now_s) if self._commander else None
-        return [*events, *self._offer_acknowledged(acknowledged_ma)]
+        return [*events, *self._events.acknowledged(acknowledged_ma)]
 
     def write_done(self, request: Write, now_s: float) -> list[DeviceEvent]:
         """Return the events of an acknowledged write; what shows its effect is read soon."""
@@ -295,13 +287,7 @@ class Driver:
         self._reader.schedule.expedite(read_at)
         if self._commander is not None:  # object 61 follows at once, and a mismatch is found early
             self._reader.schedule.expedite_points(self._commander.read_backs_of(request), read_at)
-        return [*self._answered(), *self._offer_acknowledged(offer_ma)]
-
-    def _offer_acknowledged(self, offer_ma: int | None) -> list[DeviceEvent]:
-        """Return the event for an acknowledged offer [mA]; None: no offer was completed."""
-        return (
-            [] if offer_ma is None else [OfferAcknowledged(device=self.device, offer_ma=offer_ma)]
-        )
+        return [*self._answered(), *self._events.acknowledged(offer_ma)]
 
     def _handle_failure(
         self, request: Request, error: PeerError | LinkError, now_s: float
@@ -313,18 +299,16 @@ class Driver:
         """
         if isinstance(request, Read):
             self._reader.schedule.mark_requested(request.block, now_s)
-            self._note_failure(request.block, error)
+            self._reader.note_failure(request.block, error)
         elif self._commander is not None:
-            is_answer = isinstance(error, PeerRefusedError) and error.code not in GATEWAY_CODES
-            note = self._commander.note_refused if is_answer else self._commander.note_unanswered
+            is_refused = isinstance(error, PeerRefusedError) and not reports_silence(error)
+            note = self._commander.note_refused if is_refused else self._commander.note_unanswered
             note(request, now_s)
         if isinstance(request, Read) and request.block.unit_id != self.unit_id:
             return []  # another unit does not decide on the link to this one
-        if isinstance(error, LinkError):
+        if isinstance(error, LinkError) or reports_silence(error):
             return self._handle_silence(request, now_s)
         if isinstance(error, PeerRefusedError):
-            if error.code in GATEWAY_CODES:
-                return self._handle_silence(request, now_s)
             handled = self._handle_refusal(request, error, now_s)
             if handled is not None:
                 return handled
@@ -344,7 +328,7 @@ class Driver:
         self._health.log_refusal(request, error)
         return [
             *self._answered(),
-            *self._offer_acknowledged(self._commander.note_unsupported(request, now_s)),
+            *self._events.acknowledged(self._commander.note_unsupported(request, now_s)),
         ]
 
     def lost(self, _now_s: float) -> list[DeviceEvent]:
@@ -364,32 +348,6 @@ class Driver:
         if self._model_check is not None:
             self._model_check.start_over()
             self._reader.start_over()
-
-    def _note_failure(self, block: Block, error: PeerError | LinkError) -> None:
-        """Pass a failed read to the model check; silence of the whole device says nothing."""
-        check = self._model_check
-        if check is None:
-            return
-        own, names = block.unit_id == self.unit_id, [point.name for point in block.points]
-        code = error.code if isinstance(error, PeerRefusedError) else None
-        if isinstance(error, LinkError) or code in GATEWAY_CODES:
-            if (
-                check.has_answered or not own
-            ):  # the device answers, but not to a read of these points
-                check.mark_inconclusive(*names)
-            return
-        self._note_answer(check, names)
-        if own and len(names) > 1 and code in NO_SUCH_BLOCK:
-            return  # the points will be read one by one, which shows which one is refused
-        if own and code in NO_SUCH_POINT:
-            check.mark_missing(names[0])
-        else:
-            check.mark_inconclusive(*names)
-
-    def _note_answer(self, check: ModelCheck, names: Collection[str]) -> None:
-        """On the first answer, read the identifying points again: earlier requests went unanswered."""
-        if unread := check.note_answer(names):
-            self._reader.schedule.mark_unread(unread)
 
     def _checked(self, events: list[DeviceEvent], now_s: float) -> list[DeviceEvent]:
         """Hold events back until the model is confirmed."""
@@ -423,18 +381,16 @@ class Driver:
             # a read-back that came in the same answer was compared before
             if suspect.isdisjoint(raws):
                 self._reader.schedule.expedite_points(suspect, now_s)
-        if self.model.kind is DeviceKind.CHARGER:
-            self._notice_restart(values.get(Quantity.STATE))
-            return [ChargerSeen(device=self.device, values=values, unavailable=unavailable)]
-        return [MeterSeen(device=self.device, values=values, unavailable=unavailable)]
+            self._notice_restart(self._commander, values.get(Quantity.STATE))
+        return self._events.readings(values, unavailable)
 
-    def _notice_restart(self, state: Value | None) -> None:
+    def _notice_restart(self, commander: Commander, state: Value | None) -> None:
         """Write everything again when a charger reports that it starts up: it has lost it."""
         if state is None:
             return
         starts = state == ChargingState.START_UP
-        if starts and not self._starts_up and self._commander is not None:
-            self._commander.forget()
+        if starts and not self._starts_up:
+            commander.forget()
         self._starts_up = starts
 
     def _handle_read_refusal(
@@ -514,6 +470,4 @@ class Driver:
             self._discard_readings()
         elif was_away and self._commander is not None:
             self._commander.forget()
-        if self.model.kind is DeviceKind.CHARGER:
-            return [ChargerConditionChanged(device=self.device, condition=condition)]
-        return [MeterConditionChanged(device=self.device, condition=condition)]
+        return self._events.condition(condition)

@@ -13,10 +13,10 @@ from knxgw.catalogue.conditions import is_met
 from knxgw.catalogue.device_model import DeviceKind, DeviceModel, ModelId
 from knxgw.catalogue.points import Point, PollClass
 from knxgw.charging.events import DeviceEvent
-from knxgw.errors import LinkError, PeerError, PeerRefusedError
+from knxgw.errors import LinkError, PeerError
 from knxgw.modbus.codec import Raw
 from knxgw.modbus.plan import Block
-from knxgw.modbus.requests import GATEWAY_CODES, Read, Request
+from knxgw.modbus.requests import Read, Request, reports_silence
 from knxgw.modbus.scoring import (
     CONVINCING,
     PROBED,
@@ -232,8 +232,7 @@ class Probing:
     ) -> list[DeviceEvent]:
         """Note a refusal, a wrong answer or silence."""
         unit = self._units[self._position]
-        is_silent = isinstance(error, PeerRefusedError) and error.code in GATEWAY_CODES
-        if isinstance(error, LinkError) or is_silent:
+        if isinstance(error, LinkError) or reports_silence(error):
             unit.silent += 1
         else:
             unit.has_answered, unit.silent = True, 0

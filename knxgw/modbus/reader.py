@@ -2,22 +2,23 @@
 
 Where the model file names a chain of SunSpec models, the registers are searched first, and the header
 of the model that was found is read again now and then: it tells whether they are still there. A block that
-is refused is split into single reads, or read seldom if the device can do without it.
+is refused is split into single reads, or read seldom if the device can do without it. What was read or failed
+is evidence for the model check of a charger.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import Enum, auto
 
 from knxgw.catalogue.device_model import DeviceKind, DeviceModel
-from knxgw.errors import PeerRefusedError
+from knxgw.errors import LinkError, PeerError, PeerRefusedError
 from knxgw.modbus.codec import Raw, decode
 from knxgw.modbus.health import BACK_OFF_LAST_S, COMM_LIMIT, Health
 from knxgw.modbus.interpreter import Interpreter
 from knxgw.modbus.missing import MissingReads
 from knxgw.modbus.model_check import ModelCheck
 from knxgw.modbus.plan import Block, PollSchedule, plan_blocks, split
-from knxgw.modbus.requests import NO_SUCH_BLOCK, NO_SUCH_POINT, Read
+from knxgw.modbus.requests import NO_SUCH_BLOCK, NO_SUCH_POINT, Read, reports_silence
 from knxgw.modbus.rules import core_points
 from knxgw.modbus.sunspec import ChainWalk
 
@@ -168,6 +169,39 @@ class Reader:
         """Search again for a device that does not answer any more: another may answer next."""
         if self._header is not None:
             self.restart_search()
+
+    # --- evidence of the model
+
+    def note_values(self, raws: Mapping[str, Raw | None]) -> None:
+        """Pass the raw values of an answer to the model check, if the device needs one."""
+        if self._model_check is not None:
+            self._note_answer(self._model_check, raws)
+            self._model_check.add_values(raws)
+
+    def note_failure(self, block: Block, error: PeerError | LinkError) -> None:
+        """Pass a failed read to the model check; silence of the whole device says nothing."""
+        check = self._model_check
+        if check is None:
+            return
+        is_own, names = block.unit_id == self._unit_id, [point.name for point in block.points]
+        if isinstance(error, LinkError) or reports_silence(error):
+            # the device answers, but not to a read of these points
+            if check.has_answered or not is_own:
+                check.mark_inconclusive(*names)
+            return
+        self._note_answer(check, names)
+        code = error.code if isinstance(error, PeerRefusedError) else None
+        if is_own and len(names) > 1 and code in NO_SUCH_BLOCK:
+            return  # the points will be read one by one, which shows which one is refused
+        if is_own and code in NO_SUCH_POINT:
+            check.mark_missing(names[0])
+        else:
+            check.mark_inconclusive(*names)
+
+    def _note_answer(self, check: ModelCheck, names: Collection[str]) -> None:
+        """On the first answer, read the identifying points again: earlier requests went unanswered."""
+        if unread := check.note_answer(names):
+            self.schedule.mark_unread(unread)
 
     # --- answers and refusals
 

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 from knxgw.catalogue.points import Table
+from knxgw.errors import PeerError, PeerRefusedError
 from knxgw.modbus.plan import Block
 from knxgw.modbus.writing import Write
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3  # Modbus exception codes
 NO_SUCH_POINT = (ILLEGAL_FUNCTION, ILLEGAL_ADDRESS)
 NO_SUCH_BLOCK = (*NO_SUCH_POINT, ILLEGAL_VALUE)  # the third one also for too many registers
-GATEWAY_CODES = (10, 11)  # path unavailable, target does not answer
+_GATEWAY_CODES = (10, 11)  # path unavailable, target does not answer
 # Source: [modbus] V1.1b3, section 7.
 _MEANINGS = {
     ILLEGAL_FUNCTION: "illegal function",
@@ -45,6 +46,11 @@ class Read:
 
 
 Request = Read | Write
+
+
+def reports_silence(error: PeerError) -> bool:
+    """Tell whether an error is of a gateway on the way: the device itself has not answered."""
+    return isinstance(error, PeerRefusedError) and error.code in _GATEWAY_CODES
 
 
 def exception_text(code: int) -> str:
