@@ -37,7 +37,7 @@ DURATIONS = {
     "dlm": {
         "fresh_s",
         "level_absent_s",
-        "phase_test_wait_s",
+        "test_wait_s",
         "restart_after_s",
         "retry_wait_s",
         "room_needed_s",

@@ -5,6 +5,7 @@ Source: load-management 9.2, 18.1.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from knxgw.catalogue.codes import Reason
 from knxgw.dlm import queue as queues
@@ -105,7 +106,7 @@ def _give_turn(cycle: CycleState, leaving: Participant, next_one: Participant) -
     queues.note_stop(leaving, cycle.now_s)
     cycle.turn = Turn(number=next_one.settings.number, since=cycle.now_s)
     # one that was stopped for lack of room returns only when it has had room for a minute: not so here
-    next_one.was_shed = False
+    next_one.shedding = replace(next_one.shedding, is_shed=False)
     cycle.reasons[leaving.settings.number] = Reason.WAITING_FOR_CURRENT
 
 
@@ -168,7 +169,7 @@ def _spare_to_try_again_ma(
     raised again and again: meters round, and no building rests. `available_ma`: the room per phase.
     Source: load-management 9.2f.
     """
-    if cycle.now_s >= participant.try_again_at or has_room(cycle, available_ma, participant):
+    if cycle.now_s >= participant.trial.try_again_at or has_room(cycle, available_ma, participant):
         return 0
     return TRY_AGAIN_SPARE_MA
 
@@ -208,7 +209,7 @@ def _note_failures(
     A *hopeful* one, which would be admitted if the base load is no higher than its estimate, may still
     succeed: its trial goes on.
     """
-    tried = [one for one in waiting if one.tried_since is not None and one not in admitted]
+    tried = [one for one in waiting if one.trial.since is not None and one not in admitted]
     if tried:
         hopeful = _admit(cycle, running, waiting, cycle.certain_room_ma)
         for one in tried:
@@ -255,17 +256,17 @@ def _may_return(
     also return when it was held back for long enough (`held_back_until`). `minimums_ma`: the minima per phase that are
     given already; `room_ma`: what all minima may add up to. Source: load-management 18.1f, 18.1m.
     """
-    if not participant.was_shed:
+    shedding = participant.shedding
+    if not shedding.is_shed:
         return True
     if queues.was_stopped_often(participant, cycle.now_s):
         return False  # contactor and vehicle wear: it waits until its first stop is an hour old
-    held_back_until = participant.held_back_until
-    if held_back_until is not None and cycle.now_s >= held_back_until:
+    if shedding.held_back_until is not None and cycle.now_s >= shedding.held_back_until:
         return True
     if not _fits(participant, minimums_ma, room_ma, spare_ma=queues.ROOM_MA):
         return False
-    since = cycle.now_s if participant.room_since is None else participant.room_since
-    return cycle.now_s - since >= participant.room_needed_s
+    since = cycle.now_s if shedding.room_since is None else shedding.room_since
+    return cycle.now_s - since >= shedding.room_needed_s
 
 
 def _note_room_of_shed(
@@ -287,15 +288,22 @@ def _note_room_of_shed(
         if not may_try(participant, cycle.now_s):
             continue  # others gave way for it in vain a moment ago: it is left as it is
         # one that was stopped often stays shed until its first stop is an hour old: nothing is timed
-        if participant.was_shed and not queues.was_stopped_often(participant, cycle.now_s):
+        shedding = participant.shedding
+        if shedding.is_shed and not queues.was_stopped_often(participant, cycle.now_s):
             if _may_return(cycle, participant, minimums_ma, room_now_ma):
-                participant.was_shed, participant.room_since = False, None
-                participant.held_back_until = None
-                participant.returned_at = cycle.now_s
+                participant.shedding = replace(
+                    shedding,
+                    is_shed=False,
+                    room_since=None,
+                    held_back_until=None,
+                    returned_at=cycle.now_s,
+                )
             elif not _fits(participant, minimums_ma, room_now_ma, spare_ma=queues.ROOM_MA):
-                participant.room_since = None
-            elif participant.room_since is None:
-                participant.room_since = cycle.now_s
-        may_start_soon = not participant.was_shed and _fits(participant, minimums_ma, room_now_ma)
+                participant.shedding = replace(shedding, room_since=None)
+            elif shedding.room_since is None:
+                participant.shedding = replace(shedding, room_since=cycle.now_s)
+        may_start_soon = not participant.shedding.is_shed and _fits(
+            participant, minimums_ma, room_now_ma
+        )
         if participant in admitted or may_start_soon:
             _add_minimum(participant, minimums_ma)

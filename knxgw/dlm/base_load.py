@@ -366,7 +366,8 @@ def _draw_range_ma(
     if may_have_followed and phase in participant.phases:
         least_ma, most_ma = min(least_ma, participant.offer_ma), max(most_ma, participant.offer_ma)
         if not participant.settings.measures_current:
-            earlier_ma = (participant.previous_offer_ma, participant.second_last_offer_ma)
+            transition = participant.transition
+            earlier_ma = (transition.previous_offer_ma, transition.second_last_offer_ma)
             least_ma, most_ma = min(least_ma, *earlier_ma), max(most_ma, *earlier_ma)
     likely_ma = draw_at(participant, sample.sampled_at)[phase]
     return DrawRange(least_ma, likely_ma, most_ma)
@@ -392,10 +393,11 @@ def _unseen_peak_ma(participant: Participant, phase: int, sampled_at: float) -> 
 
     A vehicle that was raised and lowered again within T_ev may have drawn meanwhile what it was raised to.
     """
+    raised_to_ma = participant.transition.raised_to_ma
     was_lowered_again = (
-        participant.offer_ma < participant.raised_to_ma and sampled_at < participant.rises_until
+        participant.offer_ma < raised_to_ma and sampled_at < participant.transition.rises_until
     )
-    return participant.raised_to_ma if was_lowered_again and phase in participant.phases else 0
+    return raised_to_ma if was_lowered_again and phase in participant.phases else 0
 
 
 def _is_covered_by_readings(sample: Sample, readable: list[Participant]) -> bool:

@@ -24,18 +24,18 @@ def committed_ma(cycle: CycleState, *, without: Participant | None = None) -> li
     for participant in cycle.participants.values():
         if participant is without:
             continue
-        holds_offer = participant.holds_offer
-        may_still_rise = holds_offer and cycle.now_s < participant.rises_until
+        holds_offer, transition = participant.holds_offer, participant.transition
+        may_still_rise = holds_offer and cycle.now_s < transition.rises_until
         was_lowered_unmeasured = (
             not participant.settings.measures_current
-            and participant.draw_at_change_ma > participant.offer_ma
+            and transition.draw_at_change_ma > participant.offer_ma
         )
         for index in range(len(held_ma)):
             own_ma = participant.committed_ma(index, holds_offer=holds_offer)
             if may_still_rise and index in participant.phases:
-                own_ma = max(own_ma, participant.raised_to_ma)
+                own_ma = max(own_ma, transition.raised_to_ma)
             if was_lowered_unmeasured and _is_release_unmeasured(cycle, participant, index):
-                own_ma = max(own_ma, participant.draw_at_change_ma)
+                own_ma = max(own_ma, transition.draw_at_change_ma)
             held_ma[index] += own_ma
     return held_ma
 
@@ -49,7 +49,7 @@ def committed_by_others_ma(cycle: CycleState, numbers: Container[int]) -> list[i
     """
     held_ma = [0] * len(cycle.phases)
     for number, participant in cycle.participants.items():
-        is_stopping = participant.offer_ma == 0 and cycle.now_s < participant.obey_by_at
+        is_stopping = participant.offer_ma == 0 and cycle.now_s < participant.transition.obey_by_at
         if number in numbers or is_stopping:
             continue
         holds_offer = participant.draws_while_interrupting
@@ -66,7 +66,7 @@ def is_awaiting_release(cycle: CycleState, participant: Participant) -> bool:
     """
     return (
         not participant.settings.measures_current
-        and participant.draw_at_change_ma > participant.offer_ma
+        and participant.transition.draw_at_change_ma > participant.offer_ma
         and any(_is_release_unmeasured(cycle, participant, index) for index in participant.phases)
     )
 
@@ -139,8 +139,8 @@ def _offered_without_vehicle_ma(cycle: CycleState) -> list[int]:
         if participant.takes_part or not can_be_withdrawn:
             continue
         offer_ma = participant.offer_ma
-        if offer_ma == 0 and cycle.now_s < participant.obey_by_at:
-            offer_ma = participant.previous_offer_ma
+        if offer_ma == 0 and cycle.now_s < participant.transition.obey_by_at:
+            offer_ma = participant.transition.previous_offer_ma
         for index in participant.phases:
             free_points_ma[index] += offer_ma
     return free_points_ma

@@ -108,8 +108,7 @@ def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None
         moved_ma = observe(participant, observations[number], cycle.settings, cycle.now_s)
         if not took_part and participant.takes_part:
             # what it is offered already counts as its start, after which the next raise must wait
-            participant.raised_at = cycle.now_s
-            participant.raised_in_set = cycle.state.meter.sets.count
+            participant.last_raise = cycle.raise_of_now
         if moved_ma is not None:
             _add_to_base_load(cycle, moved_ma)
         elif not was_known and participant.has_valid_currents and participant.is_reachable:
@@ -287,7 +286,7 @@ def _may_be_misread(cycle: CycleState, newcomer: Participant) -> bool:
         participant is not newcomer
         and participant.offer_ma > 0
         and not participant.settings.measures_current
-        and cycle.now_s - participant.raised_at < PEAK_HOLD_S
+        and cycle.now_s - participant.last_raise.at < PEAK_HOLD_S
         and not set(participant.phases).isdisjoint(newcomer.phases)
         for participant in cycle.participants.values()
     )

@@ -7,6 +7,7 @@ from knxgw.config.model import Monitoring
 from knxgw.dlm import meter as meters
 from knxgw.dlm.allocation import AllocationRequest, on_mains
 from knxgw.dlm.participant import Claims, Participant
+from knxgw.dlm.participant_values import LastRaise
 from knxgw.dlm.phase_test import is_answer_awaited
 from knxgw.dlm.settings import BACK_OFF_ENDS_S, Settings
 from knxgw.dlm.state import IN_FORCE, BaseHistory, LoadManagement, PastBase, PhaseState
@@ -83,6 +84,11 @@ class CycleState:
         )
 
     @property
+    def raise_of_now(self) -> LastRaise:
+        """Return what a participant keeps of a raise, or start, in this cycle."""
+        return LastRaise(self.now_s, self.state.meter.sets.count)
+
+    @property
     def is_held_at_minimum(self) -> bool:
         """Tell whether no participant may have more than its minimum: emergency, or high-power window."""
         return self.is_emergency or self.is_in_high_power_window
@@ -134,7 +140,7 @@ class CycleState:
             for room_ma in self._rooms_ma:
                 room_ma[index] -= overdraw_ma
         self.set_offer(participant, participant.settings.minimum_ma)
-        participant.raised_at, participant.raised_in_set = self.now_s, self.state.meter.sets.count
+        participant.last_raise = self.raise_of_now
         forget_trials(participant)
 
     def find_room(self) -> None:

@@ -46,9 +46,9 @@ def must_be_obeyed_at(participant: Participant, settings: Settings) -> float:
         participant.observation.acknowledged_at if participant.observation is not None else None
     )
     changed_at = (
-        participant.offer_changed_at
+        participant.transition.changed_at
         if acknowledged_at is None
-        else max(participant.offer_changed_at, acknowledged_at)
+        else max(participant.transition.changed_at, acknowledged_at)
     )
     return changed_at + settings.obey_s
 

@@ -114,9 +114,9 @@ def _note_unchanged_until(cycle: CycleState) -> float:
             continue  # `unchanged_until` is now already, by `use.set_offer`
         participant.unchanged_until = next_change_at(participant, cycle.settings, now_s)
         soonest_at = min(soonest_at, participant.unchanged_until)
-        if participant.try_again_at > now_s:
-            soonest_at = min(soonest_at, participant.try_again_at)
-        if participant.was_shed:
+        if participant.trial.try_again_at > now_s:
+            soonest_at = min(soonest_at, participant.trial.try_again_at)
+        if participant.shedding.is_shed:
             soonest_at = min(soonest_at, max(now_s, queues.may_return_at(participant, now_s)))
     return soonest_at
 

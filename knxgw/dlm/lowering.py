@@ -132,11 +132,11 @@ def _last_lowering_at(
     `reduced_at`: when the last safety reduction was; `helps_within_s`: what is soon.
     """
     lowered_at = (
-        participant.offer_changed_at
+        participant.transition.changed_at
         for participant in cycle.participants.values()
         if index in participant.phases
-        and participant.offer_ma < participant.previous_offer_ma
-        and reduced_at <= participant.offer_changed_at <= reduced_at + helps_within_s
+        and participant.offer_ma < participant.transition.previous_offer_ma
+        and reduced_at <= participant.transition.changed_at <= reduced_at + helps_within_s
     )
     return max(lowered_at, default=reduced_at)
 

@@ -4,6 +4,7 @@ Source: load-management 3.3, 4, 13.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from knxgw.catalogue.codes import ChargingState
 from knxgw.charging.limits import highest_plausible_ma
@@ -19,6 +20,7 @@ from knxgw.dlm.participant import (
     age_counts_from,
     stale_after_s,
 )
+from knxgw.dlm.participant_values import PhaseEvidence, Use
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.trial import forget_trials
 
@@ -143,7 +145,8 @@ def _forget_draw(participant: Participant, settings: Settings) -> None:
     if settings.static_limit_ma is None:
         participant.unread_draw_ma = participant.draw_ma
     participant.draw_ma = participant.overdraw_ma = NO_CURRENT
-    participant.currents_ma = participant.found_phases = None
+    participant.currents_ma = None
+    participant.phase_evidence = replace(participant.phase_evidence, found=None)
     participant.phases = participant.settings.wired_phases
 
 
@@ -162,12 +165,10 @@ def _forget_vehicle(participant: Participant) -> None:
     All wired phases count again until the next vehicle shows which it uses. Source: load-management 4.5.
     """
     participant.phases = participant.settings.wired_phases
-    participant.charges_clearly_since = None
-    participant.unused_since = {}
-    participant.found_phases, participant.phase_test_wait_s = None, 0.0
-    participant.use_cap_ma = participant.under_use_since = participant.others_lack_since = None
-    participant.idle_since = participant.offered_since = None
-    participant.has_charged = participant.is_idle = participant.was_shed = False
+    # when it was tested stays: two tests of a charging point keep their distance
+    participant.phase_evidence = PhaseEvidence(tested_at=participant.phase_evidence.tested_at)
+    participant.use = Use()
+    participant.shedding = replace(participant.shedding, is_shed=False)
     forget_trials(participant)
 
 
@@ -230,7 +231,11 @@ def _held_back_until_acknowledged_ma(
     count in full (`commitment.committed_ma`). Source: load-management 9.3i.
     """
     acknowledged_ma, offer_ma = observation.acknowledged_ma, participant.offer_ma
-    if acknowledged_ma is None or acknowledged_ma <= offer_ma or now_s < participant.obey_by_at:
+    if (
+        acknowledged_ma is None
+        or acknowledged_ma <= offer_ma
+        or now_s < participant.transition.obey_by_at
+    ):
         return NO_CURRENT
     draw_ma = participant.draw_ma
     return _on_phases(
@@ -393,11 +398,12 @@ def _assumed_draw_ma(
     """
     if observation.state is None or not observation.state.is_charging:
         return NO_CURRENT
-    done = min(1.0, max(0.0, (now_s - participant.offer_changed_at) / settings.obey_s))  # 0 to 1
-    current_ma = round(
-        participant.draw_at_change_ma
-        + done * (participant.offer_ma - participant.draw_at_change_ma)
+    changed_at, before_ma = (
+        participant.transition.changed_at,
+        participant.transition.draw_at_change_ma,
     )
+    done = min(1.0, max(0.0, (now_s - changed_at) / settings.obey_s))  # 0 to 1
+    current_ma = round(before_ma + done * (participant.offer_ma - before_ma))
     return _on_phases(participant.phases, lambda _phase: current_ma)
 
 
@@ -409,23 +415,27 @@ def _update_phases(participant: Participant, now_s: float) -> None:
     these times are noted: the meter finds the phases (`used_phases`). Source: load-management 4.3, 4.4.
     """
     draw_ma, wired = participant.draw_ma, participant.settings.wired_phases
+    known = participant.phase_evidence
+    clearly_since = known.charges_clearly_since
     if max(draw_ma) < CHARGES_CLEARLY_MA:
-        participant.charges_clearly_since = None
-    elif participant.charges_clearly_since is None:
-        participant.charges_clearly_since = now_s
+        clearly_since = None
+    elif clearly_since is None:
+        clearly_since = now_s
     unused_since = {
-        phase: participant.unused_since.get(phase, now_s)
+        phase: known.unused_since.get(phase, now_s)
         for phase in wired
         if draw_ma[phase] < UNUSED_BELOW_MA
     }
-    participant.unused_since = unused_since
+    if clearly_since != known.charges_clearly_since or unused_since != known.unused_since:
+        participant.phase_evidence = replace(
+            known, charges_clearly_since=clearly_since, unused_since=unused_since
+        )
     all_count_and_are_used = not unused_since and participant.phases == wired
     if not participant.settings.measures_current or all_count_and_are_used:
         return
     counted_phases = [
         phase for phase in wired if phase in participant.phases or draw_ma[phase] > UNUSED_BELOW_MA
     ]
-    clearly_since = participant.charges_clearly_since
     if clearly_since is not None and now_s - clearly_since >= UNUSED_AFTER_S:
         counted_phases = [
             phase

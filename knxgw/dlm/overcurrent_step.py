@@ -16,7 +16,7 @@ from knxgw.dlm.base_load import AT_REST_S
 from knxgw.dlm.cycle_state import CycleState
 from knxgw.dlm.overcurrent import PhaseLoad
 from knxgw.dlm.participant import Participant
-from knxgw.dlm.state import LONG_AGO
+from knxgw.dlm.settings import LONG_AGO
 
 
 def supervise_overcurrent(cycle: CycleState, new_phases: Sequence[int]) -> None:
@@ -105,13 +105,16 @@ def _hold_back_those_on_full_phases(cycle: CycleState, interrupted: Sequence[Par
         if value is not None and value.current_ma > cycle.settings.limit_ma
     }
     for participant in interrupted:
-        if full_phases.isdisjoint(participant.phases) or participant.was_shed:
+        if full_phases.isdisjoint(participant.phases) or participant.shedding.is_shed:
             continue
         since = _minimum_fits_since(cycle, participant)
-        participant.was_shed = True
-        participant.room_since = since if since < cycle.now_s else None
-        participant.room_needed_s = cycle.settings.restart_s
-        participant.held_back_until = cycle.now_s + cycle.overcurrent.restart_after_s
+        participant.shedding = replace(
+            participant.shedding,
+            is_shed=True,
+            room_since=since if since < cycle.now_s else None,
+            room_needed_s=cycle.settings.restart_s,
+            held_back_until=cycle.now_s + cycle.overcurrent.restart_after_s,
+        )
 
 
 def _minimum_fits_since(cycle: CycleState, participant: Participant) -> float:
@@ -255,7 +258,7 @@ def _carried_ma(cycle: CycleState, index: int, minimums_ma: int) -> int:
     # `LONG_AGO`: the line is supervised before there is a usable charging point, and nobody has to obey
     obeyed_at = max(
         (
-            participant.obey_by_at
+            participant.transition.obey_by_at
             for participant in cycle.participants.values()
             if index in participant.phases
         ),

@@ -15,7 +15,15 @@ from knxgw.charging.limits import (
     FRESH_PERIODS,
 )
 from knxgw.charging.precedence import Constraint
-from knxgw.dlm.settings import Settings
+from knxgw.dlm.participant_values import (
+    LastRaise,
+    PhaseEvidence,
+    Shedding,
+    Transition,
+    Trial,
+    Use,
+)
+from knxgw.dlm.settings import LONG_AGO, Settings
 
 # a phase without current for so long, while the vehicle charges, is not used (4.3)
 UNUSED_AFTER_S = 15.0
@@ -33,14 +41,6 @@ class PastDraw(NamedTuple):
 
 
 DrawHistory = tuple[PastDraw, ...]  # the oldest first
-
-
-class FoundPhases(NamedTuple):
-    """On which phases the meter showed a start or change of a vehicle whose charger does not measure."""
-
-    phases: tuple[int, ...]  # grid phases
-    at: float  # when that was seen last [monotonic s]
-    times: int  # how often in a row; a clear start counts twice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +131,8 @@ class Observation:
 class Participant:
     """State of one charging point in the load management.
 
-    Instants are monotonic seconds; -1e9 stands for long ago. "It" in the comments is the charging point.
+    Instants are monotonic seconds; `LONG_AGO` stands for one that never was. "It" in the comments is the
+    charging point.
     """
 
     settings: ParticipantSettings
@@ -143,10 +144,10 @@ class Participant:
     currents_ma: tuple[int | None, ...] | None = None
     read_at: float | None = None  # when its currents were read last
     observation: Observation | None = None  # the last one that was taken
-    unchanged_until: float = -1e9  # until then the same observation changes nothing
+    unchanged_until: float = LONG_AGO  # until then the same observation changes nothing
     is_connected: bool = False  # a vehicle is plugged in
     is_reachable: bool = False  # it answers, and after a loss its currents have been read again
-    reachable_since: float = -1e9  # since when it answers
+    reachable_since: float = LONG_AGO  # since when it answers
     has_valid_currents: bool = True  # they can be believed, and are not stale
     # since when its currents are plausible again after they were not; None: they are not
     plausible_since: float | None = None
@@ -155,58 +156,23 @@ class Participant:
     may_charge: bool = False  # nothing but load management keeps it at 0 A
     external_cap: Constraint | None = None  # the smallest cap from outside load management
     energy_mwh: int = 0  # of the session
-    charges_clearly_since: float | None = None  # since when it has drawn 3 A or more on some phase
-    # by grid phase: since when a wired phase has not been used
-    unused_since: dict[int, float] = field(default_factory=dict)
-    # which phases the meter has shown, where it does not measure; None: nothing is known
-    found_phases: FoundPhases | None = None
-    phases_tested_at: float = -1e9  # when it was last lowered to see which phases its vehicle uses
-    phase_test_wait_s: float = 0.0  # how long after that test the next one waits
-    offer_changed_at: float = -1e9  # last change of the offer
-    previous_offer_ma: int = 0  # the offer before that change
-    # the offer before the previous one, if it may still have flowed at that change; else as the previous one
-    second_last_offer_ma: int = 0
-    draw_at_change_ma: int = 0  # what it drew at that change, on the phase that carried most
-    obey_by_at: float = -1e9  # from when on a lower offer must be obeyed
-    raised_to_ma: int = 0  # what it was raised to the last time
-    rises_until: float = -1e9  # until then it may still be ramping up to that
     # D_i: what it draws above its offer, per grid phase
     overdraw_ma: Phases = NO_CURRENT
     # R_i: what it may take beyond offer and draw, because it cannot be lowered, per grid phase
     held_back_ma: Phases = NO_CURRENT
     # U_i: its last draw per grid phase, while that counts as the building's and may still flow
     unread_draw_ma: Phases = NO_CURRENT
-    raised_at: float = -1e9  # last raise, or start
-    raised_in_set: int = -1  # how many complete sets of the meter there had been then
+    transition: Transition = field(default_factory=Transition)
+    last_raise: LastRaise = field(default_factory=LastRaise)
     # since when a raise too small to be worth a write has been possible
     small_raise_possible_since: float | None = None
     # since when it lacks what others have above their share (`even_out`)
     short_since: float | None = None
-    # since when it has drawn less than its offer less the headroom
-    under_use_since: float | None = None
-    # the cap by use of a vehicle that draws less than its offer; None: none
-    use_cap_ma: int | None = None
-    draw_at_cap_ma: int = 0  # what it drew when it got that cap
-    has_narrow_headroom: bool = False  # that cap leaves it hardly any headroom
-    headroom_changed_at: float = -1e9  # when its headroom changed last
-    # since when others on its phases have lacked what it does not use
-    others_lack_since: float | None = None
-    cap_raised_at: float = -1e9  # when its cap by use was raised last
-    offered_since: float | None = None  # since when it has at least its minimum
     waiting_since: float | None = None  # since when it wants to charge and has 0 A
-    tried_since: float | None = None  # since when others give way for it (`trial`)
-    # how long it had to wait after the last trial that failed; 0: none failed
-    retry_wait_s: float = 0.0
-    try_again_at: float = -1e9  # before that no other gives way for it
-    idle_since: float | None = None  # since when it has not drawn although it has its minimum
-    has_charged: bool = False  # since it has had its minimum
-    is_idle: bool = False  # it has not drawn for so long that its offer is not reserved
-    was_shed: bool = False  # it was stopped because the minima did not fit (queue)
-    room_since: float | None = None  # since when there has been room for it again
-    room_needed_s: float = 0.0  # how long there must be room before it may start again
-    held_back_until: float | None = None  # until then only with more room than its minimum (12.4f)
-    returned_at: float = -1e9  # when it was last admitted again after it was shed
-    stopped_at: tuple[float, ...] = ()  # instants of its last stops (queue)
+    use: Use = field(default_factory=Use)
+    phase_evidence: PhaseEvidence = field(default_factory=PhaseEvidence)
+    trial: Trial = field(default_factory=Trial)
+    shedding: Shedding = field(default_factory=Shedding)
 
     def clone(self) -> "Participant":
         """Return a copy that can be changed without changing this one."""
@@ -246,7 +212,7 @@ class Participant:
         An idle participant and one that takes no part hold only what they draw; one that draws while its
         charger interrupts holds its offer. Source: load-management 5.4, 14.2.
         """
-        return (self.takes_part and not self.is_idle) or self.draws_while_interrupting
+        return (self.takes_part and not self.use.is_idle) or self.draws_while_interrupting
 
     def waits_since(self, now_s: float) -> float:
         """Return since when it has waited for current: since now if that was not noted yet."""
@@ -254,7 +220,7 @@ class Participant:
 
     def served_since(self, now_s: float) -> float:
         """Return since when it has had an offer: since now if that was not noted yet."""
-        return now_s if self.offered_since is None else self.offered_since
+        return now_s if self.use.offered_since is None else self.use.offered_since
 
     @property
     def has_claims_beside_offer(self) -> bool:
@@ -315,7 +281,7 @@ class Participant:
         cap_ma = self.settings.maximum_ma
         if self.external_cap is not None:
             cap_ma = min(cap_ma, self.external_cap.cap_ma)
-        return cap_ma if self.use_cap_ma is None else min(cap_ma, self.use_cap_ma)
+        return cap_ma if self.use.cap is None else min(cap_ma, self.use.cap.ma)
 
 
 def age_counts_from(participant: Participant) -> float:

@@ -11,6 +11,7 @@ Source: load-management 4.7.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from knxgw.dlm.participant import Participant
 from knxgw.dlm.settings import Settings
@@ -40,7 +41,7 @@ def is_answer_awaited(
     longest_s = settings.obey_s + settings.meter_delay_s + spacing_s + LATE_REST_S
     return any(
         participant.takes_part
-        and now_s - participant.phases_tested_at < longest_s
+        and now_s - participant.phase_evidence.tested_at < longest_s
         # in the last line at rest it still drew what it had before the test
         and line.assumed_ma.get(participant.settings.number, 0) > participant.offer_ma
         for participant in participants
@@ -64,7 +65,7 @@ def next_to_test(
         return None
     for participant in participants.values():
         is_unmeasured = participant.settings.number in line.assumed_ma
-        has_waited = now_s >= participant.phases_tested_at + participant.phase_test_wait_s
+        has_waited = now_s >= _may_be_tested_at(participant)
         if is_unmeasured and has_waited and _can_be_tested(participant):
             return participant
     return None
@@ -75,10 +76,14 @@ def note_test(participant: Participant, now_s: float) -> None:
 
     That is 1 min after the first test, then twice as long each time, at most `LONGEST_WAIT_S` (15 min).
     """
-    participant.phases_tested_at = now_s
-    participant.phase_test_wait_s = min(
-        max(FIRST_WAIT_S, 2 * participant.phase_test_wait_s), LONGEST_WAIT_S
-    )
+    evidence = participant.phase_evidence
+    wait_s = min(max(FIRST_WAIT_S, 2 * evidence.test_wait_s), LONGEST_WAIT_S)
+    participant.phase_evidence = replace(evidence, tested_at=now_s, test_wait_s=wait_s)
+
+
+def _may_be_tested_at(participant: Participant) -> float:
+    """Return when a vehicle has waited for long enough since its last test [monotonic s]."""
+    return participant.phase_evidence.tested_at + participant.phase_evidence.test_wait_s
 
 
 def _is_still_at_rest(
@@ -153,7 +158,7 @@ def next_test_at(line: LineAtRest | None, participants: Iterable[Participant]) -
     if line is None or line.reason_since is None:
         return NEVER
     waits_until = [
-        participant.phases_tested_at + participant.phase_test_wait_s
+        _may_be_tested_at(participant)
         for participant in participants
         if participant.settings.number in line.assumed_ma and _can_be_tested(participant)
     ]

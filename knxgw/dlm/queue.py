@@ -5,6 +5,7 @@ minimum interrupts all. Source: load-management 18.1.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from knxgw.dlm.overcurrent import LONGEST_RESTART_S, RECURS_S
 from knxgw.dlm.participant import Participant
@@ -39,8 +40,8 @@ def participant_to_yield(
     candidates = [
         participant
         for participant in running
-        if participant.offered_since is not None
-        and now_s - participant.offered_since >= settings.rotation_s - SLACK_S
+        if participant.use.offered_since is not None
+        and now_s - participant.use.offered_since >= settings.rotation_s - SLACK_S
         and participant.settings.number != settings.priority
         and _frees_enough(running, participant, next_one, room_ma)
     ]
@@ -84,39 +85,46 @@ def note_shed(participant: Participant, now_s: float) -> None:
     That is 1 min (`ROOM_S`). If it had returned less than 10 min before (`RECURS_S`), it is twice as long as
     the last time, at most 15 min. Source: load-management 18.1f, 18.1k.
     """
-    has_just_returned = now_s - participant.returned_at <= RECURS_S
-    participant.was_shed, participant.room_since = True, None
-    participant.held_back_until = None  # for as long as there is no room
-    participant.room_needed_s = (
-        min(2 * participant.room_needed_s, LONGEST_RESTART_S) if has_just_returned else ROOM_S
+    shedding = participant.shedding
+    has_just_returned = now_s - shedding.returned_at <= RECURS_S
+    participant.shedding = replace(
+        shedding,
+        is_shed=True,
+        room_since=None,
+        held_back_until=None,  # for as long as there is no room
+        room_needed_s=(
+            min(2 * shedding.room_needed_s, LONGEST_RESTART_S) if has_just_returned else ROOM_S
+        ),
     )
     note_stop(participant, now_s)
 
 
 def note_stop(participant: Participant, now_s: float) -> None:
     """Note when a participant was stopped by the queue (in place); its last four stops are kept."""
-    participant.stopped_at = (*participant.stopped_at[1 - MOST_STOPS :], now_s)
+    stopped_at = (*participant.shedding.stopped_at[1 - MOST_STOPS :], now_s)
+    participant.shedding = replace(participant.shedding, stopped_at=stopped_at)
 
 
 def was_stopped_often(participant: Participant, now_s: float) -> bool:
     """Tell whether a participant was stopped four times in the last hour: a fifth stop would be too many."""
-    return len(participant.stopped_at) == MOST_STOPS and now_s - participant.stopped_at[0] <= HOUR_S
+    stopped_at = participant.shedding.stopped_at
+    return len(stopped_at) == MOST_STOPS and now_s - stopped_at[0] <= HOUR_S
 
 
 def may_return_at(participant: Participant, now_s: float) -> float:
     """Return when a participant that was shed (stopped for lack of room) may start again [monotonic s].
 
     That is once there has been room for it for `room_needed_s`, or it was held back for long enough
-    (`held_back_until`); NEVER: there is no room for it now. For one that was stopped often, which must not start before, it is when the first of its stops is an hour ago.
+    (`held_back_until`); NEVER: there is no room for it now. For one that was stopped often, which must not
+    start before, it is when the first of its stops is an hour ago.
     """
+    shedding = participant.shedding
     if was_stopped_often(participant, now_s):
-        return participant.stopped_at[0] + HOUR_S
+        return shedding.stopped_at[0] + HOUR_S
     with_room_at = (
-        NEVER
-        if participant.room_since is None
-        else participant.room_since + participant.room_needed_s
+        NEVER if shedding.room_since is None else shedding.room_since + shedding.room_needed_s
     )
-    held_back_until = participant.held_back_until
+    held_back_until = shedding.held_back_until
     return with_room_at if held_back_until is None else min(with_room_at, held_back_until)
 
 
@@ -135,10 +143,8 @@ def _served_order(participant: Participant) -> tuple[float, int]:
 
     One that does not have it comes last; of equal ones the lowest number comes first.
     """
-    served_since = (
-        participant.offered_since if participant.offered_since is not None else float("inf")
-    )
-    return served_since, participant.settings.number
+    offered_since = participant.use.offered_since
+    return NEVER if offered_since is None else offered_since, participant.settings.number
 
 
 def _frees_enough(

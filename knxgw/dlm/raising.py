@@ -79,8 +79,7 @@ def _raise_offer(cycle: CycleState, participant: Participant, rise_ma: int) -> N
     (`lowering`).
     """
     cycle.set_offer(participant, participant.offer_ma + rise_ma)
-    participant.raised_at = cycle.now_s
-    participant.raised_in_set = cycle.state.meter.sets.count
+    participant.last_raise = cycle.raise_of_now
     participant.small_raise_possible_since = None
     for index in participant.phases:
         cycle.phases[index].raised_at = cycle.now_s
@@ -139,7 +138,7 @@ def _may_participant_rise(cycle: CycleState, participant: Participant) -> bool:
     telegram may still be on its way. Each phase must be out of the hold after a safety reduction.
     Source: load-management 9.4a, 9.4d, 9.4h.
     """
-    if cycle.now_s - participant.raised_at < cycle.settings.raise_spacing_s - CLOCK_SLACK_S:
+    if cycle.now_s - participant.last_raise.at < cycle.settings.raise_spacing_s - CLOCK_SLACK_S:
         return False
     if cycle.is_answer_awaited:
         return False  # a vehicle was lowered for a test: a raise would hide which phases it uses
@@ -165,7 +164,7 @@ def _has_meter_caught_up(cycle: CycleState, participant: Participant) -> bool:
     # no phase has come after the last set, or only in the same instant
     is_set_the_latest = sets.completed_at == cycle.now_s or not sets.fresh_phases
     return (
-        sets.count > participant.raised_in_set
+        sets.count > participant.last_raise.set_count
         and is_set_the_latest
         and are_values_recent(meter, cycle.settings, cycle.now_s)
     )

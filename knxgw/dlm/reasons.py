@@ -48,7 +48,7 @@ def _reason_of(cycle: CycleState, participant: Participant, target_ma: Mapping[i
         and participant.offer_ma >= participant.external_cap.cap_ma
     ):
         return participant.external_cap.reason
-    if participant.use_cap_ma is not None and participant.offer_ma >= participant.use_cap_ma:
+    if participant.use.cap is not None and participant.offer_ma >= participant.use.cap.ma:
         return Reason.UNDER_USE
     if target_ma.get(one.number, 0) > participant.offer_ma + cycle.settings.raise_from_ma:
         return Reason.RAISING

@@ -65,6 +65,7 @@ class Settings:
         return self.interval_s + max(1.0, 0.2 * self.interval_s)
 
 
+LONG_AGO = -1e9  # an instant before all others [monotonic s]
 PEAK_HOLD_S = 15.0  # shortest window W of the peak-hold
 UNKNOWN_SPACING_S = 10.0  # T_mon_eff while the meter does not send cyclically
 MOST_BACK_OFF = 3  # the highest k: hold and window are 8 times as long at most (9.4e)

@@ -10,6 +10,7 @@ Source: load-management 8, 9, 14, 18.1.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from knxgw.catalogue.codes import Reason
 from knxgw.dlm.admission import admit_newcomers, end_turn, targets_beside_hopeful
@@ -35,7 +36,7 @@ def share_out(cycle: CycleState) -> None:
     of `cycle` are changed in place. Source: load-management 8, 9.
     """
     eligible = cycle.eligible
-    active = [participant for participant in eligible if not participant.is_idle]
+    active = [participant for participant in eligible if not participant.use.is_idle]
     running = [participant for participant in active if participant.offer_ma > 0]
     waiting = [participant for participant in active if participant.offer_ma == 0]
     end_turn(cycle, waiting)
@@ -69,7 +70,7 @@ def share_out(cycle: CycleState) -> None:
     _test_phases(cycle)
     note_reasons(cycle, running, waiting, target_ma)
     for participant in eligible:
-        if participant.is_idle:
+        if participant.use.is_idle:
             cycle.set_offer(participant, participant.settings.minimum_ma)
             cycle.reasons[participant.settings.number] = Reason.IDLE
 
@@ -127,16 +128,16 @@ def _is_next_sample_awaited(cycle: CycleState, newcomer: Participant) -> bool:
 def _update_scarcity(
     cycle: CycleState, running: Sequence[Participant], target_ma: Mapping[int, int]
 ) -> None:
-    """Note for each participant since when current has been scarce on its phases (`others_lack_since`).
+    """Note for each participant since when current has been scarce on its phases (`Use.others_lack_since`).
 
     A phase is scarce while a participant on it gets less than its highest offer, by more than `raise_from_ma`
     (a smaller raise is not made at once). `target_ma`: what each gets, by number. It is used only to narrow
-    the headroom of vehicles whose cap follows their draw (`use_cap_ma`): where none has one, nothing is
+    the headroom of vehicles whose cap follows their draw (`Use.cap`): where none has one, nothing is
     scarce. Source: load-management 14.1.
     """
-    if all(participant.use_cap_ma is None for participant in running):
+    if all(participant.use.cap is None for participant in running):
         for participant in running:
-            participant.others_lack_since = None
+            _note_others_lack(participant, None)
         return
     scarce_phases = {
         index
@@ -147,6 +148,12 @@ def _update_scarcity(
     }
     for participant in running:
         if not scarce_phases.intersection(participant.phases):
-            participant.others_lack_since = None
-        elif participant.others_lack_since is None:
-            participant.others_lack_since = cycle.now_s
+            _note_others_lack(participant, None)
+        elif participant.use.others_lack_since is None:
+            _note_others_lack(participant, cycle.now_s)
+
+
+def _note_others_lack(participant: Participant, since: float | None) -> None:
+    """Note since when others have lacked what a participant does not use; None: they do not (in place)."""
+    if participant.use.others_lack_since != since:
+        participant.use = replace(participant.use, others_lack_since=since)

@@ -10,8 +10,8 @@ from knxgw.dlm import follows
 from knxgw.dlm.meter import Meter
 from knxgw.dlm.overcurrent import Overcurrent
 from knxgw.dlm.participant import Participant, Phases
+from knxgw.dlm.settings import LONG_AGO
 
-LONG_AGO = -1e9  # an instant before all others [monotonic s]
 IN_FORCE = float("inf")  # the end of a base load that has not ended
 METER_FAULTS = frozenset(  # while one is present, what the line carries is not known
     {FaultCode.SMART_METER_TIMEOUT, FaultCode.CT_DIRECTION, FaultCode.METER_FROZEN}

@@ -13,9 +13,11 @@ Source: load-management 9.2.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from knxgw.dlm.overcurrent import LONGEST_RESTART_S
 from knxgw.dlm.participant import Participant
+from knxgw.dlm.participant_values import Trial
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 60.0, LONGEST_RESTART_S  # until a trial is repeated (9.2e)
 
@@ -25,13 +27,13 @@ def may_try(participant: Participant, now_s: float) -> bool:
 
     Not during the wait after a trial that failed because lowering them freed nothing (`retry_wait_s`).
     """
-    return now_s >= participant.try_again_at or not participant.retry_wait_s
+    return now_s >= participant.trial.try_again_at or not participant.trial.retry_wait_s
 
 
 def note_trial(participant: Participant, now_s: float) -> None:
-    """Note since when others give way for a newcomer (`tried_since`): a trial (in place)."""
-    if participant.tried_since is None:
-        participant.tried_since = now_s
+    """Note since when others give way for a newcomer (`Trial.since`): a trial (in place)."""
+    if participant.trial.since is None:
+        participant.trial = replace(participant.trial, since=now_s)
 
 
 def note_failure(participant: Participant, running: Sequence[Participant], now_s: float) -> None:
@@ -42,18 +44,16 @@ def note_failure(participant: Participant, running: Sequence[Participant], now_s
     (`retry_wait_s`): the first time 1 min (`FIRST_WAIT_S`), then twice as long each time, at most 15 min
     (`LONGEST_WAIT_S`). Else it has to wait for as long only while its minimum just fits.
     """
-    participant.tried_since = None
     nothing_was_freed = any(
         not one.settings.measures_current and not set(one.phases).isdisjoint(participant.phases)
         for one in running
     )
     if nothing_was_freed:
         # 0 s when none has failed yet: then the first wait
-        waits_s = min(2 * participant.retry_wait_s, LONGEST_WAIT_S) or FIRST_WAIT_S
-        participant.retry_wait_s = waits_s
+        wait_s = min(2 * participant.trial.retry_wait_s, LONGEST_WAIT_S) or FIRST_WAIT_S
+        participant.trial = Trial(retry_wait_s=wait_s, try_again_at=now_s + wait_s)
     else:
-        participant.retry_wait_s, waits_s = 0.0, LONGEST_WAIT_S
-    participant.try_again_at = now_s + waits_s
+        participant.trial = Trial(try_again_at=now_s + LONGEST_WAIT_S)
 
 
 def forget_trials(participant: Participant) -> None:
@@ -61,4 +61,4 @@ def forget_trials(participant: Participant) -> None:
 
     They may do so again at once for its next start (in place).
     """
-    participant.tried_since, participant.retry_wait_s, participant.try_again_at = None, 0.0, -1e9
+    participant.trial = Trial()

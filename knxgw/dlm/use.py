@@ -3,6 +3,8 @@
 Source: load-management 13.4, 14.
 """
 
+from dataclasses import replace
+
 from knxgw.charging.limits import DRAWS_FROM_MA, OVERDRAW_FROM_MA
 from knxgw.dlm.draw_history import must_be_obeyed_at
 from knxgw.dlm.participant import (
@@ -12,7 +14,8 @@ from knxgw.dlm.participant import (
     age_counts_from,
     stale_after_s,
 )
-from knxgw.dlm.settings import SMALL_RAISE_S, Settings
+from knxgw.dlm.participant_values import Transition, UseCap
+from knxgw.dlm.settings import LONG_AGO, SMALL_RAISE_S, Settings
 
 # a vehicle that draws no more does not charge: it may be idle instead (14.1a)
 UNDER_USE_FROM_MA = 500
@@ -33,34 +36,45 @@ def set_offer(participant: Participant, offer_ma: int, settings: Settings, now_s
     """
     if offer_ma == participant.offer_ma:
         return
-    # a vehicle that ignores its offer gets no new time to obey a lower one (13.3a)
-    ignores_offer = max(participant.overdraw_ma) > OVERDRAW_FROM_MA
-    if offer_ma < participant.offer_ma and not ignores_offer:
-        participant.obey_by_at = now_s + settings.obey_s
-    if offer_ma > participant.offer_ma:
-        participant.raised_to_ma, participant.rises_until = offer_ma, now_s + settings.obey_s
+    participant.transition = _transition_to(participant, offer_ma, settings, now_s)
     if offer_ma == 0:
         participant.waiting_since = now_s
-    # an offer that is replaced at the same instant was never sent, so it is no previous one
-    if now_s > participant.offer_changed_at:
-        _note_previous_offer(participant, settings, now_s)
-    participant.offer_ma, participant.offer_changed_at = offer_ma, now_s
+    participant.offer_ma = offer_ma
     participant.unchanged_until = now_s  # the next cycle must look at it again
     participant.short_since = None  # what it lacks is timed again by the new offer
 
 
-def _note_previous_offer(participant: Participant, settings: Settings, now_s: float) -> None:
-    """Note as `previous_offer_ma` the offer that ends now, and what the vehicle draws now (in place).
+def _transition_to(
+    participant: Participant, offer_ma: int, settings: Settings, now_s: float
+) -> Transition:
+    """Return how a vehicle gets from the offers up to now to a new one [mA]."""
+    transition = participant.transition
+    # an offer that is replaced at the same instant was never sent, so it is no previous one
+    if now_s > transition.changed_at:
+        transition = _with_previous_offer(participant, settings, now_s)
+    obeyed_at = now_s + settings.obey_s
+    if offer_ma > participant.offer_ma:
+        return replace(transition, changed_at=now_s, raised_to_ma=offer_ma, rises_until=obeyed_at)
+    # a vehicle that ignores its offer gets no new time to obey a lower one (13.3a)
+    ignores_offer = max(participant.overdraw_ma) > OVERDRAW_FROM_MA
+    obey_by_at = transition.obey_by_at if ignores_offer else obeyed_at
+    return replace(transition, changed_at=now_s, obey_by_at=obey_by_at)
+
+
+def _with_previous_offer(participant: Participant, settings: Settings, now_s: float) -> Transition:
+    """Return the transition with the offer that ends now as `previous_offer_ma`, and with the draw of now.
 
     If that offer need not have been obeyed yet, the one before it may still flow: that is kept as
     `second_last_offer_ma`. Otherwise both fields hold the offer that ends now.
     """
     is_obeyed = now_s >= must_be_obeyed_at(participant, settings)
-    participant.second_last_offer_ma = (
-        participant.offer_ma if is_obeyed else participant.previous_offer_ma
+    transition = participant.transition
+    return replace(
+        transition,
+        second_last_offer_ma=participant.offer_ma if is_obeyed else transition.previous_offer_ma,
+        previous_offer_ma=participant.offer_ma,
+        draw_at_change_ma=participant.highest_draw_ma,
     )
-    participant.previous_offer_ma = participant.offer_ma
-    participant.draw_at_change_ma = participant.highest_draw_ma
 
 
 def update_use(participant: Participant, settings: Settings, now_s: float) -> None:
@@ -71,16 +85,21 @@ def update_use(participant: Participant, settings: Settings, now_s: float) -> No
     """
     _update_overdraw(participant, settings, now_s)
     if not participant.takes_part or participant.offer_ma > 0:
-        participant.waiting_since = participant.tried_since = None  # it does not wait
+        participant.waiting_since = None  # it does not wait
+        if participant.trial.since is not None:
+            participant.trial = replace(participant.trial, since=None)
     elif participant.waiting_since is None:
         participant.waiting_since = now_s
+    use = participant.use
     if not participant.takes_part or participant.offer_ma < participant.settings.minimum_ma:
-        participant.offered_since = participant.idle_since = participant.under_use_since = None
-        participant.is_idle = False
+        if use.offered_since is not None:
+            participant.use = replace(
+                use, offered_since=None, idle_since=None, is_idle=False, under_use_since=None
+            )
         return
-    if participant.offered_since is None:
-        participant.offered_since = now_s
-        participant.has_charged = False  # its vehicle has T_wait again to begin (`_update_idle`)
+    if use.offered_since is None:
+        # its vehicle has T_wait again to begin (`_update_idle`)
+        participant.use = replace(use, offered_since=now_s, has_charged=False)
     _update_idle(participant, settings, now_s)
     _update_under_use(participant, settings, now_s)
 
@@ -130,7 +149,8 @@ def _has_had_time_to_obey(participant: Participant, settings: Settings, now_s: f
         or observation.acknowledged_at is None
     ):
         # the charger acknowledges nothing. `obey_by_at`: T_ev after the offer was last lowered
-        return now_s >= max(participant.obey_by_at, participant.offer_changed_at + settings.obey_s)
+        transition = participant.transition
+        return now_s >= max(transition.obey_by_at, transition.changed_at + settings.obey_s)
     read_at = now_s if participant.read_at is None else participant.read_at
     return (
         observation.acknowledged_ma == participant.offer_ma
@@ -144,17 +164,19 @@ def _update_idle(participant: Participant, settings: Settings, now_s: float) -> 
     If it has not drawn at all since it was offered its minimum, it has T_wait (5 min) to begin. Once it draws
     it is not idle. An idle vehicle loses its cap by use. Source: load-management 14.2.
     """
+    use = participant.use
     if participant.highest_draw_ma > DRAWS_FROM_MA:
-        participant.has_charged = True
-        participant.idle_since = None
-        participant.is_idle = False
+        if not use.has_charged or use.idle_since is not None:
+            participant.use = replace(use, has_charged=True, idle_since=None, is_idle=False)
         return
-    if participant.idle_since is None:
-        participant.idle_since = now_s
-    limit_s = settings.idle_s if participant.has_charged else settings.wait_s
-    if now_s - participant.idle_since >= limit_s:
-        participant.is_idle = True
-        participant.use_cap_ma = participant.under_use_since = None
+    idle_since = now_s if use.idle_since is None else use.idle_since
+    limit_s = settings.idle_s if use.has_charged else settings.wait_s
+    if now_s - idle_since >= limit_s:
+        participant.use = replace(
+            use, idle_since=idle_since, is_idle=True, under_use_since=None, cap=None
+        )
+    elif use.idle_since is None:
+        participant.use = replace(use, idle_since=idle_since)
 
 
 def _update_under_use(participant: Participant, settings: Settings, now_s: float) -> None:
@@ -164,40 +186,50 @@ def _update_under_use(participant: Participant, settings: Settings, now_s: float
     its draw and that headroom, so that others get the rest. Once it uses half of the headroom, the cap is
     raised. Nothing changes for an idle vehicle, nor without measurement. Source: load-management 14.1.
     """
-    if not participant.settings.measures_current or participant.is_idle:
+    if not participant.settings.measures_current or participant.use.is_idle:
         return
-    draw_ma, cap_ma = participant.highest_draw_ma, participant.use_cap_ma
-    if cap_ma is not None:
+    draw_ma, cap = participant.highest_draw_ma, participant.use.cap
+    if cap is not None:
         # half way from its draw when the cap was set to the cap: some vehicles stay a little below any offer
-        if draw_ma >= (participant.draw_at_cap_ma + cap_ma) / 2:
-            _raise_use_cap(participant, cap_ma, now_s)
+        if draw_ma >= (cap.draw_ma + cap.ma) / 2:
+            _raise_use_cap(participant, cap, now_s)
             return
-        _update_headroom(participant, settings, now_s)
+        _update_headroom(participant, cap, settings, now_s)
     # from here on with or without a cap: one that is too high for the present draw is set again
     draws_clearly_less = draw_ma < participant.offer_ma - settings.headroom_ma
+    under_use_since = participant.use.under_use_since
     if draw_ma <= UNDER_USE_FROM_MA or not draws_clearly_less:
-        participant.under_use_since = None  # it does not charge, or uses its offer
-        return
-    if participant.under_use_since is None:
-        participant.under_use_since = now_s
-    if now_s - participant.under_use_since >= settings.observe_s:
+        _note_under_use(participant, None)  # it does not charge, or uses its offer
+    elif under_use_since is None:
+        _note_under_use(participant, now_s)
+    elif now_s - under_use_since >= settings.observe_s:
         _set_use_cap(participant, settings.headroom_ma, now_s)
 
 
-def _raise_use_cap(participant: Participant, cap_ma: int, now_s: float) -> None:
-    """Raise the cap of a vehicle that uses it, `cap_ma`, by 3 A, at most once in 10 s (in place).
+def _note_under_use(participant: Participant, since: float | None) -> None:
+    """Note since when a vehicle has drawn less than its offer; None: it does not (in place)."""
+    if participant.use.under_use_since != since:
+        participant.use = replace(participant.use, under_use_since=since)
+
+
+def _raise_use_cap(participant: Participant, cap: UseCap, now_s: float) -> None:
+    """Raise the cap of a vehicle that uses it, `cap`, by 3 A, at most once in 10 s (in place).
 
     A cap that would reach the maximum of the charging point is removed. In any case the vehicle does not
     count as drawing less than its offer any more (`under_use_since`), and a new cap leaves it the whole
     headroom. Source: load-management 14.1b.
     """
-    participant.under_use_since = None
-    if now_s - participant.cap_raised_at < CAP_STEP_S:
+    _note_under_use(participant, None)
+    if now_s - cap.raised_at < CAP_STEP_S:
         return  # it was raised a moment ago
-    raised_ma = cap_ma + CAP_STEP_MA
-    participant.cap_raised_at = participant.headroom_changed_at = now_s
-    participant.draw_at_cap_ma, participant.has_narrow_headroom = participant.highest_draw_ma, False
-    participant.use_cap_ma = None if raised_ma >= participant.settings.maximum_ma else raised_ma
+    raised = UseCap(
+        ma=cap.ma + CAP_STEP_MA,
+        draw_ma=participant.highest_draw_ma,
+        headroom_changed_at=now_s,
+        raised_at=now_s,
+    )
+    is_removed = raised.ma >= participant.settings.maximum_ma
+    participant.use = replace(participant.use, cap=None if is_removed else raised)
 
 
 def _set_use_cap(
@@ -208,18 +240,20 @@ def _set_use_cap(
     By the headroom the vehicle can show that it wants more; `is_narrow`: it gets hardly any, because others
     lack current. The time for which it draws still less (`under_use_since`) begins again.
     """
-    participant.draw_at_cap_ma, participant.under_use_since, participant.headroom_changed_at = (
-        participant.highest_draw_ma,
-        None,
-        now_s,
+    draw_ma, before = participant.highest_draw_ma, participant.use.cap
+    cap = UseCap(
+        ma=max(participant.settings.minimum_ma, draw_ma + headroom_ma),
+        draw_ma=draw_ma,
+        is_narrow=is_narrow,
+        headroom_changed_at=now_s,
+        raised_at=LONG_AGO if before is None else before.raised_at,
     )
-    participant.has_narrow_headroom = is_narrow
-    participant.use_cap_ma = max(
-        participant.settings.minimum_ma, participant.highest_draw_ma + headroom_ma
-    )
+    participant.use = replace(participant.use, cap=cap, under_use_since=None)
 
 
-def _update_headroom(participant: Participant, settings: Settings, now_s: float) -> None:
+def _update_headroom(
+    participant: Participant, cap: UseCap, settings: Settings, now_s: float
+) -> None:
     """Narrow the headroom of a vehicle with a cap by use while others lack current; widen it (in place).
 
     Headroom is what it is offered beyond its draw. It is narrowed once others have lacked current for 3 min.
@@ -229,8 +263,8 @@ def _update_headroom(participant: Participant, settings: Settings, now_s: float)
     """
     if participant.highest_draw_ma <= UNDER_USE_FROM_MA:
         return  # it does not charge: a cap by this draw would say nothing
-    lack_since, changed_at = participant.others_lack_since, participant.headroom_changed_at
-    if participant.has_narrow_headroom:
+    lack_since, changed_at = participant.use.others_lack_since, cap.headroom_changed_at
+    if cap.is_narrow:
         if lack_since is None or now_s >= changed_at + WIDE_AGAIN_AFTER_S:
             _set_use_cap(participant, settings.headroom_ma, now_s)
         return
@@ -258,7 +292,7 @@ def next_change_at(participant: Participant, settings: Settings, now_s: float) -
         return now_s  # readings with the same values may make currents valid again, or show an overdraw
     if (
         not participant.settings.measures_current
-        and now_s < participant.offer_changed_at + settings.obey_s
+        and now_s < participant.transition.changed_at + settings.obey_s
     ):
         return now_s  # what it is taken to draw moves with time
     soonest_at = NEVER
@@ -274,37 +308,35 @@ def _instants_of_change(participant: Participant, settings: Settings) -> list[fl
     Each belongs to a rule of this module, of `observe` or of `raising`: a new rule that times something needs
     its instant here.
     """
-    moments = [participant.obey_by_at, participant.rises_until]
+    use, evidence = participant.use, participant.phase_evidence
+    moments = [participant.transition.obey_by_at, participant.transition.rises_until]
     if participant.settings.measures_current:
         moments.append(age_counts_from(participant) + stale_after_s(participant))
-    if participant.idle_since is not None and not participant.is_idle:
-        limit_s = settings.idle_s if participant.has_charged else settings.wait_s
-        moments.append(participant.idle_since + limit_s)
+    if use.idle_since is not None and not use.is_idle:
+        moments.append(use.idle_since + (settings.idle_s if use.has_charged else settings.wait_s))
     if participant.small_raise_possible_since is not None:
         moments.append(participant.small_raise_possible_since + SMALL_RAISE_S)
-    if participant.under_use_since is not None:
-        moments.append(participant.under_use_since + settings.observe_s)
-    if participant.use_cap_ma is not None:
-        moments += _instants_of_use_cap_change(participant)
-    if participant.charges_clearly_since is not None and participant.unused_since:
+    if use.under_use_since is not None:
+        moments.append(use.under_use_since + settings.observe_s)
+    if use.cap is not None:
+        moments += _instants_of_use_cap_change(use.cap, use.others_lack_since)
+    if evidence.charges_clearly_since is not None and evidence.unused_since:
         moments += [
-            max(participant.charges_clearly_since, unused_since) + UNUSED_AFTER_S
-            for phase, unused_since in participant.unused_since.items()
+            max(evidence.charges_clearly_since, unused_since) + UNUSED_AFTER_S
+            for phase, unused_since in evidence.unused_since.items()
             if phase in participant.phases
         ]
     return moments
 
 
-def _instants_of_use_cap_change(participant: Participant) -> list[float]:
+def _instants_of_use_cap_change(cap: UseCap, others_lack_since: float | None) -> list[float]:
     """Return the instants [monotonic s], also past ones, at which time alone may change a cap by use.
 
     The cap may be raised again, and its headroom is widened again, or narrowed because others lack current.
     """
-    moments = [participant.cap_raised_at + CAP_STEP_S]
-    changed_at = participant.headroom_changed_at
-    if participant.has_narrow_headroom:
-        moments.append(changed_at + WIDE_AGAIN_AFTER_S)
-    elif participant.others_lack_since is not None:
-        narrow_at = participant.others_lack_since + NARROW_AFTER_S
-        moments.append(max(narrow_at, changed_at + WIDE_FOR_S))
-    return moments
+    raisable_at, changed_at = cap.raised_at + CAP_STEP_S, cap.headroom_changed_at
+    if cap.is_narrow:
+        return [raisable_at, changed_at + WIDE_AGAIN_AFTER_S]
+    if others_lack_since is None:
+        return [raisable_at]
+    return [raisable_at, max(others_lack_since + NARROW_AFTER_S, changed_at + WIDE_FOR_S)]

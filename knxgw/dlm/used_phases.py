@@ -27,6 +27,7 @@ Source: load-management 4.7.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from knxgw.dlm.draw_history import (
@@ -35,7 +36,8 @@ from knxgw.dlm.draw_history import (
     last_read_at,
     must_be_obeyed_at,
 )
-from knxgw.dlm.participant import FoundPhases, Participant, PastDraw, Phases
+from knxgw.dlm.participant import Participant, PastDraw, Phases
+from knxgw.dlm.participant_values import FoundPhases
 from knxgw.dlm.settings import Settings
 
 CERTAIN_TIMES = 2  # so often the same must be found to count; a clear start counts as so many
@@ -118,7 +120,9 @@ def rests_since(participant: Participant, settings: Settings) -> float | None:
         return None
     # of equal entries in a row only the first and the last are kept: [-2] is when the draw became this
     since = max(must_be_obeyed_at(participant, settings), history[-2].read_at)
-    began_at = participant.charges_clearly_since  # since when its assumed draw has been 3 A or more
+    began_at = (
+        participant.phase_evidence.charges_clearly_since
+    )  # since when its assumed draw has been 3 A or more
     return since if began_at is None else max(since, began_at + settings.obey_s)
 
 
@@ -127,7 +131,7 @@ def is_certain(participant: Participant) -> bool:
 
     Only one phase is wired, or the same phases were found `CERTAIN_TIMES` times in a row.
     """
-    found = participant.found_phases
+    found = participant.phase_evidence.found
     return len(participant.settings.wired_phases) == 1 or (
         found is not None and found.times >= CERTAIN_TIMES
     )
@@ -141,7 +145,7 @@ def find_used_phases(
 ) -> dict[int, Participant]:
     """Return changed copies, by number, of participants about whose phases two lines at rest say something.
 
-    What a start or another offer has shown on the line becomes `found_phases`. Once that is certain and a
+    What a start or another offer has shown on the line becomes `PhaseEvidence.found`. Once that is certain and a
     minute old, it becomes `phases`, which count for load management. `before` and `after`: the lines; no
     vehicle moved while they were measured. Source: load-management 4.7.
     """
@@ -152,9 +156,10 @@ def find_used_phases(
         participant = participants[number]
         found = _found_phases(before, after, participants, participant, now_s)
         phases = _counted_phases(participant, found, now_s)
-        if found is not participant.found_phases or phases != participant.phases:
+        if found is not participant.phase_evidence.found or phases != participant.phases:
             changed[number] = participant.clone()
-            changed[number].found_phases, changed[number].phases = found, phases
+            changed[number].phases = phases
+            changed[number].phase_evidence = replace(participant.phase_evidence, found=found)
     return changed
 
 
@@ -171,7 +176,7 @@ def _found_phases(
     unused turns out used. None: nothing is known. `times` of the result: how often in a row the same was
     found; twice is certain. Source: load-management 4.7.
     """
-    number, known = participant.settings.number, participant.found_phases
+    number, known = participant.settings.number, participant.phase_evidence.found
     wired = participant.settings.wired_phases
     drew_ma, draws_ma = before.assumed_ma[number], after.assumed_ma[number]
     if not draws_ma:

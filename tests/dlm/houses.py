@@ -154,6 +154,11 @@ class House:
         """Return what is known of a charging point."""
         return self.state.participants[number]
 
+    def use_cap_ma(self) -> int | None:
+        """Return the cap by use of the first charging point, None: there is none."""
+        cap = self.participant().use.cap
+        return None if cap is None else cap.ma
+
 
 def slow_cars(house: House, obeys_s: int = 5) -> House:
     """Let cars that take their time have charged for a while."""

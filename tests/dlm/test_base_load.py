@@ -101,7 +101,8 @@ def test_a_car_that_was_raised_and_lowered_may_have_had_more_than_two_readings_s
     house = House(participant(1))
     house.live(20)
     one = house.participant().clone()
-    one.offer_ma, one.raised_to_ma, one.rises_until = 9000, risen_ma, house.now_s + 6
+    one.offer_ma = 9000
+    one.transition = replace(one.transition, raised_to_ma=risen_ma, rises_until=house.now_s + 6)
     state = replace(house.state, participants={1: one})
     seen = house.observation(1)
     for current_ma, at_s in ((12_800, 1.0), (10_000, 2.0)):

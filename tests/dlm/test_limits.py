@@ -8,7 +8,7 @@ from knxgw.catalogue.codes import FaultCode, Reason
 from knxgw.charging.events import GridMeterReading
 from knxgw.dlm.cycle import cycle
 from knxgw.dlm.inputs import after_meter_value, initial_state
-from knxgw.dlm.state import LONG_AGO
+from knxgw.dlm.settings import LONG_AGO
 from tests.dlm.houses import HOUSE, LIMIT_MA, Car, House, participant
 
 LARGE = replace(HOUSE, fuse_ma=80_000)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from knxgw.dlm.inputs import after_high_power
-from knxgw.dlm.state import LONG_AGO
+from knxgw.dlm.settings import LONG_AGO
 from tests.dlm.houses import HOUSE, House, participant
 
 

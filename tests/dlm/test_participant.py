@@ -121,7 +121,7 @@ def test_a_phase_that_is_not_used_for_15_s_of_charging_does_not_count_any_more()
 def test_a_phase_that_is_not_used_leaves_when_its_time_is_over_also_between_two_readings() -> None:
     house = one_phase()
     house.live(14)
-    since_s = house.participant().charges_clearly_since
+    since_s = house.participant().phase_evidence.charges_clearly_since
     assert since_s is not None
     seen = {1: house.observation(1)}
     state = cycle(house.state, house.settings, seen, since_s + 14.9)
@@ -392,12 +392,12 @@ def test_a_car_keeps_2_a_more_than_it_takes_and_when_it_takes_them_3_a_more_each
     house = House(participant(1))
     house.cars[1].most_ma = 8000
     house.live(80)
-    assert house.participant().use_cap_ma == 10_000
+    assert house.use_cap_ma() == 10_000
     house.cars[1].most_ma = 16_000
     caps: dict[int | None, float] = {}
     for _ in range(40):
         house.live(1)
-        caps.setdefault(house.participant().use_cap_ma, house.now_s)
+        caps.setdefault(house.use_cap_ma(), house.now_s)
     assert list(caps) == [13_000, None]
     assert caps[None] - caps[13_000] >= 10
 
@@ -408,10 +408,10 @@ def test_the_cap_rises_once_half_of_the_headroom_is_taken(draw_ma: int, raised_c
     house = House(participant(1))
     house.cars[1].most_ma = 8000
     house.live(80)
-    assert house.participant().use_cap_ma == 10_000
+    assert house.use_cap_ma() == 10_000
     house.cars[1].most_ma = draw_ma
     house.live(5)
-    assert house.participant().use_cap_ma == raised_cap_ma
+    assert house.use_cap_ma() == raised_cap_ma
 
 
 @pytest.mark.proves("D14.2a")
@@ -420,9 +420,9 @@ def test_a_finished_car_keeps_its_minimum_but_nothing_is_reserved_for_it() -> No
     house.live(60)
     house.cars[1].most_ma = 0
     house.live(60)
-    assert not house.participant(1).is_idle
+    assert not house.participant(1).use.is_idle
     house.live(40)
-    assert house.participant(1).is_idle
+    assert house.participant(1).use.is_idle
     assert house.state.outcome.reasons[1] is Reason.IDLE
     assert house.offers_ma == [6000, 16_000]
 
@@ -435,7 +435,7 @@ def test_one_that_draws_again_counts_in_the_same_cycle() -> None:
     house.live(120)
     house.cars[1].read_ma = 1001
     house.live(1)
-    assert not house.participant(1).is_idle
+    assert not house.participant(1).use.is_idle
     assert house.offers_ma[1] < 16_000
 
 
@@ -448,9 +448,9 @@ def test_a_car_that_never_started_has_5_minutes_from_each_new_offer_on() -> None
     house.live(10)
     house.cars[1].allowed = True
     house.live(298)
-    assert not house.participant().is_idle
+    assert not house.participant().use.is_idle
     house.live(4)
-    assert house.participant().is_idle
+    assert house.participant().use.is_idle
 
 
 @pytest.mark.proves("D3.3b", "4.7")
@@ -494,12 +494,13 @@ def test_an_offer_that_another_one_replaces_in_the_same_moment_was_never_in_forc
     known = Participant(settings=participant(1, measures=False), draw_ma=(16_000, 16_000, 16_000))
     for at_s, offer_ma in ((0.0, 16_000), (60.0, 9000), (60.0, 8000), (60.0, 7000)):
         set_offer(known, offer_ma, HOUSE, at_s)
-    assert (known.second_last_offer_ma, known.previous_offer_ma, known.offer_ma) == (
+    transition = known.transition
+    assert (transition.second_last_offer_ma, transition.previous_offer_ma, known.offer_ma) == (
         16_000,
         16_000,
         7000,
     )
-    assert known.draw_at_change_ma == 16_000
+    assert transition.draw_at_change_ma == 16_000
 
 
 @pytest.mark.proves("D7.2a")
@@ -556,11 +557,11 @@ def test_a_finished_vehicle_is_released_also_where_nobody_measures() -> None:
     assert min(house.offers_ma) > 11_000
     house.cars[1].most_ma, house.cars[1].state = 0, S.CONNECTED
     house.live(70)
-    assert house.participant().is_idle
+    assert house.participant().use.is_idle
     assert house.offers_ma == [6000, 16_000]
     house.cars[1].most_ma, house.cars[1].state = FULL_MA, S.CHARGE
     house.live(2)
-    assert not house.participant().is_idle
+    assert not house.participant().use.is_idle
 
 
 @pytest.mark.proves("D13.4b")

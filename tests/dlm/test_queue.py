@@ -9,6 +9,7 @@ from knxgw.catalogue.codes import FaultCode
 from knxgw.dlm import queue as queues
 from knxgw.dlm.allocation import AllocationRequest, of_mains, on_mains, rounded
 from knxgw.dlm.participant import Participant
+from knxgw.dlm.participant_values import Use
 from knxgw.dlm.settings import Settings
 from tests.dlm.houses import HOUSE, Car, House, participant, slow_cars
 
@@ -24,7 +25,7 @@ def served(
         phases=wired,
         offer_ma=6000,
         energy_mwh=energy_mwh,
-        offered_since=since_s,
+        use=Use(offered_since=since_s),
     )
 
 
@@ -143,11 +144,11 @@ def test_who_has_to_go_again_soon_after_it_came_back_waits_twice_as_long() -> No
     waits: list[float] = []
     for now_s in (1000.0, 1600.0, 2200.0, 2800.0, 3400.0, 4000.0):
         queues.note_shed(one, now_s)
-        waits.append(one.room_needed_s)
-        one.returned_at = now_s
+        waits.append(one.shedding.room_needed_s)
+        one.shedding = replace(one.shedding, returned_at=now_s)
     assert waits == [60, 120, 240, 480, 900, 900]
     queues.note_shed(one, 4601.0)
-    assert one.room_needed_s == 60, "it had stayed for more than 10 minutes"
+    assert one.shedding.room_needed_s == 60, "it had stayed for more than 10 minutes"
 
 
 # --- whose turn it is ----------------------------------------------------------------------------
@@ -252,12 +253,12 @@ def test_one_that_was_shed_is_no_reason_to_yield_before_it_has_waited_for_a_turn
 def test_a_minute_of_room_is_60_s_to_the_second() -> None:
     house = slow_cars(House(participant(1), participant(2), settings=QUEUE))
     house.live(60, base_a=24)
-    shed = next(one for one in house.state.participants.values() if one.was_shed)
-    while shed.room_since is None:
+    shed = next(one for one in house.state.participants.values() if one.shedding.is_shed)
+    while shed.shedding.room_since is None:
         house.live(1, base_a=8)
         shed = house.participant(shed.settings.number)
-    house.live(round(shed.room_since + 60 - house.now_s) - 1)
+    house.live(round(shed.shedding.room_since + 60 - house.now_s) - 1)
     assert 0 in house.offers_ma
     house.live(1)
-    assert house.now_s == shed.room_since + 60
+    assert house.now_s == shed.shedding.room_since + 60
     assert 0 not in house.offers_ma

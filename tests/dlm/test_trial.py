@@ -31,7 +31,7 @@ def test_others_that_gave_way_in_vain_do_so_again_after_a_minute_then_after_twic
     for _ in range(2400):
         house.live(1)
         offer_ma = house.offers_ma[1]
-        if offer_ma < before_ma and house.participant(2).phases_tested_at < house.now_s:
+        if offer_ma < before_ma and house.participant(2).phase_evidence.tested_at < house.now_s:
             lowered_at.append(house.now_s)
         before_ma = offer_ma
         assert house.offers_ma[0] == 0, "its 8 A are not there: 16 A, and twice 6 A, of 32"
@@ -48,11 +48,11 @@ def test_a_failed_trial_is_forgotten_when_the_vehicle_leaves() -> None:
     house = house_of_small_cars()
     house.live(60)
     house.cars[1] = Car(most_ma=6000, cap_ma=32_000)
-    while not house.participant(1).retry_wait_s:
+    while not house.participant(1).trial.retry_wait_s:
         house.live(1)
     house.cars[1].connected = False
     house.live(1)
-    assert house.participant(1).retry_wait_s == 0
+    assert house.participant(1).trial.retry_wait_s == 0
     house.cars[1].connected = True
     house.live(60, base_a=8)
     assert house.offers_ma[0] >= 8000, "the building has become smaller"

@@ -51,7 +51,7 @@ def test_a_vehicle_that_starts_on_three_phases_keeps_them() -> None:
     plug_in(house, 1)
     house.live(AT_REST_S + COUNTS_AFTER_S)
     assert house.participant().phases == (0, 1, 2)
-    assert house.participant().found_phases is not None
+    assert house.participant().phase_evidence.found is not None
 
 
 @pytest.mark.proves("D4.7b")
@@ -84,7 +84,7 @@ def test_what_one_start_shows_counts_once_however_often_the_meter_says_that_its_
     for _ in range(6):
         hold(house, 20)
         assert house.participant().phases == (0, 1, 2)
-    found = house.participant().found_phases
+    found = house.participant().phase_evidence.found
     assert found is not None
     assert found.times == 1
 
@@ -228,7 +228,9 @@ def test_what_stays_unclear_is_tested_ever_more_seldom() -> None:
     tested_at = []
     for _ in range(5000):
         house.live(1)
-        tested_at += [house.now_s] if house.participant(1).phases_tested_at == house.now_s else []
+        tested_at += (
+            [house.now_s] if house.participant(1).phase_evidence.tested_at == house.now_s else []
+        )
     waits_s = [later - at for at, later in pairwise(tested_at)]
     assert waits_s == sorted(waits_s)
     assert 60 <= waits_s[0] < waits_s[-1]
@@ -273,5 +275,5 @@ def test_while_the_building_rests_no_phase_is_left_out_that_a_vehicle_uses(
     )
     for number, changed in find_used_phases(before, after, participants, 100.0).items():
         used, _, _ = vehicles[number - 1]
-        assert changed.found_phases is not None
-        assert set(changed.found_phases.phases) == set(used)
+        assert changed.phase_evidence.found is not None
+        assert set(changed.phase_evidence.found.phases) == set(used)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
+from typing import cast
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -187,9 +188,10 @@ def test_a_snapshot_shows_what_was_changed_deep_down() -> None:
     assert station.load_management is not None
     member, phase = station.load_management.participants[1], station.load_management.phases[0]
     before, kept_ma = snapshot(station), member.held_back_ma
-    member.unused_since[1] = 5.0
+    unused_since = cast(dict[int, float], member.phase_evidence.unused_since)
+    unused_since[1] = 5.0
     assert snapshot(station) != before
-    del member.unused_since[1]
+    del unused_since[1]
     assert snapshot(station) == before
     member.held_back_ma = (1, 0, 0)
     assert snapshot(station) != before

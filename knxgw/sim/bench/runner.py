@@ -226,7 +226,7 @@ class Run:
         for charger, participant in zip(
             self.plant.chargers, load_management.participants.values(), strict=True
         ):
-            reserved = not participant.is_idle
+            reserved = not participant.use.is_idle
             if charger.log.reserved.last != reserved:
                 charger.log.reserved.add(self.agenda.now_s, reserved)
 

@@ -1,0 +1,101 @@
+"""The small values of which a `Participant` consists: how it follows, what it uses, what it waits for.
+
+Each is replaced as a whole by the module that has its rules: `use`, `phase_test`, `used_phases`, `observe`,
+`trial`, `queue`. "It" in the comments is the charging point; instants are monotonic seconds, currents mA.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from knxgw.dlm.settings import LONG_AGO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """How a vehicle gets from the offers of before to the present one."""
+
+    changed_at: float = LONG_AGO  # last change of the offer
+    previous_offer_ma: int = 0  # the offer before that change
+    # the offer before the previous one, if it may still have flowed at that change; else as the previous one
+    second_last_offer_ma: int = 0
+    draw_at_change_ma: int = 0  # what it drew at that change, on the phase that carried most
+    obey_by_at: float = LONG_AGO  # from when on a lower offer must be obeyed
+    raised_to_ma: int = 0  # what it was raised to the last time
+    rises_until: float = LONG_AGO  # until then it may still be ramping up to that
+
+
+class LastRaise(NamedTuple):
+    """The last raise of an offer, or start."""
+
+    at: float = LONG_AGO
+    set_count: int = -1  # how many complete sets of the meter there had been then
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseCap:
+    """The cap by use: the highest offer to a vehicle that draws less than it may."""
+
+    ma: int
+    draw_ma: int  # what it drew when it got that cap
+    is_narrow: bool = False  # the cap leaves it hardly any headroom
+    headroom_changed_at: float  # when its headroom changed last
+    raised_at: float = LONG_AGO  # when the cap was raised last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """What a vehicle makes of its offer: all of it, less, or nothing."""
+
+    offered_since: float | None = None  # since when it has at least its minimum
+    has_charged: bool = False  # since it has had its minimum
+    idle_since: float | None = None  # since when it has not drawn although it has its minimum
+    is_idle: bool = False  # it has not drawn for so long that its offer is not reserved
+    # since when it has drawn less than its offer less the headroom
+    under_use_since: float | None = None
+    # since when others on its phases have lacked what it does not use
+    others_lack_since: float | None = None
+    cap: UseCap | None = None  # of a vehicle that draws less than its offer; None: none
+
+
+class FoundPhases(NamedTuple):
+    """On which phases the meter showed a start or change of a vehicle whose charger does not measure."""
+
+    phases: tuple[int, ...]  # grid phases
+    at: float  # when that was seen last
+    times: int  # how often in a row; a clear start counts twice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseEvidence:
+    """What tells which of the wired phases a vehicle uses."""
+
+    charges_clearly_since: float | None = None  # since when it has drawn 3 A or more on some phase
+    # by grid phase: since when a wired phase has not been used
+    unused_since: Mapping[int, float] = field(default_factory=dict)
+    # which phases the meter has shown, where it does not measure; None: nothing is known
+    found: FoundPhases | None = None
+    tested_at: float = LONG_AGO  # when it was last lowered to see which phases its vehicle uses
+    test_wait_s: float = 0.0  # how long after that test the next one waits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """Whether others give way for it, and how long not again after they did so in vain (`trial`)."""
+
+    since: float | None = None  # since when others give way for it
+    # how long it had to wait after the last trial that failed; 0: none failed
+    retry_wait_s: float = 0.0
+    try_again_at: float = LONG_AGO  # before that no other gives way for it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shedding:
+    """Whether it was stopped because the minima did not fit, and when it may return (`queue`)."""
+
+    is_shed: bool = False  # it was stopped so, and has not returned yet
+    room_since: float | None = None  # since when there has been room for it again
+    room_needed_s: float = 0.0  # how long there must be room before it may start again
+    held_back_until: float | None = None  # until then only with more room than its minimum (12.4f)
+    returned_at: float = LONG_AGO  # when it was last admitted again after it was shed
+    stopped_at: tuple[float, ...] = ()  # instants of its last stops
