@@ -96,6 +96,10 @@ class Commander:
         minimum_ma: int,
         phases: int = 3,
     ) -> None:
+        """Command one charger; `minimum_ma` is rounded up to a current that it can express.
+
+        `phases`: those of its wiring. Raises: ValueError: it is no charger.
+        """
         if model.control is None:
             raise ValueError(f"{model.id} cannot be controlled")
         self._name = name
@@ -314,17 +318,16 @@ class Commander:
                 return READ_AGAIN_S
             case ReadBackResult.MISMATCH:
                 return 0.0  # a second reading has to confirm it
-            case (
-                ReadBackResult.LOWER
-            ):  # the charger has the reported value: this step is written again
-                reported = max(0.0, scaled(self._points[name], raw))
-                self._content.registers[step.point] = self._writer.registers_of(
-                    step.point, reported
-                )
-                self._mark_unacknowledged()
+            case ReadBackResult.LOWER:
+                self._note_reported(step, max(0.0, scaled(self._points[name], raw)))
             case ReadBackResult.FORGOTTEN:
                 self._forget_written()
         return None
+
+    def _note_reported(self, step: WriteStep, value: float) -> None:
+        """Note that the charger has the value that it reports, so that this step is written again."""
+        self._content.registers[step.point] = self._writer.registers_of(step.point, value)
+        self._mark_unacknowledged()
 
     def _check_fail_safe_setting(self, name: str, raw: Raw, now_s: float) -> float | None:
         """Compare a reported fail-safe setting; have it written again if the charger has lost it.

@@ -61,6 +61,8 @@ class WrittenValue:
 
 @dataclass(slots=True)
 class _Streak:
+    """How often in a row a point reported something else, and was written again for that."""
+
     mismatches: int = 0  # in a row
     repeats: int = 0  # in a row
 
@@ -84,17 +86,23 @@ class ViolationLog:
         log.warning("%s: %s, written again%s", self._name, what, times)
 
 
-class _Loss(NamedTuple):
-    """How a charger's value differs from what was written."""
+class _Deviation(NamedTuple):
+    """What a charger's value that differs from what was written means."""
 
-    is_lower: bool  # it allows less
+    allows_less: bool  # less current may flow than was written
     is_lost: bool  # it has lost the value, and perhaps all others
+
+    @property
+    def only_allows_less(self) -> bool:
+        """Tell whether the charger limits itself, and has lost nothing."""
+        return self.allows_less and not self.is_lost
 
 
 class ReadBackCheck:
     """Compares what a charger reports with what was written."""
 
     def __init__(self, model: DeviceModel, control: Control, violations: ViolationLog) -> None:
+        """Compare for one charger; what differs is noted in `violations`."""
         self._model = model
         self._control = control
         self._violations = violations
@@ -112,8 +120,8 @@ class ReadBackCheck:
             return ReadBackResult.MATCHES
         if written.age_s < REWRITE_AFTER_S:
             return ReadBackResult.TOO_EARLY
-        loss = self._loss(name, raw, difference, written)
-        if written.age_s < _patience_s(written, streak.repeats, loss):
+        deviation = self._deviation(name, raw, difference, written)
+        if written.age_s < _patience_s(written, streak.repeats, deviation):
             return ReadBackResult.DIFFERS
         streak.mismatches += 1
         if streak.mismatches < 2:
@@ -121,20 +129,25 @@ class ReadBackCheck:
         streak.mismatches = 0
         streak.repeats += 1
         self._violations.log(name, f"charger reports {name} = {raw}", now_s)
-        is_only_lower = loss.is_lower and not loss.is_lost
-        return ReadBackResult.LOWER if is_only_lower else ReadBackResult.FORGOTTEN
+        if deviation.only_allows_less:
+            return ReadBackResult.LOWER
+        return ReadBackResult.FORGOTTEN
 
-    def _loss(self, name: str, raw: Raw, difference: float, written: WrittenValue) -> _Loss:
-        """Return how a reported value that is not the written one can have come about.
+    def _deviation(
+        self, name: str, raw: Raw, difference: float, written: WrittenValue
+    ) -> _Deviation:
+        """Return what a reported value that is not the written one means.
 
-        A setting of the watchdog that differs is lost. A switch that is wrong during a pause lets a current
-        flow; at any other time it prevents one.
+        A setting of the watchdog that differs is lost. A current or power allows less if it is lower
+        (`difference`); one below the charger's minimum is lost. Any other point is a switch: one that is wrong
+        during a pause lets a current flow, at any other time it prevents one.
         """
         if written.is_arming:
-            return _Loss(is_lower=True, is_lost=True)
+            return _Deviation(allows_less=True, is_lost=True)
         if name in self._amounts:
-            return _Loss(is_lower=difference < 0, is_lost=self._is_zero(name, raw))
-        return _Loss(is_lower=not written.is_pause, is_lost=False)
+            is_lost = self._is_below_minimum(name, raw)
+            return _Deviation(allows_less=difference < 0, is_lost=is_lost)
+        return _Deviation(allows_less=not written.is_pause, is_lost=False)
 
     @property
     def _amounts(self) -> set[str]:
@@ -150,8 +163,8 @@ class ReadBackCheck:
         tolerance_ma = max(self._control.resolution_ma, 100)
         return self._one_phase_ma(name, abs(difference)) < tolerance_ma
 
-    def _is_zero(self, name: str, raw: Raw) -> bool:
-        """Tell whether a reported current or power is below the charger's minimum: the value is lost."""
+    def _is_below_minimum(self, name: str, raw: Raw) -> bool:
+        """Tell whether a reported current or power is below the charger's minimum."""
         reported = scaled(self._model.points[name], raw)
         return self._one_phase_ma(name, reported) < self._control.minimum_ma
 
@@ -161,25 +174,26 @@ class ReadBackCheck:
         return value * 1000 / NOMINAL_V if watts else value * 1000
 
 
-def _patience_s(written: WrittenValue, repeats: int, loss: _Loss) -> float:
+def _patience_s(written: WrittenValue, repeats: int, deviation: _Deviation) -> float:
     """Return the age [s] at which a written value is written once more.
 
     A charger that limits itself is left alone for long. A lost value is written soon for the first few
     times, then seldom, because the charger does not keep it.
     """
-    if loss.is_lower and not loss.is_lost:
+    if deviation.only_allows_less:
         return LIMITED_REWRITE_S
     if repeats < MOST_REWRITES:
         return REWRITE_AFTER_S
     if written.is_arming:
         return ARM_AGAIN_S
-    return LIMITED_REWRITE_S if loss.is_lower else REPEAT_S
+    return LIMITED_REWRITE_S if deviation.allows_less else REPEAT_S
 
 
 class DrawCheck:
     """Checks by its draw whether a charger complies with the acknowledged offer."""
 
     def __init__(self, model: DeviceModel, control: Control, violations: ViolationLog) -> None:
+        """Check one charger, by what its model measures; what it violates is noted in `violations`."""
         self._measures = frozenset({"current_l1", "current", "power"} & model.capabilities)
         self._shows_setpoint = control.read_back is not None
         self._shows_pause = all(control.read_back_of(step) for step in control.pause)

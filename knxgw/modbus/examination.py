@@ -163,6 +163,10 @@ class Examination:
             self._end()
 
     def _follow_driver(self, now_s: float) -> None:
+        """Come to a verdict, or to a probe, by the link to the device and what the driver has read.
+
+        A charger that fits is watched for some seconds more; a meter is compared with its model file.
+        """
         driver, condition = self._driver, self._driver.condition
         if condition is LinkCondition.NOT_REACHABLE:
             self.verdict = Verdict.SILENT
@@ -172,7 +176,7 @@ class Examination:
             self.verdict = Verdict.WRONG_ANSWERS
         elif condition is LinkCondition.GOOD and driver.is_first_cycle_done:
             if driver.model.kind is DeviceKind.CHARGER:
-                self._watch(now_s)
+                self._watch_setpoint(now_s)
             elif not self.values:
                 self._probe(self._models, Verdict.OTHER_MODEL)
             elif driver.model.chain is not None:  # its chain of models was found
@@ -180,13 +184,15 @@ class Examination:
             else:
                 self._probe([driver.model], Verdict.FITS)
 
-    def _watch(self, now_s: float) -> None:
+    def _watch_setpoint(self, now_s: float) -> None:
+        """Note how long the setpoint of a charger that fits is watched still; after that the verdict is FITS."""
         if self._watched_until == math.inf:
             self._watched_until = now_s + self._watch_s
         if now_s >= self._watched_until:
             self.verdict = Verdict.FITS
 
     def _probe(self, models: Sequence[DeviceModel], if_nothing_better: Verdict) -> None:
+        """Ask the device which of these models it is; `if_nothing_better`: the verdict if it is none of them."""
         self._if_nothing_better = if_nothing_better
         self._probing = Probing(models, [self._unit], timeout_s=self._timeout_s)
 
@@ -202,6 +208,7 @@ class Examination:
 
     @property
     def _likely(self) -> list[DeviceModel]:
+        """Return the models that the device may be by the last probe, the best first."""
         candidates = () if self._probing is None else self._probing.candidates
         return [one.model for one in candidates if one.is_likely]
 

@@ -120,6 +120,7 @@ def _scaled(point: Point, raw: int | float, raws: dict[str, Raw | None]) -> floa
 
 
 def _decoded(point: Point, registers: Sequence[int]) -> Raw | None:
+    """Return the raw value in the registers of a point; None: they contain none, or cannot be read."""
     try:
         return decode(point, registers)
     except DecodeError:

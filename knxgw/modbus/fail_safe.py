@@ -36,7 +36,12 @@ class FailSafe:
     def feeding(
         self, wanted: Sequence[WriteStep], *, is_pause: bool, written: Container[str]
     ) -> Iterator[WriteStep]:
-        """Yield the steps that feed the watchdog during the steps `wanted` of an offer or a pause."""
+        """Yield the steps that feed the watchdog during the steps `wanted` of an offer or a pause.
+
+        Either the model file names the steps, or they are those of the offer or pause itself, written again:
+        of an offer only what the file names, if it names any. As long as an arming step is not in `written`,
+        no arming step feeds: that would arm the watchdog before its fallback is set.
+        """
         watchdog = self._watchdog
         if watchdog is None:
             return
@@ -44,11 +49,12 @@ class FailSafe:
         if watchdog.trigger is WatchdogTrigger.STEPS:
             steps = watchdog.refresh
         elif watchdog.trigger is WatchdogTrigger.OFFER:
-            named = set() if is_pause else {step.point for step in watchdog.refresh}
-            steps = [step for step in wanted if not named or step.point in named]
-        arming = {step.point for step in watchdog.arm} if self.arming(written) else set()
-        for step in steps:  # feeding must not arm it before its fallback is set
-            if step.point not in arming:
+            named = {step.point for step in watchdog.refresh}
+            are_all_fed = is_pause or not named
+            steps = [step for step in wanted if are_all_fed or step.point in named]
+        is_armed = not self.arming(written)
+        for step in steps:
+            if is_armed or step.point not in self.arming_points:
                 yield step
 
     def feed_due_at(self, fed_at: float, *, early_s: float) -> float:

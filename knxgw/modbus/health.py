@@ -38,6 +38,7 @@ class Health:
     """Counts silence and wrong answers, and derives the condition of the link."""
 
     def __init__(self, name: str) -> None:
+        """Count for one device, which the log calls `name`; nothing has been asked yet."""
         self.condition = LinkCondition.STARTING
         self.silent_count = 0  # requests without an answer, in a row
         self.wrong_count = 0  # wrong answers, in a row
@@ -158,6 +159,7 @@ class Health:
             if not before and not self.wrong_count and request.block in self._good_reads:
                 self._relapses.append(self._answers)
             counts = is_needed or not isinstance(error, PeerRefusedError)
+            # a refusal that does not count is noted, so that it is no relapse the next time
             self._wrong_reads[request.block] = before + 1 if counts else max(before, 1)
         else:
             self._refused_writes += 1
@@ -166,12 +168,12 @@ class Health:
         self._count_answer()
         if self.wrong_count >= COMM_LIMIT:
             self.silent_count = 0  # it answers, if only wrongly
-        many = self.is_wrong or self._is_wrong_somewhere
-        is_news = many and not self._trouble_count
-        if many or self._trouble_count:
+        is_too_much = self.is_wrong or self._is_wrong_somewhere
+        is_news = is_too_much and not self._trouble_count
+        if is_too_much or self._trouble_count:
             self._trouble_count += self.wrong_count if is_news else 1
         self._log_wrong_answer(request, error, now_s, is_news=is_news)
-        return many
+        return is_too_much
 
     @property
     def _is_wrong_somewhere(self) -> bool:

@@ -128,9 +128,10 @@ class Reader:
         return not block.points and self._search is not None
 
     def continue_search(self, registers: Sequence[int] | None, now_s: float) -> bool:
-        """Take the next step of the search (None: it was refused); return True when it has failed.
+        """Take an answer to the search (None: it was refused); return True when the search has failed.
 
-        After a failure it begins again later. Once the model is found its registers are read.
+        Then it begins again later. Else the plan contains its next step, or the registers of the model that was
+        found. A check of a model that was found before changes no plan while it is where it was.
         """
         search = self._search
         if search is None:
@@ -147,7 +148,7 @@ class Reader:
             return False
         if search.start is not None:
             self._offset = search.start
-        self.start_over()
+        self.start_over()  # plans the next step, or the registers that were found
         self.schedule.pause_until(now_s + self._model.read.min_interval_s)
         return False
 

@@ -11,6 +11,7 @@ class Release:
     """The remaining steps of a release; none until it is requested."""
 
     def __init__(self, steps: Sequence[WriteStep]) -> None:
+        """Wait for a release to be requested; it then consists of `steps`, in their order."""
         self._steps = tuple(steps)
         self._remaining: list[WriteStep] = []
         self._give_up_at: float | None = None

@@ -21,10 +21,10 @@ the offer is complete, and before anything is raised again: after a lost connect
 armed, and a vehicle would wait for it each time. A feeding gives way once to any more urgent write; after
 that it gives way only to a pause, which cannot come twice without a raise in between.
 
-This bounds the waiting time where a model has a spacing: a lowering or a pause one spacing at most; `ENABLE` two, counted from the last setpoint before it, of which there are two where the offer
-falls meanwhile, unless the charger is paused; a feeding, which is due one spacing early,
-`FEED_LATE_SPACINGS` after its time, the last of them only where a lowering and a pause came just before
-it.
+This bounds the waiting time where a model has a spacing. A lowering or a pause waits for one spacing at most.
+`ENABLE` waits for two, counted from the last setpoint before it; there are two such setpoints where the offer
+falls meanwhile, unless the charger is paused. A feeding is due one spacing early, and comes at most
+`FEED_LATE_SPACINGS` after its time, the last of them only where a lowering and a pause came just before it.
 Source: load-management 9.3 (breaking the spacing). The order is ours.
 """
 

@@ -122,7 +122,7 @@ class WritePlan:
     def _goes_first(self, step: WriteStep) -> bool:
         """Tell whether a step is written before all others: it differs, and is no raise.
 
-        A setpoint of which the charger may contain anything is none: it may be too high.
+        Where it is not known what the charger contains, no setpoint counts as a raise: that may be too high.
         """
         written = self.content.registers.get(step.point)
         if written is None or not step.is_offer:

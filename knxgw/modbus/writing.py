@@ -37,6 +37,7 @@ class StepWriter:
     def __init__(
         self, model: DeviceModel, *, unit_id: int, address_offset: int, minimum_ma: int
     ) -> None:
+        """Encode for one charger; `address_offset` is added to the addresses of its connector."""
         self._model = model
         self._unit_id = unit_id
         self._offset = address_offset
