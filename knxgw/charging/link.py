@@ -13,8 +13,8 @@ def link_changed(point: ChargingPoint, condition: LinkCondition) -> ChargingPoin
     """Return the point after the link to its charger changed, with the link's faults raised and cleared.
 
     If the charger is not reachable, or another model answers, the charger's values are dropped; those of
-    the electricity meter stay. Whether a vehicle is connected stays too: only so is it noticed later that
-    it was unplugged meanwhile.
+    the electricity meter stay. Whether a vehicle is connected stays, too: if the charger then reports no
+    vehicle, it was unplugged meanwhile, and that must be noticed.
     """
     faults = point.faults
     for fault, cause in _LINK_FAULTS.items():

@@ -84,9 +84,9 @@ def restored(
     """Return a new charging point with what was stored of it before the gateway's restart.
 
     Where the record does not say whether a KNX command holds the point back (stop, interruption, setpoint),
-    it is assumed to, if the command's group object is linked: only then can it have come, and be taken
-    back. `linked_keys`: of these objects, those that have a group address. `now`: wall-clock time; None:
-    not valid. `now_s`: monotonic.
+    it is assumed to, if the command's group object is linked: a command of an object without an address can
+    neither have come nor be taken back. `linked_keys`: of these objects, those that have a group address.
+    `now`: wall-clock time; None: not valid. `now_s`: monotonic.
     """
     stored = read_record(record)
     return replace(

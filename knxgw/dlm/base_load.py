@@ -85,7 +85,7 @@ def add_sample(
     # a sample by which the base load is exactly what it was needs no second look, unless others wait for one
     must_wait = not base_ma == most_ma == before_ma or bool(phase_state.pending_samples)
     is_read_since_sampled = _are_all_read_since(readable, sample.sampled_at)
-    if _is_next_sample_better(sample, readable) and is_read_since_sampled:
+    if _is_next_sample_before_raise(sample, readable) and is_read_since_sampled:
         # only what is likely keeps others from rising, not all that the configured delay leaves open
         most_ma = max(base_ma, estimate.base_ma, _likely_base_ma(estimate, base_ma))
     # the oldest is dropped if there would be more than `MOST_SAMPLES`
@@ -120,24 +120,27 @@ def add_draw(phases: Sequence[PhaseState], draw_ma: Phases) -> None:
 def _highest_base_ma(
     estimate: BaseEstimate, base_ma: int, sample: Sample, readable: list[Participant]
 ) -> int:
-    """Return how high the base load [mA] may be by a sample: what keeps offers from rising.
+    """Return the highest base load [mA] that a sample leaves possible, as far as it must keep offers low.
 
-    Where the next sample comes before a raise could rest on this one, only what is likely counts: no less
-    than the base load that is taken, `base_ma`. With a slow meter, or rare readings, all that is possible
-    does.
+    Where the next sample comes before a raise could rest on this one, only what is likely counts. With a slow
+    meter, or rare readings, all that is possible counts. `base_ma`: the base load that the sample sets; the
+    result is no lower.
     """
-    if not _is_next_sample_better(sample, readable):
+    if not _is_next_sample_before_raise(sample, readable):
         return estimate.most_ma
     return max(base_ma, _likely_base_ma(estimate, base_ma))
 
 
-def _is_next_sample_better(sample: Sample, readable: list[Participant]) -> bool:
-    """Tell whether a raise can wait for the next sample: meter and chargers are read in about each cycle."""
+def _is_next_sample_before_raise(sample: Sample, readable: list[Participant]) -> bool:
+    """Tell whether the next sample comes before an offer is raised by this one.
+
+    That is where the meter and all chargers whose draw is known (`readable`) are read in about each cycle.
+    """
     return not sample.is_from_slow_meter and all(map(is_read_often, readable))
 
 
 def _likely_base_ma(estimate: BaseEstimate, base_ma: int) -> int:
-    """Return the base load [mA] that a sample most likely means: at least the one that is taken, `base_ma`.
+    """Return the base load [mA] that a sample most likely means, no lower than the one it sets (`base_ma`).
 
     It is higher only by more than `UNREST_MA`: readings of a moving vehicle may feign a smaller difference.
     """
@@ -376,8 +379,8 @@ def _draw_range_ma(
 def _may_have_followed(participant: Participant, sample: Sample, settings: Settings) -> bool:
     """Tell whether a vehicle may have followed its last offer by the sample, and no reading shows that yet.
 
-    Without measurement no reading ever does: there it is so until the vehicle must have obeyed, unless
-    nothing flows.
+    Without measurement no reading ever shows it. Then the answer is true until the vehicle must have obeyed,
+    unless nothing flows.
     """
     obeyed_at = must_be_obeyed_at(participant, settings)
     if not participant.settings.measures_current:

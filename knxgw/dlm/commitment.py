@@ -75,7 +75,7 @@ def _is_release_unmeasured(cycle: CycleState, participant: Participant, phase: i
     """Tell whether a phase (0 to 2) was last sampled before a vehicle had to obey its offer.
 
     A meter that sends changes only confirms its last value by its silence, so that value counts as one of
-    now. So does a missing value: nothing is started or raised by the room of such a phase.
+    now. A missing value counts as one of now, too: nothing is started or raised by the room of such a phase.
     """
     if phase not in participant.phases or cycle.is_static:
         return False  # the participant draws nothing there, or no meter will ever show it
@@ -103,9 +103,9 @@ def try_to_claim_start(
 ) -> bool:
     """Tell whether a newcomer may start with its minimum now, in the room per phase `available_ma`.
 
-    False: the minimum does not fit, or fits only in the place of what free charging points are offered.
-    In the second case the minimum is claimed (`claimed_ma`), so that those offers are withdrawn, and a
-    later cycle starts the newcomer: a vehicle may have been plugged in there since the last reading.
+    False: the minimum does not fit, or fits only in the place of what free charging points are offered. Where
+    only those offers are in the way, the minimum is claimed (`claimed_ma`): they are withdrawn, and a later
+    cycle starts the newcomer, because a vehicle may have been plugged in there since the last reading.
     Source: load-management 5.5, 9.2c.
     """
     held_ma = committed_ma(cycle, without=participant)

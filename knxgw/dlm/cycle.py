@@ -264,7 +264,7 @@ def _hold_at_minimum(cycle: CycleState) -> None:
         if participant.offer_ma > participant.settings.minimum_ma:
             cycle.set_offer(participant, participant.settings.minimum_ma)
         elif participant.offer_ma == 0:
-            fits = not _may_be_misread(cycle, participant) and try_to_claim_start(
+            fits = not _may_unmeasured_still_rise(cycle, participant) and try_to_claim_start(
                 cycle, room_ma, participant
             )
             if not _may_start_at_minimum(cycle, fits=fits):
@@ -275,7 +275,7 @@ def _hold_at_minimum(cycle: CycleState) -> None:
         cycle.reasons[number] = reason
 
 
-def _may_be_misread(cycle: CycleState, newcomer: Participant) -> bool:
+def _may_unmeasured_still_rise(cycle: CycleState, newcomer: Participant) -> bool:
     """Tell whether an unmeasured vehicle on a newcomer's phases may still be rising (high-power window).
 
     It is taken to draw its offer after T_ev, but an onboard charger may take longer to rise. Until then the

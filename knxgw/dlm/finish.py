@@ -93,7 +93,7 @@ def _next_change_of_phase_at(cycle: CycleState, phase: PhaseState, window_s: flo
 def _may_base_become_exact(cycle: CycleState, phase: PhaseState) -> bool:
     """Tell whether a base load is known as a range, which a cycle can make exact without a new value.
 
-    That is so with a meter that sends changes only: its last value stays in force, and gives the exact
+    Only the last value of a meter that sends changes only can do that: it stays in force, and gives the exact
     base load once no charger moves (`base_load.examine_at_rest`).
     """
     return cycle.has_meter_on_change and not phase.possible_base_ma.is_exact

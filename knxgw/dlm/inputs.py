@@ -52,6 +52,7 @@ from knxgw.dlm.phase_test import with_reason_to_test
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import METER_FAULTS, LoadManagement, PhaseState, Sample
 from knxgw.dlm.used_phases import (
+    LineAtRest,
     find_used_phases,
     leave_out_unused,
     line_at_rest,
@@ -265,12 +266,22 @@ def _with_used_phases(
     sampled_at = in_force_since - settings.meter_delay_s
     line = line_at_rest(values_ma, sampled_at, now_s, participants.values(), settings)
     before = state.meter.line_at_rest
-    if line is None:  # some vehicle moves
-        if before is None:
-            return state
-        return replace(
-            state, meter=replace(state.meter, line_at_rest=before.with_values(values_ma))
-        )
+    if line is not None:
+        return _with_line_at_rest(state, line, settings, now_s)
+    if before is None:
+        return state
+    # some vehicle moves
+    return replace(state, meter=replace(state.meter, line_at_rest=before.with_values(values_ma)))
+
+
+def _with_line_at_rest(
+    state: LoadManagement, line: LineAtRest, settings: Settings, now_s: float
+) -> LoadManagement:
+    """Return the state with the present line at rest, and with what it shows beside the one before it.
+
+    Participants whose phases in use it shows are changed, and with them the base load; a cycle is due then.
+    """
+    before, participants = state.meter.line_at_rest, state.participants
     changed = {} if before is None else find_used_phases(before, line, participants, now_s)
     # since when a vehicle should be lowered to see which phases it uses (`phase_test`)
     line = with_reason_to_test(line, before, {**participants, **changed}, settings, now_s)

@@ -62,10 +62,9 @@ def _needs_minimum(
 ) -> bool:
     """Tell whether a participant that is lowered must go to its minimum at once, because less may not help.
 
-    That is so where one of its phases is in `meter_still_over_range`: by how much it carries too much is not
-    known.
-    Also where one is in `in_danger_again` (a reduction has not helped) and the participant does not measure:
-    how far its draw is below its offer is not known.
+    True where one of its phases is in `meter_still_over_range`: by how much that carries too much is not known.
+    Also true where one is in `in_danger_again` (a reduction has not helped) and the participant does not
+    measure: how far its draw is below its offer is not known.
     """
     if not meter_still_over_range.isdisjoint(participant.phases):
         return True

@@ -84,9 +84,9 @@ def observe(
     """Update a participant from an observation (in place); return a draw that now counts as the building's.
 
     That is the last draw of a participant whose draw has just become unknown (invalid or unreachable), or an
-    assumed draw that has just ended: only the meter can show that it has gone. In mA per grid phase; None: no
-    draw moves. With a static limit no building is measured: an ended draw does not move, and the caller
-    ignores an unknown one. Source: load-management 7.2, 13.1, 13.2.
+    assumed draw that has just ended (`_has_assumed_draw_ended`). In mA per grid phase; None: no draw moves.
+    With a static limit no building is measured: the caller ignores a draw that has become unknown.
+    Source: load-management 7.2, 13.1, 13.2.
     """
     was_known, before_ma = _is_draw_known(participant), participant.draw_ma
     # in this order: reachability needs since when it answers; currents are taken only while it is reachable
@@ -102,15 +102,22 @@ def observe(
     if was_known and not _is_draw_known(participant):
         _forget_draw(participant, settings)
         return before_ma
-    if participant.is_reachable and (
-        participant.has_valid_currents or _reports_no_charging(participant, observation)
-    ):
+    if _is_draw_known(participant) or _reports_no_charging(participant, observation):
         # its draw is read again, or nothing flows: no more comes over the chargers' own line (7.1d)
         participant.unread_draw_ma = NO_CURRENT
+    return before_ma if _has_assumed_draw_ended(participant, before_ma, settings) else None
+
+
+def _has_assumed_draw_ended(
+    participant: Participant, before_ma: Phases, settings: Settings
+) -> bool:
+    """Tell whether a draw that was assumed, `before_ma`, has ended: only the meter can show that it has gone.
+
+    False with a static limit: there is no meter, and no base load into which that draw could move.
+    """
     is_assumed = participant.is_reachable and not participant.settings.measures_current
-    has_stopped = any(before_ma) and not any(participant.draw_ma)
-    has_meter = settings.static_limit_ma is None
-    return before_ma if is_assumed and has_stopped and has_meter else None
+    has_ended = any(before_ma) and not any(participant.draw_ma)
+    return is_assumed and has_ended and settings.static_limit_ma is None
 
 
 def _is_draw_known(participant: Participant) -> bool:
@@ -151,12 +158,17 @@ def _forget_draw(participant: Participant, settings: Settings) -> None:
 
 
 def _reports_no_charging(participant: Participant, observation: Observation) -> bool:
-    """Tell whether a charger that is offered 0 A reports a known state in which no vehicle charges.
+    """Tell whether a charger that is reached and offered 0 A reports a state in which no vehicle charges.
 
-    Then nothing flows, even where its currents cannot be believed.
+    Then nothing flows, even where its currents cannot be believed. False while its state is not known.
     """
     state = observation.state
-    return participant.offer_ma == 0 and state is not None and not state.is_charging
+    return (
+        participant.is_reachable
+        and participant.offer_ma == 0
+        and state is not None
+        and not state.is_charging
+    )
 
 
 def _forget_vehicle(participant: Participant) -> None:

@@ -56,7 +56,7 @@ def reconfigured(
             phase.follow_check, phase.pending_samples = follows.NEW, ()
     reasons = {n: reason for n, reason in state.outcome.reasons.items() if n in kept}
     meter = state.meter
-    if kept != state.participants:  # so does this, with their settings
+    if kept != state.participants:  # the line at rest depends on their settings, too
         meter = replace(meter, line_at_rest=None)
     return replace(
         state,

@@ -51,8 +51,9 @@ def requested(station: Station, point: ChargingPoint) -> Decision:
 def _minimum_reason(station: Station, *, is_managed: bool) -> Reason | None:
     """Return why no charging point gets more than its minimum now; None: each may get more.
 
-    `is_managed`: load management is on. When the gateway stops, only then are points left with the minimum;
-    else they keep their setpoint. RESTORING: the bus has not yet said whether grid control is active.
+    It is an error of the program, the end of the gateway, or its start, as long as the bus has not said whether
+    grid control is active (RESTORING). `is_managed`: load management is on. Without it the end of the gateway
+    limits nothing: the charging points keep their setpoints.
     """
     if FaultCode.CONTACT_SUPPORT in station.faults.present:
         return Reason.INTERNAL_ERROR

@@ -64,6 +64,7 @@ class Owner:
     """Owns the station: it alone changes it; others may read `station`."""
 
     def __init__(self, station: Station, inbox: Inbox, carry_out: Callable[[Effect], None]) -> None:
+        """Own a station, handle what is in `inbox`, and hand each effect to `carry_out`."""
         self.station = station
         self._inbox = inbox
         self._carry_out = carry_out

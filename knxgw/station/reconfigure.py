@@ -394,9 +394,9 @@ def _last_offers(before: Station, after: Station) -> list[Effect]:
 def _effects_of_removed_points(before: Station, after: Station, now_s: float) -> list[Effect]:
     """Return the effects for charging points that the configuration does not contain any more.
 
-    Their faults end. An open session is closed and handed to the store, and so is one that has ended, but is
-    not in the history yet (`is_unreported`). Then the stored record says that the session is over, should the
-    charging point come back.
+    Their faults end. A session that is open, or that has ended but is not in the history yet
+    (`is_unreported`), is closed and handed to the store. The stored record then says that the session is over,
+    should the charging point come back.
     """
     at = before.now(now_s)
     effects: list[Effect] = []
