@@ -410,11 +410,9 @@ def _assumed_draw_ma(
     """
     if observation.state is None or not observation.state.is_charging:
         return NO_CURRENT
-    changed_at, before_ma = (
-        participant.transition.changed_at,
-        participant.transition.draw_at_change_ma,
-    )
-    done = min(1.0, max(0.0, (now_s - changed_at) / settings.obey_s))  # 0 to 1
+    transition = participant.transition
+    done = min(1.0, max(0.0, (now_s - transition.changed_at) / settings.obey_s))  # 0 to 1
+    before_ma = transition.draw_at_change_ma
     current_ma = round(before_ma + done * (participant.offer_ma - before_ma))
     return _on_phases(participant.phases, lambda _phase: current_ma)
 

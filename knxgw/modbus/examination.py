@@ -134,9 +134,10 @@ class Examination:
         return self._noted(self._asker.failed(request, error, now_s), now_s)
 
     def lost(self, now_s: float) -> list[DeviceEvent]:
-        """Note that the connection was lost, or could not be made, or that all behind it are silent.
+        """Note that the connection was lost, or could not be made, or that all devices behind it are silent.
 
-        Only the last says something about the device: then the bus goes on asking.
+        Without a connection the bus ends with an error, and the examination with it. Where all are silent the
+        bus goes on asking: then this device is found silent at its next request.
         """
         self._asker.lost(now_s)
         return []

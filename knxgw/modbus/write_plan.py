@@ -200,4 +200,6 @@ class WritePlan:
             return self._writer.registers(step, offer_ma)
         if step.value is StepValue.OFFER_POWER and self._phases is not None:
             return self._writer.registers(step, self._phases.power_w(offer_ma))
-        return self._writer.registers(step, 0)
+        return self._writer.registers(
+            step, 0
+        )  # a fixed value, or the time of a watchdog: not the offer
