@@ -24,7 +24,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 # All that is imported and collected stays until the end. Looking at it again and again for garbage
 # takes half of the time of collecting and a sixth of that of the tests.
 gc.disable()
-GARBAGE_AFTER = 5000  # objects
+GARBAGE_AFTER = 5000
 
 
 @pytest.hookimpl(wrapper=True)
@@ -73,10 +73,35 @@ WAITING = {
 
 
 class Waiting(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Each test by itself to whoever is free, but for the groups of `WAITING`."""
+    """Each test by itself to whoever is free, but for the groups of `WAITING`.
+
+    xdist counts, after each test, all that a worker was ever given, and looks for the next test
+    among all of them: with thousands that are given one by one, a core is busy with it.
+    """
+
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        super().__init__(config, log)
+        self._places: dict[str, int] = {}
 
     def _split_scope(self, nodeid: str) -> str:
         return WAITING.get(nodeid.partition("::")[0], nodeid)
+
+    def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
+        """Forget what a worker has done."""
+        nodeid = self.collection[item_index]
+        scope = self._split_scope(nodeid)
+        given = self.assigned_work[node]
+        given[scope][nodeid] = True
+        if all(given[scope].values()):
+            del given[scope]
+        self._reschedule(node)
+
+    def _assign_work_unit(self, node: Any) -> None:
+        if not self._places:
+            self._places = {nodeid: place for place, nodeid in enumerate(self.collection)}
+        scope, work = self.workqueue.popitem(last=False)
+        self.assigned_work[node][scope] = work
+        node.send_runtest_some([self._places[one] for one, is_done in work.items() if not is_done])
 
 
 @pytest.hookimpl(optionalhook=True)
