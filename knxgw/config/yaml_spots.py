@@ -6,6 +6,7 @@ its events and not for its nodes, because only these tell where an alias stands.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -56,8 +57,10 @@ class Spot:
         return [at for at, (key, _) in enumerate(self.entries or ()) if key.scalar == name]
 
 
+# an edit reads the same text twice, and the next edit the text that this one has made
+@lru_cache(maxsize=1)
 def read_spots(text: str) -> Spot | None:
-    """Return the top of a text, None: it says nothing. Raises: NotEditableError."""
+    """Return the top of a text, None: it says nothing; for reading only. Raises: NotEditableError."""
     try:
         if len(text.encode()) > LARGEST_FILE:
             raise NotEditableError(message("file_too_large"))
