@@ -31,7 +31,8 @@ def build_schema(parameters: Iterable[ParameterDefinition]) -> Section:
         section = root
         for step in path:
             name = step.removesuffix("[]")
-            below = Section(name=name, is_list=step.endswith("[]"))
-            section = section.sections.setdefault(name, below)
+            if name not in section.sections:
+                section.sections[name] = Section(name=name, is_list=step.endswith("[]"))
+            section = section.sections[name]
         section.parameters[leaf] = parameter
     return root
