@@ -68,6 +68,12 @@ WAITING = {
     "tests/website/test_planted_secrets.py": "planted secrets",
     "tests/test_package.py": "an installed package",
     "tests/gateway/test_every_parameter_is_read.py": "every parameter",
+    "tests/bench/test_realtime.py": "a gateway in its garage",
+    "tests/bench/test_page.py": "a page of the bench",
+    "tests/config/test_messages.py": "messages in the sources",
+    "tests/catalogue/test_facts_stand_once.py": "facts in the sources",
+    "tests/conformance/test_table.py": "proofs in the sources",
+    "tests/test_rules.py": "rules in the sources",
     "tests/website/test_https.py": "https",
 }
 

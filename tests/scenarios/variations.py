@@ -23,7 +23,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import chain, islice, permutations, product
+from itertools import chain, permutations, product
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -89,8 +89,12 @@ def orders_of(scenario: Scenario, *, orders: int = ORDERS, seed: int = 0) -> lis
     if len(numbers) <= ALL_ORDERS_TO:
         return list(permutations(numbers))
     chosen = random.Random(seed)  # noqa: S311 - to be the same each time
-    sampled = (tuple(chosen.sample(numbers, len(numbers))) for _ in range(10_000))
-    return list(islice(dict.fromkeys((numbers, *sampled)), orders))
+    found = {numbers: None}
+    for _ in range(10_000):
+        if len(found) >= orders:
+            break
+        found[tuple(chosen.sample(numbers, len(numbers)))] = None
+    return list(found)
 
 
 def broken(scenario: Scenario, variation: Variation) -> list[str]:
