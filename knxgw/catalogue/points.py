@@ -133,7 +133,7 @@ class Point:
 
     def is_invalid(self, bits: int) -> bool:
         """Tell whether the bits of its registers, as one number, mean "not available"."""
-        return any(bits in codes for codes in self.invalid)
+        return bool(self.invalid) and any(bits in codes for codes in self.invalid)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

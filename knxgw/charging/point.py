@@ -103,6 +103,22 @@ class Readings:
             is_hot=self.is_hot,
         )
 
+    def with_values(
+        self,
+        values: Mapping[Quantity, Value],
+        read_at: Mapping[Quantity, float],
+        spacings_s: Mapping[Quantity, tuple[float, ...]],
+    ) -> "Readings":
+        """Return other values and their times; all else stays. Built directly, as in `with_times`."""
+        return Readings(
+            values=values,
+            read_at=read_at,
+            spacings_s=spacings_s,
+            repeated_at=self.repeated_at,
+            in_error=self.in_error,
+            is_hot=self.is_hot,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardState:

@@ -214,12 +214,13 @@ def _with_values(
     plug = values.get(Quantity.CONNECTED)
     if plug is not None and bool(plug) is not process.is_connected:
         process = replace(process, is_connected=bool(plug))
-    readings = replace(
-        readings,
-        values={**readings.values, **values},
-        read_at={**readings.read_at, **dict.fromkeys(values, now_s)},
-        spacings_s=spacings_with(readings, values, now_s),
+    readings = readings.with_values(
+        {**readings.values, **values},
+        {**readings.read_at, **dict.fromkeys(values, now_s)},
+        spacings_with(readings, values, now_s),
     )
+    if process is point.process and link is point.link:  # as with most readings: the quick way
+        return point.with_readings(readings)
     return replace(point, readings=readings, process=process, link=link)
 
 

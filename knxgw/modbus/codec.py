@@ -7,6 +7,7 @@ or the stripped text. A *scaled* value is in the unit of the point.
 import math
 import struct
 from collections.abc import Sequence
+from functools import cache
 from typing import Literal
 
 from knxgw.catalogue.points import Order, Point, RegisterType, TextFormat
@@ -15,17 +16,17 @@ from knxgw.errors import DecodeError, EncodeError
 Raw = int | float | str
 
 _STRUCTS = {
-    RegisterType.U16: ">H",
-    RegisterType.I16: ">h",
-    RegisterType.U32: ">I",
-    RegisterType.I32: ">i",
-    RegisterType.U64: ">Q",
-    RegisterType.I64: ">q",
-    RegisterType.F32: ">f",
-    RegisterType.F64: ">d",
-    RegisterType.BITS16: ">H",
-    RegisterType.BITS32: ">I",
-    RegisterType.BOOL: ">H",
+    RegisterType.U16: struct.Struct(">H"),
+    RegisterType.I16: struct.Struct(">h"),
+    RegisterType.U32: struct.Struct(">I"),
+    RegisterType.I32: struct.Struct(">i"),
+    RegisterType.U64: struct.Struct(">Q"),
+    RegisterType.I64: struct.Struct(">q"),
+    RegisterType.F32: struct.Struct(">f"),
+    RegisterType.F64: struct.Struct(">d"),
+    RegisterType.BITS16: struct.Struct(">H"),
+    RegisterType.BITS32: struct.Struct(">I"),
+    RegisterType.BOOL: struct.Struct(">H"),
 }
 _FLOATS = (RegisterType.F32, RegisterType.F64, RegisterType.T5, RegisterType.T6)
 _LARGEST_MANTISSA = {RegisterType.T5: 0xFFFFFF, RegisterType.T6: 0x7FFFFF}
@@ -44,7 +45,7 @@ def decode(point: Point, registers: Sequence[int]) -> Raw | None:
     if point.type in _TEXTS:
         return _decode_text(point, registers)
     data = _ordered_bytes(point, registers)
-    if point.type in _STRUCTS and len(data) != struct.calcsize(_STRUCTS[point.type]):
+    if point.type in _STRUCTS and len(data) != _STRUCTS[point.type].size:
         raise DecodeError(f"{point.name}: {len(registers)} registers are no {point.type}")
     if point.type is RegisterType.BYTES:
         return data.hex().upper()
@@ -62,7 +63,7 @@ def _decode_number(point: Point, data: bytes) -> int | float | None:
     if point.type is RegisterType.U48:
         value: int | float = int.from_bytes(data, "big")
     else:
-        value = struct.unpack(_STRUCTS[point.type], data)[0]
+        value = _STRUCTS[point.type].unpack(data)[0]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if point.extract:
@@ -144,8 +145,13 @@ def _byte_order(order: Order) -> Literal["big", "little"]:
 def _ordered_bytes(point: Point, registers: Sequence[int]) -> bytes:
     """Return the bytes of registers, most significant first."""
     words = registers if point.word_order is Order.BIG else registers[::-1]
-    order = ">" if point.byte_order is Order.BIG else "<"
-    return struct.pack(f"{order}{len(words)}H", *words)
+    return _words(point.byte_order, len(words)).pack(*words)
+
+
+@cache
+def _words(order: Order, count: int) -> struct.Struct:
+    """Return the layout of some registers; one request has 125 at most."""
+    return struct.Struct(f"{'>' if order is Order.BIG else '<'}{count}H")
 
 
 def ordered_registers(point: Point, data: bytes) -> list[int]:
@@ -165,11 +171,11 @@ def _packed(point: Point, raw: float) -> bytes:
         if point.type in _LARGEST_MANTISSA:
             return _pack_measured(point, raw)
         if point.type in (RegisterType.F32, RegisterType.F64):
-            return struct.pack(_STRUCTS[point.type], raw)
+            return _STRUCTS[point.type].pack(raw)
         value = int(raw) << (point.extract.shift if point.extract else 0)
         if point.type is RegisterType.U48:
             return value.to_bytes(6, "big")
-        return struct.pack(_STRUCTS[point.type], value)
+        return _STRUCTS[point.type].pack(value)
     except (struct.error, OverflowError, ValueError) as err:
         raise EncodeError(f"{point.name}: {raw!r} does not fit {point.type}") from err
 

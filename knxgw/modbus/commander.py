@@ -105,6 +105,7 @@ class Commander:
         self._name = name
         self._control = model.control
         self._points = model.points
+        self._read_backs = model.control.read_backs
         resolution_ma = model.control.resolution_ma
         self._minimum_ma = math.ceil(minimum_ma / resolution_ma) * resolution_ma
         self._phases = (
@@ -431,6 +432,8 @@ class Commander:
 
     def _step_reported_by(self, name: str) -> WriteStep | None:
         """Return the wanted step whose value a point reports."""
+        if name not in self._read_backs:  # most points of an answer
+            return None
         steps = (
             step for step in self._plan.wanted_steps if self._control.read_back_of(step) == name
         )

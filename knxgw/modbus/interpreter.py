@@ -93,6 +93,7 @@ class Interpreter:
             name: (*point.ratio_points, *(comparison.point for comparison in point.valid_if))
             for name, point in model.points.items()
         }
+        self._quantities = {name: tuple(self._quantities_of(name)) for name in model.points}
 
     @property
     def wanted_points(self) -> set[str]:
@@ -141,7 +142,9 @@ class Interpreter:
             needs = self._needs[name]
             # as long as one of these is unread it is open whether the point has a value
             if not needs or all(needed in self._raws for needed in needs):
-                unavailable.update(q for q in self._quantities_of(name) if q not in fresh)
+                for quantity in self._quantities[name]:
+                    if quantity not in fresh:
+                        unavailable.add(quantity)
         unavailable.update(q for q in _KNOWN_TEXTS if fresh.get(q) == "")
         for quantity in unavailable:
             fresh.pop(quantity, None)
@@ -276,8 +279,11 @@ class Interpreter:
         not available, neither is the sum.
         """
         for total, phases in self._sums:
-            self._of_phases.update((phase, fresh[phase]) for phase in phases if phase in fresh)
-            self._of_phases.update((phase, None) for phase in phases if phase in unavailable)
+            for phase in phases:
+                if phase in unavailable:
+                    self._of_phases[phase] = None
+                elif phase in fresh:
+                    self._of_phases[phase] = fresh[phase]
             if not phases or not all(phase in self._of_phases for phase in phases):
                 continue
             parts = {phase: self._of_phases.pop(phase) for phase in phases}
@@ -314,9 +320,9 @@ class Interpreter:
             self._unknown_codes.add(key)
             log.warning("%s: unknown state code %r, shown as 0 (illegal)", self._name, raw)
 
-    def _are_all_met(self, comparisons: Iterable[Comparison]) -> bool:
-        """Tell whether all comparisons hold for what was read last."""
-        return all(
+    def _are_all_met(self, comparisons: Collection[Comparison]) -> bool:
+        """Tell whether all comparisons hold for what was read last; most points have none."""
+        return not comparisons or all(
             is_met(comparison, self._raws.get(comparison.point)) for comparison in comparisons
         )
 

@@ -237,6 +237,8 @@ class PollSchedule:
     def expedite_points(self, names: Iterable[str], due_at: float) -> None:
         """Read some points by `due_at`, before everything but first reads of state and currents."""
         wanted = set(names)
+        if not wanted:  # as mostly, after each answer
+            return
         for block in self.blocks:
             if any(point.name in wanted for point in block.points):
                 self.expedite_block(block, due_at)
