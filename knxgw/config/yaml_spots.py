@@ -57,8 +57,8 @@ class Spot:
         return [at for at, (key, _) in enumerate(self.entries or ()) if key.scalar == name]
 
 
-# an edit reads the same text twice, and the next edit the text that this one has made
-@lru_cache(maxsize=1)
+# An edit reads the same text twice. The next one begins with it again, or with the text that it has become.
+@lru_cache(maxsize=2)
 def read_spots(text: str) -> Spot | None:
     """Return the top of a text, None: it says nothing; for reading only. Raises: NotEditableError."""
     try:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path as File
 from typing import Any
 
@@ -277,6 +278,11 @@ def _fits(parameter: ParameterDefinition, value: object) -> bool:
     return value in models
 
 
+@cache
+def sites_as_text() -> list[str]:
+    return ["# a site\n" + yaml.safe_dump(unshared(one), default_flow_style=None) for one in BASES]
+
+
 @pytest.mark.parametrize("path", PARAMETERS, ids=KEYS)
 def test_an_edited_file_gives_the_configuration_of_the_same_data(
     path: Path, tmp_path: File
@@ -284,8 +290,7 @@ def test_an_edited_file_gives_the_configuration_of_the_same_data(
     for name in ("keys", "other"):
         (tmp_path / name).write_text("for the tests")
     parameter = catalogue().parameters[PARAMETERS.index(path)]
-    for base in BASES:
-        text = "# a site\n" + yaml.safe_dump(unshared(base), default_flow_style=None)
+    for base, text in zip(BASES, sites_as_text(), strict=True):
         for value in at_bounds(parameter):
             data = json.dumps(changed(base, parameter.key, value))
             by_edit, by_data = (
