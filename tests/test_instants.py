@@ -51,7 +51,15 @@ DURATIONS = {
     "monitoring": {"longest_s", "step_s", "took_s"},
     "objects": {"cycle_s"},
     "store": {"age_s", "duration_s", "idle_s"},
-    "website": {"ends_in_s", "knx_up_s", "restored_for_s", "retry_after_s", "stuck_s", "up_s"},
+    "website": {
+        "ends_in_s",
+        "idle_s",
+        "knx_up_s",
+        "restored_for_s",
+        "retry_after_s",
+        "stuck_s",
+        "up_s",
+    },
 }
 RATES = {"mbit_s", "per_s", "peak_per_s"}  # neither the one nor the other: so much in a second
 WITH_A_CLOCK = {"website"}  # `now_s` is a field there that is called: it tells the present instant

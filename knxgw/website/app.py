@@ -15,6 +15,7 @@ from knxgw.website.access.answers import SessionView
 from knxgw.website.access.roles import Right
 from knxgw.website.api import events, plot
 from knxgw.website.api import session as session_api
+from knxgw.website.api import uploads as uploads_api
 from knxgw.website.bridge import Bridge
 from knxgw.website.drafts import Drafts
 from knxgw.website.language import FALLBACK, FOLDER, LANGUAGES, choose
@@ -49,11 +50,12 @@ from knxgw.website.panel_words import pattern_words
 from knxgw.website.publisher import Publisher
 from knxgw.website.security import Gate
 from knxgw.website.table_roles import with_roles
+from knxgw.website.uploads import Uploads
 from knxgw.website.wizard import Wizards
 
 
-def create_app(bridge: Bridge, publisher: Publisher) -> Flask:
-    """Return the web application of a device."""
+def create_app(bridge: Bridge, publisher: Publisher, uploads: Uploads | None = None) -> Flask:
+    """Return the web application of a device; whoever gives `uploads` closes them."""
     app = Flask(__name__, static_folder=None)
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(FOLDER)
     Babel(app, default_locale=FALLBACK, locale_selector=lambda: language_code(bridge))
@@ -61,7 +63,12 @@ def create_app(bridge: Bridge, publisher: Publisher) -> Flask:
     live = Live(bridge, publisher)
     gate.guard(app)
     app.extensions["knxgw"] = common.Site(
-        bridge=bridge, gate=gate, live=live, drafts=Drafts(), wizards=Wizards()
+        bridge=bridge,
+        gate=gate,
+        live=live,
+        drafts=Drafts(),
+        wizards=Wizards(),
+        uploads=uploads or Uploads(bridge.now_s),
     )
     for blueprint in (
         common.pages,
@@ -91,6 +98,7 @@ def create_app(bridge: Bridge, publisher: Publisher) -> Flask:
         events.api,
         plot.api,
         session_api.api,
+        uploads_api.api,
     ):
         app.register_blueprint(blueprint)
     app.context_processor(lambda: _surroundings(bridge))

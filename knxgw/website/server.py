@@ -28,6 +28,7 @@ from knxgw.website.relay import Relay
 from knxgw.website.relay_phases import HandOver, Peer, Services
 from knxgw.website.security import LARGEST_BODY
 from knxgw.website.turns import InTurn
+from knxgw.website.uploads import Uploads
 
 SHUTDOWN_S = 0.7  # for pages that are being made
 FLUSH_S, POLL_S = 0.2, 0.01  # for answers on their way out
@@ -81,7 +82,9 @@ class WebsiteServer:
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # strangers would fill the log
         self._publisher = Publisher(secrets.token_hex(4), bridge.now_s, bridge.utc_now)
         keep_few_heaps()
-        app = behind_proxy(create_app(bridge, self._publisher), bridge.trusted_proxy)
+        self._uploads = Uploads(bridge.now_s)
+        pages = create_app(bridge, self._publisher, self._uploads)
+        app = behind_proxy(pages, bridge.trusted_proxy)
         self._in_turn = InTurn(app)
         sockets = listener.copies()
         self._relay: Relay | None = None
@@ -134,6 +137,7 @@ class WebsiteServer:
             self._relay.stop_listening()
         self._in_thread(self._stop_listening)
         self._dispatcher.shutdown(timeout=SHUTDOWN_S)  # type: ignore[arg-type]  # any number will do
+        self._uploads.close()
         self._in_turn.close()
         for _ in range(round(FLUSH_S / POLL_S)):
             if not self._is_answering():

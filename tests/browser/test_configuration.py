@@ -97,7 +97,7 @@ def test_the_configuration_pages_keep_nobody_out(
         page.locator("input[type=file]").set_input_files(
             {"name": "house.csv", "mimeType": "text/csv", "buffer": LIST}
         )
-        page.locator("form[action='/config/objects/import'] button").click()
+        page.locator("form[action='/config/objects/import'] button.sends").click()
         expect(page.locator("input[name=take]").first).to_be_visible()
         wrong += picture(page, "import", look)
         page.goto(page.url.split("/config")[0] + "/config")

@@ -22,8 +22,10 @@ from knxgw.website.app import create_app
 from knxgw.website.bridge import Bridge
 from knxgw.website.device_facts import DeviceFacts
 from knxgw.website.listener import Address, Listener
+from knxgw.website.pages.common import Site
 from knxgw.website.publisher import Publisher
 from knxgw.website.server import WebsiteServer
+from knxgw.website.uploads import Uploads
 from tests.support.processes import free_port
 from tests.support.virtual_time import InlineExecutor
 
@@ -80,7 +82,15 @@ class Website:
         self.browser: FlaskClient = self.app.test_client()
         self.initial = (directory / "knxgw.initial-password").read_text("ascii").strip()
 
+    @property
+    def uploads(self) -> Uploads:
+        """Return the files that come in parts."""
+        found = self.app.extensions["knxgw"]
+        assert isinstance(found, Site)
+        return found.uploads
+
     def close(self) -> None:
+        self.uploads.close()
         self.publisher.stop("restarting")
 
     def log_in(self, password: str | None = None, **form: str) -> TestResponse:

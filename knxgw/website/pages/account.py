@@ -85,6 +85,7 @@ def log_off() -> AnyResponse:
     """End the session."""
     gate = site().gate
     gate.accounts.log_off(gate.token() or "", address=address())
+    site().uploads.look()  # those of this session are not wanted any more
     response = redirect("/login", 303)
     gate.forget(response)
     return response

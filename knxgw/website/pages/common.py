@@ -29,6 +29,7 @@ from knxgw.website.live import Live
 from knxgw.website.live_rows import Feed
 from knxgw.website.publisher import TooManyStreamsError
 from knxgw.website.security import Gate, local_target, public
+from knxgw.website.uploads import Uploads
 from knxgw.website.wizard import Wizards
 
 pages = Blueprint("common", __name__)
@@ -48,6 +49,7 @@ class Site:
     live: Live
     drafts: Drafts
     wizards: Wizards
+    uploads: Uploads
 
 
 def site() -> Site:
@@ -218,9 +220,9 @@ def error_page(words: str, code: int) -> tuple[str, int]:
     return render_template("error.html", words=words, code=code), code
 
 
-def problem(code: int, title: str, detail: str = "") -> Response:
-    """Return an error for a program. Source: [rfc-9457]."""
-    body = {"type": "about:blank", "title": title, "status": code, "detail": detail}
+def problem(code: int, title: str, detail: str = "", **more: str | int) -> Response:
+    """Return an error for a program, with `more` about it. Source: [rfc-9457]."""
+    body = {"type": "about:blank", "title": title, "status": code, "detail": detail, **more}
     text = current_app.json.dumps(body)
     return Response(text, status=code, mimetype="application/problem+json")
 

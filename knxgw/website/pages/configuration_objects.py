@@ -1,12 +1,12 @@
 """Group addresses of the configuration: a table, files for ETS, and what comes from ETS. Source: website 49."""
 
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from tempfile import TemporaryFile
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from flask import Blueprint, Response, redirect, render_template, request
-from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response as AnyResponse
 
 from knxgw.catalogue.ets_words import ets_words
@@ -19,6 +19,7 @@ from knxgw.config.model import Configuration
 from knxgw.config.objects import existing_objects, possible_objects, why_missing
 from knxgw.config.schema import GROUP_OBJECTS
 from knxgw.errors import ConfigError, FileLine, Finding, GatewayError, with_remedy
+from knxgw.ets.address_list import LARGEST_LIST
 from knxgw.ets.exported import AddressWishes, Shape, group_addresses, planned_links
 from knxgw.ets.imported import Imported, Wanted, import_project
 from knxgw.ets.match_objects import Outcome, expected_objects
@@ -26,16 +27,20 @@ from knxgw.ets.project import EtsFileError, EtsProject
 from knxgw.ets.project_process import read_project
 from knxgw.ets.propose import Confidence
 from knxgw.ets.read_group_addresses import read_group_addresses
+from knxgw.monitoring.csv_table import plain_text
 from knxgw.website.access.roles import Right
+from knxgw.website.api.uploads import words_of
 from knxgw.website.drafts import Draft
 from knxgw.website.exports import download
 from knxgw.website.language import Language, marked
-from knxgw.website.pages.common import language
+from knxgw.website.pages.common import language, session, site
 from knxgw.website.pages.configuration_forms import draft_now, keep_draft, not_editable
 from knxgw.website.security import needs
+from knxgw.website.uploads import FORM_KIB, MIB, UploadError
 
 pages = Blueprint("configuration_objects", __name__)
 ZIP = b"PK"
+LONGEST_NAME = 200  # characters of the name of a file
 PROPOSALS = "ets_proposals"  # how many there are: the page shows them
 FORMATS = {
     "ets-csv": (Shape.ETS_CSV, "knxgw-group-addresses.csv", "text/csv; charset=utf-8"),
@@ -147,17 +152,35 @@ def planned_changes(
 @needs(Right.CONFIGURATION)
 def import_file() -> str | tuple[str, int]:
     """Show what comes from an ETS project, or from a list of group addresses; nothing is taken yet."""
-    uploaded, words = request.files.get("file"), language()
-    if uploaded is None or not uploaded.filename:
-        return _refused([words.text("No file was chosen.")])
-    name = uploaded.filename
+    uploaded, upload_id, words = request.files.get("file"), request.form.get("upload"), language()
+    try:
+        if upload_id:  # it has come in parts
+            name = plain_text(request.form.get("file_name", "")[:LONGEST_NAME])
+            with site().uploads.taken(session().account, upload_id) as file:
+                return _imported(name or "?", file)
+        if uploaded is None or not uploaded.filename:
+            return _refused([words.text("No file was chosen.")])
+        with TemporaryFile() as file:  # it has no name, and is gone with this request
+            shutil.copyfileobj(uploaded.stream, file)
+            file.seek(0)
+            return _imported(uploaded.filename, file)
+    except UploadError as err:
+        return _refused([words_of(err.why)])
+    except OSError as err:
+        said = message("file_unreadable", reason=err.strerror or str(err))
+        return _refused([said.problem(words.code)])
+
+
+def _imported(name: str, file: IO[bytes]) -> str | tuple[str, int]:
+    """Return the page of what comes from a file."""
+    words = language()
     configuration = _configuration(draft_now().text)
 
     def locate(key: str) -> FileLine:
         return FileLine(name, 0, key)
 
     try:
-        project = _read(uploaded, request.form.get("password") or None, words.code)
+        project = _read(file, request.form.get("password") or None, words.code)
         imported = import_project(project, _wanted(name, configuration, words), locate)
     except EtsFileError as err:
         return _refused([_said(Finding(place=locate(""), words=err.words), words)])
@@ -258,6 +281,8 @@ def _page(draft: Draft) -> str:
         rows=object_rows(configuration),
         missing=list(_missing(configuration)),
         can_run=configuration is not None,
+        form_kib=FORM_KIB,
+        largest_mib=site().uploads.limits.largest // MIB,
     )
 
 
@@ -303,21 +328,13 @@ def _wanted(file: str, configuration: Configuration | None, words: Language) -> 
     )
 
 
-def _read(uploaded: FileStorage, password: str | None, language_code: str) -> EtsProject:
-    """Return what an uploaded file says. Raises: EtsFileError.
-
-    A project goes to the process that reads it as a file without a name: it is gone with this request.
-    """
-    data = uploaded.stream.read()
-    if not data.startswith(ZIP):
-        return read_group_addresses(data)
-    try:
-        with TemporaryFile() as file:
-            file.write(data)
-            file.seek(0)
-            return read_project(file, password, language_code)
-    except OSError as err:
-        raise EtsFileError(message("file_unreadable", reason=err.strerror or str(err))) from err
+def _read(file: IO[bytes], password: str | None, language_code: str) -> EtsProject:
+    """Return what a real file says. Raises: EtsFileError; OSError."""
+    start = file.read(len(ZIP))
+    file.seek(0)
+    if start == ZIP:
+        return read_project(file, password, language_code)
+    return read_group_addresses(file.read(LARGEST_LIST + 1))
 
 
 def _objects(imported: Imported, words: Language) -> Iterator[ImportRow]:
