@@ -17,6 +17,7 @@ class KeyringCover:
     plain: tuple[str, ...]  # there is none: their telegrams go in plain
     not_ours: tuple[str, ...]  # secured, but the keyring's entry of our address does not name them
     has_own_address: bool  # whether the keyring knows the individual address that we have
+    has_backbone_key: bool  # routing is secured with it
 
 
 def keyring_cover(
@@ -41,4 +42,5 @@ def keyring_cover(
         plain=tuple(str(one) for one in wanted if one not in keys),
         not_ours=tuple(str(one) for one in secured if ours and one not in named),
         has_own_address=bool(ours) or own in devices,
+        has_backbone_key=keyring.backbone is not None and bool(keyring.backbone.decrypted_key),
     )

@@ -12,6 +12,7 @@ from knxgw.catalogue.object_keys import SMART_METER
 from knxgw.config.model import Configuration, KnxLinkKind, KnxSettings, SmartMeterSettings
 from knxgw.config.objects import smart_meter_on_knx
 from knxgw.errors import ConfigError, DecodeError, LinkError, Severity
+from knxgw.links.knx import KnxLink
 from knxgw.links.knx_discovery import KnxIpDevice, TunnelTrouble, trouble_of
 from knxgw.links.knx_keyring_cover import KeyringCover, keyring_cover
 from knxgw.links.knx_listening import Visit, visit
@@ -60,8 +61,12 @@ class KnxLook:
             return
         self._board.looking(KNX, message("online_connecting", address=_where(self._knx)))
         guest = Visit(self._phases, self._take)
+
+        async def stay() -> None:
+            await self._stay(guest, attachment.link)
+
         try:
-            await visit(attachment, guest, lambda: self._stay(guest), self._ports.wall_clock)
+            await visit(attachment, guest, stay, self._ports.wall_clock)
         except LinkError as err:
             if self._board.is_open(KNX):
                 self._board.find(KNX, "knx.link", self._why(err))
@@ -125,13 +130,17 @@ class KnxLook:
 
     # --- while it is connected
 
-    async def _stay(self, guest: Visit) -> None:
+    async def _stay(self, guest: Visit, link: KnxLink) -> None:
         """Look at what only a connection shows."""
-        own = guest.individual_address
+        own, wanted = guest.individual_address, self._knx.individual_address
+        if wanted and own != wanted:
+            words = message("online_other_tunnel", own=own, wanted=wanted)
+            self._board.find(KNX, "knx.individual_address", words, Severity.NOTE)
         await self._look_at_keyring(own)
         if self._meter is not None:
             self._board.looking(METER, message("online_waiting_for_values"))
-        if self._knx.link is KnxLinkKind.ROUTING and not self._routers:
+        has_key = self._cover is not None and self._cover.has_backbone_key  # it may be another one
+        if self._knx.link is KnxLinkKind.ROUTING and (has_key or not self._routers):
             self._board.looking(KNX, message("online_listening"))
         else:
             self._board.end(KNX, message("online_knx_connected", own=own))
@@ -140,7 +149,9 @@ class KnxLook:
         elif self._board.is_open(KNX):
             await asyncio.sleep(LISTEN_S)
         if self._board.is_open(KNX):
-            if not guest.telegrams:
+            if has_key and link.malformed and not guest.telegrams:
+                self._board.find(KNX, "knx.keyring", message("online_backbone_not_opened"))
+            elif not guest.telegrams and not self._routers:
                 self._board.find(KNX, "knx.link", message("online_no_router"))
             self._board.end(KNX, message("online_knx_connected", own=own))
 
@@ -218,7 +229,8 @@ class KnxLook:
         is_power = meter.measurement.value == "power"
         for words in direction_risks(self._values, is_power=is_power):
             board.find(METER, METER_KEY, words)
-        board.end(METER, measured(self._values, is_power=is_power))
+        words = measured(self._values, is_power=is_power)
+        board.end(METER, words if self._values else message("online_meter_no_values"))
 
 
 def _phases(configuration: Configuration, meter: SmartMeterSettings | None) -> Mapping[str, int]:

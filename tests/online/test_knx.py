@@ -151,6 +151,16 @@ async def test_why_there_is_no_tunnel_is_said(status: ErrorCode, found: str, kin
     assert states(board)["knx/smart_meter"] is State.SKIPPED
 
 
+async def test_another_tunnel_than_the_configured_one_is_a_note() -> None:
+    async with KnxIpServer() as server:
+        board, _ = await looked(site(udp(server, ", individual_address: 1.1.77"), objects=""))
+        assert ids(board)["knx"] == ["online_other_tunnel"]
+        assert states(board)["knx"] is State.GOOD
+        same = f", individual_address: {TUNNEL_ADDRESS}"
+        board, _ = await looked(site(udp(server, same), objects=""))
+    assert "knx" not in ids(board)
+
+
 async def test_nobody_at_the_address_is_silent() -> None:
     async with KnxIpServer() as server:
         server.silent = True
