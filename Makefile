@@ -35,7 +35,7 @@ test: $(STAMP) ## every test but those of `make browser`; those that need an out
 browser: $(STAMP) ## tests of the website in a real browser (needs Debian's chromium); screenshots in build/screenshots
 	$(BIN)/python -m pytest -n 2 tests/browser $(ARGS)
 
-pictures: $(STAMP) ## make the pictures of docs/website.md (needs Debian's chromium)
+pictures: $(STAMP) ## make the pictures of docs/website.md and docs/ets.md (needs Debian's chromium)
 	KNXGW_PICTURES=docs/images/website $(BIN)/python -m pytest -q tests/browser/test_pictures.py $(ARGS)
 
 peers: $(STAMP) ## client libraries that tests read the simulators with, in .venv-peers

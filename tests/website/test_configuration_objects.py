@@ -125,6 +125,7 @@ def test_a_list_that_ets_exports_is_proposed_and_only_what_is_chosen_is_taken(
     offered = re.findall(r'name="take" value="(\d+=[^"]*)"[^>]*>', page)
     sure = re.findall(r'name="take" value="(\d+=[^"]*)"[^>]* checked>', page)
     assert len(offered) >= len(sure) > 10, "our own names come back"
+    assert 'aria-label="55 Charging point 1: Interruption: 1/1/55"' in page
     chosen = sure[:3]
     assert len(chosen) == 3
     assert "group_objects" not in visited.get("/config"), "nothing is taken unseen"

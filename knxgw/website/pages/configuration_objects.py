@@ -270,6 +270,11 @@ def _name(point: int | None, function: str, words: Language) -> str:
     return f"{words.text('Charging point {number}', number=point)}: {function}"
 
 
+def _points() -> dict[int | None, int | None]:
+    """Return the charging point of each group object by its number."""
+    return {one.number: one.point for one in possible_objects(catalogue())}
+
+
 def _split(text: str) -> list[str]:
     return [one for one in _SEPARATORS.split(text) if one]
 
@@ -339,11 +344,16 @@ def _read(file: IO[bytes], password: str | None, language_code: str) -> EtsProje
 
 def _objects(imported: Imported, words: Language) -> Iterator[ImportRow]:
     """Yield what becomes of each group object of a device in ETS."""
+    points = _points()
     for one in imported.objects:
         is_taken = one.outcome is not Outcome.LEFT_OUT
         yield ImportRow(
             number=one.number,
-            name="" if one.function is None else one.function.in_language(words.code),
+            name=(
+                ""
+                if one.function is None
+                else _name(points.get(one.number), one.function.in_language(words.code), words)
+            ),
             how=words.text(OUTCOMES[one.outcome]),
             addresses=", ".join(map(str, one.addresses)),
             in_ets="",
@@ -355,10 +365,11 @@ def _objects(imported: Imported, words: Language) -> Iterator[ImportRow]:
 
 def _proposals(imported: Imported, words: Language) -> Iterator[ImportRow]:
     """Yield what the names of group addresses suggest; only what is sure is chosen from the beginning."""
+    points = _points()
     for one in imported.proposals:
         yield ImportRow(
             number=one.number,
-            name=one.function.in_language(words.code),
+            name=_name(points.get(one.number), one.function.in_language(words.code), words),
             how=words.text(CONFIDENCES[one.confidence]),
             addresses=str(one.address),
             in_ets=one.name,
