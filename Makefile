@@ -65,7 +65,7 @@ fix: $(STAMP) ## format, and correct what the linter can
 bench: $(STAMP) ## measure the budgets of the design for an hour, write docs/performance.md (needs root, knxd)
 	$(BIN)/python -m bench.run $(ARGS)
 
-torture: $(STAMP) ## kill the gateway 200 times, check what it left stored (needs root, iproute2)
+torture: $(STAMP) ## kill the gateway 200 times, and 90 times while it is configured, check what it left (needs root, iproute2)
 	$(BIN)/python -m tests.torture $(ARGS)
 
 generate: $(STAMP) ## pages of docs/ that are made from product_db/, the tests and the bench

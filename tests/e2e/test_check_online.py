@@ -86,7 +86,7 @@ def test_a_free_tunnel_of_knxd_is_used_and_given_back(host: BusNamespace, tmp_pa
         for _ in range(2):  # there is one tunnel: the first check has given it back
             said = check(host, tmp_path, tunnel(knxd))
             assert "KNX connection: connected with the individual address 1.1.240" in said.progress
-            assert "smart meter on KNX: values of L1, L2, L3 have come" in said.progress
+            assert "smart meter on KNX: measures L1" in said.progress
             assert "warning: knx" not in said.findings, said.findings
             assert said.code == 0
 
@@ -135,7 +135,7 @@ def test_knxd_as_a_router_is_found_also_from_another_group(
         routing = "link: routing, individual_address: 1.1.20"
         said = check(host, tmp_path, routing)
         assert "connected with the individual address 1.1.20" in said.progress
-        assert "values of L1, L2, L3 have come" in said.progress
+        assert "measures L1" in said.progress
         assert "warning: knx" not in said.findings, said.findings
         said = check(host, tmp_path, f"{routing}, multicast_group: 239.1.2.3")
         assert f"the KNX IP router labknxd uses the multicast group {GROUP}" in said.findings
@@ -171,7 +171,7 @@ def test_a_keyring_for_secured_routing(host: BusNamespace, tmp_path: Path, *, fi
         peer.kill()
     assert "connected with the individual address 1.1.20" in said.progress
     if fits:
-        assert "values of L1 have come" in said.progress
+        assert "measures L1" in said.progress
         assert "does not open" not in said.findings
     else:
         assert "no values have come" in said.progress
