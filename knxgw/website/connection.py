@@ -13,8 +13,10 @@ from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import BaseWSGIServer
 from waitress.task import ErrorTask
+from waitress.utilities import RequestEntityTooLarge
 
-from knxgw.website.security import HEADERS
+from knxgw.website.language import FALLBACK, Language, choose
+from knxgw.website.security import HEADERS, LARGEST_BODY
 
 MOST_CONNECTIONS = 380  # below the limit at which waitress takes no more
 MOST_WAITING = 2  # requests of a connection: the one that is answered, and the next
@@ -26,10 +28,23 @@ _NOT_KEPT = ("Cache-Control", "no-store")
 class Refusal(ErrorTask):
     """An answer to what is no request; the pages never see it."""
 
+    request: HTTPRequestParser  # type: ignore[assignment]  # its types name the error
+
     def execute(self) -> None:
-        """Answer with the headers of every other answer."""
+        """Answer with the headers of every other answer, and with what helps whoever sends a large form."""
+        if isinstance(self.request.error, RequestEntityTooLarge):
+            self.request.error = RequestEntityTooLarge(_too_large(self.request.headers))
         self.response_headers = [*self.response_headers, *HEADERS.items(), _NOT_KEPT]
         super().execute()
+
+
+def _too_large(headers: Mapping[str, str]) -> str:
+    """Return what is said of a body that is too large, in the first language of a browser."""
+    accepted = headers.get("ACCEPT_LANGUAGE", "")[:2].lower()
+    return Language(choose(None, None, accepted, FALLBACK)).text(
+        "A form has at most {kib} KiB here. Larger files are sent by the scripts of a page; without scripts use the command that the page names.",
+        kib=LARGEST_BODY // 1024,
+    )
 
 
 class Connection(HTTPChannel):

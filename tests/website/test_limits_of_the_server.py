@@ -62,6 +62,24 @@ def test_a_body_that_is_said_to_be_too_large_is_refused_unread(at: tuple[Website
 
 
 @pytest.mark.proves("W10")
+@pytest.mark.parametrize(
+    ("language", "words"), [("de-DE,de;q=0.9", "höchstens 128 KiB"), ("", "at most 128 KiB")]
+)
+def test_whoever_sends_a_form_that_is_too_large_is_told_what_helps(
+    at: tuple[Website, int], language: str, words: str
+) -> None:
+    browser = HTTPConnection("127.0.0.1", at[1], timeout=5)
+    browser.putrequest("POST", "/config/objects/import")
+    browser.putheader("Content-Length", str(MIB))
+    browser.putheader("Accept-Language", language)
+    browser.endheaders()
+    answer = browser.getresponse()
+    assert answer.status == 413
+    assert words in answer.read().decode()
+    browser.close()
+
+
+@pytest.mark.proves("W10")
 def test_a_body_without_a_length_is_refused_once_it_is_too_large(at: tuple[Website, int]) -> None:
     chunk = b"10000\r\n" + b"x" * 65_536 + b"\r\n"
     head = "POST /login HTTP/1.1\r\nTransfer-Encoding: chunked"
