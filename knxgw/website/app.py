@@ -20,6 +20,7 @@ from knxgw.website.bridge import Bridge
 from knxgw.website.drafts import Drafts
 from knxgw.website.language import FALLBACK, FOLDER, LANGUAGES, choose
 from knxgw.website.live import Live
+from knxgw.website.one_at_a_time import OneAtATime
 from knxgw.website.pages import (
     account,
     accounts,
@@ -28,6 +29,7 @@ from knxgw.website.pages import (
     configuration,
     configuration_forms,
     configuration_objects,
+    configuration_typing,
     diagnostics,
     group_monitor,
     help_pages,
@@ -69,6 +71,7 @@ def create_app(bridge: Bridge, publisher: Publisher, uploads: Uploads | None = N
         drafts=Drafts(),
         wizards=Wizards(),
         uploads=uploads or Uploads(bridge.now_s),
+        checks=OneAtATime(),
     )
     for blueprint in (
         common.pages,
@@ -83,6 +86,7 @@ def create_app(bridge: Bridge, publisher: Publisher, uploads: Uploads | None = N
         configuration.pages,
         configuration_forms.pages,
         configuration_objects.pages,
+        configuration_typing.pages,
         diagnostics.pages,
         group_monitor.pages,
         history.pages,

@@ -21,6 +21,16 @@ MOST_POINTS = 5
 MOST_RADIOS = 4  # choices beyond that are a list
 _WHOLE = re.compile(r"-?\d+")
 _DECIMAL = re.compile(r"-?\d+[.,]\d+")
+_SHOWN_AS_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")  # by every browser
+_NUMBER_PATTERN = r"[+\-]?[0-9]+([.,][0-9]+)?([eE][+\-]?[0-9]+)?|0[xX][0-9A-Fa-f]+"
+_PATTERNS = {  # of texts: what no pattern takes is wrong, but not all that one takes is right
+    ParameterType.HOST: r"[A-Za-z0-9_.\-]+",
+    ParameterType.HOSTS: r"[A-Za-z0-9_.\-,\s]+",
+    ParameterType.ENDPOINT: r"[A-Za-z0-9_.\-]*(:\s*[+]?[0-9]+)?",
+    ParameterType.INDIVIDUAL_ADDRESS: r"[0-9]+\.[0-9]+\.[0-9]+",
+    ParameterType.TIME_ZONE: r"[A-Za-z0-9_+\-\/.]+",
+}
+_NUMBERS = frozenset({ParameterType.INTEGER, ParameterType.NUMBER})
 
 
 class Control(StrEnum):
@@ -64,6 +74,8 @@ class Field:
     low: str  # "" where there is no bound
     high: str
     step: str
+    longest: str  # characters of a text; "" where there is no bound
+    pattern: str  # that a text has; "" where it may be anything
     is_required: bool
     choices: tuple[Options, ...]
 
@@ -153,11 +165,12 @@ def _value_at(data: Mapping[str, Any], path: Path) -> str:
 def _field(
     parameter: ParameterDefinition, path: Path, value: str, catalogue: Catalogue, language: str
 ) -> Field:
-    choices = _choices(parameter, catalogue, language)
+    choices = _with_what_stands_there(_choices(parameter, catalogue, language), value)
+    is_text = parameter.type is ParameterType.TEXT
     return Field(
         name=dotted(path),
         path=path,
-        control=_control(parameter, choices),
+        control=_control(parameter, choices, value),
         words=parameter.text.in_language(language),
         help=parameter.help.in_language(language),
         unit=parameter.unit or "",
@@ -166,18 +179,21 @@ def _field(
         low=_bound(parameter.low),
         high=_bound(parameter.high),
         step="1" if parameter.type is ParameterType.INTEGER else "any",
+        longest=_bound(parameter.high) if is_text else "",
+        pattern=_pattern(parameter),
         is_required=parameter.is_required,
         choices=choices,
     )
 
 
-def _control(parameter: ParameterDefinition, choices: tuple[Options, ...]) -> Control:
+def _control(parameter: ParameterDefinition, choices: tuple[Options, ...], value: str) -> Control:
     match parameter.type:
         case ParameterType.MODEL:
             return Control.MODEL
         case ParameterType.INTEGER | ParameterType.NUMBER:
-            # a number in whose place a word may stand is typed as a text
-            return Control.TEXT if parameter.choices else Control.NUMBER
+            # where a word may stand, or 0xFF, a text is typed: a browser would show nothing
+            is_shown = not value or _SHOWN_AS_NUMBER.fullmatch(value) is not None
+            return Control.NUMBER if is_shown and not parameter.choices else Control.TEXT
         case ParameterType.CHOICE | ParameterType.BOOLEAN:
             count = sum(len(one.options) for one in choices)
             return Control.RADIO if count <= MOST_RADIOS else Control.SELECT
@@ -200,6 +216,23 @@ def _choices(
         for choice in parameter.choices
     )
     return (Options(heading="", options=options),) if options else ()
+
+
+def _with_what_stands_there(choices: tuple[Options, ...], value: str) -> tuple[Options, ...]:
+    """Return choices with what the file says, though it is none of them: else the form would drop it."""
+    known = {option.value for group in choices for option in group.options}
+    if not choices or not value or value in known:
+        return choices
+    return (Options(heading="", options=(Option(value=value, words=value),)), *choices)
+
+
+def _pattern(parameter: ParameterDefinition) -> str:
+    """Return what a browser compares a text with, spaces around it left out; "": nothing."""
+    if parameter.type in _NUMBERS:
+        words = "".join(f"|{re.escape(choice.value)}" for choice in parameter.choices)
+        return rf"\s*({_NUMBER_PATTERN}{words})\s*"
+    pattern = _PATTERNS.get(parameter.type)
+    return rf"\s*({pattern})\s*" if pattern else ""
 
 
 def _models(parameter: ParameterDefinition, catalogue: Catalogue) -> tuple[Options, ...]:
@@ -241,7 +274,7 @@ def _written(kind: ParameterType, text: str) -> object | None:
     """
     if not text:
         return None
-    if kind in {ParameterType.INTEGER, ParameterType.NUMBER}:
+    if kind in _NUMBERS:
         if _WHOLE.fullmatch(text):
             return int(text)
         if _DECIMAL.fullmatch(text):

@@ -3,7 +3,7 @@
 A form takes no more than `LARGEST_BODY`, because whoever sends one need not have logged in; a file that is
 larger comes in parts from somebody who has. What the file is for is the business of whoever
 takes it. Nothing is left on the disk: a file has no name there, so it is gone with the process at the latest.
-Source: website 62.
+Source: website 65.
 """
 
 import secrets

@@ -156,7 +156,7 @@ def offset_of(request: Request) -> int | None:
     return int(parse_qs(urlsplit(request.url).query)["offset"][0])
 
 
-@pytest.mark.proves("W49", "W62")
+@pytest.mark.proves("W49", "W65")
 @pytest.mark.parametrize("lost", ["a part", "an answer"])
 def test_a_large_file_goes_on_where_it_was_when_the_connection_broke(
     browser: Browser, tmp_path: Path, lost: str
@@ -192,7 +192,7 @@ def test_a_large_file_goes_on_where_it_was_when_the_connection_broke(
         )
 
 
-@pytest.mark.proves("W52", "W53", "W62")
+@pytest.mark.proves("W52", "W53", "W65")
 @pytest.mark.parametrize("look", [Look(360, "dark", "de"), DESK], ids=lambda one: str(one.width))
 def test_an_upload_that_waits_can_be_cancelled_by_the_keyboard(
     browser: Browser, tmp_path: Path, look: Look
@@ -236,7 +236,7 @@ def test_a_file_that_the_device_never_takes_is_refused_before_a_byte_is_sent(
         assert not any(UPLOADS in one for one in asked)
 
 
-@pytest.mark.proves("W62")
+@pytest.mark.proves("W65")
 def test_the_sum_of_the_script_is_the_sum_of_everybody(browser: Browser, tmp_path: Path) -> None:
     made = random.Random(62)  # noqa: S311 - any content will do
     contents = [made.randbytes(size) for size in (*range(130), 1000, 131_072, 300_001)]

@@ -132,7 +132,7 @@ def imported(visited: Website, upload_id: str, name: str) -> TestResponse:
     return visited.post("/config/objects/import", upload=upload_id, file_name=name)
 
 
-@pytest.mark.proves("W49", "W62")
+@pytest.mark.proves("W49", "W65")
 def test_a_large_list_from_ets_is_shown_as_a_small_one_is(visited: Website, sender: Sender) -> None:
     content = large_list()
     assert len(content) > 1 << 20
@@ -147,7 +147,7 @@ def test_a_large_list_from_ets_is_shown_as_a_small_one_is(visited: Website, send
     assert "has forgotten the upload" in again.get_data(as_text=True)
 
 
-@pytest.mark.proves("W49", "W62")
+@pytest.mark.proves("W49", "W65")
 @pytest.mark.real
 def test_a_large_project_from_ets_is_shown_as_well(
     visited: Website, sender: Sender, monkeypatch: pytest.MonkeyPatch
@@ -162,7 +162,7 @@ def test_a_large_project_from_ets_is_shown_as_well(
     assert "55=1/0/55" in page
 
 
-@pytest.mark.proves("W62")
+@pytest.mark.proves("W65")
 def test_a_part_at_a_wrong_offset_is_told_the_right_one(sender: Sender) -> None:
     upload_id = sender.begin(30).get_json()["id"]
     assert sender.part(upload_id, 0, b"x" * 10).get_json()["received"] == 10
@@ -176,7 +176,7 @@ def test_a_part_at_a_wrong_offset_is_told_the_right_one(sender: Sender) -> None:
     assert sender.finish(upload_id, "0" * 64).get_json()["why"] == "not_complete"
 
 
-@pytest.mark.proves("W10", "W62")
+@pytest.mark.proves("W10", "W65")
 def test_a_part_above_the_bound_is_refused(sender: Sender) -> None:
     upload_id = sender.begin(1 << 20).get_json()["id"]
     for size in (PART + 1, LARGEST_BODY, LARGEST_BODY + 1):
@@ -185,7 +185,7 @@ def test_a_part_above_the_bound_is_refused(sender: Sender) -> None:
     assert sender.part(upload_id, 0, bytes(PART)).status_code == 200
 
 
-@pytest.mark.proves("W62")
+@pytest.mark.proves("W65")
 def test_a_wrong_sum_is_refused_and_nothing_is_there_any_more(
     visited: Website, sender: Sender
 ) -> None:
@@ -198,7 +198,7 @@ def test_a_wrong_sum_is_refused_and_nothing_is_there_any_more(
     assert imported(visited, upload_id, "a.xml").status_code == 409
 
 
-@pytest.mark.proves("W06", "W62")
+@pytest.mark.proves("W06", "W65")
 def test_without_the_token_no_upload_begins_and_none_goes_on(
     visited: Website, sender: Sender
 ) -> None:
@@ -215,7 +215,7 @@ def test_without_the_token_no_upload_begins_and_none_goes_on(
     assert sender.look(upload_id).get_json()["received"] == 0
 
 
-@pytest.mark.proves("W12", "W62")
+@pytest.mark.proves("W12", "W65")
 def test_another_account_neither_sees_nor_continues_nor_takes_an_upload(
     visited: Website, sender: Sender
 ) -> None:
@@ -231,13 +231,13 @@ def test_another_account_neither_sees_nor_continues_nor_takes_an_upload(
     assert sender.look(upload_id).get_json()["received"] == 4
 
 
-@pytest.mark.proves("W12", "W62")
+@pytest.mark.proves("W12", "W65")
 @pytest.mark.parametrize("role", [Role.USER, Role.VIEWER])
 def test_only_those_who_may_configure_upload(visited: Website, role: Role) -> None:
     assert Sender(visited.guest(role)).begin(10).status_code == 403
 
 
-@pytest.mark.proves("W62")
+@pytest.mark.proves("W65")
 def test_a_log_off_ends_an_upload_at_once(visited: Website, sender: Sender) -> None:
     upload_id = sender.begin(10).get_json()["id"]
     assert list(visited.uploads._uploads) == [upload_id]
@@ -245,7 +245,7 @@ def test_a_log_off_ends_an_upload_at_once(visited: Website, sender: Sender) -> N
     assert not visited.uploads._uploads
 
 
-@pytest.mark.proves("W62")
+@pytest.mark.proves("W65")
 def test_a_session_that_was_ended_elsewhere_takes_its_upload_along(
     visited: Website, sender: Sender
 ) -> None:
@@ -276,7 +276,7 @@ def test_refusals_are_said_in_the_language_of_the_page(visited: Website, sender:
     assert "Datei" in answer.get_json()["detail"]
 
 
-@pytest.mark.proves("W62")
+@pytest.mark.proves("W65")
 def test_without_scripts_a_small_file_comes_in_the_form_and_the_page_says_how_small(
     visited: Website,
 ) -> None:
@@ -293,7 +293,7 @@ def test_without_scripts_a_small_file_comes_in_the_form_and_the_page_says_how_sm
     assert "55=31/0/5" in answer.get_data(as_text=True)
 
 
-@pytest.mark.proves("W62")
+@pytest.mark.proves("W65")
 @pytest.mark.real
 def test_with_the_real_server_a_part_passes_and_at_its_end_nothing_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -101,7 +101,7 @@ def why(call: object, *arguments: object) -> tuple[Why, int | None]:
     return refused.value.why, refused.value.received
 
 
-@pytest.mark.proves("W62")
+@pytest.mark.proves("W65")
 def test_what_came_in_parts_is_what_was_sent_and_is_taken_once(desk: Desk) -> None:
     upload_id = desk.complete()
     assert taken(desk, upload_id) == CONTENT
@@ -114,7 +114,7 @@ def test_a_part_is_smaller_than_any_other_body_may_be() -> None:
     assert Limits().part < LARGEST_BODY
 
 
-@pytest.mark.proves("W62")
+@pytest.mark.proves("W65")
 def test_a_part_at_a_wrong_offset_is_refused_with_the_one_that_is_expected(desk: Desk) -> None:
     upload_id, take = desk.begin(), desk.uploads.take
     take("ann", upload_id, 0, CONTENT[:1000])
@@ -130,7 +130,7 @@ def test_a_part_at_a_wrong_offset_is_refused_with_the_one_that_is_expected(desk:
     assert taken(desk, upload_id) == CONTENT
 
 
-@pytest.mark.proves("W62")
+@pytest.mark.proves("W65")
 def test_a_wrong_sum_is_refused_and_the_file_removed(desk: Desk) -> None:
     upload_id = desk.begin()
     desk.send(upload_id)
@@ -159,7 +159,7 @@ def test_without_its_sum_a_file_is_not_taken(desk: Desk) -> None:
     assert why(taken, desk, upload_id) == (Why.NOT_COMPLETE, len(CONTENT))
 
 
-@pytest.mark.proves("W62")
+@pytest.mark.proves("W65")
 def test_the_bounds_of_a_part_and_of_a_file_hold(desk: Desk) -> None:
     assert why(desk.begin, "ann", 4001) == (Why.TOO_LARGE, None)
     assert why(desk.begin, "ann", 0) == (Why.EMPTY, None)
@@ -171,7 +171,7 @@ def test_the_bounds_of_a_part_and_of_a_file_hold(desk: Desk) -> None:
     assert why(take, "ann", upload_id, 1000, bytes(501)) == (Why.BEYOND_END, 1000)
 
 
-@pytest.mark.proves("W62")
+@pytest.mark.proves("W65")
 def test_another_account_neither_sees_nor_continues_nor_ends_an_upload(desk: Desk) -> None:
     upload_id = desk.complete()
     uploads = desk.uploads
@@ -183,7 +183,7 @@ def test_another_account_neither_sees_nor_continues_nor_ends_an_upload(desk: Des
     assert taken(desk, upload_id) == CONTENT
 
 
-@pytest.mark.proves("W62")
+@pytest.mark.proves("W65")
 def test_an_account_has_one_upload_and_all_have_three(desk: Desk) -> None:
     first = desk.begin("ann", 1000)
     second = desk.begin("ann", 1000)
@@ -195,7 +195,7 @@ def test_an_account_has_one_upload_and_all_have_three(desk: Desk) -> None:
     desk.begin("dan", 1000)
 
 
-@pytest.mark.proves("W62")
+@pytest.mark.proves("W65")
 def test_all_uploads_together_have_a_bound_and_the_disk_keeps_some_room(desk: Desk) -> None:
     desk.begin("ann", 4000)
     desk.begin("bob", 4000)
@@ -225,7 +225,7 @@ def test_a_disk_that_is_full_ends_the_upload(desk: Desk) -> None:
     assert desk.refusal("ann", upload_id) is Why.UNKNOWN
 
 
-@pytest.mark.proves("W62")
+@pytest.mark.proves("W65")
 def test_what_nobody_goes_on_with_is_forgotten_after_a_quarter_of_an_hour(desk: Desk) -> None:
     upload_id = desk.begin()
     assert [after_s for after_s, _ in desk.waiting] == [LOOK_S]
@@ -238,7 +238,7 @@ def test_what_nobody_goes_on_with_is_forgotten_after_a_quarter_of_an_hour(desk: 
     assert desk.waiting == [], "and nobody looks for others any more"
 
 
-@pytest.mark.proves("W62")
+@pytest.mark.proves("W65")
 def test_an_upload_ends_with_its_session_within_seconds(desk: Desk) -> None:
     ann, bob = desk.begin("ann", 1000), desk.begin("bob", 1000)
     desk.logged_in.discard("ann")

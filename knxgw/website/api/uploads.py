@@ -1,4 +1,4 @@
-"""Takes a file in parts, for a form that names it afterwards. Source: website 62.
+"""Takes a file in parts, for a form that names it afterwards. Source: website 65.
 
 POST   /api/v1/uploads              {"size": n}      201, its id and the largest part
 PUT    /api/v1/uploads/<id>?offset= the bytes        how much is there

@@ -18,7 +18,6 @@ from flask import (
 from flask_babel import get_locale
 from werkzeug.wrappers import Response as AnyResponse
 
-from knxgw.errors import Severity
 from knxgw.website import assets
 from knxgw.website.access.answers import SessionView
 from knxgw.website.access.roles import Right
@@ -27,6 +26,7 @@ from knxgw.website.drafts import Drafts
 from knxgw.website.language import FALLBACK, LANGUAGES, Language, marked
 from knxgw.website.live import Live
 from knxgw.website.live_rows import Feed
+from knxgw.website.one_at_a_time import OneAtATime
 from knxgw.website.publisher import TooManyStreamsError
 from knxgw.website.security import Gate, local_target, public
 from knxgw.website.uploads import Uploads
@@ -36,7 +36,6 @@ pages = Blueprint("common", __name__)
 FOR_GOOD = "public, max-age=31536000, immutable"
 YEAR_S = 365 * 86_400
 THEMES = ("auto", "light", "dark")
-TONES = {Severity.ERROR: "bad", Severity.WARNING: "warning", Severity.NOTE: ""}  # of a finding
 LANGUAGE_COOKIE, THEME_COOKIE = "knxgw_language", "knxgw_theme"
 
 
@@ -50,6 +49,7 @@ class Site:
     drafts: Drafts
     wizards: Wizards
     uploads: Uploads
+    checks: OneAtATime  # of what is typed, by account
 
 
 def site() -> Site:

@@ -21,9 +21,10 @@ from knxgw.website.configuring import (
 )
 from knxgw.website.drafts import Draft
 from knxgw.website.exports import download
+from knxgw.website.field_findings import TONES
 from knxgw.website.language import Language, marked
-from knxgw.website.pages.common import TONES, address, language, session, site
-from knxgw.website.pages.configuration_forms import links_to_forms
+from knxgw.website.pages.common import address, language, session, site
+from knxgw.website.pages.configuration_forms import links_to_forms, new_page
 from knxgw.website.security import needs
 from knxgw.website.text_diff import difference
 
@@ -256,6 +257,8 @@ def _form(now: str, draft: Draft) -> str:
         text=draft.text,
         is_draft=draft.text != now,
         based_on=draft.based_on,
+        page=new_page(),
+        seen=sum_of(draft.text),
         forms=links_to_forms(draft.text),
         place=configuring.place(),
         is_writable=configuring.is_writable(),

@@ -1,6 +1,8 @@
 """Forms of the configuration, section by section; what is typed becomes a draft. Source: website 43, 44."""
 
+import json
 from collections.abc import Mapping
+from secrets import token_urlsafe
 from typing import Any, NamedTuple
 
 from flask import Blueprint, abort, redirect, render_template, request
@@ -20,9 +22,11 @@ from knxgw.website.config_form import (
 )
 from knxgw.website.configuring import sum_of
 from knxgw.website.drafts import Draft
+from knxgw.website.field_findings import FoundInForm, found_in_form
 from knxgw.website.language import Language, marked
-from knxgw.website.pages.common import TONES, error_page, language, session, site
+from knxgw.website.pages.common import error_page, language, session, site
 from knxgw.website.security import needs
+from knxgw.website.typed import Sheet, basis_of
 
 pages = Blueprint("configuration_forms", __name__)
 SECTIONS = {
@@ -55,6 +59,7 @@ GROUPS = {
     "meter.manual.energy": marked("Meter by hand: energies"),
     "meter.manual.fault": marked("Meter by hand: fault"),
 }
+LONGEST_TOKEN, LONGEST_TURN = 40, 9  # characters
 OPEN_GROUPS = {"", "connection", "smart_meter", "smart_meter.connection"}
 
 
@@ -63,13 +68,6 @@ class FormLink(NamedTuple):
 
     path: str
     words: str
-
-
-class FindingText(NamedTuple):
-    """What is wrong with a field."""
-
-    tone: str
-    text: str
 
 
 def links_to_forms(text: str) -> list[FormLink]:
@@ -102,7 +100,7 @@ def links_to_forms(text: str) -> list[FormLink]:
 @needs(Right.CONFIGURATION)
 def form(section: str, number: int | None) -> str | tuple[str, int]:
     """Show the fields of a section."""
-    entry = _entry(section, number)
+    entry = entry_of(section, number)
     try:
         return _page(section, entry, draft_now())
     except NotEditableError as err:
@@ -114,9 +112,10 @@ def form(section: str, number: int | None) -> str | tuple[str, int]:
 @needs(Right.CONFIGURATION)
 def save(section: str, number: int | None) -> AnyResponse | str | tuple[str, int]:
     """Take what was typed into the draft; nothing is applied."""
-    entry, draft = _entry(section, number), draft_now()
+    entry, draft = entry_of(section, number), draft_now()
     try:
-        changed = Draft(text=_edited(section, entry, draft.text), based_on=draft.based_on)
+        basis = basis_of(draft, sheet_of_request(), lambda text: shown_sum(section, entry, text))
+        changed = Draft(text=with_typed(section, entry, basis.text), based_on=draft.based_on)
     except NotEditableError as err:
         return not_editable(err)
     keep_draft(changed)
@@ -124,12 +123,44 @@ def save(section: str, number: int | None) -> AnyResponse | str | tuple[str, int
     return page or redirect("/config/draft", 303)
 
 
-def _edited(section: str, entry: int | None, text: str) -> str:
+def with_typed(section: str, entry: int | None, text: str) -> str:
     """Return a text with what was typed into the form of a section. Raises: NotEditableError."""
     if request.form.get("wanted") == "remove" and entry is not None:
         return edited(text, {(section, entry): None})
-    groups = groups_of(section, entry, values_of(text), catalogue(), language().code)
-    return edited(text, changes_of(groups, request.form, catalogue()))
+    return edited(text, changes_of(fields_of(section, entry, text), request.form, catalogue()))
+
+
+def fields_of(section: str, entry: int | None, text: str) -> tuple[FieldGroup, ...]:
+    """Return the fields of a form for what a text says. Raises: NotEditableError."""
+    return groups_of(section, entry, values_of(text), catalogue(), language().code)
+
+
+def shown_sum(section: str, entry: int | None, text: str) -> str:
+    """Return what tells apart what a form shows of one text and of another. Raises: NotEditableError."""
+    groups = fields_of(section, entry, text)
+    return sum_of(json.dumps([(one.name, one.value) for group in groups for one in group.fields]))
+
+
+def found_in(section: str, entry: int | None, text: str) -> FoundInForm:
+    """Return what a check of a text finds, as a form shows it. Raises: NotEditableError."""
+    checked = site().bridge.device.configuring.check(text)
+    prefix = section if entry is None else f"{section}[{entry}]"
+    return found_in_form(checked, fields_of(section, entry, text), prefix, language())
+
+
+def sheet_of_request() -> Sheet:
+    """Return which open page sends a form, as far as it says so."""
+    turn = request.form.get("turn", "")
+    return Sheet(
+        page=request.form.get("page", "")[:LONGEST_TOKEN],
+        turn=int(turn) if turn.isascii() and turn.isdecimal() and len(turn) < LONGEST_TURN else 0,
+        seen=request.form.get("seen", ""),
+    )
+
+
+def new_page() -> str:
+    """Return what tells an open page from any other."""
+    return token_urlsafe(9)
 
 
 def not_editable(error: NotEditableError) -> tuple[str, int]:
@@ -154,7 +185,7 @@ def keep_draft(draft: Draft) -> None:
     site().drafts.keep(session().account, draft)
 
 
-def _entry(section: str, number: int | None) -> int | None:
+def entry_of(section: str, number: int | None) -> int | None:
     """Return the entry of a list from 0; a section that is none has no number. Else there is no such page."""
     if section not in sections(catalogue()) or (section == POINTS) != (number is not None):
         abort(404)
@@ -184,30 +215,25 @@ def _page(section: str, entry: int | None, draft: Draft, *, only_if_wrong: bool 
     """Return the form, with what is wrong beside its fields; "" if nothing is and that is enough."""
     words = language()
     data = values_of(draft.text)
-    groups = groups_of(section, entry, data, catalogue(), words.code)
-    names = {field.name for group in groups for field in group.fields}
-    found = finding_texts(draft.text, words)
-    if only_if_wrong and not any(
-        one.tone == "bad" for name, texts in found.items() if name in names for one in texts
-    ):
+    found = found_in(section, entry, draft.text)
+    if only_if_wrong and not found.errors_here:
         return ""
+    groups = fields_of(section, entry, draft.text)
     return render_template(
         "configuration_form.html",
         title=_title(section, entry, data, words),
         groups=[(one, _heading(one, words), _is_open(one, found)) for one in groups],
-        findings=found,
-        errors=sum(one.tone == "bad" for name in names for one in found.get(name, ())),
+        found=found,
+        was_sent=request.method == "POST",
+        check=_path(section, entry) + "/check",
+        page=new_page(),
+        seen=shown_sum(section, entry, draft.text),
         is_entry=entry is not None and entry < _count(data),
     )
 
 
-def finding_texts(text: str, words: Language) -> dict[str, list[FindingText]]:
-    """Return what is wrong, by the name of the field."""
-    found: dict[str, list[FindingText]] = {}
-    for one in site().bridge.device.configuring.check(text).findings:
-        text = with_remedy(*one.said(words.code))
-        found.setdefault(one.place.key, []).append(FindingText(TONES[one.severity], text))
-    return found
+def _path(section: str, entry: int | None) -> str:
+    return f"/config/form/{section}" if entry is None else f"/config/form/{section}/{entry + 1}"
 
 
 def _heading(group: FieldGroup, words: Language) -> str:
@@ -215,7 +241,7 @@ def _heading(group: FieldGroup, words: Language) -> str:
     return words.text(heading) if heading else group.key
 
 
-def _is_open(group: FieldGroup, findings: dict[str, list[FindingText]]) -> bool:
+def _is_open(group: FieldGroup, found: FoundInForm) -> bool:
     """Tell whether a group is shown at once: it matters mostly, something is given, or wrong."""
-    is_wrong = any(field.name in findings for field in group.fields)
+    is_wrong = any(field.name in found.by_field for field in group.fields)
     return group.key in OPEN_GROUPS or group.is_given or is_wrong

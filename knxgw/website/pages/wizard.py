@@ -12,12 +12,12 @@ from knxgw.station.actions import Action
 from knxgw.website.access.roles import Right
 from knxgw.website.config_form import POINTS, changes_of
 from knxgw.website.drafts import Draft
+from knxgw.website.field_findings import found_in_form
 from knxgw.website.language import Language, marked
 from knxgw.website.pages.common import address, language, session, site
 from knxgw.website.pages.configuration_forms import (
     GROUPS,
     draft_now,
-    finding_texts,
     keep_draft,
     not_editable,
 )
@@ -25,6 +25,9 @@ from knxgw.website.security import needs
 from knxgw.website.wizard import STEPS, Asked, Mark, Step, Way, asked_in, step_after
 
 pages = Blueprint("wizard", __name__)
+NOWHERE = (
+    "-"  # no section: a step asks for a few of its fields, what is wrong elsewhere is none of its
+)
 TITLES = {
     Step.DEVICE: marked("Device"),
     Step.FIND: marked("Find devices"),
@@ -219,9 +222,10 @@ def form_page(step: Step, draft: Draft, *, only_if_wrong: bool = False, **more: 
     words = language()
     data = values_of(draft.text)
     sections = asked_in(step, data, catalogue(), words.code)
-    found = finding_texts(draft.text, words)
-    names = {one.name for asked in sections for group in asked.groups for one in group.fields}
-    errors = sum(one.tone == "bad" for name in names for one in found.get(name, ()))
+    groups = [group for asked in sections for group in asked.groups]
+    checked = site().bridge.device.configuring.check(draft.text)
+    found = found_in_form(checked, groups, NOWHERE, words).by_field
+    errors = sum(one.tone == "bad" for texts in found.values() for one in texts)
     if only_if_wrong and not errors:
         return ""
     return render_template(

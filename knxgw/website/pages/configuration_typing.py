@@ -1,0 +1,104 @@
+"""Checks what is typed into the pages of the configuration, while it is typed. Source: website 62.
+
+The answers are for the script of the page. Nothing is applied; what is typed is kept as the draft of the
+account, unless that would undo what the account has done elsewhere.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, abort, jsonify, request
+
+from knxgw.config.edit_yaml import NotEditableError
+from knxgw.website.access.roles import Right
+from knxgw.website.configuring import sum_of
+from knxgw.website.drafts import Draft
+from knxgw.website.field_findings import FoundInForm, found_in_text
+from knxgw.website.language import marked
+from knxgw.website.pages.common import language, session, site
+from knxgw.website.pages.configuration_forms import (
+    entry_of,
+    found_in,
+    sheet_of_request,
+    shown_sum,
+    with_typed,
+)
+from knxgw.website.security import needs
+from knxgw.website.typed import basis_of, draft_with
+
+pages = Blueprint("configuration_typing", __name__)
+PATIENCE_S = 2.0  # for the check before, of the same account
+AGAIN_S = 1
+ELSEWHERE = marked(
+    "This has been changed in another window meanwhile. What you type here is checked, but kept only when you send it."
+)
+
+
+@pages.post("/config/form/<section>/check", defaults={"number": None})
+@pages.post("/config/form/<section>/<int:number>/check")
+@needs(Right.CONFIGURATION)
+def check_form(section: str, number: int | None) -> Response | tuple[Response, int]:
+    """Check what is typed into the form of a section."""
+    entry = entry_of(section, number)
+    try:
+        return _check(
+            typed=lambda text: with_typed(section, entry, text),
+            shown=lambda text: shown_sum(section, entry, text),
+            found=lambda text: found_in(section, entry, text),
+        )
+    except NotEditableError as err:
+        return jsonify(notice=err.words.problem(language().code, in_file=True)), 409
+
+
+@pages.post("/config/text/check")
+@needs(Right.CONFIGURATION)
+def check_text() -> Response:
+    """Check the text of the configuration as it is typed."""
+    given = request.form.get("text", "").replace("\r\n", "\n")
+    check = site().bridge.device.configuring.check
+    return _check(
+        typed=lambda _text: given,
+        shown=sum_of,
+        found=lambda text: found_in_text(check(text), language()),
+    )
+
+
+def _check(
+    *,
+    typed: Callable[[str], str],
+    shown: Callable[[str], str],
+    found: Callable[[str], FoundInForm],
+) -> Response:
+    """Put what is typed into the draft where that loses nothing, and say what is found.
+
+    `typed` puts it into a text, `shown` sums up what the page shows of one. Raises: NotEditableError.
+    """
+    account = session().account
+    with site().checks.turn(account, PATIENCE_S) as has_turn:
+        if not has_turn:
+            abort(Response(status=429, headers={"Retry-After": str(AGAIN_S)}))
+        kept = site().drafts.of(account)
+        draft = kept or _file_as_draft()
+        sheet = sheet_of_request()
+        basis = basis_of(draft, sheet, shown)
+        text = typed(basis.text)
+        is_kept = basis.may_be_kept and (
+            text == draft.text
+            or site().drafts.exchange(account, kept, draft_with(draft, basis, sheet, text))
+        )
+        answer: dict[str, Any] = found(text).as_json()
+    answer |= {
+        "kept": is_kept,
+        "seen": shown(text) if is_kept else sheet.seen,
+        "notice": "" if is_kept or basis.is_overtaken else language().text(ELSEWHERE),
+    }
+    return jsonify(answer)
+
+
+def _file_as_draft() -> Draft:
+    """Return what the file says, as a draft begins with it."""
+    try:
+        now = site().bridge.device.configuring.text()
+    except OSError:
+        abort(503)
+    return Draft(text=now, based_on=sum_of(now))
