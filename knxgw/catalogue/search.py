@@ -29,6 +29,10 @@ def closest_models(
 
 def _has_word(word: str, model: DeviceModel) -> bool:
     """Tell whether `word` stands at the beginning of a word of a model's names, or of several."""
-    names = (model.id, model.manufacturer, model.model, *model.variants)
-    words = _WORD.findall(" ".join(names).casefold())
+    words = _WORD.findall(names_of(model).casefold())
     return any("".join(words[i:]).startswith(word) for i in range(len(words)))
+
+
+def names_of(model: DeviceModel) -> str:
+    """Return all by which people name a model."""
+    return " ".join((model.id, model.manufacturer, model.model, *model.variants))

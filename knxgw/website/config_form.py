@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from knxgw.catalogue.device_model import DeviceModel
+from knxgw.catalogue.device_model import DeviceKind, DeviceModel
 from knxgw.catalogue.parameters import ParameterDefinition, ParameterType
 from knxgw.catalogue.product import Catalogue
+from knxgw.catalogue.search import names_of
 from knxgw.config.yaml_places import Path, dotted
 
 POINTS = "charging_points"
@@ -49,6 +50,7 @@ class Option:
 
     value: str
     words: str
+    names: str = ""  # by which somebody may look for a model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,7 @@ class Field:
     pattern: str  # that a text has; "" where it may be anything
     is_required: bool
     choices: tuple[Options, ...]
+    models: str = ""  # the kind of the models to choose from: "charger", "meter"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +186,7 @@ def _field(
         pattern=_pattern(parameter),
         is_required=parameter.is_required,
         choices=choices,
+        models=_kind_of_models(parameter),
     )
 
 
@@ -235,9 +239,15 @@ def _pattern(parameter: ParameterDefinition) -> str:
     return rf"\s*({pattern})\s*" if pattern else ""
 
 
+def _kind_of_models(parameter: ParameterDefinition) -> str:
+    if parameter.type is not ParameterType.MODEL:
+        return ""
+    return DeviceKind.CHARGER if parameter.key == f"{POINTS}[].model" else DeviceKind.METER
+
+
 def _models(parameter: ParameterDefinition, catalogue: Catalogue) -> tuple[Options, ...]:
     """Return the models of a kind, by manufacturer; (?) stands at one that no second source confirms."""
-    is_charger = parameter.key == f"{POINTS}[].model"
+    is_charger = _kind_of_models(parameter) == DeviceKind.CHARGER
     models = catalogue.chargers if is_charger else catalogue.meters
     makers: dict[str, list[DeviceModel]] = {}
     for model in sorted(models.values(), key=lambda one: (one.manufacturer.casefold(), one.model)):
@@ -246,7 +256,11 @@ def _models(parameter: ParameterDefinition, catalogue: Catalogue) -> tuple[Optio
         Options(
             heading=maker,
             options=tuple(
-                Option(value=one.id, words=f"{one.model}{'' if one.is_confirmed else ' (?)'}")
+                Option(
+                    value=one.id,
+                    words=f"{one.model}{'' if one.is_confirmed else ' (?)'}",
+                    names=names_of(one),
+                )
                 for one in ours
             ),
         )

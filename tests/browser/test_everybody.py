@@ -33,6 +33,7 @@ PAGES = {
     "fault": "/help/NotReachable",
     "more": "/more",
     "configuration": "/config",
+    "model": "/config/models/charger/keba_p30",
     "licences": "/licences",
     "password": "/password",
 }

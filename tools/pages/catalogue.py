@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from knxgw.catalogue.codes import NO_ERROR, FaultCode
-from knxgw.catalogue.control import Control, Watchdog, WatchdogTrigger, ZeroMeaning
 from knxgw.catalogue.device_model import DeviceModel, Transformers
 from knxgw.catalogue.faults import Faults
 from knxgw.catalogue.load import catalogue as shipped_catalogue
@@ -16,6 +15,14 @@ from knxgw.catalogue.objects import ObjectDefinition
 from knxgw.catalogue.product import Catalogue, Product
 from knxgw.catalogue.texts import Texts
 from knxgw.config.group_objects import POINTS
+from knxgw.website.language import Language
+from knxgw.website.model_words import (
+    control_words,
+    modbus_words,
+    supplied,
+    transformer_words,
+    watchdog_words,
+)
 from tools.pages.charging_point import charging_point_page, numbers_of, reason_table
 
 _GENERATED = "<!-- Made by `make generate` from product_db/: change that, not this page. -->\n"
@@ -234,28 +241,8 @@ _MATRIX = """\
 Numbers are those of charging point 1. Objects that every charger has ({always}) are left out.
 ● the model supplies it. A meter adds its row to that of its charger.
 """
-_ZERO: Mapping[ZeroMeaning, str] = {
-    ZeroMeaning.PAUSES: "a setpoint of 0 A pauses; GO {setpoint} takes 0",
-    ZeroMeaning.FORBIDDEN: "0 A cannot be set; the gateway pauses it by another register, "
-    "GO {setpoint} = 0 gives the minimum",
-    ZeroMeaning.UNLIMITED: "0 A would mean no limit and is never written; the gateway pauses it by "
-    "another register, GO {setpoint} = 0 gives the minimum",
-}
-_TRIGGERS: Mapping[WatchdogTrigger, str] = {
-    WatchdogTrigger.NONE: "nothing has to be repeated",
-    WatchdogTrigger.ANY_REQUEST: "every request feeds it",
-    WatchdogTrigger.OFFER: "the gateway repeats the setpoint every {refresh:g} s",
-    WatchdogTrigger.STEPS: "the gateway feeds it every {refresh:g} s",
-}
-
-
-_TRANSFORMERS: Mapping[Transformers, str] = {
-    Transformers.NONE: "none: connected directly, or with its own sensors",
-    Transformers.APPLIED: "the ratio is set in the meter, which applies it",
-    Transformers.READ: "the ratio is set in the meter; the gateway reads and applies it",
-    Transformers.UNSURE: "not known whether its registers include the ratio: give `ratio` "
-    "([config.md](config.md#charging_pointsmeter)), 1 without transformers",
-}
+_ENGLISH = Language("en")
+_RATIO = "([config.md](config.md#charging_pointsmeter))"
 
 
 def chargers_page(catalogue: Catalogue) -> str:
@@ -329,14 +316,14 @@ def _model_section(model: DeviceModel, product: Product) -> Iterable[str]:
     yield f"- **Write in the file:** `model: {model.id}`"
     if model.variants:
         yield f"- **Also covers:** {'; '.join(model.variants)}"
-    yield f"- **Modbus:** {_modbus(model)}"
+    yield f"- **Modbus:** {', '.join(modbus_words(model, _ENGLISH))}"
     if len(model.connectors) > 1:
         yield f"- **Sockets:** {_sockets(model)}"
     if model.control is not None:
-        yield f"- **Current:** {_control(model.control, numbers_of(product))}"
-        yield f"- **Watchdog:** {_watchdog(model.watchdog)}"
+        yield f"- **Current:** {control_words(model.control, product, _ENGLISH)}"
+        yield f"- **Watchdog:** {watchdog_words(model.watchdog, _ENGLISH)}"
     else:
-        yield f"- **Current transformers:** {_TRANSFORMERS[model.transformers]}"
+        yield f"- **Current transformers:** {_transformers(model)}"
     yield f"- **Group objects that depend on the model:** {_supplied(model, product.objects)}"
     for title, texts in (
         ("Set up at the device", model.setup),
@@ -347,45 +334,18 @@ def _model_section(model: DeviceModel, product: Product) -> Iterable[str]:
     yield ""
 
 
-def _modbus(model: DeviceModel) -> str:
-    words = [f"port {model.port}", f"unit {model.unit_id}"]
-    if model.max_clients is not None:
-        words.append(f"at most {model.max_clients} clients")
-    if model.idle_timeout_s is not None:
-        words.append(f"closes after {model.idle_timeout_s:g} s of silence")
-    if model.connection_s is not None:
-        words.append(f"ends every connection after {model.connection_s:g} s")
-    if model.request_gap_s:
-        words.append(f"{model.request_gap_s:g} s between requests")
-    if model.read.min_interval_s:
-        words.append(f"one read every {model.read.min_interval_s:g} s")
-    if model.write.min_interval_s:
-        words.append(f"one write every {model.write.min_interval_s:g} s")
-    return ", ".join(words)
-
-
 def _sockets(model: DeviceModel) -> str:
     keys = " or ".join(f"`connector: {connector.number}`" for connector in model.connectors)
     return f"{keys}; each is a charging point of its own"
 
 
-def _control(control: Control, numbers: Mapping[str, int]) -> str:
-    range_a = f"{control.minimum_ma / 1000:g} to {control.maximum_ma / 1000:g} A"
-    zero = _ZERO[control.zero].format(**numbers)
-    as_power = "set as a power, " if control.is_power else ""
-    return f"{as_power}{range_a} in steps of {control.resolution_ma / 1000:g} A; {zero}"
-
-
-def _watchdog(watchdog: Watchdog | None) -> str:
-    if watchdog is None:
-        return "none known: the charger keeps its last setpoint when the gateway fails"
-    feeding = _TRIGGERS[watchdog.trigger].format(refresh=watchdog.refresh_s)
-    return f"{watchdog.timeout_s:g} s; {feeding}. It falls back to: {watchdog.fallback}"
+def _transformers(model: DeviceModel) -> str:
+    is_unsure = model.transformers is Transformers.UNSURE
+    return f"{transformer_words(model, _ENGLISH)}{f' {_RATIO}' if is_unsure else ''}"
 
 
 def _supplied(model: DeviceModel, objects: Iterable[ObjectDefinition]) -> str:
-    numbers = [str(one.number) for one in objects if one.needs in model.capabilities]
-    return ", ".join(numbers) or "none"
+    return ", ".join(str(one.number) for one in supplied(model, objects)) or "none"
 
 
 def _list(title: str, texts: Sequence[str]) -> Iterable[str]:

@@ -25,6 +25,7 @@ from knxgw.website.drafts import Draft
 from knxgw.website.field_findings import FoundInForm, found_in_form
 from knxgw.website.language import Language, marked
 from knxgw.website.pages.common import error_page, language, session, site
+from knxgw.website.pages.models import facts_of_chosen
 from knxgw.website.security import needs
 from knxgw.website.typed import Sheet, basis_of
 
@@ -224,6 +225,12 @@ def _page(section: str, entry: int | None, draft: Draft, *, only_if_wrong: bool 
         title=_title(section, entry, data, words),
         groups=[(one, _heading(one, words), _is_open(one, found)) for one in groups],
         found=found,
+        facts={
+            one.name: facts_of_chosen(one.models, one.value)
+            for group in groups
+            for one in group.fields
+            if one.models
+        },
         was_sent=request.method == "POST",
         check=_path(section, entry) + "/check",
         page=new_page(),
