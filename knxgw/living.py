@@ -22,12 +22,14 @@ from knxgw.gateway import KEEP_LINK, Gateway, World
 from knxgw.host.clock import system_clock
 from knxgw.host.network import OwnAddress, adapter_link, own_addresses
 from knxgw.judgement import Prepared, identity
+from knxgw.links.modbus_buses import ModbusBuses
 from knxgw.monitoring.log_ring import SIMPLE, LogRecorder
 from knxgw.monitoring.self_test import Row, of_certificate
 from knxgw.pressed_button import PressedButton
 from knxgw.service import Service
 from knxgw.store.certificate_files import CertificateFiles
 from knxgw.store.database import Database
+from knxgw.trial_reads import TrialReads
 from knxgw.website.access.accounts import Accounts
 from knxgw.website.bridge import Bridge, DeviceControl
 from knxgw.website.device_facts import AdapterFacts, DeviceFacts
@@ -107,6 +109,7 @@ class Living:
         gateway.panel.on_outcome = PressedButton(gateway.panel, accounts, device, group).carry_out
         store.log.scrubber.learn_made(accounts.initial)
         service = Service(gateway, group, self._test_certificate)
+        self._trials = TrialReads(lambda: _buses_of(gateway), group)
         wait = partial(_wait, asyncio.get_running_loop())
         self._bridge = Bridge(
             view=gateway.view,
@@ -149,6 +152,7 @@ class Living:
                 progress=lambda: service.self_test.progress, start=service.start_self_test
             ),
             commissioning=SettingUp(gateway, group, device.networks or own_networks).for_pages(),
+            trials=self._trials.for_pages(),
             configuration=self._configuration_text,
             history=gateway.history,
         )
@@ -243,6 +247,7 @@ class Living:
     def end(self) -> None:
         """Let both end in order."""
         self._is_ending = True
+        self._trials.end()
         self._running.cancel()
         self._renewing.cancel()
         self._website.cancel()
@@ -297,6 +302,10 @@ def _adapters_of(addresses: Iterable[OwnAddress]) -> tuple[AdapterFacts, ...]:
     return tuple(
         AdapterFacts(name=one.adapter, is_up=one.is_up, mbit_s=one.mbit_s) for one in links
     )
+
+
+def _buses_of(gateway: Gateway) -> ModbusBuses | None:
+    return None if gateway.application is None else gateway.application.buses
 
 
 def _trusted_proxy(configuration: Configuration | None) -> str | None:

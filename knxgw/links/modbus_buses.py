@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import NoReturn
 
+from knxgw.catalogue.device_model import Framing
 from knxgw.catalogue.points import Table
 from knxgw.charging.events import DeviceEvent, LinkCondition
 from knxgw.charging.scope import PointNumber
@@ -51,15 +52,18 @@ def devices_by_endpoint(
     for device in all_devices:
         if device.point in blocked:
             continue
-        connection = device.connection
-        endpoint: ModbusEndpoint
-        if connection.kind is ConnectionKind.SERIAL and configuration.serial is not None:
-            endpoint = SerialEndpoint(line=configuration.serial, framing=framing)
-        else:
-            address = device_address(connection, device.model)
-            endpoint = TcpEndpoint(host=address.host, port=address.port, kind=connection.kind)
+        endpoint = endpoint_of(device, configuration, framing)
         shared[endpoint] = (*shared.get(endpoint, ()), device)
     return shared
+
+
+def endpoint_of(device: Device, configuration: Configuration, framing: Framing) -> ModbusEndpoint:
+    """Return where a device is reached; `framing`: of the serial line, if it is there."""
+    connection = device.connection
+    if connection.kind is ConnectionKind.SERIAL and configuration.serial is not None:
+        return SerialEndpoint(line=configuration.serial, framing=framing)
+    address = device_address(connection, device.model)
+    return TcpEndpoint(host=address.host, port=address.port, kind=connection.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +218,11 @@ class ModbusBuses:
             self._buses[served.endpoint].wake()
 
     # --- what a person asks
+
+    def served_at(self, name: str) -> tuple[tuple[ModbusEndpoint, Driver], ...]:
+        """Return the drivers at the endpoints of that name, whatever the settings of the line."""
+        served = self._served.values()
+        return tuple((one.endpoint, one.driver) for one in served if one.endpoint.name == name)
 
     def driver_of(self, device: DeviceId) -> Driver | None:
         """Return the driver of a device, None: there is none of it; safe from any thread."""

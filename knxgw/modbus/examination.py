@@ -74,6 +74,11 @@ class Examination:
         """Tell whether there is a connection, over which it was asked."""
         return self._ends_at != math.inf
 
+    @property
+    def is_watching(self) -> bool:
+        """Tell whether all is read, and only its limit is still watched."""
+        return not self.is_done and self._watched_until != math.inf
+
     # --- as a driver on a bus
 
     @property

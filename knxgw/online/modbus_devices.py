@@ -163,6 +163,8 @@ def examined_device(
 ) -> ExaminedDevice:
     """Return a device with an examination that has not begun."""
     unit = device_address(device.connection, device.model).unit
+    if device.model not in models:  # entered by hand: it is not expected to be like any of them
+        models = (device.model,)
     timeout_s = SERIAL_TIMEOUT_S if endpoint.is_serial else TCP_TIMEOUT_S
     driver = driver_of(device, may_write=False)
     return ExaminedDevice(

@@ -25,6 +25,7 @@ from knxgw.website.recordings import (
     no_requests,
     no_telegrams,
 )
+from knxgw.website.trials import Trials
 
 if TYPE_CHECKING:
     from knxgw.website.certificate import Certificate
@@ -72,6 +73,7 @@ class Bridge:
     logs: LogRecorder = field(default_factory=LogRecorder)
     self_test: SelfTest = field(default_factory=SelfTest)
     commissioning: Commissioning = field(default_factory=Commissioning)
+    trials: Trials = field(default_factory=Trials)
     configuration: Callable[[], str] = str  # the text of the file; it may name secrets
     history: History | None = None  # None: of a test
 

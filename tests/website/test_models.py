@@ -12,9 +12,10 @@ from knxgw.catalogue.load import catalogue
 from knxgw.website.access.roles import Role
 from knxgw.website.language import LANGUAGES, Language
 from knxgw.website.model_words import facts_of
+from tests.support.own_configuration import Own
 from tests.support.plotted import site
 from tests.support.website import Website, website
-from tests.website.test_configuration_forms import EXAMPLES, Own, typed_in
+from tests.website.test_configuration_forms import EXAMPLES, typed_in
 from tests.website.test_pages import POINT
 
 MODELS = {str(model.id): model for model in catalogue().models}

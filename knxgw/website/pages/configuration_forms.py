@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from knxgw.catalogue.load import catalogue
 from knxgw.config.edit_yaml import NotEditableError, edited, values_of
+from knxgw.config.one_device import Part
 from knxgw.errors import with_remedy
 from knxgw.website.access.roles import Right
 from knxgw.website.config_form import (
@@ -61,6 +62,10 @@ GROUPS = {
     "meter.manual.fault": marked("Meter by hand: fault"),
 }
 LONGEST_TOKEN, LONGEST_TURN = 40, 9  # characters
+PARTS = {  # which device a group connects
+    POINTS: {"connection": Part.CHARGER, "meter.connection": Part.METER},
+    "load_management": {"smart_meter.connection": Part.SMART_METER},
+}
 OPEN_GROUPS = {"", "connection", "smart_meter", "smart_meter.connection"}
 
 
@@ -103,7 +108,7 @@ def form(section: str, number: int | None) -> str | tuple[str, int]:
     """Show the fields of a section."""
     entry = entry_of(section, number)
     try:
-        return _page(section, entry, draft_now())
+        return form_page(section, entry, draft_now())
     except NotEditableError as err:
         return not_editable(err)
 
@@ -120,7 +125,7 @@ def save(section: str, number: int | None) -> AnyResponse | str | tuple[str, int
     except NotEditableError as err:
         return not_editable(err)
     keep_draft(changed)
-    page = _page(section, entry, changed, only_if_wrong=True)
+    page = form_page(section, entry, changed, only_if_wrong=True)
     return page or redirect("/config/draft", 303)
 
 
@@ -212,8 +217,18 @@ def _title(section: str, entry: int | None, data: Mapping[str, Any], words: Lang
     return f"{title}: {given['name']}" if given.get("name") else title
 
 
-def _page(section: str, entry: int | None, draft: Draft, *, only_if_wrong: bool = False) -> str:
-    """Return the form, with what is wrong beside its fields; "" if nothing is and that is enough."""
+def form_page(
+    section: str,
+    entry: int | None,
+    draft: Draft,
+    *,
+    only_if_wrong: bool = False,
+    trials: Mapping[str, object] | None = None,
+) -> str:
+    """Return the form, with what is wrong beside its fields; "" if nothing is and that is enough.
+
+    `trials`: what came of reading a device of the form, by its part.
+    """
     words = language()
     data = values_of(draft.text)
     found = found_in(section, entry, draft.text)
@@ -231,8 +246,10 @@ def _page(section: str, entry: int | None, draft: Draft, *, only_if_wrong: bool 
             for one in group.fields
             if one.models
         },
+        parts=PARTS.get(section, {}),
+        trials=trials or {},
+        path=_path(section, entry),
         was_sent=request.method == "POST",
-        check=_path(section, entry) + "/check",
         page=new_page(),
         seen=shown_sum(section, entry, draft.text),
         is_entry=entry is not None and entry < _count(data),

@@ -1,0 +1,67 @@
+// Reads the device of a form once: begins it with what is typed, shows how far it is, and can cancel it.
+
+import { loggedOff } from "./connection.js";
+
+const ASK_MS = 400;
+
+function element(name, text, tone) {
+  const made = document.createElement(name);
+  made.textContent = text;
+  if (tone !== undefined) { made.className = "said"; made.dataset.tone = tone; }
+  return made;
+}
+
+function pair([name, value]) {
+  const made = document.createElement("div");
+  made.className = "pair";
+  made.append(element("dt", name), element("dd", value));
+  return made;
+}
+
+function serve(box) {
+  const [begin, cancel] = box.querySelectorAll("button"), said = box.querySelector("[role=status]");
+  const found = box.querySelector("ul"), values = box.querySelector("dl");
+  let number = 0;
+
+  function show(trial) {
+    said.dataset.tone = trial.tone;
+    if (said.textContent !== trial.text) said.textContent = trial.text;
+    found.replaceChildren(...trial.findings.map((one) => element("li", one.text, one.tone)));
+    values.replaceChildren(...trial.values.map(pair));
+    number = trial.number;
+    begin.setAttribute("aria-disabled", String(trial.is_running));
+    cancel.hidden = !trial.is_running;
+    if (cancel.hidden && document.activeElement === document.body) begin.focus(); // it had the focus, and is gone
+  }
+
+  function fail() {
+    show({ tone: "bad", text: box.dataset.away, findings: [], values: [], number: 0, is_running: false });
+  }
+
+  async function ask(address, options) {
+    try {
+      const answer = await fetch(address, { ...options, headers: { Accept: "application/json" }, redirect: "error" });
+      if (answer.status === 401) { loggedOff(); return; }
+      if (!answer.ok || !answer.headers.get("Content-Type")?.startsWith("application/json")) { fail(); return; }
+      const trial = await answer.json();
+      show(trial);
+      if (trial.is_running) setTimeout(ask, ASK_MS, `/config/trials/${trial.number}`);
+    } catch { fail(); }
+  }
+
+  begin.addEventListener("click", (event) => {
+    event.preventDefault();
+    if (begin.getAttribute("aria-disabled") === "true") return;
+    begin.setAttribute("aria-disabled", "true");
+    const data = new FormData(begin.form);
+    for (const one of begin.form.elements) if (one.name && one.validity.badInput) data.delete(one.name);
+    ask(begin.formAction, { method: "POST", body: data });
+  });
+  cancel.addEventListener("click", () => {
+    const data = new FormData();
+    data.set("csrf", begin.form.elements.csrf.value);
+    fetch(`/config/trials/${number}/cancel`, { method: "POST", body: data }).catch(fail);
+  });
+}
+
+for (const box of document.querySelectorAll(".trial")) serve(box);
