@@ -24,7 +24,7 @@ from knxgw.errors import FileLine, Finding, Severity
 
 POINTS, MANAGEMENT, METER = "charging_points", "load_management", "smart_meter"
 NUMBER = 1  # of the charging point in the configuration of one device
-NOBODY = "192.0.2.1"  # an address that belongs to nobody. Source: RFC 5737
+NOBODY = "192.0.2.1"  # an address that belongs to nobody. Source: [rfc-5737]
 _CHARGER_KEYS = ("model", "connection", "phases")
 
 

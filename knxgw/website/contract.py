@@ -189,6 +189,7 @@ _POINT: Kind[_Point] = shape(
     known("limits", listed(named("limit", _LIMIT)),
           lambda of: [_Limit(one, of.now) for one in of.point.limits]),
     maybe("setpoint_ma", INTEGER, lambda of: of.point.setpoint_ma),
+    known("setpoint_commanded_ma", INTEGER, lambda of: of.point.wanted_ma),
     maybe("current_ma", INTEGER, lambda of: of.point.current_ma),
     maybe("currents_ma", by_phase(INTEGER), lambda of: of.point.phases_ma),
     maybe("power_w", INTEGER, lambda of: of.point.power_w),
