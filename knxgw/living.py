@@ -29,6 +29,7 @@ from knxgw.pressed_button import PressedButton
 from knxgw.service import Service
 from knxgw.store.certificate_files import CertificateFiles
 from knxgw.store.database import Database
+from knxgw.store.unapplied_file import UnappliedFile
 from knxgw.trial_reads import TrialReads
 from knxgw.website.access.accounts import Accounts
 from knxgw.website.bridge import Bridge, DeviceControl
@@ -38,6 +39,7 @@ from knxgw.website.listener import Listener
 from knxgw.website.names import certificate_names, host_names
 from knxgw.website.recordings import Objects, Requests, SelfTest, Telegrams
 from knxgw.website.serving import serve
+from knxgw.website.unapplied import Unapplied
 
 log = logging.getLogger(__name__)
 ADDRESSES_S = 30.0  # how often it is looked for the addresses of the machine
@@ -46,6 +48,7 @@ T = TypeVar("T")
 PAGE_WAITS_S = 20.0
 ENCRYPTS_AFTER_S = 1.0  # for the page that asked for it to load all it needs
 RENEWAL_CHECK_S = 86_400.0
+DRAFTS_S = 30.0  # at most, what is typed is lost by a power cut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +111,10 @@ class Living:
         )
         gateway.panel.on_outcome = PressedButton(gateway.panel, accounts, device, group).carry_out
         store.log.scrubber.learn_made(accounts.initial)
+        self._unapplied_file = UnappliedFile(store.database.directory)
+        self._unapplied = Unapplied(self._unapplied_file.read())
+        self._kept = self._unapplied.told()
+        self._executor = store.executor
         service = Service(gateway, group, self._test_certificate)
         self._trials = TrialReads(lambda: _buses_of(gateway), group)
         wait = partial(_wait, asyncio.get_running_loop())
@@ -151,6 +158,7 @@ class Living:
             self_test=SelfTest(
                 progress=lambda: service.self_test.progress, start=service.start_self_test
             ),
+            unapplied=self._unapplied,
             commissioning=SettingUp(gateway, group, device.networks or own_networks).for_pages(),
             trials=self._trials.for_pages(),
             configuration=self._configuration_text,
@@ -166,6 +174,7 @@ class Living:
         self._running = group.create_task(gateway.run(), name="gateway")
         self._website = self._served(prepared.listener)
         self._renewing = group.create_task(self._keep_certificate(), name="certificate")
+        self._keeping = group.create_task(self._keep_unapplied(), name="drafts")
 
     def _test_certificate(self) -> Row:
         """Judge the certificate of the website by the clock of the machine, as browsers do."""
@@ -244,9 +253,23 @@ class Living:
             await asyncio.sleep(RENEWAL_CHECK_S)
             await asyncio.to_thread(self.encryption.renew_if_due)
 
+    async def _keep_unapplied(self) -> NoReturn:
+        """Keep drafts for the time after a restart, now and then: a card wears out by every write."""
+        while True:
+            await asyncio.sleep(DRAFTS_S)
+            self._keep_what_was_begun()
+
+    def _keep_what_was_begun(self) -> None:
+        begun = self._unapplied.told()
+        if begun != self._kept:
+            self._kept = begun
+            self._executor.submit(self._unapplied_file.write, begun)
+
     def end(self) -> None:
         """Let both end in order."""
         self._is_ending = True
+        self._keep_what_was_begun()
+        self._keeping.cancel()
         self._trials.end()
         self._running.cancel()
         self._renewing.cancel()

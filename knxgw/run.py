@@ -44,6 +44,7 @@ from knxgw.store.certificate_files import forget_certificates
 from knxgw.store.configurations import Configurations, Origin
 from knxgw.store.runs import RunEnding
 from knxgw.store.trouble import StateError
+from knxgw.store.unapplied_file import UnappliedFile
 from knxgw.website.bridge import DeviceControl
 from knxgw.website.commissioning import Network
 from knxgw.website.configuring import Outcome
@@ -222,6 +223,7 @@ def _reset(store: Store) -> None:
         store.executor.submit(store.database.erase).result()
         forget_certificates(store.database.directory)
         Configurations(store.database.directory).forget()
+        UnappliedFile(store.database.directory).forget()
     except StateError as err:  # it starts again all the same: chargers wait for it
         log.error("the device was not reset, or not wholly: %s", err)  # noqa: TRY400 - it says it all
 

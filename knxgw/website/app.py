@@ -17,7 +17,6 @@ from knxgw.website.api import events, plot
 from knxgw.website.api import session as session_api
 from knxgw.website.api import uploads as uploads_api
 from knxgw.website.bridge import Bridge
-from knxgw.website.drafts import Drafts
 from knxgw.website.language import FALLBACK, FOLDER, LANGUAGES, choose
 from knxgw.website.live import Live
 from knxgw.website.one_at_a_time import OneAtATime
@@ -55,7 +54,6 @@ from knxgw.website.publisher import Publisher
 from knxgw.website.security import Gate
 from knxgw.website.table_roles import with_roles
 from knxgw.website.uploads import Uploads
-from knxgw.website.wizard import Wizards
 
 
 def create_app(bridge: Bridge, publisher: Publisher, uploads: Uploads | None = None) -> Flask:
@@ -70,8 +68,8 @@ def create_app(bridge: Bridge, publisher: Publisher, uploads: Uploads | None = N
         bridge=bridge,
         gate=gate,
         live=live,
-        drafts=Drafts(),
-        wizards=Wizards(),
+        drafts=bridge.unapplied.drafts,
+        wizards=bridge.unapplied.wizards,
         uploads=uploads or Uploads(bridge.now_s),
         checks=OneAtATime(),
     )

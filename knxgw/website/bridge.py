@@ -26,6 +26,7 @@ from knxgw.website.recordings import (
     no_telegrams,
 )
 from knxgw.website.trials import Trials
+from knxgw.website.unapplied import Unapplied
 
 if TYPE_CHECKING:
     from knxgw.website.certificate import Certificate
@@ -72,6 +73,7 @@ class Bridge:
     objects: Objects = field(default_factory=no_objects)
     logs: LogRecorder = field(default_factory=LogRecorder)
     self_test: SelfTest = field(default_factory=SelfTest)
+    unapplied: Unapplied = field(default_factory=Unapplied)  # what accounts have begun
     commissioning: Commissioning = field(default_factory=Commissioning)
     trials: Trials = field(default_factory=Trials)
     configuration: Callable[[], str] = str  # the text of the file; it may name secrets

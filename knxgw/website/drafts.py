@@ -1,4 +1,4 @@
-"""Drafts of the configuration: what an account has changed and not applied yet, in memory only."""
+"""Drafts of the configuration: what an account has changed and not applied yet."""
 
 from dataclasses import dataclass
 from threading import Lock
@@ -35,6 +35,11 @@ class Drafts:
         """Return the draft of an account, None: it has none."""
         with self._lock:
             return self._drafts.get(account)
+
+    def all(self) -> dict[str, Draft]:
+        """Return the draft of every account that has one."""
+        with self._lock:
+            return dict(self._drafts)
 
     def keep(self, account: str, draft: Draft) -> None:
         """Keep what an account has typed, in place of its draft of before."""

@@ -217,7 +217,7 @@ class Way:
 
 
 class Wizards:
-    """How far each account is, in memory; safe from any thread."""
+    """How far each account is; safe from any thread."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -227,6 +227,11 @@ class Wizards:
         """Return how far an account is."""
         with self._lock:
             return self._ways.get(account, Way())
+
+    def all(self) -> dict[str, Way]:
+        """Return how far every account is that has begun."""
+        with self._lock:
+            return dict(self._ways)
 
     def mark(self, account: str, step: Step, mark: Mark) -> None:
         """Note what an account did with a step."""

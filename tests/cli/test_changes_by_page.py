@@ -264,3 +264,22 @@ def test_a_device_that_is_started_again_before_anybody_confirmed_has_the_text_of
     assert MasterFile(device.file, device.state).take_back_unconfirmed()
     assert device.said() == device.text
     assert not MasterFile(device.file, device.state).take_back_unconfirmed()
+
+
+@pytest.mark.proves("W47")
+async def test_a_draft_and_the_steps_of_the_wizard_survive_a_restart(tmp_path: Path) -> None:
+    device = Device(tmp_path, is_own=True)
+
+    async def begin() -> None:
+        page = await asyncio.to_thread(device.editor.form, "/wizard/device")
+        typed = {"csrf": page["csrf"], "device.name": "Begun"}
+        await asyncio.to_thread(partial(device.editor.send, "/wizard/device", **typed))
+
+    async def go_on() -> None:
+        steps = await asyncio.to_thread(device.editor.page, "/wizard")
+        assert 'href="/wizard/find">Go on' in steps
+        assert 'value="Begun"' in await asyncio.to_thread(device.editor.page, "/wizard/device")
+
+    await device.run(begin)
+    device.editor.first_log_in = lambda _state: device.editor.log_in()  # type: ignore[method-assign,assignment]
+    await device.run(go_on)
