@@ -3,16 +3,27 @@
 import re
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from knxgw.catalogue.messages import message
+from knxgw.monitoring.device_search import FoundDevice, SearchProgress
+from knxgw.monitoring.test_charge import Problem, Progress, Result, Row, Step
+from knxgw.website.wizard import STEPS
 from tests.browser.conftest import ARTEFACTS
-from tests.browser.site import DemoSite, cookie_of, visit
-from tests.browser.test_everybody import cut_off, findings
+from tests.browser.site import COOKIE, DemoSite, cookie_of, visit
+from tests.browser.test_configuration import EXAMPLE
+from tests.browser.test_everybody import LANGUAGES, MATRIX, Look, cut_off, findings
+from tests.support.own_configuration import Own
+from tests.support.plotted import site
 from tests.support.processes import health, process
 from tests.support.visitor import Visitor
 from tests.support.waiting import wait_until
+from tests.support.website import PASSWORD, served
+from tests.website.test_pages import POINT
+from tests.website.test_wizard import CHARGER, SMART_METER, Ask, tcp
 
 READS_S, TYPES_S = 8.0, 6.0  # a person reads a page before each tap, and types into a field
 MOST_TAPS = 25
@@ -152,3 +163,38 @@ def test_from_an_empty_device_to_a_controlled_charge_by_keyboard_alone_on_a_phon
         assert person.taps + person.typed <= MOST_TAPS
         took_s = person.took_s
         assert took_s <= MOST_S, f"{person.taps} taps, {person.typed} fields, {took_s:.0f} s"
+
+
+@pytest.mark.proves("W47", "W52", "W54")
+@pytest.mark.parametrize(
+    "look", [*MATRIX[0:2], *MATRIX[-2:]], ids=lambda one: "-".join(map(str, one))
+)
+def test_no_step_keeps_anybody_out(browser: Browser, tmp_path: Path, look: Look) -> None:
+    own, ask = Own(EXAMPLE.read_text(encoding="utf-8")), Ask()
+    used = FoundDevice(
+        connection=tcp("192.0.2.50", 0), used_as=(message("online_charging_point", number=4),)
+    )
+    ask.search = SearchProgress(number=1, found=(CHARGER, SMART_METER, used))
+    rows = (
+        Row(step=Step.VEHICLE, result=Result.GOOD),
+        Row(step=Step.CHARGE, result=Result.BAD, problem=Problem.NOT_CHARGING, reason="x" * 40),
+    )
+    ask.charge = Progress(number=1, point=1, rows=rows, steps=(Step.VEHICLE, Step.CHARGE))
+    view = site(POINT)
+    device, wrong = own.control(), []
+    with served(tmp_path, lambda _language: view, device=device, commissioning=ask.pages()) as (
+        website,
+        port,
+    ):
+        cookie = website.browser.get_cookie(COOKIE)
+        assert cookie is not None
+        at = DemoSite(f"http://127.0.0.1:{port}", PASSWORD, None)
+        with visit(
+            browser, at, cookie.value, width=look.width, theme=look.theme,
+            language=LANGUAGES[look.language],
+        ) as seen:  # fmt: skip
+            for step in ("", *(f"/{one}" for one in STEPS), "/protocol"):
+                page = seen.open(f"/wizard{step}")
+                name = f"{step.strip('/') or 'steps'}-{look.width}-{look.theme}-{look.language}"
+                wrong += picture(page, name)
+    assert wrong == []

@@ -141,7 +141,7 @@ def protocol() -> str:
         "wizard_protocol.html",
         facts=bridge.facts(),
         account_name=session().account,
-        version=versions[0] if versions else None,
+        in_force=versions[0] if versions else None,
         sum=sum_of(text),
         steps=[(words.text(TITLES[one]), _marked(marks.get(one), words)) for one in STEPS],
         points=[_protocol_of(one, charges.get(one.number), words) for one in view.points],
