@@ -13,7 +13,7 @@ from itertools import count
 from typing import Any, TypeVar
 
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.messages import message
+from knxgw.catalogue.messages import Message, message
 from knxgw.charging.events import LinkCondition
 from knxgw.config.device_address import device_address
 from knxgw.config.devices import DeviceId
@@ -110,11 +110,11 @@ class TrialReads:
         for old in [one for one, kept in self._reads.items() if kept.is_over][:-KEPT]:
             del self._reads[old]
         if is_busy:
-            self._refuse(read, "trial_runs")
+            self._refuse(read, message("trial_runs", address=read.address))
             return number
         way = self._way(endpoint, read)
         if way is None:
-            self._refuse(read, "trial_in_use")
+            self._refuse(read, message("trial_in_use", address=read.address))
             return number
         read.task = self._group.create_task(
             self._run(EndpointLook(endpoint, [examined], board, way), read), name="trial read"
@@ -134,9 +134,8 @@ class TrialReads:
 
     # --- inside
 
-    def _refuse(self, read: _Running, why: str) -> None:
+    def _refuse(self, read: _Running, words: Message) -> None:
         device = read.wanted.device
-        words = message(why, address=read.address)
         read.board.find(device.id, f"{read.examined.key}.connection", words)
         read.board.skip(device.id, words)
         read.is_over = True
