@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sim test browser pictures peers pythons scenarios days check fix bench torture generate fuzz clean
+.PHONY: help demo sim test long browser pictures peers pythons scenarios days check fix bench torture generate fuzz clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -29,8 +29,11 @@ sim: $(STAMP) ## only the simulated chargers, to be used by other tools
 	@$(BIN)/knxgw sim $(ARGS)
 
 # Let Python keep what it compiled, whatever the environment says: the tests start it many times.
-test: $(STAMP) ## every test but those of `make browser`; those that need an outside peer say why they are skipped
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 6 -m "not browser" $(ARGS)
+test: $(STAMP) ## every test but those of `make long` and `make browser`; those that need an outside peer say why they are skipped
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 6 -m "not browser and not long" $(ARGS)
+
+long: $(STAMP) ## the tests that take many seconds each: processes killed, serial lines, site weeks, random mixes
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 6 -m "long and not browser" $(ARGS)
 
 browser: $(STAMP) ## tests of the website in a real browser (needs Debian's chromium); screenshots in build/screenshots
 	$(BIN)/python -m pytest -n 2 tests/browser $(ARGS)

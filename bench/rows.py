@@ -19,7 +19,7 @@ REAL_TIME = (
     "scenario bench predicts the result from the facts in `product_db/`. The setpoint of a charger in each",
     "second is compared with all predictions for it from 4 s before to 4 s after, because clocks that are",
     "not synchronised may differ by that much (a meter period, a poll, a cycle).",
-    "Every `make test` plays the first ten minutes in virtual time.",
+    "Every `make long` plays the first ten minutes in virtual time.",
 )
 
 

@@ -20,6 +20,7 @@ from knxgw.station.model import Effect, Offer, Tick
 HOURS = 0.4
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "series",
     [pytest.param(one, id=one.name) for one in EVERY_SERIES],

@@ -73,6 +73,7 @@ def test_another_building_than_the_real_one_is_found() -> None:
     assert found.near_share < 0.7
 
 
+@pytest.mark.long
 @pytest.mark.real
 async def test_a_gateway_process_begins_as_predicted(tmp_path: Path) -> None:
     """A car comes after 5.3 s; the rest of the half hour is for `make bench`."""

@@ -150,6 +150,7 @@ def test_the_time_in_lock_out_is_accepted_without_the_queue_only() -> None:
     assert marked == {"default-mode-50a", "default-mode-35a"}
 
 
+@pytest.mark.long
 def test_unruly_chargers_restart_and_ignore_once_in_each_hour_and_refuse_some_writes() -> None:
     scenario = of("unruly-chargers", 5.0)
     ignored = [one for one in scenario.happenings if isinstance(one, ChargerTroubled)]

@@ -171,6 +171,7 @@ records = anything | st.fixed_dictionaries(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=200)
 @given(records, st.sampled_from(["keba_p30", "alfen_eve", "goe_charger"]))
 def test_whatever_is_stored_is_read(record: object, model: str) -> None:

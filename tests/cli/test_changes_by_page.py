@@ -188,6 +188,7 @@ async def test_an_earlier_version_is_restored(device: Device) -> None:
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_confirmed", [True, False])
 async def test_a_website_that_moves_comes_back_unless_somebody_follows_it(
     device: Device,

@@ -34,6 +34,7 @@ def written(directory: Path, text: str) -> str:
     return str(path)
 
 
+@pytest.mark.long
 async def test_a_site_that_answers_is_good(tmp_path: Path) -> None:
     text = HEAD + point(1, "goe_charger", HERE, free_port(0), 1)
     async with simulated(text):

@@ -196,6 +196,7 @@ def test_help_teaches() -> None:
 # --- real processes ------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.proves("H.26")
 @pytest.mark.real
 def test_the_demo_runs_is_healthy_and_ends_within_two_seconds(tmp_path: Path) -> None:

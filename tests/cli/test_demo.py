@@ -68,6 +68,7 @@ def page_of(said: str) -> str:
     return found.group()
 
 
+@pytest.mark.long
 @pytest.mark.real
 @pytest.mark.proves("H.92")
 def test_at_80_by_24_the_address_stays_in_sight_and_ctrl_c_ends_it() -> None:
@@ -99,6 +100,7 @@ def test_a_dumb_terminal_gets_plain_lines() -> None:
 # --- a reader that leaves
 
 
+@pytest.mark.long
 @pytest.mark.real
 @pytest.mark.parametrize("command", [["demo"], ["demo", "-v"], ["sim"]], ids=" ".join)
 @pytest.mark.proves("H.93")
@@ -166,6 +168,7 @@ def building_a(demo: Session) -> list[float]:
     return [float(one) for one in re.findall(r"building (-?[\d.]+) A", demo.said)]
 
 
+@pytest.mark.long
 @pytest.mark.real
 @pytest.mark.proves("H.92")
 def test_two_demos_at_once_have_a_page_and_a_bus_each_and_say_so() -> None:

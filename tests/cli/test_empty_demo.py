@@ -13,6 +13,7 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.real
 
 
+@pytest.mark.long
 @pytest.mark.proves("W43")
 def test_the_empty_demo_is_configured_in_its_forms_until_a_vehicle_charges(tmp_path: Path) -> None:
     """From a device without charging points to a controlled charge, without a text file."""

@@ -51,6 +51,7 @@ async def found_by(address: str, units: tuple[int, ...] | None = None) -> Found:
     )
 
 
+@pytest.mark.long
 @pytest.mark.proves("4.15")
 @pytest.mark.real
 @pytest.mark.parametrize("model_id", ["goe_charger", "alfen_eve", "openwb_secondary"])
@@ -72,6 +73,7 @@ async def test_a_device_on_tcp_is_found_and_nothing_is_written(model_id: str) ->
     assert simulator.writes == []
 
 
+@pytest.mark.long
 @pytest.mark.proves("4.15")
 @pytest.mark.real
 @pytest.mark.parametrize(

@@ -94,6 +94,7 @@ def quit_in_order(session: Session) -> None:
 # --- two commands rehearse a site
 
 
+@pytest.mark.long
 @pytest.mark.proves("H.90", "H.91")
 def test_a_site_that_is_elsewhere_is_rehearsed_with_two_commands(tmp_path: Path) -> None:
     site, copy = elsewhere(tmp_path), tmp_path / "rehearsal.yaml"

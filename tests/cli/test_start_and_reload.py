@@ -198,6 +198,7 @@ def test_a_missing_password_is_an_error_that_offline_does_not_ask_for(
     assert result.output.endswith("good, with warnings\n")
 
 
+@pytest.mark.long
 @pytest.mark.proves("H.73")
 def test_a_port_of_another_program_keeps_no_start_but_a_reload(site: Site, tmp_path: Path) -> None:
     other = free_port()
@@ -295,6 +296,7 @@ def is_up(site: Site) -> Callable[[], bool]:
     return lambda: health(site.web) is not None
 
 
+@pytest.mark.long
 @pytest.mark.proves("H.71")
 @pytest.mark.real
 def test_a_reload_that_cannot_be_carried_out_changes_nothing_and_says_why(
@@ -334,6 +336,7 @@ def test_a_reload_that_cannot_be_carried_out_changes_nothing_and_says_why(
         assert "Giraffe" not in running.said
 
 
+@pytest.mark.long
 @pytest.mark.proves("H.72")
 @pytest.mark.real
 def test_a_second_gateway_ends_before_it_touches_a_charger(site: Site, tmp_path: Path) -> None:
@@ -512,6 +515,7 @@ def test_sighup_takes_a_renewed_certificate_and_keeps_the_old_one_if_it_cannot(
         assert running.process.returncode == 0
 
 
+@pytest.mark.long
 @pytest.mark.proves("W15")
 @pytest.mark.real
 def test_a_certificate_that_a_page_has_made_is_used_at_once(site: Site, tmp_path: Path) -> None:

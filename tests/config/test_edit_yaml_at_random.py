@@ -146,6 +146,7 @@ def test_edits_of_the_files_people_have(data: DataObject) -> None:
     edits_at_random(data, text_of(data.draw(st.sampled_from(FILES))))
 
 
+@pytest.mark.long
 @given(data=st.data(), site=sites(), layout=st.sampled_from(LAYOUTS))
 def test_edits_of_any_site_in_any_layout(
     data: DataObject, site: dict[str, Any], layout: dict[str, Any]
@@ -283,6 +284,7 @@ def sites_as_text() -> list[str]:
     return ["# a site\n" + yaml.safe_dump(unshared(one), default_flow_style=None) for one in BASES]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", PARAMETERS, ids=KEYS)
 def test_an_edited_file_gives_the_configuration_of_the_same_data(
     path: Path, tmp_path: File

@@ -84,6 +84,7 @@ def test_a_site_of_the_tests_means_the_same_as_the_numbers_of_ets(text: str) -> 
     assert assert_same(text) is not None
 
 
+@pytest.mark.long
 def test_sites_drawn_at_random_mean_the_same_as_the_numbers_of_ets() -> None:
     runnable = 0
 

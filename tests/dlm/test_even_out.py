@@ -80,6 +80,7 @@ house_members = st.lists(
 bases_a = st.tuples(*[st.integers(0, 220).map(lambda tenths: tenths / 10)] * 3)
 
 
+@pytest.mark.long
 @given(house_members, st.sampled_from([None, 1]), bases_a, bases_a)
 @settings(max_examples=15, deadline=None)
 def test_with_a_constant_building_all_offers_come_to_rest(

@@ -47,6 +47,7 @@ def test_one_that_was_shed_has_its_turn_too() -> None:
     assert had_current
 
 
+@pytest.mark.long
 @pytest.mark.proves("D18.1m")
 def test_nobody_is_stopped_more_than_four_times_in_an_hour() -> None:
     house = House(

@@ -218,6 +218,7 @@ def test_vehicles_that_take_what_they_are_offered_are_never_tested() -> None:
         assert house.offers_ma == [11_500] * 4
 
 
+@pytest.mark.long
 @pytest.mark.proves("D4.7d")
 def test_what_stays_unclear_is_tested_ever_more_seldom() -> None:
     """Vehicles that take 6 A whatever they are offered never answer."""

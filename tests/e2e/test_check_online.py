@@ -78,6 +78,7 @@ def meter(host: BusNamespace, folder: Path, *way: str) -> Iterator[None]:
         host.stop(process)
 
 
+@pytest.mark.long
 def test_a_free_tunnel_of_knxd_is_used_and_given_back(host: BusNamespace, tmp_path: Path) -> None:
     with (
         Knxd(host, tmp_path, routing=True, client_addresses="1.1.240:1") as knxd,
@@ -91,6 +92,7 @@ def test_a_free_tunnel_of_knxd_is_used_and_given_back(host: BusNamespace, tmp_pa
             assert said.code == 0
 
 
+@pytest.mark.long
 def test_knxd_whose_tunnels_are_taken_is_said_so(host: BusNamespace, tmp_path: Path) -> None:
     with Knxd(host, tmp_path, routing=False, client_addresses="1.1.240:2") as knxd:
         clients = []
@@ -108,6 +110,7 @@ def test_knxd_whose_tunnels_are_taken_is_said_so(host: BusNamespace, tmp_path: P
         host.stop(*clients)
 
 
+@pytest.mark.long
 def test_a_tunnel_that_is_not_the_wanted_one_is_a_note(host: BusNamespace, tmp_path: Path) -> None:
     with Knxd(host, tmp_path, routing=False, client_addresses="1.1.240:1") as knxd:
         said = check(host, tmp_path, f"{tunnel(knxd)}, individual_address: 1.1.77")
@@ -119,6 +122,7 @@ def test_a_tunnel_that_is_not_the_wanted_one_is_a_note(host: BusNamespace, tmp_p
         assert "individual_address" not in said.findings
 
 
+@pytest.mark.long
 def test_knxd_has_no_tunnels_over_tcp(host: BusNamespace, tmp_path: Path) -> None:
     with Knxd(host, tmp_path, routing=False) as knxd:
         said = check(host, tmp_path, tunnel(knxd, "tunnelling_tcp"))
@@ -128,6 +132,7 @@ def test_knxd_has_no_tunnels_over_tcp(host: BusNamespace, tmp_path: Path) -> Non
     assert f"no KNX IP interface answers at {gateway}" in said.findings
 
 
+@pytest.mark.long
 def test_knxd_as_a_router_is_found_also_from_another_group(
     host: BusNamespace, tmp_path: Path
 ) -> None:
@@ -153,6 +158,7 @@ def keyring(folder: Path, key: bytes) -> Path:
     return ring
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fits", [True, False], ids=["fits", "of another project"])
 def test_a_keyring_for_secured_routing(host: BusNamespace, tmp_path: Path, *, fits: bool) -> None:
     theirs = keyring(tmp_path / "theirs", KEY)

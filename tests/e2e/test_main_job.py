@@ -184,6 +184,7 @@ def moving_values_keep_their_distance(recording: Recording) -> None:
         assert all(b.payload != a.payload for a, b in pairs)
 
 
+@pytest.mark.long
 @pytest.mark.proves("H.2", "H.4", "GO 55")
 def test_through_knxd_with_two_tunnels(host: BusNamespace, tmp_path: Path) -> None:
     with (
@@ -196,6 +197,7 @@ def test_through_knxd_with_two_tunnels(host: BusNamespace, tmp_path: Path) -> No
             moving_values_keep_their_distance(recording)
 
 
+@pytest.mark.long
 @pytest.mark.proves("H.3", "H.4", "GO 55")
 def test_through_routing_without_knxd(host: BusNamespace, tmp_path: Path) -> None:
     with recording_bus(host, tmp_path, "--routing") as recording:
@@ -208,6 +210,7 @@ def test_through_routing_without_knxd(host: BusNamespace, tmp_path: Path) -> Non
             moving_values_keep_their_distance(recording)
 
 
+@pytest.mark.long
 @pytest.mark.proves("H.5", "2.63")
 def test_a_killed_knxd_and_a_killed_charger_heal_by_themselves(
     host: BusNamespace, tmp_path: Path

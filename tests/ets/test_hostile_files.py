@@ -29,6 +29,7 @@ os._exit(0)
 FILES = {**ARCHIVES, **{f"list: {name}": make for name, make in LISTS.items()}}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("make", FILES.values(), ids=FILES)
 def test_a_hostile_file_is_refused_at_little_cost(
     tmp_path: Path, make: Callable[[], bytes]

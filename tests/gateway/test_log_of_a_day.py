@@ -42,6 +42,7 @@ def fixture_lines() -> Iterator[Lines]:
     logger.setLevel(before)
 
 
+@pytest.mark.long
 @pytest.mark.proves("H.86")
 async def test_a_session_is_told_when_it_begins_and_with_its_energy_when_it_ends(
     tmp_path: Path, lines: Lines

@@ -45,6 +45,7 @@ async def rests(world: World, seconds: float) -> None:
     await world.until(lambda: world.charger().phases_ma[0] == 0, seconds)
 
 
+@pytest.mark.long
 @pytest.mark.proves("D5.6", "H.20")
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: str(model.id))
 async def test_a_car_that_we_held_at_0_a_charges_again(model: DeviceModel, tmp_path: Path) -> None:

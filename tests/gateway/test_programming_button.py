@@ -118,6 +118,7 @@ async def test_a_short_press_toggles_programming_mode_and_the_history_tells_it(
             assert (row.action, row.address, row.after) == ("programming_mode", BY_BUTTON, word)
 
 
+@pytest.mark.long
 @pytest.mark.proves("8.20")
 @pytest.mark.parametrize("held_s", [3.0, 9.5, 20.5, 45.0, 600.0])
 async def test_a_longer_press_does_nothing(held_s: float, tmp_path: Path) -> None:
@@ -161,6 +162,7 @@ async def test_held_for_ten_to_twenty_seconds_it_restores_the_initial_password(
         assert at.world.gateway.is_ready, "charging goes on"
 
 
+@pytest.mark.long
 @pytest.mark.proves("8.34")
 async def test_after_ten_minutes_the_password_of_before_holds_again(tmp_path: Path) -> None:
     async with device(tmp_path) as at:

@@ -28,6 +28,7 @@ async def wh(world: World, number: int) -> int:
     return value
 
 
+@pytest.mark.long
 @pytest.mark.proves("H.83", "3.51", "2.32")
 async def test_a_charger_that_counts_anew_with_each_start_keeps_its_session(
     tmp_path: Path,

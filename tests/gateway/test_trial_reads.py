@@ -127,6 +127,7 @@ async def test_a_closed_port_and_another_model_are_said_with_a_remedy_at_the_fie
     assert not closed.is_good
 
 
+@pytest.mark.long
 @pytest.mark.proves("W64")
 async def test_what_never_answers_ends_within_the_limit() -> None:
     async def for_ever(

@@ -88,6 +88,7 @@ async def test_an_interruption_is_kept_over_a_restart(tmp_path: Path) -> None:
         assert world.charger(2).offer_ma == 10_000, "the setpoint of before"
 
 
+@pytest.mark.long
 @pytest.mark.proves("3.57")
 async def test_a_session_goes_on_over_a_restart(tmp_path: Path) -> None:
     async with World(SITE, tmp_path) as world:

@@ -125,6 +125,7 @@ async def test_a_meter_behind_it_stands_for_the_currents_of_a_charger(tmp_path: 
         assert await text(world, "1/1/95") == "DLM InvCurrent"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("model", ["evse_din", "phoenix_ev_cc_rtu", "alfen_eve"])
 @pytest.mark.proves("D14.2a", "D3.3a")
 async def test_finished_cars_do_not_hold_the_line_also_where_nobody_measures(

@@ -33,6 +33,7 @@ def boxes(wire: SerialWire | None = None) -> ModbusRig:
     )
 
 
+@pytest.mark.long
 @pytest.mark.real
 async def test_two_boxes_are_told_a_duty_cycle_and_read_in_whole_blocks() -> None:
     wire = SerialWire(character_s=10 / BAUD)

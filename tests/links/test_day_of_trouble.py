@@ -82,6 +82,7 @@ TROUBLE: dict[str, tuple[Behaviour, Door]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.proves("4.18")
 @pytest.mark.parametrize("what", TROUBLE)
 async def test_a_day_of_trouble_adds_few_lines(
@@ -104,6 +105,7 @@ async def test_a_day_of_trouble_adds_few_lines(
     assert site.noted.condition(every.OTHER) is LinkCondition.GOOD
 
 
+@pytest.mark.long
 @pytest.mark.proves("4.18")
 @pytest.mark.parametrize(
     "what", ["falls silent after 20 requests", "without power for a minute every three"]

@@ -138,6 +138,7 @@ async def test_a_line_of_another_speed_and_stop_bit_goes_on_with_the_offers(
         assert len(list(line.buses)) == 1
 
 
+@pytest.mark.long
 @pytest.mark.real
 @pytest.mark.proves("D16.70")
 async def test_chargers_that_are_exchanged_for_ones_of_another_framing_get_their_offers(

@@ -62,6 +62,7 @@ async def listening(mode: str) -> AsyncIterator[int]:
         server.close()
 
 
+@pytest.mark.long
 @pytest.mark.proves("H.17", "7.68")
 @pytest.mark.parametrize("mode", MODES)
 async def test_a_wrong_answer_is_comm_and_never_published_and_heals(mode: str) -> None:

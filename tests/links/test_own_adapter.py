@@ -33,6 +33,7 @@ def answer(tool: TalkingProcess) -> str:
     return tool.line_with("answer: ")
 
 
+@pytest.mark.long
 @pytest.mark.proves("H.94")
 def test_what_is_sent_on_the_loopback_interface_does_not_reach_a_link_on_the_network(
     tmp_path: Path,

@@ -191,6 +191,7 @@ class Talk:
         raise AssertionError(f"the interruption never was {is_set}")
 
 
+@pytest.mark.long
 @pytest.mark.proves("H.27")
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
 async def test_a_recorded_interruption_is_not_set_after_a_restart(

@@ -55,6 +55,7 @@ class SerialRig(ModbusRig):
         return all(driver.condition is LinkCondition.GOOD for driver in there)
 
 
+@pytest.mark.long
 @pytest.mark.proves("4.10")
 @pytest.mark.parametrize("protocol", ["rtu", "ascii"])
 async def test_five_chargers_and_a_meter_share_a_line(protocol: str) -> None:
@@ -81,6 +82,7 @@ async def test_a_command_waits_for_one_transaction_at_most() -> None:
             assert any(function in (6, 16) for function in frames[:2]), frames
 
 
+@pytest.mark.long
 @pytest.mark.proves("4.12")
 async def test_a_unit_that_does_not_answer_costs_the_others_little() -> None:
     rig = SerialRig(with_missing=True)
@@ -113,6 +115,7 @@ def foreign(protocol: str, data: bytes) -> bytes:
     return framed(protocol, unit % len(UNITS) + 1, pdu)
 
 
+@pytest.mark.long
 @pytest.mark.proves("H.17", "4.13")
 @pytest.mark.parametrize("spoil", [damaged, short, foreign], ids=lambda one: str(one.__name__))
 @pytest.mark.parametrize("protocol", ["rtu", "ascii"])
@@ -131,6 +134,7 @@ async def test_a_wrong_answer_is_never_published_and_the_line_heals(
         await rig.until(rig.is_good, 40.0)
 
 
+@pytest.mark.long
 @pytest.mark.proves("H.17", "4.13")
 @pytest.mark.parametrize("protocol", ["rtu", "ascii"])
 async def test_late_answers_are_never_published_and_the_line_heals(protocol: str) -> None:

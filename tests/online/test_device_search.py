@@ -64,6 +64,7 @@ async def test_what_the_gateway_has_already_is_named_and_left_alone() -> None:
     assert found.address == f"{HERE}:{port}"
 
 
+@pytest.mark.long
 async def test_somebody_who_speaks_no_modbus_is_nobody() -> None:
     async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
@@ -115,6 +116,7 @@ async def test_a_silent_address_says_what_may_help() -> None:
     assert search.progress.found == ()
 
 
+@pytest.mark.long
 @pytest.mark.proves("W48")
 async def test_devices_of_a_serial_line_are_found_with_its_settings() -> None:
     meter, charger = catalogue().meters["eastron_sdm630"], catalogue().chargers["goe_charger"]

@@ -26,6 +26,7 @@ METER = (
 )
 
 
+@pytest.mark.long
 async def test_what_is_as_configured_is_good_and_nothing_is_written() -> None:
     text = HEAD + point(1, "alfen_eve", HERE, free_port(0), 1)
     text += point(2, "goe_charger", HERE, free_port(0), 1) + METER.format(port=free_port(0))
@@ -41,6 +42,7 @@ async def test_what_is_as_configured_is_good_and_nothing_is_written() -> None:
     assert State.LOOKING in of_one
 
 
+@pytest.mark.long
 async def test_another_model_is_named() -> None:
     port = free_port(0)
     async with simulated(HEAD + point(1, "goe_charger", HERE, port, 1)):
@@ -52,6 +54,7 @@ async def test_another_model_is_named() -> None:
     assert "Typenschild" in finding.said("de")[1]
 
 
+@pytest.mark.long
 async def test_a_meter_that_is_another_one_is_named() -> None:
     port = free_port(0)
     right = HEAD + point(1, "goe_charger", HERE, free_port(0), 1) + METER.format(port=port)
@@ -99,6 +102,7 @@ def black_hole() -> Iterator[tuple[str, int]]:
         one.close()
 
 
+@pytest.mark.long
 async def test_who_never_answers_ends_within_its_time_and_holds_up_nobody(
     black_hole: tuple[str, int],
 ) -> None:
@@ -121,6 +125,7 @@ async def test_the_time_limit_ends_it_with_what_is_known() -> None:
     assert states(board) == {"cp1/charger": State.UNFINISHED}
 
 
+@pytest.mark.long
 async def test_somebody_else_who_changes_the_limit_is_noticed() -> None:
     text = HEAD + point(1, "abb_terra_ac", HERE, free_port(0), 1)
     async with simulated(text) as site:
@@ -136,6 +141,7 @@ async def test_somebody_else_who_changes_the_limit_is_noticed() -> None:
     assert ids(board) == {"cp1/charger": ["online_other_master"]}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("turned", "found"),
     [((1, 2, 3), "online_meter_feeds_in"), ((2,), "online_meter_phase_feeds_in")],
@@ -159,6 +165,7 @@ async def test_what_a_running_gateway_holds_is_left_alone() -> None:
     assert states(board) == {"cp1/charger": State.SKIPPED}
 
 
+@pytest.mark.long
 async def test_a_serial_line_is_opened_and_a_silent_unit_named(tmp_path: Path) -> None:
     line = tmp_path / "line"
     text = (

@@ -113,6 +113,7 @@ async def test_a_free_tunnel_and_a_meter_that_answers_are_good_and_only_reads_go
     assert states(board)["knx/smart_meter"] is State.GOOD
 
 
+@pytest.mark.long
 async def test_a_meter_that_feeds_in_is_asked_about_and_another_type_is_named() -> None:
     async with KnxIpServer() as server:
         answering(server, -8.0)
@@ -123,6 +124,7 @@ async def test_a_meter_that_feeds_in_is_asked_about_and_another_type_is_named() 
     assert ids(board)["knx/smart_meter"] == ["online_meter_other_type"]
 
 
+@pytest.mark.long
 async def test_a_meter_that_says_nothing_is_named_with_its_addresses() -> None:
     async with KnxIpServer() as server:
         board, _ = await looked(site(udp(server)))
@@ -131,6 +133,7 @@ async def test_a_meter_that_says_nothing_is_named_with_its_addresses() -> None:
     assert "1/0/1, 1/0/2, 1/0/3 within 5 s" in finding.problem
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("status", "found"),
     [
@@ -196,6 +199,7 @@ async def test_a_keyring_of_another_project_is_not_let_in(tmp_path: Path) -> Non
     assert CREDENTIALS.password not in str(board.findings)
 
 
+@pytest.mark.long
 async def test_secured_addresses_are_not_read_and_what_the_keyring_lacks_is_said(
     tmp_path: Path,
 ) -> None:
@@ -243,11 +247,13 @@ async def nobody(_local_ip: str | None) -> tuple[KnxIpDevice, ...]:
     return ()
 
 
+@pytest.mark.long
 async def test_on_routing_nobody_to_be_heard_is_a_warning() -> None:
     board, _ = await looked(site(routing(2)), ports=Ports(search=nobody))
     assert ids(board)["knx"] == ["online_no_router"]
 
 
+@pytest.mark.long
 async def test_a_router_in_another_group_is_named() -> None:
     router = KnxIpDevice(
         name="Router",

@@ -90,6 +90,7 @@ def scenario_text(meter: str, random: Random) -> str:
     )
 
 
+@pytest.mark.long
 @pytest.mark.proves("D7.2d")
 @pytest.mark.parametrize("meter", METERS)
 @settings(max_examples=EXAMPLES, phases=(Phase.explicit, Phase.reuse, Phase.generate))

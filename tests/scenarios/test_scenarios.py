@@ -153,6 +153,7 @@ def _sample() -> list[tuple[str, Variation]]:
     return random.Random(0).sample(every, 40)  # noqa: S311 - to be the same each time
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "variation"),
     [

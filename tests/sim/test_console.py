@@ -79,6 +79,7 @@ async def test_a_smart_meter_on_modbus_falls_silent_alone_on_its_line(tmp_path: 
         assert found.state_words == "normal"
 
 
+@pytest.mark.long
 @pytest.mark.proves("7.76", "7.77", "D13.5d")
 @pytest.mark.parametrize(
     ("source", "line", "fault"),

@@ -41,6 +41,7 @@ class Recorder(Gateway):
         return effects
 
 
+@pytest.mark.long
 @pytest.mark.proves("H.87")
 @pytest.mark.parametrize(
     "series", [BY_NAME["2s"], BY_NAME["2s-faults"]], ids=["normal", "with faults"]
@@ -73,6 +74,7 @@ def said_by_day(events: Iterable[tuple[float, Event]]) -> list[int]:
     return list(days.values())
 
 
+@pytest.mark.long
 @pytest.mark.proves("H.87")
 def test_a_charger_that_changes_its_state_all_day_adds_less_than_a_hundred_lines() -> None:
     states = (WAITING, CHARGING, {**WAITING, Quantity.STATE: ChargingState.ERROR})

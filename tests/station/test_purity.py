@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import cast
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -166,6 +167,7 @@ ALIVE: tuple[Event] = (InOperationSeen(),)
 FULL_1, FULL_2 = ("car", CP1, 0), ("car", CP2, 0)
 
 
+@pytest.mark.long
 @settings(max_examples=6)
 @example("values", [(("meter", 0, 0), 25), (("meter", 0, 1), 8)])
 @example("values_and_in_operation", [(FULL_1, 0), (FULL_2, 14), (ALIVE, 3), (ALIVE, 3)])

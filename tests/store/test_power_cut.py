@@ -169,6 +169,7 @@ def test_each_save_is_synchronised_before_it_returns(tmp_path: Path) -> None:
     assert settings == ["wal", full]
 
 
+@pytest.mark.long
 def test_a_log_cut_at_any_page_gives_the_last_complete_save(
     recording: Recording, recover: Recover
 ) -> None:

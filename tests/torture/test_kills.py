@@ -12,6 +12,7 @@ KILLS, SEED = 6, 12  # one of them during the start, no long lives
 TIMEOUT_S = 240.0  # 20 s on an idle machine
 
 
+@pytest.mark.long
 @pytest.mark.peers
 @pytest.mark.real
 def test_a_gateway_that_is_killed_again_and_again_leaves_the_old_or_the_new_state() -> None:

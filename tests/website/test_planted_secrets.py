@@ -106,6 +106,7 @@ def look_everywhere(port: int, state: Path, running: Running) -> Told:
     return Told(places, secrets, csrf)
 
 
+@pytest.mark.long
 @pytest.mark.proves("W14")
 def test_no_planted_secret_is_told_anywhere(told: Told) -> None:
     assert len(told.places) > 20

@@ -63,6 +63,7 @@ def main(state: Path) -> None:
     print((memory_kib("VmHWM") - before) / 1024, sum(outcomes.values()), outcomes[Outcome.DONE])  # noqa: T201
 
 
+@pytest.mark.long
 @pytest.mark.proves("W03")
 @pytest.mark.real
 def test_fifty_log_ins_at_once_take_the_memory_of_one(tmp_path: Path) -> None:
