@@ -118,6 +118,7 @@ def test_who_comes_first_gets_most_and_the_loop_looks_each_30_seconds() -> None:
     assert offers(first.tell(Tick(), 31.0)) == {4: 6000, 2: 0}  # 46 - 40 A
 
 
+@pytest.mark.long
 def test_the_fastest_reaction_takes_everybody_the_current_until_the_overload_is_over() -> None:
     scenario = day(5, BY_NAME["2s"], HOURS)
     recording = Run(scenario).run()

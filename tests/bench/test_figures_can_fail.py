@@ -57,6 +57,7 @@ def missed(one: DayFigures) -> set[str]:
     return {verdict.criterion.name for verdict in verdicts if not verdict.kept}
 
 
+@pytest.mark.long
 def test_each_mark_is_missed_by_somebody() -> None:
     chatty = TelegramCount(Gateway(day(SEED, BY_NAME["2s"], HOURS)).configuration)
     found: set[str] = set()

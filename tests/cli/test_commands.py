@@ -256,6 +256,7 @@ def test_the_start_warns_of_minimum_currents_that_reach_the_limit(tmp_path: Path
         gateway.end(signal.SIGTERM, 5.0)
 
 
+@pytest.mark.long
 @pytest.mark.real
 def test_a_port_in_use_is_said_with_its_remedy(tmp_path: Path) -> None:
     path = site(tmp_path)

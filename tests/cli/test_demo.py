@@ -39,6 +39,7 @@ group_objects: {{50: [1/1/50]}}
 # --- what is shown
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("columns", "lines"), [(80, 24), (120, 30), (60, 24)])
 async def test_all_charging_points_and_what_must_be_known_fit_the_terminal(
     columns: int, lines: int, tmp_path: Path
@@ -85,6 +86,7 @@ def test_at_80_by_24_the_address_stays_in_sight_and_ctrl_c_ends_it() -> None:
     assert all(any(f"{n}  " in line[:4] for line in screen) for n in range(1, 6))
 
 
+@pytest.mark.long
 @pytest.mark.real
 @pytest.mark.proves("H.92")
 def test_a_dumb_terminal_gets_plain_lines() -> None:

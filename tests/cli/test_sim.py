@@ -166,6 +166,7 @@ def test_the_demos_site_can_be_written_and_rehearsed_too(tmp_path: Path) -> None
 # --- what any Modbus tool sees
 
 
+@pytest.mark.long
 def test_a_serial_adapter_is_a_pseudo_terminal_under_the_same_name_each_time(
     tmp_path: Path,
 ) -> None:

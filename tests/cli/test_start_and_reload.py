@@ -379,6 +379,7 @@ def test_a_second_gateway_ends_before_it_touches_a_charger(site: Site, tmp_path:
         assert after.process.returncode == 0
 
 
+@pytest.mark.long
 @pytest.mark.proves("H.74")
 @pytest.mark.real
 def test_an_end_while_pages_are_asked_for_is_in_order(site: Site, tmp_path: Path) -> None:
@@ -481,6 +482,7 @@ def shown(port: int) -> str:
     return ssl.get_server_certificate(("127.0.0.1", port), timeout=5)
 
 
+@pytest.mark.long
 @pytest.mark.proves("W15")
 @pytest.mark.real
 def test_sighup_takes_a_renewed_certificate_and_keeps_the_old_one_if_it_cannot(

@@ -22,6 +22,7 @@ def house_of_small_cars() -> House:
     return house
 
 
+@pytest.mark.long
 @pytest.mark.proves("D9.2e")
 def test_others_that_gave_way_in_vain_do_so_again_after_a_minute_then_after_twice_as_long() -> None:
     house = house_of_small_cars()

@@ -171,6 +171,7 @@ async def test_an_endpoint_that_takes_one_program_is_left_to_the_gateway() -> No
     assert str(port) in trial.findings[0].problem
 
 
+@pytest.mark.long
 @pytest.mark.proves("W64")
 async def test_other_settings_of_a_connection_are_not_tried_through_the_old_ones() -> None:
     port = free_port(0)
@@ -185,6 +186,7 @@ async def test_other_settings_of_a_connection_are_not_tried_through_the_old_ones
     assert ids(other) == ["trial_in_use"]
 
 
+@pytest.mark.long
 @pytest.mark.proves("W64")
 async def test_one_read_at_a_time_and_a_cancelled_one_makes_room() -> None:
     text = HEAD + point(1, "goe_charger", HERE, free_port(0), 1)
@@ -226,6 +228,7 @@ async def test_only_the_last_outcomes_are_kept() -> None:
     assert reading.progress(numbers[-1]) is not None
 
 
+@pytest.mark.long
 async def test_pages_ask_from_their_threads() -> None:
     text = HEAD + point(1, "goe_charger", HERE, free_port(0), 1)
     async with simulated(text), reads() as reading:

@@ -154,6 +154,7 @@ async def test_why_there_is_no_tunnel_is_said(status: ErrorCode, found: str, kin
     assert states(board)["knx/smart_meter"] is State.SKIPPED
 
 
+@pytest.mark.long
 async def test_another_tunnel_than_the_configured_one_is_a_note() -> None:
     async with KnxIpServer() as server:
         board, _ = await looked(site(udp(server, ", individual_address: 1.1.77"), objects=""))

@@ -310,6 +310,7 @@ def sites(draw: st.DrawFn) -> str:
     return "\n".join(lines) + "\n"
 
 
+@pytest.mark.long
 @pytest.mark.proves("H.90")
 @given(sites())
 def test_every_good_site_is_moved_to_this_computer_without_two_devices_becoming_one(

@@ -185,6 +185,7 @@ def test_with_load_management_a_step_changes_nothing_that_it_was_handed(
         assert snapshot(effects) == as_they_were
 
 
+@pytest.mark.long
 def test_a_snapshot_shows_what_was_changed_deep_down() -> None:
     station = charging("values").station
     assert station.load_management is not None

@@ -180,6 +180,7 @@ def looked_at(state: LoadManagement) -> list[dict[str, object]]:
     return kept
 
 
+@pytest.mark.long
 @pytest.mark.proves("D9.1b")
 @settings(max_examples=30, deadline=None)
 @given(lives)

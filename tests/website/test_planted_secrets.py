@@ -120,6 +120,7 @@ def test_no_planted_secret_is_told_anywhere(told: Told) -> None:
     assert "Traceback" not in told.places["log"]
 
 
+@pytest.mark.long
 @pytest.mark.proves("W14")
 def test_the_token_of_forms_stands_in_pages_of_its_session_only(told: Told) -> None:
     with_it = {place for place, text in told.places.items() if told.csrf in text}
@@ -129,5 +130,6 @@ def test_the_token_of_forms_stands_in_pages_of_its_session_only(told: Told) -> N
     ]
 
 
+@pytest.mark.long
 def test_what_is_left_of_a_card_can_be_recognised(told: Told) -> None:
     assert f"…{CARD:X}"[-4:] in told.places["/points/1"]
