@@ -11,20 +11,24 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from threading import Lock
 
 from knxgw.config.effects import effects_of
 from knxgw.config.model import Configuration
 from knxgw.errors import Finding, RejectedError
 from knxgw.host.clock import system_clock
 from knxgw.judgement import Prepared, check_text
+from knxgw.links.keyring_contents import read_keyring
 from knxgw.living import Store
 from knxgw.master_file import MasterFile
 from knxgw.store.configurations import Origin
+from knxgw.store.keyring_files import KeyringFiles
 from knxgw.store.trouble import StateError
 from knxgw.website.configuring import (
     CONFIRM_S,
     Checked,
     Configuring,
+    KeptKeyring,
     Outcome,
     Proposal,
     sum_of,
@@ -62,6 +66,7 @@ class Changes:
         self._loop = asyncio.get_running_loop()
         self._in_force: Configuration | None = None
         self._waiting: Pending | None = None
+        self._keyrings = Lock()
         self._confirm_until: datetime | None = None
         self._return: asyncio.TimerHandle | None = None
 
@@ -76,9 +81,19 @@ class Changes:
             propose=self._propose_and_wait,
             versions=self.master.kept.versions,
             version=self.master.kept.version,
+            keep_keyring=self._keep_keyring,
             confirm=self._confirm_soon,
             confirm_until=lambda: self._confirm_until,
         )
+
+    def _keep_keyring(self, content: bytes, password: str) -> KeptKeyring:
+        """Keep a keyring that its password opens; from any thread. Raises: ConfigError, StateError."""
+        files = KeyringFiles(self._store.database.directory)
+        with self._keyrings:
+            paths, contents = files.keep(
+                content, password, lambda one: read_keyring(one.keyring, one.password)
+            )
+        return KeptKeyring(keyring=paths.keyring, password=paths.password, contents=contents)
 
     def _check(self, text: str) -> Checked:
         """Return what a text would mean; from any thread, and nothing is taken."""

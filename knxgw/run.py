@@ -42,6 +42,7 @@ from knxgw.living import (
 from knxgw.master_file import MasterFile
 from knxgw.store.certificate_files import forget_certificates
 from knxgw.store.configurations import Configurations, Origin
+from knxgw.store.keyring_files import KeyringFiles
 from knxgw.store.runs import RunEnding
 from knxgw.store.trouble import StateError
 from knxgw.store.unapplied_file import UnappliedFile
@@ -224,6 +225,7 @@ def _reset(store: Store) -> None:
         forget_certificates(store.database.directory)
         Configurations(store.database.directory).forget()
         UnappliedFile(store.database.directory).forget()
+        KeyringFiles(store.database.directory).forget()
     except StateError as err:  # it starts again all the same: chargers wait for it
         log.error("the device was not reset, or not wholly: %s", err)  # noqa: TRY400 - it says it all
 

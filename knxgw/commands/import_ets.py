@@ -13,7 +13,7 @@ from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.messages import message
 from knxgw.config.addresses import parse_individual_address
 from knxgw.config.load import load_configuration
-from knxgw.config.model import Configuration, GroupAddress, KnxLinkKind, KnxSettings
+from knxgw.config.model import Configuration, GroupAddress
 from knxgw.config.not_allowed import NotAllowedError
 from knxgw.errors import ConfigError, FileLine, Finding, Worded
 from knxgw.ets.address_list import LARGEST_LIST
@@ -25,21 +25,11 @@ from knxgw.ets.project import EtsFileError, EtsProject
 from knxgw.ets.project_process import read_project
 from knxgw.ets.propose import Confidence
 from knxgw.ets.read_group_addresses import read_group_addresses
-from knxgw.links.keyring_contents import read_contents
+from knxgw.links.keyring_contents import NO_KNX, read_contents
 from knxgw.links.knx_factory import read_password
 
 ZIP = b"PK"
 KEYRING_SUFFIX = ".knxkeys"
-NO_KNX = KnxSettings(
-    link=KnxLinkKind.NONE,
-    gateway_host=None,
-    gateway_port=3671,
-    local_ip=None,
-    individual_address=None,
-    multicast_group="224.0.23.12",
-    keyring=None,
-    keyring_password_file=None,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

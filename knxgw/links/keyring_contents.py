@@ -1,16 +1,27 @@
 """What a keyring file is about, without any of its keys."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 from knxgw.catalogue.messages import message
 from knxgw.config.addresses import group_address
-from knxgw.config.model import KnxSettings
+from knxgw.config.model import KnxLinkKind, KnxSettings
 from knxgw.errors import ConfigError, FileLine, Finding
 from knxgw.ets.keyring_match import KeyringContents, KeyringInterface
 from knxgw.ets.xml_guard import UnsafeXmlError, scan_xml
 from knxgw.links.knx_factory import load_keyring
 
+NO_KNX = KnxSettings(  # of who only reads a keyring
+    link=KnxLinkKind.NONE,
+    gateway_host=None,
+    gateway_port=3671,
+    local_ip=None,
+    individual_address=None,
+    multicast_group="224.0.23.12",
+    keyring=None,
+    keyring_password_file=None,
+)
 LARGEST_KEYRING = 16 * 2**20  # bytes; one of 10 000 addresses needs one million
 
 
@@ -34,6 +45,14 @@ def read_contents(settings: KnxSettings) -> KeyringContents | None:
         keyed=frozenset(group_address(one.address.raw) for one in keyring.group_addresses),
         has_backbone=keyring.backbone is not None and bool(keyring.backbone.decrypted_key),
     )
+
+
+def read_keyring(keyring: Path, password_file: Path) -> KeyringContents:
+    """Return what a keyring holds. Raises: ConfigError."""
+    settings = replace(NO_KNX, keyring=str(keyring), keyring_password_file=str(password_file))
+    found = read_contents(settings)
+    assert found is not None  # noqa: S101 - a keyring is named
+    return found
 
 
 def _check(settings: KnxSettings) -> None:

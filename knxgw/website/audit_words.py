@@ -33,6 +33,7 @@ ACTIONS: Mapping[str, str] = {
     "point_interrupt": marked("charging interrupted"),
     "point_resume": marked("charging resumed"),
     "point_setpoint": marked("setpoint changed"),
+    "keyring_uploaded": marked("keyring uploaded"),
     "point_identified": marked("charging interrupted for ten seconds, to tell which one it is"),
     "first_charge": marked("first charge begun"),
     "devices_searched": marked("devices searched for"),

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from pathlib import Path
 
 from knxgw.config.effects import Effect
 from knxgw.errors import Finding, RejectedError
+from knxgw.ets.keyring_match import KeyringContents
 from knxgw.store.configurations import Origin, Version
 
 CONFIRM_S = 120.0  # within so long a change that may cut off the browser is confirmed, or goes back
@@ -52,6 +54,19 @@ class NotHereError(RejectedError):
     """Nothing here can change the configuration."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptKeyring:
+    """A keyring that was uploaded and checked: where it is, and what it holds, without its keys."""
+
+    keyring: Path
+    password: Path
+    contents: KeyringContents
+
+
+def _keep_nothing(_content: bytes, _password: str) -> KeptKeyring:
+    raise NotHereError("this device keeps no keyring")
+
+
 def _refuse(_proposal: Proposal) -> Outcome:
     raise NotHereError("the configuration of this device cannot be changed here")
 
@@ -69,6 +84,8 @@ class Configuring:
     versions: Callable[[], tuple[Version, ...]] = tuple
     version: Callable[[int], Version | None] = lambda _number: None
     confirm: Callable[[], None] = lambda: None
+    # a keyring and its password. Raises: ConfigError, StateError, NotHereError
+    keep_keyring: Callable[[bytes, str], KeptKeyring] = _keep_nothing
     # until when the last change must be confirmed [UTC]; None: it need not be
     confirm_until: Callable[[], datetime | None] = lambda: None
 

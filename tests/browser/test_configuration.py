@@ -10,11 +10,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from knxgw.store.configurations import Configurations, Origin
 from tests.browser.conftest import ARTEFACTS
-from tests.browser.site import COOKIE, DemoSite, visit
-from tests.browser.test_everybody import LANGUAGES, MATRIX, Look, cut_off, findings
+from tests.browser.served_site import served_to
+from tests.browser.test_everybody import MATRIX, Look, cut_off, findings
 from tests.support.own_configuration import Own
 from tests.support.plotted import site
-from tests.support.website import PASSWORD, served
 from tests.website.test_pages import POINT
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "mixed-operation.yaml"
@@ -48,15 +47,8 @@ def opened(browser: Browser, folder: Path, look: Look) -> Iterator[tuple[Page, O
     """Give the first page of the configuration."""
     text = EXAMPLE.read_text(encoding="utf-8")
     own = Own(text, versions(folder, text))
-    with served(folder, lambda _language: site(POINT), device=own.control()) as (website, port):
-        cookie = website.browser.get_cookie(COOKIE)
-        assert cookie is not None
-        at = DemoSite(f"http://127.0.0.1:{port}", PASSWORD, None)
-        with visit(
-            browser, at, cookie.value, width=look.width, theme=look.theme,
-            language=LANGUAGES[look.language],
-        ) as seen:  # fmt: skip
-            yield seen.open("/config"), own
+    with served_to(browser, folder, site(POINT), look, device=own.control()) as seen:
+        yield seen.open("/config"), own
 
 
 def picture(page: Page, name: str, look: Look) -> list[str]:

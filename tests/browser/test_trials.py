@@ -1,19 +1,20 @@
 """A device is read once from its form: by a real gateway, by the keyboard, and it can be cancelled."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from knxgw.catalogue.messages import message
 from tests.browser.device import Device
-from tests.browser.site import COOKIE, DemoSite, visit
+from tests.browser.served_site import served_to
+from tests.browser.site import visit
 from tests.browser.test_configuration import EXAMPLE, picture
-from tests.browser.test_everybody import LANGUAGES, MATRIX, Look
+from tests.browser.test_everybody import MATRIX, Look
 from tests.browser.test_typing import FORM, field
 from tests.support.own_configuration import Own
 from tests.support.plotted import site
-from tests.support.website import PASSWORD, served
 from tests.website.test_pages import POINT
 from tests.website.test_trials import FINDING, VALUES, Reads
 
@@ -56,33 +57,25 @@ def test_a_read_can_be_cancelled_and_what_came_of_it_keeps_nobody_out(
     browser: Browser, tmp_path: Path, look: Look
 ) -> None:
     own, reads = Own(EXAMPLE.read_text(encoding="utf-8")), Reads()
-    with served(
-        tmp_path, lambda _language: site(POINT), device=own.control(), trials=reads.for_pages()
-    ) as (website, port):
-        cookie = website.browser.get_cookie(COOKIE)
-        assert cookie is not None
-        at = DemoSite(f"http://127.0.0.1:{port}", PASSWORD, None)
-        with visit(
-            browser, at, cookie.value, width=look.width, theme=look.theme,
-            language=LANGUAGES[look.language],
-        ) as seen:  # fmt: skip
-            page = seen.open(FORM)
-            button, _ = trial(page)
-            page.locator(button).click()
-            cancel = page.locator(".trial .cancel").first
-            expect(cancel).to_be_visible()
-            wrong = picture(page, "reading", look)
-            cancel.click()
-            reads.trial = reads.at_the_end.__class__(
-                is_running=False,
-                values=VALUES,
-                findings=(FINDING,),
-                words=message("trial_cancelled"),
-            )
-            expect(cancel).to_be_hidden()
-            expect(page.locator(button)).to_be_focused()
-            expect(page.locator(".trial li").first).to_be_visible()
-            wrong += picture(page, "read", look)
+    given: dict[str, Any] = {"device": own.control(), "trials": reads.for_pages()}
+    with served_to(browser, tmp_path, site(POINT), look, **given) as seen:
+        page = seen.open(FORM)
+        button, _ = trial(page)
+        page.locator(button).click()
+        cancel = page.locator(".trial .cancel").first
+        expect(cancel).to_be_visible()
+        wrong = picture(page, "reading", look)
+        cancel.click()
+        reads.trial = reads.at_the_end.__class__(
+            is_running=False,
+            values=VALUES,
+            findings=(FINDING,),
+            words=message("trial_cancelled"),
+        )
+        expect(cancel).to_be_hidden()
+        expect(page.locator(button)).to_be_focused()
+        expect(page.locator(".trial li").first).to_be_visible()
+        wrong += picture(page, "read", look)
     assert reads.cancelled == [7]
     assert wrong == []
 
@@ -90,15 +83,10 @@ def test_a_read_can_be_cancelled_and_what_came_of_it_keeps_nobody_out(
 @pytest.mark.proves("W64")
 def test_enter_in_a_field_does_not_read_a_device(browser: Browser, tmp_path: Path) -> None:
     own, reads = Own(EXAMPLE.read_text(encoding="utf-8")), Reads()
-    with served(
-        tmp_path, lambda _language: site(POINT), device=own.control(), trials=reads.for_pages()
-    ) as (website, port):
-        cookie = website.browser.get_cookie(COOKIE)
-        assert cookie is not None
-        at = DemoSite(f"http://127.0.0.1:{port}", PASSWORD, None)
-        with visit(browser, at, cookie.value) as seen:
-            page = seen.open(FORM)
-            page.locator(field(HOST)).fill("192.168.1.7")
-            page.locator(field(HOST)).press("Enter")
-            page.wait_for_url("**/config/draft")
+    given: dict[str, Any] = {"device": own.control(), "trials": reads.for_pages()}
+    with served_to(browser, tmp_path, site(POINT), **given) as seen:
+        page = seen.open(FORM)
+        page.locator(field(HOST)).fill("192.168.1.7")
+        page.locator(field(HOST)).press("Enter")
+        page.wait_for_url("**/config/draft")
     assert reads.wanted == []

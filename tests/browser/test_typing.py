@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.browser.site import COOKIE, DemoSite, Visit, visit
+from tests.browser.served_site import served_to
+from tests.browser.site import Visit
 from tests.browser.test_configuration import EXAMPLE, opened, picture
 from tests.browser.test_everybody import MATRIX, Look
 from tests.support.own_configuration import Own
 from tests.support.plotted import site
-from tests.support.website import PASSWORD, served
 from tests.website.test_pages import POINT
 
 MAXIMUM, NAME = "charging_points[0].maximum_a", "charging_points[0].name"
@@ -34,13 +34,9 @@ def field(name: str) -> str:
 def form(browser: Browser, tmp_path: Path) -> Iterator[tuple[Visit, Own]]:
     """Give the form of a charging point on a phone."""
     own = Own(EXAMPLE.read_text(encoding="utf-8"))
-    with served(tmp_path, lambda _language: site(POINT), device=own.control()) as (website, port):
-        cookie = website.browser.get_cookie(COOKIE)
-        assert cookie is not None
-        at = DemoSite(f"http://127.0.0.1:{port}", PASSWORD, None)
-        with visit(browser, at, cookie.value) as seen:
-            seen.open(FORM)
-            yield seen, own
+    with served_to(browser, tmp_path, site(POINT), device=own.control()) as seen:
+        seen.open(FORM)
+        yield seen, own
 
 
 @pytest.mark.proves("W62")

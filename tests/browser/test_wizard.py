@@ -4,6 +4,7 @@ import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -13,15 +14,15 @@ from knxgw.monitoring.device_search import FoundDevice, SearchProgress
 from knxgw.monitoring.test_charge import Problem, Progress, Result, Row, Step
 from knxgw.website.wizard import STEPS
 from tests.browser.conftest import ARTEFACTS
-from tests.browser.site import COOKIE, DemoSite, cookie_of, visit
+from tests.browser.served_site import served_to
+from tests.browser.site import DemoSite, cookie_of, visit
 from tests.browser.test_configuration import EXAMPLE
-from tests.browser.test_everybody import LANGUAGES, MATRIX, Look, cut_off, findings
+from tests.browser.test_everybody import MATRIX, Look, cut_off, findings
 from tests.support.own_configuration import Own
 from tests.support.plotted import site
 from tests.support.processes import health, process
 from tests.support.visitor import Visitor
 from tests.support.waiting import wait_until
-from tests.support.website import PASSWORD, served
 from tests.website.test_pages import POINT
 from tests.website.test_wizard import CHARGER, SMART_METER, Ask, tcp
 
@@ -180,21 +181,11 @@ def test_no_step_keeps_anybody_out(browser: Browser, tmp_path: Path, look: Look)
         Row(step=Step.CHARGE, result=Result.BAD, problem=Problem.NOT_CHARGING, reason="x" * 40),
     )
     ask.charge = Progress(number=1, point=1, rows=rows, steps=(Step.VEHICLE, Step.CHARGE))
-    view = site(POINT)
-    device, wrong = own.control(), []
-    with served(tmp_path, lambda _language: view, device=device, commissioning=ask.pages()) as (
-        website,
-        port,
-    ):
-        cookie = website.browser.get_cookie(COOKIE)
-        assert cookie is not None
-        at = DemoSite(f"http://127.0.0.1:{port}", PASSWORD, None)
-        with visit(
-            browser, at, cookie.value, width=look.width, theme=look.theme,
-            language=LANGUAGES[look.language],
-        ) as seen:  # fmt: skip
-            for step in ("", *(f"/{one}" for one in STEPS), "/protocol"):
-                page = seen.open(f"/wizard{step}")
-                name = f"{step.strip('/') or 'steps'}-{look.width}-{look.theme}-{look.language}"
-                wrong += picture(page, name)
+    wrong: list[str] = []
+    given: dict[str, Any] = {"device": own.control(), "commissioning": ask.pages()}
+    with served_to(browser, tmp_path, site(POINT), look, **given) as seen:
+        for step in ("", *(f"/{one}" for one in STEPS), "/protocol"):
+            page = seen.open(f"/wizard{step}")
+            name = f"{step.strip('/') or 'steps'}-{look.width}-{look.theme}-{look.language}"
+            wrong += picture(page, name)
     assert wrong == []

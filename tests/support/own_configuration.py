@@ -1,6 +1,7 @@
 """The twin of a configuration file for the pages: no device behind it, and none that could refuse."""
 
 from dataclasses import replace
+from typing import Any
 
 from knxgw.catalogue.load import catalogue
 from knxgw.config.effects import effects_of
@@ -34,8 +35,8 @@ class Own:
         self.text = proposal.text
         return Outcome(is_taken=True)
 
-    def control(self) -> DeviceControl:
-        """Return what pages may ask."""
+    def control(self, **given: Any) -> DeviceControl:
+        """Return what pages may ask; `given` are further fields of `Configuring`."""
         configuring = Configuring(
             has_file=True,
             text=lambda: self.text,
@@ -43,6 +44,7 @@ class Own:
             is_writable=lambda: True,
             check=self.check,
             propose=self.propose,
+            **given,
         )
         if self.kept is None:
             return DeviceControl(configuring=configuring)

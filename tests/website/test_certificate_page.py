@@ -30,7 +30,7 @@ HTTPS = "https://localhost"
 class Secure(Website):
     """A website whose certificates stand in its state directory, and a browser that speaks https."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, **given: Any) -> None:
         self.files = CertificateFiles(directory)
         self.encryption = Encryption(self.files, names=lambda: NAMES, now=lambda: NOON)
         super().__init__(
@@ -39,6 +39,7 @@ class Secure(Website):
             encryption=self.encryption,
             certificate=lambda: self.encryption.current,
             redirects=lambda: self.encryption.redirects,
+            **given,
         )
 
     def page(self) -> str:

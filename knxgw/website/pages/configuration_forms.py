@@ -90,6 +90,7 @@ def links_to_forms(text: str) -> list[FormLink]:
         if key != POINTS
     ]
     links.append(FormLink("/config/objects", words.text("Group addresses")))
+    links.append(FormLink("/config/keyring", words.text("Keyring of KNX Secure")))
     links += [
         FormLink(f"/config/form/{POINTS}/{n + 1}", _title(POINTS, n, data, words))
         for n in range(points)
