@@ -163,16 +163,17 @@ class Counted(NamedTuple):
 
 
 def _with_confirmed_reading(counter: EnergyCounter, now_s: float) -> EnergyCounter:
-    """Return the counter after a reading that shows no flow: it confirms the accepted one.
+    """Return the counter after a reading that shows no flow: the accepted one is confirmed by it.
 
     A doubt ends here. What its readings added in advance stays counted (`counted_ahead_mwh`), and the next
     growth adds so much less.
     """
-    since = None if counter.reading is None else counter.reading.since
+    accepted = counter.reading or Reading(0, since=None)
+    # a restored reading does not say since when the register shows it: now at the latest
+    since = now_s if accepted.since is None else accepted.since
     return replace(
         counter,
-        # None: not known since when the register shows this; from now on at the latest
-        reading=Reading(counter.reading_mwh or 0, since=now_s if since is None else since),
+        reading=accepted._replace(since=since, is_unconfirmed=False),
         read_at=now_s,
         doubt=None,
         counted_ahead_mwh=counter.counted_ahead_mwh + counter.counted_in_doubt_mwh,

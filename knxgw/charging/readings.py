@@ -225,15 +225,15 @@ def _with_values(
 
 
 def _plugged_in(point: ChargingPoint, before: ChargingPoint) -> ChargingPoint:
-    """Return the point after a vehicle was plugged in: its process waits for a start, or may charge.
+    """Return the point after a vehicle was plugged in: its process waits for a start command, or may charge.
 
-    What the charger's register of the session showed in the reading before is noted as that of the session
-    before. `before`: the point before this reading.
+    What the charger's register of the session showed in the reading before is noted, so that a register that
+    still shows it is not counted for the new session. `before`: the point before this reading.
     """
     process_input = (
         ProcessInput.PLUGGED_IN_TO_WAIT if point.is_started_manually else ProcessInput.PLUGGED_IN
     )
-    # else (None: not known) the vehicle may have been there already, and the register count for it
+    # only if no vehicle is known to have been there (None: not known): the register may count for this one
     was_unplugged = before.process.is_connected is False
     register_before_mwh = before.number(Quantity.SESSION_ENERGY) if was_unplugged else None
     return replace(

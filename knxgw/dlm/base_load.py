@@ -165,7 +165,7 @@ def reexamine(
     samples = phase_state.pending_samples
     decided_index = _newest_decided(samples, readable, now_s)
     if decided_index is None:
-        _widen(phase_state, phase, samples[-1], readable, settings)
+        _raise_possible_base(phase_state, phase, samples[-1], readable, settings)
         return
     sample = samples[decided_index]
     estimate = _estimate(phase_state.base_ma, phase, sample, readable, settings)
@@ -180,22 +180,24 @@ def reexamine(
     _set_base_load(phase_state, base_ma, most_ma, pending_samples=later_samples)
 
 
-def _widen(
+def _raise_possible_base(
     phase_state: PhaseState,
     phase: int,
     sample: Sample,
     readable: list[Participant],
     settings: Settings,
 ) -> None:
-    """Raise the uncertainty of the base load where new readings leave a higher one possible (in place).
+    """Raise what the base load of a phase (0…2) may be where new readings leave a higher one possible (in place).
 
     A reading may show that a vehicle has stopped, perhaps before the last `sample` of the meter: then what
-    was taken for its current was the building's, and nobody may be given it. The base load itself stays.
+    was taken for its current was the building's, and no vehicle may be offered it. The base load itself stays.
+    `uncertainty_ma` grows to what offers have to leave free (with a fast meter only what is likely),
+    `possible_base_ma` to all that the sample leaves possible. `readable`: participants whose draw is known.
     """
-    base_ma = phase_state.base_ma or 0
+    base_ma = phase_state.base_ma or 0  # not known yet: everything counts as uncertain
     estimate = _estimate(base_ma, phase, sample, readable, settings)
-    most_ma = _highest_base_ma(estimate, base_ma, sample, readable)
-    phase_state.uncertainty_ma = max(phase_state.uncertainty_ma, most_ma - base_ma)
+    cautious_base_ma = _highest_base_ma(estimate, base_ma, sample, readable)
+    phase_state.uncertainty_ma = max(phase_state.uncertainty_ma, cautious_base_ma - base_ma)
     phase_state.possible_base_ma = BaseRange(
         phase_state.possible_base_ma.least_ma,
         max(phase_state.possible_base_ma.most_ma, estimate.most_ma),

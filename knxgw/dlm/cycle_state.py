@@ -148,8 +148,8 @@ class CycleState:
 
         | base load | as estimated | as high as it may be |
         |---|---|---|
-        | the latest one: for lowering | `room_now_ma` | `least_room_now_ma` |
-        | the higher of it and its peak: for starts and raises | `certain_room_ma` | `room_to_raise_ma` |
+        | the latest one | `room_now_ma`: lowering | `least_room_now_ma`: starts and raises in the window of a large consumer |
+        | the higher of it and its peak | `certain_room_ma`: who may hope for a start | `room_to_raise_ma`: starts and raises |
 
         The uncertainty is added to the latest base load only, not to its peak. A start or a raise must also
         fit `room_to_grant_ma`: with a fast meter, beside all that its last sample leaves possible. Where the
@@ -158,20 +158,20 @@ class CycleState:
         """
         window_s = meters.window_s(self.state.meter)
         claims = self._claims()
-        counted_until = self._peaks_count_until()
+        windows_end_at = self._windows_end_at()
         for index, phase in enumerate(self.phases):
             value = self.state.meter.values[index]
             base_ma = phase.base_ma or 0
-            peak_ma = self._note_peak_ma(index, phase, window_s, counted_until)
-            # after the peak: the uncertainty may end before it, and then counts as `peak_expires_at`
-            most_ma = base_ma + self._note_uncertainty_ma(index, phase, window_s, counted_until)
+            peak_ma = self._note_peak_ma(index, phase, window_s, windows_end_at)
+            # after `_note_peak_ma`, which sets `peak_expires_at`: this only brings it forward
+            most_ma = base_ma + self._note_uncertainty_ma(index, phase, window_s, windows_end_at)
             self.room_now_ma[index] = claims[index].room_ma(self.settings, base_ma)
             self.least_room_now_ma[index] = claims[index].room_ma(self.settings, most_ma)
             self.certain_room_ma[index] = claims[index].room_ma(self.settings, peak_ma)
             self.room_to_raise_ma[index] = claims[index].room_ma(
                 self.settings, max(peak_ma, most_ma)
             )
-            # by how much the phase carries too much is not known: these decide on starts and raises
+            # over range: the excess is not known, so nothing starts or rises; lowering goes by what is shown
             if value is not None and value.is_over_range:
                 for room_ma in (
                     self.room_to_raise_ma,
@@ -180,18 +180,18 @@ class CycleState:
                 ):
                     room_ma[index] = min(room_ma[index], 0)
             # a value older than the window leaves no more possible, as in `_note_uncertainty_ma`
-            is_recent = value is not None and counted_until < value.arrived_at + window_s
+            is_recent = value is not None and windows_end_at < value.arrived_at + window_s
             possible_ma = self._possible_base_ma(phase) if is_recent else base_ma
             self.room_to_grant_ma[index] = min(
                 self.room_to_raise_ma[index], claims[index].room_ma(self.settings, possible_ma)
             )
 
     def _note_peak_ma(
-        self, index: int, phase: PhaseState, window_s: float, counted_until: float
+        self, index: int, phase: PhaseState, window_s: float, windows_end_at: float
     ) -> int:
         """Return the highest base load [mA] that counts for raises on a phase; note when it is forgotten.
 
-        A peak counts for the window W (`window_s`, back from `counted_until`); after a back-off, whose
+        A peak counts for the window W (`window_s`, back from `windows_end_at`); after a back-off, whose
         exponent k is `PhaseState.back_off`, for 2**k times as long. A back-off that was of no use for
         `BACK_OFF_ENDS_S` (10 min) ends here. Source: load-management 7.3, 9.4e.
         """
@@ -199,7 +199,7 @@ class CycleState:
             phase.back_off = 0
         base_ma = phase.base_ma or 0
         remembered_s = window_s * 2**phase.back_off
-        peak = _peak(phase.history, counted_until - remembered_s)
+        peak = _peak(phase.history, windows_end_at - remembered_s)
         if peak.base_ma <= base_ma:
             return base_ma
         self.peak_expires_at[index] = peak.until + remembered_s
@@ -218,25 +218,25 @@ class CycleState:
         return phase.possible_base_ma.most_ma
 
     def _note_uncertainty_ma(
-        self, index: int, phase: PhaseState, window_s: float, counted_until: float
+        self, index: int, phase: PhaseState, window_s: float, windows_end_at: float
     ) -> int:
         """Return by how much a phase's base load may be higher than its estimate [mA]; note when that ends.
 
         Mostly the next sample, or a reading for which samples wait, ends the uncertainty. A meter that has
         nothing new to report sends no sample: `window_s` after its last value the uncertainty counts as 0, or
         no offer could ever rise. That end is noted in `peak_expires_at` if it comes before the one noted
-        there. `counted_until`: now; in an emergency earlier, so that it does not end (`_peaks_count_until`).
+        there. `windows_end_at`: now; in an emergency earlier, so that it does not end (`_windows_end_at`).
         """
         value = self.state.meter.values[index]
         if phase.pending_samples or not phase.uncertainty_ma or value is None:
             return phase.uncertainty_ma  # a reading will end it, or there is none
         expires_at = value.arrived_at + window_s
-        if counted_until >= expires_at:
+        if windows_end_at >= expires_at:
             return 0
         self.peak_expires_at[index] = min(self.peak_expires_at[index], expires_at)
         return phase.uncertainty_ma
 
-    def _peaks_count_until(self) -> float:
+    def _windows_end_at(self) -> float:
         """Return the instant from which the windows of the peak-hold reach back [monotonic s].
 
         Mostly it is now. In an emergency it is when the oldest of the phases' values came, so that no peak

@@ -47,7 +47,11 @@ def set_offer(participant: Participant, offer_ma: int, settings: Settings, now_s
 def _transition_to(
     participant: Participant, offer_ma: int, settings: Settings, now_s: float
 ) -> Transition:
-    """Return how a vehicle gets from the offers up to now to a new one [mA]."""
+    """Return the change of the offer that begins now: from which offers, to `offer_ma` [mA], and until when.
+
+    A raised vehicle may rise until `rises_until`, a lowered one has to obey by `obey_by_at`. The same offer
+    again counts as a lowering.
+    """
     transition = participant.transition
     # an offer that is replaced at the same instant was never sent, so it is no previous one
     if now_s > transition.changed_at:
@@ -56,9 +60,13 @@ def _transition_to(
     if offer_ma > participant.offer_ma:
         return replace(transition, changed_at=now_s, raised_to_ma=offer_ma, rises_until=obeyed_at)
     # a vehicle that ignores its offer gets no new time to obey a lower one (13.3a)
-    ignores_offer = max(participant.overdraw_ma) > OVERDRAW_FROM_MA
-    obey_by_at = transition.obey_by_at if ignores_offer else obeyed_at
+    obey_by_at = transition.obey_by_at if _ignores_offer(participant) else obeyed_at
     return replace(transition, changed_at=now_s, obey_by_at=obey_by_at)
+
+
+def _ignores_offer(participant: Participant) -> bool:
+    """Tell whether a vehicle draws so much more than its offer that it ignores it. Source: load-management 13.3a."""
+    return max(participant.overdraw_ma) > max(OVERDRAW_FROM_MA, participant.offer_ma // 10)
 
 
 def _with_previous_offer(participant: Participant, settings: Settings, now_s: float) -> Transition:
@@ -114,7 +122,7 @@ def _update_overdraw(participant: Participant, settings: Settings, now_s: float)
     Source: load-management 13.4.
     """
     offer_ma, draw_ma = participant.offer_ma, participant.draw_ma
-    ignores_offer = max(participant.overdraw_ma) > max(OVERDRAW_FROM_MA, offer_ma // 10)
+    ignores_offer = _ignores_offer(participant)
     if not participant.takes_part or offer_ma == 0:  # it is stopped
         if ignores_offer or not participant.is_connected or not participant.has_valid_currents:
             participant.overdraw_ma = NO_CURRENT
@@ -279,17 +287,19 @@ def _update_headroom(
 
 
 def next_change_at(participant: Participant, settings: Settings, now_s: float) -> float:
-    """Return from when on time alone may change something about a participant [monotonic s].
+    """Return the earliest instant at which the passage of time alone may change a participant [monotonic s].
 
-    Until then a cycle need not look at it without a new reading. `now_s` itself: something may change in any
-    cycle. `NEVER` (infinite): nothing changes by time.
+    Until then a cycle may skip it while its observation differs only in age. `now_s` itself: look at it in
+    every cycle. `NEVER` (infinite): nothing changes by time.
     """
     if not participant.is_reachable:
         # one that answers again counts as unreachable until its currents are read, or should have been
         answers = participant.observation is not None and participant.observation.is_reachable
         return age_counts_from(participant) + stale_after_s(participant) if answers else NEVER
     if not participant.has_valid_currents or participant.highest_draw_ma > participant.offer_ma:
-        return now_s  # readings with the same values may make currents valid again, or show an overdraw
+        return (
+            now_s  # each repeated reading counts: currents may be valid again, an overdraw may last
+        )
     if (
         not participant.settings.measures_current
         and now_s < participant.transition.changed_at + settings.obey_s

@@ -163,13 +163,21 @@ class Commander:
         self._mark_unacknowledged()
 
     def _is_falling_while_enabling(self, previous_ma: int | None, offer_ma: int) -> bool:
-        """Tell whether an offer falls after its setpoint was written, but before it was enabled."""
-        is_lower = previous_ma is not None and offer_ma < previous_ma
+        """Tell whether an offer falls between the write of its setpoint and the steps that enable the charger.
+
+        Then the charger has to start at the minimum: see the head of the module. Not if it has refused an
+        enabling step: that one waits, and the lower setpoint is written long before it is tried again.
+        """
+        if previous_ma is None or offer_ma >= previous_ma:
+            return False
         setpoint = self._control.offer_step
-        is_written = setpoint is not None and setpoint.point in self._content.registers
-        unwritten = [step for step in self._plan.enabling_steps if self._plan.is_unwritten(step)]
-        is_refused = any(step.point in self._content.retry_at for step in unwritten)
-        return is_lower and is_written and bool(unwritten) and not is_refused
+        if setpoint is None or setpoint.point not in self._content.registers:
+            return False
+        missing_steps = [
+            step for step in self._plan.enabling_steps if self._plan.is_unwritten(step)
+        ]
+        is_refused = any(step.point in self._content.retry_at for step in missing_steps)
+        return bool(missing_steps) and not is_refused
 
     def unlock(self) -> None:
         """Release the cable at the next opportunity."""

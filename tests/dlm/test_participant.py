@@ -384,6 +384,24 @@ def test_how_far_a_car_ignored_its_offer_is_not_remembered_when_it_has_stopped()
     assert house.participant().overdraw_ma == (0, 0, 0)
 
 
+@pytest.mark.proves("D13.3a")
+@pytest.mark.parametrize(
+    ("overdraw_ma", "has_new_time"), [(2000, True), (3200, True), (3300, False)]
+)
+def test_only_a_car_that_ignores_its_offer_has_no_new_time_to_obey_a_lower_one(
+    overdraw_ma: int, *, has_new_time: bool
+) -> None:
+    """At 32 A up to a tenth more is how a vehicle is; with more it ignores its offer."""
+    house = House(participant(1))
+    house.live(30)
+    car = house.participant()
+    car.offer_ma, car.overdraw_ma = 32_000, (overdraw_ma,) * 3
+    before_at, now_s = car.transition.obey_by_at, 1000.0
+    set_offer(car, 10_000, HOUSE, now_s)
+    expected_at = now_s + HOUSE.obey_s if has_new_time else before_at
+    assert car.transition.obey_by_at == expected_at
+
+
 # --- use of the offer ----------------------------------------------------------------------------
 
 
