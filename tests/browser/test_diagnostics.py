@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.site import Visit
+from tests.browser.test_everybody import cut_off
 
 LONG_MS = 70_000  # a self-test takes a minute at most
 
@@ -45,6 +46,8 @@ def test_a_self_test_shows_its_rows_as_they_come_and_a_verdict(owner: Visit) -> 
     expect(rows.filter(has_text="Reaction of the program")).to_be_visible(timeout=LONG_MS)
     assert rows.filter(has_text="Charger:").count() == 5
     expect(page.locator(".rate")).not_to_contain_text("looked at", timeout=5_000)
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert cut_off(page) == [], "also with rows"
 
 
 @pytest.mark.proves("W37")
