@@ -89,9 +89,13 @@ class Changes:
     def _keep_keyring(self, content: bytes, password: str) -> KeptKeyring:
         """Keep a keyring that its password opens; from any thread. Raises: ConfigError, StateError."""
         files = KeyringFiles(self._store.database.directory)
+        in_force = None if self._in_force is None else self._in_force.knx.keyring
         with self._keyrings:
             paths, contents = files.keep(
-                content, password, lambda one: read_keyring(one.keyring, one.password)
+                content,
+                password,
+                lambda one: read_keyring(one.keyring, one.password),
+                in_force=in_force,
             )
         return KeptKeyring(keyring=paths.keyring, password=paths.password, contents=contents)
 

@@ -35,9 +35,16 @@ class KeyringFiles:
         self._folder = directory / FOLDER_NAME
 
     def keep(
-        self, content: bytes, password: str, check: Callable[[KeyringPaths], T]
+        self,
+        content: bytes,
+        password: str,
+        check: Callable[[KeyringPaths], T],
+        *,
+        in_force: str | None = None,
     ) -> tuple[KeyringPaths, T]:
         """Keep a keyring that passes a check, which reads it; return where it is, and what the check says.
+
+        `in_force`: the path of the keyring that is used, which gives no way.
 
         Raises: what the check raises, and nothing is kept; StateError.
         """
@@ -54,7 +61,7 @@ class KeyringFiles:
             finally:
                 remove(tried.keyring)
                 remove(tried.password)
-            self._make_room()
+            self._make_room(in_force)
         except OSError as err:
             raise StateError(cause(err, self._folder)) from err
         return kept, found
@@ -73,8 +80,10 @@ class KeyringFiles:
             keyring=self._folder / f"{name}{_KEYRING}", password=self._folder / f"{name}{_PASSWORD}"
         )
 
-    def _make_room(self) -> None:
+    def _make_room(self, in_force: str | None) -> None:
         kept = sorted(self._folder.glob(f"*{_KEYRING}"), key=lambda one: one.stat().st_mtime)
         for file in kept[:-MOST]:
+            if str(file) == in_force:
+                continue
             remove(file)
             remove(file.with_suffix(_PASSWORD))

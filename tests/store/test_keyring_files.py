@@ -46,3 +46,13 @@ def test_the_oldest_one_gives_way_and_a_reset_removes_all(tmp_path: Path) -> Non
     assert all(one.with_suffix(".password").exists() for one in left)
     files.forget()
     assert list((tmp_path / FOLDER_NAME).iterdir()) == []
+
+
+def test_the_keyring_that_is_in_force_gives_no_way(tmp_path: Path) -> None:
+    files = KeyringFiles(tmp_path)
+    used, _ = files.keep(b"used", "word", same)
+    os.utime(used.keyring, (0, 0))
+    for number in range(MOST + 2):
+        files.keep(b"%d" % number, "word", same, in_force=str(used.keyring))
+    assert used.keyring.read_bytes() == b"used"
+    assert used.password.read_text() == "word"

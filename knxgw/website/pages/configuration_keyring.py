@@ -1,7 +1,6 @@
 """The keyring of KNX Secure: uploaded with its password, checked, and named by the draft. Source: website 66."""
 
 from pathlib import Path
-from typing import NamedTuple
 
 from flask import Blueprint, abort, render_template, request
 
@@ -15,7 +14,7 @@ from knxgw.store.trouble import StateError
 from knxgw.website.access.roles import Right
 from knxgw.website.configuring import NotHereError
 from knxgw.website.drafts import Draft
-from knxgw.website.field_findings import TONES
+from knxgw.website.field_findings import TONES, FindingText
 from knxgw.website.pages.common import address, https_address, language, session, site
 from knxgw.website.pages.configuration_forms import draft_now, keep_draft, not_editable
 from knxgw.website.security import needs
@@ -23,13 +22,6 @@ from knxgw.website.uploads import FORM_KIB
 
 pages = Blueprint("configuration_keyring", __name__)
 LONGEST_PASSWORD = 200  # characters
-
-
-class Said(NamedTuple):
-    """What a keyring holds, in words."""
-
-    tone: str
-    text: str
 
 
 @pages.get("/config/keyring")
@@ -79,13 +71,13 @@ def upload() -> str | tuple[str, int]:
     )
     own = None if configuration is None else configuration.knx.individual_address
     found = [
-        Said(TONES[severity], said.problem(words.code))
+        FindingText(TONES[severity], said.problem(words.code))
         for severity, said in keyring_report(kept.contents, own, linked, ())
     ]
     return _page(found=found)
 
 
-def _page(wrong: str = "", found: list[Said] | None = None) -> str:
+def _page(wrong: str = "", found: list[FindingText] | None = None) -> str:
     configuration = parse_configuration(
         draft_now().text, catalogue(), is_offline=True
     ).configuration
