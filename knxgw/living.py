@@ -3,13 +3,13 @@
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 import click
 
@@ -17,10 +17,10 @@ from knxgw.catalogue.load import catalogue
 from knxgw.commissioning import SettingUp, own_networks
 from knxgw.config.model import Configuration
 from knxgw.device.front_panel import ButtonContact
-from knxgw.errors import RejectedError
 from knxgw.gateway import KEEP_LINK, Gateway, World
 from knxgw.host.clock import system_clock
 from knxgw.host.network import OwnAddress, adapter_link, own_addresses
+from knxgw.host.on_loop import wait_on
 from knxgw.judgement import Prepared, identity
 from knxgw.links.modbus_buses import ModbusBuses
 from knxgw.monitoring.log_ring import SIMPLE, LogRecorder
@@ -117,7 +117,7 @@ class Living:
         self._executor = store.executor
         service = Service(gateway, group, self._test_certificate)
         self._trials = TrialReads(lambda: _buses_of(gateway), group)
-        wait = partial(_wait, asyncio.get_running_loop())
+        wait = partial(wait_on, asyncio.get_running_loop(), limit_s=PAGE_WAITS_S)
         self._bridge = Bridge(
             view=gateway.view,
             facts=self._facts,
@@ -274,17 +274,6 @@ class Living:
         self._running.cancel()
         self._renewing.cancel()
         self._website.cancel()
-
-
-def _wait(loop: asyncio.AbstractEventLoop, command: Coroutine[Any, Any, T]) -> T:
-    """Run a command on the loop, for a page. Raises: RejectedError, too late; what it raises."""
-    future = asyncio.run_coroutine_threadsafe(command, loop)
-    try:
-        return future.result(PAGE_WAITS_S)
-    except TimeoutError as err:
-        raise RejectedError("the device does not react") from err
-    finally:
-        future.cancel()  # what nobody waits for must not happen late
 
 
 @asynccontextmanager

@@ -6,11 +6,10 @@ already, the gateway asks, behind its own polls; where it cannot, it is said why
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import count
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.messages import Message, message
@@ -19,6 +18,7 @@ from knxgw.config.device_address import device_address
 from knxgw.config.devices import DeviceId
 from knxgw.config.one_device import OneDevice
 from knxgw.errors import FileLine, LinkError, PeerError, PeerRefusedError, RejectedError
+from knxgw.host.on_loop import wait_on
 from knxgw.links.modbus_buses import ModbusBuses, endpoint_of
 from knxgw.links.modbus_endpoint import ModbusEndpoint, framing_of
 from knxgw.modbus.driver import Driver
@@ -83,10 +83,10 @@ class TrialReads:
     def for_pages(self) -> Trials:
         """Return what pages may ask; safe from any thread."""
         return Trials(
-            start=lambda wanted: self._wait_for(self._start(wanted), LIMIT_S),
+            start=lambda wanted: wait_on(self._loop, self._start(wanted), LIMIT_S),
             progress=self.progress,
-            cancel=lambda number: self._call_soon(partial(self.cancel, number)),
-            finished=lambda number: self._wait_for(self._ended(number), LIMIT_S + FINISHED_S),
+            cancel=self._cancel_soon,
+            finished=lambda number: wait_on(self._loop, self._ended(number), LIMIT_S + FINISHED_S),
         )
 
     def progress(self, number: int) -> Trial | None:
@@ -120,6 +120,9 @@ class TrialReads:
             self._run(EndpointLook(endpoint, [examined], board, way), read), name="trial read"
         )
         return number
+
+    def _cancel_soon(self, number: int) -> None:
+        self._loop.call_soon_threadsafe(self.cancel, number)
 
     def cancel(self, number: int) -> None:
         """End a read."""
@@ -206,19 +209,6 @@ class TrialReads:
         found = self._reads.get(number)
         if found is not None and found.task is not None:
             await asyncio.wait([found.task])
-
-    def _wait_for(self, what: Coroutine[Any, Any, T], limit_s: float) -> T:
-        """Wait for something on the loop, from another thread. Raises: RejectedError, too late."""
-        future = asyncio.run_coroutine_threadsafe(what, self._loop)
-        try:
-            return future.result(limit_s)
-        except TimeoutError as err:
-            raise RejectedError("the device does not react") from err
-        finally:
-            future.cancel()
-
-    def _call_soon(self, what: Callable[[], None]) -> None:
-        self._loop.call_soon_threadsafe(what)
 
 
 async def _known(_host: str) -> None:

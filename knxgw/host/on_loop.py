@@ -1,0 +1,20 @@
+"""How a thread waits for something that the event loop does."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from knxgw.errors import RejectedError
+
+T = TypeVar("T")
+
+
+def wait_on(loop: asyncio.AbstractEventLoop, command: Coroutine[Any, Any, T], limit_s: float) -> T:
+    """Run a command on the loop, and wait for it. Raises: RejectedError, too late; what it raises."""
+    future = asyncio.run_coroutine_threadsafe(command, loop)
+    try:
+        return future.result(limit_s)
+    except TimeoutError as err:
+        raise RejectedError("the device does not react") from err
+    finally:
+        future.cancel()  # what nobody waits for must not happen late
