@@ -35,7 +35,7 @@ test: $(STAMP) ## every test but those of `make long` and `make browser`; those 
 long: $(STAMP) ## the tests that take many seconds each: processes killed, serial lines, site weeks, random mixes
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 6 -m "long and not browser" $(ARGS)
 
-browser: $(STAMP) ## tests of the website in a real browser (needs Debian's chromium); screenshots in build/screenshots
+browser: $(STAMP) ## tests of the website in a real browser (needs Debian's chromium); KNXGW_SCREENSHOTS=folder keeps pictures
 	$(BIN)/python -m pytest -n 2 tests/browser $(ARGS)
 
 pictures: $(STAMP) ## make the pictures of docs/website.md and docs/ets.md (needs Debian's chromium)

@@ -7,7 +7,6 @@ a page writes to its console, reports against its policy or asks of a foreign ho
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
@@ -16,7 +15,6 @@ from tests.browser.device import Device
 from tests.browser.site import ARGUMENTS, CHROMIUM, DemoSite, Visit, cookie_of, visit
 from tests.support.processes import process
 
-ARTEFACTS = Path(os.environ.get("KNXGW_SCREENSHOTS", "build/screenshots"))
 FAULTY = 4  # the charging point of the demo whose charger does not answer, where a test wants that
 
 

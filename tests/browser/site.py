@@ -1,5 +1,6 @@
 """The demo as the browser tests see it, and one visit to it."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from shutil import which
 from typing import Self
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request
 
 from tests.support.processes import Running, health
 from tests.support.waiting import wait_until
@@ -25,10 +26,25 @@ ARGUMENTS = (
     "--disable-sync",
 )
 COOKIE = "knxgw"  # of a session, where the address has no port
+SCREENSHOTS = os.environ.get("KNXGW_SCREENSHOTS")  # the folder for them; without it none are made
 HIDES = """() => {
     Object.defineProperty(document, "hidden", { get: () => window.isHidden === true, configurable: true });
 }"""
 HEIGHTS = {320: 640, 360: 740, 768: 1024, 1280: 800}
+
+
+def keep_screenshot(shown: Page | Locator, name: str) -> None:
+    """Keep a picture of a whole page, or of a part, for people to look at: no test judges it.
+
+    Chromium refuses one now and then where the machine is busy, so the tests do without.
+    """
+    if SCREENSHOTS is None:
+        return
+    path = Path(SCREENSHOTS) / f"{name}.png"
+    if isinstance(shown, Page):
+        shown.screenshot(path=path, full_page=True)
+    else:
+        shown.screenshot(path=path)
 
 
 def set_hidden(page: Page, *, is_hidden: bool) -> None:

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from knxgw.store.configurations import Configurations, Origin
-from tests.browser.conftest import ARTEFACTS
 from tests.browser.served_site import served_to
+from tests.browser.site import keep_screenshot
 from tests.browser.test_everybody import MATRIX, Look, cut_off, findings
 from tests.support.own_configuration import Own
 from tests.support.plotted import site
@@ -53,9 +53,7 @@ def opened(browser: Browser, folder: Path, look: Look) -> Iterator[tuple[Page, O
 
 def picture(page: Page, name: str, look: Look) -> list[str]:
     """Keep a picture of a page, and return what keeps somebody out of it."""
-    ARTEFACTS.mkdir(parents=True, exist_ok=True)
-    file = f"configuration-{name}-{look.width}-{look.theme}-{look.language}.png"
-    page.screenshot(path=ARTEFACTS / file, full_page=True)
+    keep_screenshot(page, f"configuration-{name}-{look.width}-{look.theme}-{look.language}")
     return [f"{name}: {one}" for one in (*findings(page), *cut_off(page))]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.site import Visit
+from tests.browser.site import Visit, keep_screenshot
 from tests.browser.test_everybody import cut_off
 
 LONG_MS = 70_000  # a self-test takes a minute at most
@@ -87,4 +87,4 @@ def test_the_log_file_arrives_and_the_support_text_can_be_read(
         card = opened.locator(".card").first
         assert card.evaluate("one => getComputedStyle(one).borderRadius") != "0px"
         assert [one for one in asked if not one.startswith("file:")] == []
-        opened.screenshot(path=str(tmp_path / "status.png"))
+        keep_screenshot(opened, "status-for-support")

@@ -8,8 +8,7 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import ARTEFACTS
-from tests.browser.site import DemoSite, Visit, visit
+from tests.browser.site import DemoSite, Visit, keep_screenshot, visit
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 PAGES = {
@@ -103,7 +102,6 @@ def cut_off(page: Page) -> list[str]:
 def test_no_page_keeps_anybody_out(
     browser: Browser, demo: DemoSite, signed_in: str, look: Look
 ) -> None:
-    ARTEFACTS.mkdir(parents=True, exist_ok=True)
     wrong = []
     for name, path in PAGES.items():
         session = None if name == "login" else signed_in
@@ -118,10 +116,7 @@ def test_no_page_keeps_anybody_out(
             page = seen.open(path)
             page.wait_for_load_state("load")
             wrong += [f"{name}: {one}" for one in (*findings(page), *cut_off(page))]
-            page.screenshot(
-                path=ARTEFACTS / f"{name}-{look.width}-{look.theme}-{look.language}.png",
-                full_page=True,
-            )
+            keep_screenshot(page, f"{name}-{look.width}-{look.theme}-{look.language}")
     assert wrong == []
 
 
@@ -168,5 +163,5 @@ def test_texts_that_are_longer_by_40_percent_fit(
         for name, page in pages_of(seen):
             page.evaluate(STRETCH)
             wrong += [f"{name}: {one}" for one in cut_off(page)]
-            page.screenshot(path=ARTEFACTS / f"longer-{name}-{width}.png", full_page=True)
+            keep_screenshot(page, f"longer-{name}-{width}")
     assert wrong == []

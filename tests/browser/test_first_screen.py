@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from tests.browser.conftest import ARTEFACTS, FAULTY, log_in
-from tests.browser.site import DemoSite, visit
+from tests.browser.conftest import FAULTY, log_in
+from tests.browser.site import DemoSite, keep_screenshot, visit
 
 
 def is_seen(one: Locator, bottom: float) -> bool:
@@ -41,8 +41,7 @@ def test_the_first_screen_of_a_phone_answers_five_questions(
         assert len(answers) == 4 + 5
         assert [one for one in answers if not is_seen(one, bar["y"])] == []
         expect(page.locator(".why-list li").nth(FAULTY - 1)).to_contain_text(f"{FAULTY} Right")
-        ARTEFACTS.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=ARTEFACTS / f"first-screen-{language}.png")
+        keep_screenshot(page, f"first-screen-{language}")
 
 
 def test_the_line_of_a_charging_point_leads_to_its_card(

@@ -9,8 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from knxgw.monitoring.plot_sample import BASE, MEASURED, Sample, Trace, of_point
-from tests.browser.conftest import ARTEFACTS
-from tests.browser.site import COOKIE, DemoSite, Visit, cookie_of, visit
+from tests.browser.site import COOKIE, DemoSite, Visit, cookie_of, keep_screenshot, visit
 from tests.browser.test_everybody import MATRIX, Look, cut_off, findings
 from tests.support.plotted import FIRST_POINT, STEPS, Plotted, sample, site
 from tests.support.website import PASSWORD, served
@@ -303,7 +302,6 @@ def test_without_scripts_the_download_is_there_and_no_dead_button(
 @pytest.mark.proves("W52")
 @pytest.mark.parametrize("look", MATRIX, ids=lambda one: "-".join(map(str, one)))
 def test_plot_and_table_keep_nobody_out(browser: Browser, tmp_path: Path, look: Look) -> None:
-    ARTEFACTS.mkdir(parents=True, exist_ok=True)
     wrong = []
     with opened(browser, tmp_path, "/", look=look) as (page, _):
         for span in ("1 h", "24 h"):
@@ -313,8 +311,8 @@ def test_plot_and_table_keep_nobody_out(browser: Browser, tmp_path: Path, look: 
             page.locator("svg.plot").focus()
             page.keyboard.press("End")
             wrong += [f"{span}: {one}" for one in (*findings(page), *cut_off(page))]
-            name = f"plot-{span.replace(' ', '')}-{look.width}-{look.theme}-{look.language}.png"
-            page.locator("#plot").screenshot(path=ARTEFACTS / name)
+            name = f"plot-{span.replace(' ', '')}-{look.width}-{look.theme}-{look.language}"
+            keep_screenshot(page.locator("#plot"), name)
     assert wrong == []
 
 

@@ -14,8 +14,7 @@ import pytest
 from playwright.sync_api import Browser, FilePayload, Page, Request, expect
 
 from knxgw.website import assets
-from tests.browser.conftest import ARTEFACTS
-from tests.browser.site import COOKIE, DemoSite, Visit, visit
+from tests.browser.site import COOKIE, DemoSite, Visit, keep_screenshot, visit
 from tests.browser.test_everybody import LANGUAGES, Look, cut_off, findings
 from tests.support.own_configuration import Own
 from tests.support.plotted import site
@@ -205,7 +204,7 @@ def test_an_upload_that_waits_can_be_cancelled_by_the_keyboard(
         cancel = page.locator(".upload button")
         expect(cancel).to_be_focused()
         expect(page.locator(".upload-says")).not_to_be_empty()
-        page.screenshot(path=ARTEFACTS / f"upload-{look.width}-{look.language}.png", full_page=True)
+        keep_screenshot(page, f"upload-{look.width}-{look.language}")
         wrong = [*findings(page), *cut_off(page)]
         page.keyboard.press("Enter")
         said = page.locator(".upload-says")

@@ -13,9 +13,8 @@ from knxgw.catalogue.messages import message
 from knxgw.monitoring.device_search import FoundDevice, SearchProgress
 from knxgw.monitoring.test_charge import Problem, Progress, Result, Row, Step
 from knxgw.website.wizard import STEPS
-from tests.browser.conftest import ARTEFACTS
 from tests.browser.served_site import served_to
-from tests.browser.site import DemoSite, cookie_of, visit
+from tests.browser.site import DemoSite, cookie_of, keep_screenshot, visit
 from tests.browser.test_configuration import EXAMPLE
 from tests.browser.test_everybody import MATRIX, Look, cut_off, findings
 from tests.support.own_configuration import Own
@@ -111,8 +110,7 @@ def first_log_in(site: DemoSite) -> str:
 
 def picture(page: Page, name: str) -> list[str]:
     """Keep a picture of a step, and return what keeps somebody out of it."""
-    ARTEFACTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=ARTEFACTS / f"wizard-{name}.png", full_page=True)
+    keep_screenshot(page, f"wizard-{name}")
     return [f"{name}: {one}" for one in (*findings(page), *cut_off(page))]
 
 
