@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -17,10 +18,12 @@ from knxgw.catalogue.load import catalogue
 from knxgw.commissioning import SettingUp, own_networks
 from knxgw.config.model import Configuration
 from knxgw.device.front_panel import ButtonContact
+from knxgw.firmware.notify import ALIVE, READY, tell
 from knxgw.gateway import KEEP_LINK, Gateway, World
 from knxgw.host.clock import system_clock
 from knxgw.host.network import OwnAddress, adapter_link, own_addresses
 from knxgw.host.on_loop import wait_on
+from knxgw.host.service import ServiceManager, answers_health, tell_health
 from knxgw.judgement import Prepared, identity
 from knxgw.links.modbus_buses import ModbusBuses
 from knxgw.monitoring.log_ring import SIMPLE, LogRecorder
@@ -175,6 +178,13 @@ class Living:
         self._website = self._served(prepared.listener)
         self._renewing = group.create_task(self._keep_certificate(), name="certificate")
         self._keeping = group.create_task(self._keep_unapplied(), name="drafts")
+        self._telling = group.create_task(
+            tell_health(ServiceManager.of(os.environ), tell, self._is_served, notes=(READY, ALIVE)),
+            name="health",
+        )
+
+    async def _is_served(self) -> bool:
+        return await answers_health(*self._prepared.listener.address)
 
     def _test_certificate(self) -> Row:
         """Judge the certificate of the website by the clock of the machine, as browsers do."""
@@ -273,6 +283,7 @@ class Living:
         self._trials.end()
         self._running.cancel()
         self._renewing.cancel()
+        self._telling.cancel()
         self._website.cancel()
 
 

@@ -1,0 +1,1 @@
+"""Firmware of the device: signed files, slots in the state directory, and the launcher that starts one of them."""

@@ -1,0 +1,53 @@
+"""Installs a firmware in a process of its own: unpacking and compiling must not keep the gateway waiting.
+
+The firmware file is the standard input. Each line of the standard output is a JSON object: the progress
+(`step`, `share`), and at the end what became of it (`version`, or `refused` with the arguments of its text).
+"""
+
+import argparse
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from knxgw.firmware.boot_disk import BootDisk
+from knxgw.firmware.install import Installation, Step
+from knxgw.firmware.keys import trusted_keys
+from knxgw.firmware.manifest import Version
+from knxgw.firmware.trouble import FirmwareError
+
+NICE = 10  # charging and telegrams go first
+
+
+def _say(**fields: object) -> None:
+    sys.stdout.write(f"{json.dumps(fields)}\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Read the command line, install, and say what became of it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--running", type=Version.of, required=True)
+    given = parser.parse_args()
+    os.nice(NICE)
+    installation = Installation(
+        disk=BootDisk(given.state, None),
+        keys=trusted_keys(),
+        running=given.running,
+        now=lambda: datetime.now(UTC),  # noqa: TID251 - the process has no other clock
+        tell=lambda step, share: _say(step=Step(step).value, share=round(share, 3)),
+    )
+    try:
+        manifest = installation.install(sys.stdin.buffer)
+    except FirmwareError as err:
+        _say(refused=err.words.id, arguments=dict(err.words.arguments))
+    except OSError as err:
+        _say(refused="firmware_not_written", arguments={"problem": err.strerror or str(err)})
+    else:
+        _say(version=str(manifest.version))
+
+
+if __name__ == "__main__":
+    main()

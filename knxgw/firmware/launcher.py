@@ -1,0 +1,434 @@
+"""The launcher: starts the firmware of the device, and returns to the one of before if a new one does not work.
+
+It is what systemd starts. It is small, of the standard library only, and does not change with the firmware: it stands
+in an archive (`launcher.pyz`) outside the state directory.
+
+The firmware is its child. The child says by the protocol of sd_notify when it is healthy (`READY=1`) and that it
+still lives (`WATCHDOG=1`); the launcher passes on what systemd wants to know. A child that ends, is not healthy in
+time, gives no sign of life or takes too much memory has failed; what follows from that is decided in `boot_state`.
+
+Source: [linux-man] sd_notify(3), prctl(2); product 11.
+"""
+
+import argparse
+import ctypes
+import os
+import select
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from knxgw.firmware.boot_disk import BootDisk
+from knxgw.firmware.boot_state import (
+    BootState,
+    Reason,
+    candidates,
+    failed,
+    given_up,
+    gives_up,
+    is_worn_out,
+    proved,
+    started,
+)
+from knxgw.firmware.notify import ALIVE, READY, tell
+
+RESTART_STATUS = 75  # the firmware asks to be started again: after an update, a restart, a reset
+LOOK_S = 0.5  # how often the child is looked at
+QUICK_FAILURES = 5  # of a firmware in force, until another one is tried
+LONGEST_PAUSE_S = 30.0
+NOTE_BYTES = 4096
+_PR_SET_PDEATHSIG = 1
+_OOM_SCORE = "500"  # the kernel ends the firmware before the launcher
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a firmware has for what, and how much."""
+
+    start_s: float = 180.0  # until it is healthy
+    proved_s: float = 120.0  # that it stays so, until a new one is kept
+    watchdog_s: float = 60.0  # without a sign of life
+    memory_mib: int = 768
+    end_s: float = 15.0  # to end in order
+
+
+def say(text: str) -> None:
+    """Write a line to the log."""
+    print(f"knxgw launcher: {text}", file=sys.stderr, flush=True)  # noqa: T201 - its log
+
+
+class Watch:
+    """How healthy a child is, by what it has said; times are monotonic seconds."""
+
+    def __init__(self, limits: Limits, now_s: float) -> None:
+        self._limits = limits
+        self.started_at = now_s
+        self.ready_at: float | None = None
+        self._alive_at = now_s
+
+    def hear(self, note: str, now_s: float) -> None:
+        """Take what the child says; every line of it is one `NAME=value`."""
+        lines = note.splitlines()
+        if READY in lines and self.ready_at is None:
+            self.ready_at = self._alive_at = now_s
+        if ALIVE in lines:
+            self._alive_at = now_s
+
+    def failure(self, now_s: float, memory_mib: int) -> Reason | None:
+        """Return why the child is to be ended, None: nothing is wrong."""
+        if memory_mib > self._limits.memory_mib:
+            return Reason.MEMORY
+        if self.ready_at is None:
+            late = now_s - self.started_at >= self._limits.start_s
+            return Reason.NOT_READY if late else None
+        silent = now_s - self._alive_at >= self._limits.watchdog_s
+        return Reason.WATCHDOG if silent else None
+
+    def has_proved_itself(self, now_s: float) -> bool:
+        """Tell whether it has been healthy for long enough."""
+        return self.ready_at is not None and now_s - self.ready_at >= self._limits.proved_s
+
+    def reason_of_end(self) -> Reason:
+        """Return what it means that the child ended by itself."""
+        return Reason.FAILED_START if self.ready_at is None else Reason.CRASHED
+
+
+class NotifySocket:
+    """Where the child says how it is, and where systemd is told; both are datagrams."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self._socket.bind("")  # the kernel chooses an abstract name
+        self._socket.settimeout(0)
+        self.name = "@" + self._socket.getsockname()[1:].decode("ascii")
+        self._above = os.environ.get("NOTIFY_SOCKET", "")
+
+    def fileno(self) -> int:
+        """Return the number of its descriptor."""
+        return self._socket.fileno()
+
+    def read(self) -> list[str]:
+        """Return what has come."""
+        notes: list[str] = []
+        while True:
+            try:
+                note = self._socket.recv(NOTE_BYTES)
+            except OSError:
+                return notes
+            notes.append(note.decode("utf-8", "replace"))
+
+    def tell(self, text: str) -> None:
+        """Tell systemd something, where it is there."""
+        if not self._above:
+            return
+        try:
+            tell(self._above, text)
+        except OSError as err:
+            say(f"systemd cannot be told: {err}")
+
+
+def _become_child() -> None:
+    """End with the launcher, and before it where memory runs out; in the child, before the firmware."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE, encoding="ascii")
+
+
+def memory_mib_of(process: int) -> int:
+    """Return how much memory a process holds [MiB], 0: not known. Source: [linux-man] proc(5)."""
+    try:
+        pages = int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE") >> 20
+
+
+class Launcher:
+    """Starts one firmware after the other, until it is told to end."""
+
+    def __init__(
+        self,
+        disk: BootDisk,
+        arguments: Sequence[str],
+        limits: Limits,
+        now_s: Callable[[], float] = time.monotonic,  # noqa: TID251 - the launcher has no loop
+    ) -> None:
+        self._disk, self._arguments, self._limits, self._now_s = disk, arguments, limits, now_s
+        self._notify = NotifySocket()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._is_ending = False
+        self._is_told = False  # systemd, that the device has started
+        self._given_up: set[str] = set()  # slots that did not start, until one did
+        self._failures = 0  # one after the other, of the slot that runs
+        self._wake_in, self._wake_out = socket.socketpair()
+        for end in (self._wake_in, self._wake_out):
+            end.settimeout(0)
+
+    def take_signals(self) -> None:
+        """Pass SIGHUP on to the firmware; SIGTERM and SIGINT end both."""
+        signal.set_wakeup_fd(self._wake_in.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._end)
+        signal.signal(signal.SIGHUP, self._pass_on)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # only to be woken
+
+    def _end(self, number: int, _frame: object) -> None:
+        self._is_ending = True
+        self._pass_on(number, None)
+
+    def _pass_on(self, number: int, _frame: object) -> None:
+        child = self._child
+        if child is not None and child.returncode is None:
+            child.send_signal(number)
+
+    # --- one firmware after the other
+
+    def run(self) -> None:
+        """Run until SIGTERM or SIGINT."""
+        while not self._is_ending:
+            state = self._settled()
+            installed = self._disk.installed()
+            slots = [one for one in candidates(state, installed) if one not in self._given_up]
+            if not slots:
+                self._rest(installed)
+                continue
+            self._run_slot(slots[0], installed[slots[0]])
+
+    def _settled(self) -> BootState:
+        """Return the state after what a power cut has left over was done."""
+        state = self._disk.load()
+        if state.trial is not None and is_worn_out(state):
+            state = self._give_up(state, Reason.POWER_CUTS)
+        if state.trial is not None and state.trial.slot not in self._disk.installed():
+            state = self._give_up(state, Reason.NOT_THERE)
+        if state.is_restoring:
+            state = self._put_back(state)
+        return state
+
+    def _put_back(self, state: BootState) -> BootState:
+        try:
+            self._disk.put_back()
+        except (OSError, sqlite3.Error) as err:
+            say(f"the state of before the update cannot be put back yet: {err}")
+            return state
+        return self._save(replace(state, is_restoring=False))
+
+    def _rest(self, installed: dict[str, str]) -> None:
+        """Wait after no firmware has started, and begin with the first one again."""
+        names = ", ".join(sorted(installed.values())) or "none is there"
+        say(f"no firmware starts ({names}); trying again in {LONGEST_PAUSE_S:.0f} s")
+        self._notify.tell("STATUS=no firmware starts")
+        self._pause(LONGEST_PAUSE_S)
+        self._given_up.clear()
+
+    def _run_slot(self, slot: str, version: str) -> None:
+        """Start a firmware, stay with it to its end, and draw the conclusion."""
+        state = self._disk.load()
+        on_trial = state.trial is not None and state.trial.slot == slot
+        if on_trial:
+            state = self._with_copy(state)
+            if state.trial is None:
+                return
+        state = self._save(started(state, slot))
+        watch = self._start(slot, version, state)
+        if watch is None:
+            self._conclude(slot, version, Reason.FAILED_START)
+            return
+        reason = self._stay(watch, slot, version)
+        if reason is not None and not self._is_ending:
+            self._conclude(slot, version, reason)
+
+    def _with_copy(self, state: BootState) -> BootState:
+        """Return the state with a copy of what the device has stored, or without the trial."""
+        trial = state.trial
+        if trial is None or trial.has_copy:
+            return state
+        try:
+            self._disk.keep_copy()
+        except (OSError, sqlite3.Error) as err:
+            say(f"the state cannot be copied before the update: {err}")
+            return self._give_up(state, Reason.NO_COPY)
+        return self._save(replace(state, trial=replace(trial, has_copy=True)))
+
+    def _start(self, slot: str, version: str, state: BootState) -> Watch | None:
+        """Start a firmware. Returns None when it cannot be started at all."""
+        python = self._disk.path(slot) / "bin" / "python"
+        environment = {
+            **os.environ,
+            "NOTIFY_SOCKET": self._notify.name,
+            "WATCHDOG_USEC": str(int(self._limits.watchdog_s * 1_000_000)),
+            "KNXGW_SUPERVISED": "1",
+            "KNXGW_SLOT": slot,
+            "KNXGW_ON_TRIAL": "1" if state.trial is not None else "",
+        }
+        environment.pop("WATCHDOG_PID", None)
+        say(f"starting firmware {version} (slot {slot})" + (", on trial" if state.trial else ""))
+        self._notify.read()  # what an earlier child has said
+        try:
+            self._child = subprocess.Popen(  # noqa: S603 - our own program
+                [python, "-I", "-m", "knxgw", *self._arguments],
+                env=environment,
+                preexec_fn=_become_child,  # noqa: PLW1509 - the launcher has one thread
+            )
+        except (OSError, subprocess.SubprocessError) as err:
+            say(f"firmware {version} cannot be started: {err}")
+            return None
+        return Watch(self._limits, self._now_s())
+
+    def _stay(self, watch: Watch, slot: str, version: str) -> Reason | None:
+        """Stay with the child to its end. Returns why it has failed, None: it ended in order."""
+        child = self._child
+        assert child is not None  # noqa: S101 - it was started
+        is_proved = False
+        while True:
+            status = child.poll()
+            now_s = self._now_s()
+            for note in self._notify.read():
+                watch.hear(note, now_s)
+            self._tell(watch, version)
+            if status is not None:
+                return self._reason(watch, status, version)
+            if not is_proved and watch.has_proved_itself(now_s):
+                is_proved = True
+                self._note_proved(slot, version)
+            if self._is_ending:
+                self._wait_for_end(child)
+                return None
+            reason = watch.failure(now_s, memory_mib_of(child.pid))
+            if reason is not None:
+                say(f"firmware {version} is ended: {reason.value}")
+                child.terminate()  # one that still reacts leaves the chargers safe
+                self._wait_for_end(child)
+                return reason
+            self._pause(LOOK_S)
+
+    def _tell(self, watch: Watch, version: str) -> None:
+        if watch.ready_at is not None and not self._is_told:
+            self._is_told = True
+            self._notify.tell(f"{READY}\nSTATUS=firmware {version}")
+        self._notify.tell(ALIVE)  # of the launcher: it watches the firmware itself
+
+    def _reason(self, watch: Watch, status: int, version: str) -> Reason | None:
+        if self._is_ending:
+            return None
+        if status == RESTART_STATUS and watch.ready_at is not None:
+            say(f"firmware {version} asks to be started again")
+            self._failures = 0
+            return None
+        say(f"firmware {version} has ended with status {status}")
+        return watch.reason_of_end()
+
+    def _wait_for_end(self, child: "subprocess.Popen[bytes]") -> None:
+        try:
+            child.wait(self._limits.end_s)
+        except subprocess.TimeoutExpired:
+            say("the firmware does not end: it is killed")
+            child.kill()
+            child.wait()
+
+    # --- conclusions
+
+    def _note_proved(self, slot: str, version: str) -> None:
+        """Note that a firmware has been healthy for a while."""
+        self._failures = 0
+        self._given_up.clear()
+        state = self._disk.load()
+        after = proved(state, slot, self._disk.installed(), _now())
+        if after != state:
+            say(f"firmware {version} works and is kept")
+            self._save(after)
+
+    def _conclude(self, slot: str, version: str, reason: Reason) -> None:
+        """Decide what follows from a failure."""
+        state = self._disk.load()
+        if state.trial is not None and state.trial.slot == slot:
+            gave_up = gives_up(state, slot, reason)
+            if gave_up is None:
+                self._save(failed(state, slot))
+            else:
+                self._give_up(state, gave_up)
+            return
+        self._failures += 1
+        others = [one for one in candidates(state, self._disk.installed()) if one != slot]
+        if others and (self._failures >= QUICK_FAILURES or self._given_up):
+            say(f"firmware {version} does not run any more ({reason.value}); another one is tried")
+            self._given_up.add(slot)
+            self._failures = 0
+            return
+        self._pause(min(2.0 ** (self._failures - 1), LONGEST_PAUSE_S))
+
+    def _give_up(self, state: BootState, reason: Reason) -> BootState:
+        """Return to the firmware of before."""
+        trial = state.trial
+        assert trial is not None  # noqa: S101 - whoever calls has looked
+        installed = self._disk.installed()
+        instead = installed.get(trial.before, "")
+        say(f"firmware {trial.version} is given up ({reason.value}); {instead} runs again")
+        after = self._save(given_up(state, reason, instead, _now()))
+        self._disk.remove_slot(trial.slot)
+        return self._put_back(after) if after.is_restoring else after
+
+    def _save(self, state: BootState) -> BootState:
+        """Store a state; a disk that does not take it must not keep the device from running."""
+        try:
+            self._disk.save(state)
+        except OSError as err:
+            say(f"the state of the launcher cannot be stored: {err}")
+        return state
+
+    def _pause(self, pause_s: float) -> None:
+        """Wait, at most until a signal or a word of the child comes."""
+        until_s = self._now_s() + pause_s
+        while not self._is_ending and (left_s := until_s - self._now_s()) > 0:
+            wakes = self._wake_out.fileno()
+            ready, _, _ = select.select([wakes, self._notify.fileno()], [], [], left_s)
+            if wakes in ready:
+                with suppress(OSError):
+                    self._wake_out.recv(NOTE_BYTES)
+            if ready:
+                return
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")  # noqa: TID251 - the launcher has no loop
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the command line and run."""
+    parser = argparse.ArgumentParser(
+        prog="launcher.pyz",
+        description="Starts the firmware of knxgw, and returns to the one of before if a new one fails.",
+        epilog="What stands after -- is given to `knxgw run`.",
+    )
+    parser.add_argument(
+        "--base", type=Path, required=True, help="virtual environment of the package"
+    )
+    parser.add_argument(
+        "--state", type=Path, default=Path("/var/lib/knxgw"), help="state directory"
+    )
+    parser.add_argument("--start-s", type=float, default=Limits.start_s, help="until it is healthy")
+    parser.add_argument("--proved-s", type=float, default=Limits.proved_s, help="until it is kept")
+    parser.add_argument(
+        "--watchdog-s", type=float, default=Limits.watchdog_s, help="without a sign"
+    )
+    parser.add_argument("--memory-mib", type=int, default=Limits.memory_mib, help="at most")
+    parser.add_argument("--end-s", type=float, default=Limits.end_s, help="to end in order")
+    parser.add_argument("rest", nargs="*", metavar="ARGUMENT", help="of `knxgw run`, after --")
+    given = parser.parse_args(arguments)
+    limits = Limits(given.start_s, given.proved_s, given.watchdog_s, given.memory_mib, given.end_s)
+    disk = BootDisk(given.state, given.base)
+    launcher = Launcher(disk, ("run", "--state", str(given.state), *given.rest), limits)
+    launcher.take_signals()
+    launcher.run()
+
+
+if __name__ == "__main__":
+    main()
