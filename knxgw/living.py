@@ -18,6 +18,7 @@ from knxgw.catalogue.load import catalogue
 from knxgw.commissioning import SettingUp, own_networks
 from knxgw.config.model import Configuration
 from knxgw.device.front_panel import ButtonContact
+from knxgw.firmware.boot_disk import BootDisk
 from knxgw.firmware.notify import ALIVE, READY, tell
 from knxgw.gateway import KEEP_LINK, Gateway, World
 from knxgw.host.clock import system_clock
@@ -34,6 +35,7 @@ from knxgw.store.certificate_files import CertificateFiles
 from knxgw.store.database import Database
 from knxgw.store.unapplied_file import UnappliedFile
 from knxgw.trial_reads import TrialReads
+from knxgw.updating import Surroundings, Updating, update_settings
 from knxgw.website.access.accounts import Accounts
 from knxgw.website.bridge import Bridge, DeviceControl
 from knxgw.website.device_facts import AdapterFacts, DeviceFacts
@@ -119,6 +121,15 @@ class Living:
         self._kept = self._unapplied.told()
         self._executor = store.executor
         service = Service(gateway, group, self._test_certificate)
+        manager = ServiceManager.of(os.environ)
+        self._updating = Updating(
+            Surroundings(
+                slot=manager.slot,
+                disk=BootDisk(store.database.directory, None),
+                settings=lambda: update_settings(gateway.configuration),
+                restart=device.restart,
+            )
+        )
         self._trials = TrialReads(lambda: _buses_of(gateway), group)
         wait = partial(wait_on, asyncio.get_running_loop(), limit_s=PAGE_WAITS_S)
         self._bridge = Bridge(
@@ -164,6 +175,7 @@ class Living:
             unapplied=self._unapplied,
             commissioning=SettingUp(gateway, group, device.networks or own_networks).for_pages(),
             trials=self._trials.for_pages(),
+            firmware=self._updating.for_pages(),
             configuration=self._configuration_text,
             history=gateway.history,
         )
@@ -178,10 +190,12 @@ class Living:
         self._website = self._served(prepared.listener)
         self._renewing = group.create_task(self._keep_certificate(), name="certificate")
         self._keeping = group.create_task(self._keep_unapplied(), name="drafts")
-        self._telling = group.create_task(
-            tell_health(ServiceManager.of(os.environ), tell, self._is_served, notes=(READY, ALIVE)),
-            name="health",
-        )
+        self._background = [
+            group.create_task(
+                tell_health(manager, tell, self._is_served, notes=(READY, ALIVE)), name="health"
+            ),
+            group.create_task(self._updating.look_daily(), name="firmware"),
+        ]
 
     async def _is_served(self) -> bool:
         return await answers_health(*self._prepared.listener.address)
@@ -283,7 +297,8 @@ class Living:
         self._trials.end()
         self._running.cancel()
         self._renewing.cancel()
-        self._telling.cancel()
+        for task in self._background:
+            task.cancel()
         self._website.cancel()
 
 

@@ -21,6 +21,7 @@ class ParameterType(StrEnum):
     INDIVIDUAL_ADDRESS = "individual_address"
     TIME_ZONE = "time_zone"
     PATH = "path"
+    WEB_ADDRESS = "web_address"  # https://…
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

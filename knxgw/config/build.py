@@ -13,6 +13,7 @@ from knxgw.config.model import (
     ConfigurationSource,
     ConnectionKind,
     DeviceSettings,
+    FirmwareSettings,
     GroupObjectLink,
     KnxLinkKind,
     KnxSettings,
@@ -55,6 +56,7 @@ def build_draft(
         device=device,
         knx=_knx(values.sections["knx"], report),
         website=_website(values.sections["website"], report),
+        firmware=_firmware(values.sections["firmware"], report),
         serial=_serial(values.sections["serial"]),
         load_management=build_load_management(load_management, catalogue, report),
         grid_setpoint_ma=int(control.text("setpoint_a")) * 1000,
@@ -81,6 +83,19 @@ def _website(values: Values, report: Report) -> WebsiteSettings:
         trusted_proxy=values.optional_text("trusted_proxy"),
         certificate=certificate,
         key=key,
+    )
+
+
+def _firmware(values: Values, report: Report) -> FirmwareSettings:
+    """Return where firmware comes from."""
+    index, proxy = values.optional_text("index") or "", values.endpoint("proxy")
+    looks_daily = values.text("check") == "daily"
+    if looks_daily and not index and not values.is_given("index"):
+        report.error(values.key_of("check"), "firmware_check_without_index")
+    return FirmwareSettings(
+        index=index,
+        proxy=f"http://{proxy.host}:{proxy.port}" if proxy.host else "",
+        looks_daily=looks_daily,
     )
 
 

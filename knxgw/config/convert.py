@@ -8,6 +8,7 @@ import re
 import zoneinfo
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from knxgw.catalogue.booleans import BOOLEANS
 from knxgw.catalogue.closest import did_you_mean, near
@@ -195,6 +196,18 @@ def _model_meant(text: str, models: Mapping[str, DeviceModel], kind: str) -> Mes
     return message("model_list", near=meant, kind=kind)
 
 
+def _web_address(_parameter: ParameterDefinition, text: str) -> Value:
+    """Return an address that begins with https://. Raises: NotAllowedError."""
+    try:
+        found = urlsplit(text)
+        is_one = found.scheme == "https" and bool(found.hostname) and found.port != 0
+    except ValueError:
+        is_one = False
+    if not is_one or not text.isascii() or not text.isprintable() or " " in text:
+        raise NotAllowedError("expected_web_address", text=shown(text))
+    return text
+
+
 _CONVERTERS: Mapping[ParameterType, Callable[[ParameterDefinition, str], Value]] = {
     ParameterType.TEXT: _text,
     ParameterType.BOOLEAN: _boolean,
@@ -205,4 +218,5 @@ _CONVERTERS: Mapping[ParameterType, Callable[[ParameterDefinition, str], Value]]
     ParameterType.INDIVIDUAL_ADDRESS: _individual_address,
     ParameterType.TIME_ZONE: _time_zone,
     ParameterType.PATH: _path,
+    ParameterType.WEB_ADDRESS: _web_address,
 }

@@ -259,6 +259,15 @@ class ConfigurationFault:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FirmwareSettings:
+    """Where newer firmware comes from."""
+
+    index: str = ""  # https address of the list; "": none
+    proxy: str = ""  # address of an HTTP proxy; "": none
+    looks_daily: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WebsiteSettings:
     """Where the website listens, and what it believes of a request."""
 
@@ -282,6 +291,7 @@ class Configuration:
     device: DeviceSettings
     knx: KnxSettings
     website: WebsiteSettings
+    firmware: FirmwareSettings
     serial: SerialLine | None
     load_management: LoadManagementSettings
     grid_setpoint_ma: int  # 0 or 6000

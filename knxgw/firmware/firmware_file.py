@@ -27,7 +27,7 @@ from knxgw.firmware.signature import (
     TrustedKeys,
     key_id,
 )
-from knxgw.firmware.trouble import refused
+from knxgw.firmware.trouble import not_taken
 
 MAGIC = b"KNXGWFW1"
 LENGTH_BYTES = 4
@@ -51,13 +51,13 @@ def read_head(file: IO[bytes], keys: TrustedKeys) -> Head:
     """
     start = file.read(len(MAGIC) + LENGTH_BYTES)
     if start[: len(MAGIC)] != MAGIC:
-        raise refused("firmware_no_firmware")
+        raise not_taken("firmware_no_firmware")
     length = int.from_bytes(start[len(MAGIC) :], "big")
     if len(start) < len(MAGIC) + LENGTH_BYTES or length > LARGEST_MANIFEST:
-        raise refused("firmware_damaged")
+        raise not_taken("firmware_damaged")
     manifest, count = _exactly(file, length), _exactly(file, 1)[0]
     if not 1 <= count <= MOST_SIGNATURES:
-        raise refused("firmware_damaged")
+        raise not_taken("firmware_damaged")
     signatures = []
     for _ in range(count):
         one = _exactly(file, ID_BYTES + SIGNATURE_BYTES)
@@ -79,15 +79,15 @@ def read_parts(
         while left:
             piece = file.read(min(PIECE, left))
             if not piece:
-                raise refused("firmware_damaged")
+                raise not_taken("firmware_damaged")
             digest.update(piece)
             left -= len(piece)
             if take is not None:
                 take(part, piece)
         if digest.hexdigest() != part.sha256:
-            raise refused("firmware_damaged")
+            raise not_taken("firmware_damaged")
     if file.read(1):
-        raise refused("firmware_damaged")
+        raise not_taken("firmware_damaged")
 
 
 def verify(file: IO[bytes], keys: TrustedKeys) -> Manifest:
@@ -113,5 +113,5 @@ def _exactly(file: IO[bytes], count: int) -> bytes:
     """Return so many bytes. Raises: FirmwareError, the file ends before."""
     content = file.read(count)
     if len(content) != count:
-        raise refused("firmware_damaged")
+        raise not_taken("firmware_damaged")
     return content

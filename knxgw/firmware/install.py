@@ -29,7 +29,7 @@ from knxgw.firmware.boot_state import begin_trial, unused_slot
 from knxgw.firmware.firmware_file import Head, read_head, read_parts
 from knxgw.firmware.manifest import Manifest, Part, Version
 from knxgw.firmware.signature import TrustedKeys
-from knxgw.firmware.trouble import refused
+from knxgw.firmware.trouble import not_taken
 from knxgw.firmware.wheels import wheels_for_this_machine
 
 SPARE = 64 << 20  # bytes that stay free on the disk
@@ -53,9 +53,9 @@ Tell = Callable[[Step, float], None]  # how much of a step is done, 0 to 1
 def judge(manifest: Manifest, running: Version) -> None:
     """Refuse a firmware that must not follow the one that runs. Raises: FirmwareError."""
     if manifest.version <= running:
-        raise refused("firmware_not_newer", version=str(manifest.version), running=str(running))
+        raise not_taken("firmware_not_newer", version=str(manifest.version), running=str(running))
     if running < manifest.lowest_previous:
-        raise refused(
+        raise not_taken(
             "firmware_too_far", version=str(manifest.version), lowest=str(manifest.lowest_previous)
         )
     wheels_for_this_machine(manifest)
@@ -91,7 +91,9 @@ class Installation:
             self._build(building, [wheels / name for name in wheels_for_this_machine(manifest)])
             self.tell(Step.FINISHING, 0)
             if version_of(building) != str(manifest.version):
-                raise refused("firmware_manifest_invalid", problem="its wheel has another version")
+                raise not_taken(
+                    "firmware_manifest_invalid", problem="its wheel has another version"
+                )
             os.sync()  # all of it is on the disk before it gets its name
             building.rename(self.disk.path(slot))
             at = self.now().isoformat("T", "seconds")
@@ -148,7 +150,7 @@ def _check_space(folder: Path, manifest: Manifest) -> None:
     needed = manifest.total * GROWS + SPARE
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise refused("firmware_no_space", needed_mib=needed >> 20, free_mib=free >> 20)
+        raise not_taken("firmware_no_space", needed_mib=needed >> 20, free_mib=free >> 20)
 
 
 def _install_wheel(wheel: Path, destination: SchemeDictionaryDestination) -> None:
@@ -158,7 +160,7 @@ def _install_wheel(wheel: Path, destination: SchemeDictionaryDestination) -> Non
             _check_archive(archive, wheel.name)
             install_wheel(WheelFile(archive), destination, {"INSTALLER": b"knxgw"})
     except (zipfile.BadZipFile, InstallerError, ValueError, KeyError, FileExistsError) as err:
-        raise refused("firmware_wheel_broken", wheel=wheel.name, problem=str(err)) from err
+        raise not_taken("firmware_wheel_broken", wheel=wheel.name, problem=str(err)) from err
 
 
 def _check_archive(archive: zipfile.ZipFile, name: str) -> None:
@@ -166,4 +168,6 @@ def _check_archive(archive: zipfile.ZipFile, name: str) -> None:
     entries = archive.infolist()
     unpacked = sum(entry.file_size for entry in entries)
     if len(entries) > MOST_ENTRIES or unpacked > LARGEST_UNPACKED:
-        raise refused("firmware_wheel_broken", wheel=name, problem="it is too large when unpacked")
+        raise not_taken(
+            "firmware_wheel_broken", wheel=name, problem="it is too large when unpacked"
+        )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
-from knxgw.firmware.trouble import FirmwareError, refused
+from knxgw.firmware.trouble import FirmwareError, not_taken
 
 FORMAT = 1
 PRODUCT = "knxgw"
@@ -107,12 +107,12 @@ def decode(content: bytes) -> Manifest:
     try:
         fields = json.loads(content)
         if fields["format"] != FORMAT or fields["product"] != PRODUCT:
-            raise refused("firmware_other_format")
+            raise not_taken("firmware_other_format")
         return _manifest(fields)
     except FirmwareError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
-        raise refused("firmware_manifest_invalid", problem=str(err)[:200]) from err
+        raise not_taken("firmware_manifest_invalid", problem=str(err)[:200]) from err
 
 
 def _manifest(fields: Mapping[str, Any]) -> Manifest:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from knxgw.errors import GatewayError
-from knxgw.firmware.trouble import refused
+from knxgw.firmware.trouble import not_taken
 
 ID_BYTES, SIGNATURE_BYTES = 8, 64
 LARGEST_KEY_FILE = 16 * 1024
@@ -56,7 +56,9 @@ class TrustedKeys:
             except InvalidSignature:
                 continue
             return
-        raise refused("firmware_signature_wrong" if is_known else "firmware_signature_unknown")
+        if is_known:
+            raise not_taken("firmware_signature_wrong")
+        raise not_taken("firmware_signature_unknown")
 
 
 def public_key(pem: bytes) -> Ed25519PublicKey:

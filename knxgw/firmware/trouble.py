@@ -12,6 +12,6 @@ class FirmwareError(GatewayError):
         super().__init__(with_remedy(words.problem("en"), words.remedy("en")))
 
 
-def refused(message_id: str, **arguments: "Argument") -> FirmwareError:
+def not_taken(message_id: str, **arguments: "Argument") -> FirmwareError:
     """Return the refusal with a text of `product_db/messages.yaml`."""
     return FirmwareError(Message(message_id, arguments))

@@ -8,7 +8,7 @@ from packaging.tags import Tag, compatible_tags, cpython_tags, sys_tags
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from knxgw.firmware.manifest import Manifest, Platform
-from knxgw.firmware.trouble import refused
+from knxgw.firmware.trouble import not_taken
 
 NEWEST_GLIBC, OLDEST_GLIBC = 36, 5  # minor versions of glibc 2; Debian 12 has 2.36
 
@@ -60,9 +60,9 @@ def wheels_for_this_machine(manifest: Manifest) -> list[str]:
     try:
         chosen = choose(names, manifest.projects, list(sys_tags()))
     except ValueError as err:
-        raise refused("firmware_manifest_invalid", problem=str(err)) from err
+        raise not_taken("firmware_manifest_invalid", problem=str(err)) from err
     if len(chosen) < len(manifest.projects):
-        raise refused(
+        raise not_taken(
             "firmware_other_platform",
             here=str(this_platform()),
             platforms="; ".join(str(one) for one in manifest.platforms),

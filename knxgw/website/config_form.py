@@ -26,6 +26,7 @@ _SHOWN_AS_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")  # by ev
 _NUMBER_PATTERN = r"[+\-]?[0-9]+([.,][0-9]+)?([eE][+\-]?[0-9]+)?|0[xX][0-9A-Fa-f]+"
 _PATTERNS = {  # of texts: what no pattern takes is wrong, but not all that one takes is right
     ParameterType.HOST: r"[A-Za-z0-9_.\-]+",
+    ParameterType.WEB_ADDRESS: r"https://\S+",
     ParameterType.HOSTS: r"[A-Za-z0-9_.\-,\s]+",
     ParameterType.ENDPOINT: r"[A-Za-z0-9_.\-]*(:\s*[+]?[0-9]+)?",
     ParameterType.INDIVIDUAL_ADDRESS: r"[0-9]+\.[0-9]+\.[0-9]+",

@@ -43,6 +43,14 @@ def sites(draw: DrawFn) -> dict[str, Any]:
     return site
 
 
+SAMPLES = {
+    ParameterType.TIME_ZONE: ["UTC", "Europe/Berlin", "America/Sao_Paulo"],
+    ParameterType.TEXT: ["Left", "Garage", "Ä 7"],
+    ParameterType.HOSTS: ["garage", "garage, garage.example.org", "10.0.0.1"],
+    ParameterType.WEB_ADDRESS: ["https://example.org/firmware.json"],
+}
+
+
 def _text(parameter: ParameterDefinition) -> SearchStrategy[str]:
     """Return what may stand behind a key."""
     words = [one.value for one in parameter.choices]
@@ -52,16 +60,10 @@ def _text(parameter: ParameterDefinition) -> SearchStrategy[str]:
             drawn: SearchStrategy[str] = st.integers(int(low), int(high)).map(str)
         case ParameterType.NUMBER:
             drawn = st.integers(ceil(low * 10), floor(high * 10)).map(lambda one: str(one / 10))
-        case ParameterType.TIME_ZONE:
-            return st.sampled_from(["UTC", "Europe/Berlin", "America/Sao_Paulo"])
-        case ParameterType.TEXT:
-            return st.sampled_from(["Left", "Garage", "Ä 7"])
-        case ParameterType.HOSTS:
-            return st.sampled_from(["garage", "garage, garage.example.org", "10.0.0.1"])
         case ParameterType.CHOICE:
             return st.sampled_from(words)
-        case _:
-            return st.just(parameter.default or "")
+        case kind:
+            return st.sampled_from(SAMPLES.get(kind, [parameter.default or ""]))
     return drawn | st.sampled_from(words) if words else drawn
 
 

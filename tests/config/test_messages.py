@@ -19,6 +19,7 @@ from tests.config.test_mistakes import MISTAKES
 ROOT = Path(__file__).parents[2]
 READERS_OF_FILES = ("catalogue/yaml_tree", "config/load", "config/yaml_", "config/edit_yaml")
 ETS = ("ets/", "commands/import_ets")  # about files that ETS wrote, wherever they come from
+FIRMWARE = ("firmware/", "updating")  # about files that hold one
 STORE = "store/"  # what it says is about files on a disk, wherever the configuration comes from
 PARTS = ("", "file_", "remedy_", "remedy_file_")
 TEXTS = message_texts()
@@ -61,7 +62,7 @@ def uses() -> Iterator[Use]:
 def _place_of_id(node: ast.Call) -> int | None:
     """Return which argument of a call is the id of a message."""
     match node.func:
-        case ast.Name(id="message" | "NotAllowedError"):
+        case ast.Name(id="message" | "NotAllowedError" | "not_taken"):
             return 0
         case ast.Attribute(attr="error" | "warning", value=ast.Name(id="report")):
             return 1
@@ -110,7 +111,9 @@ def test_every_text_is_there_in_both_languages(id_: str) -> None:
 
 def test_only_what_is_said_of_a_file_speaks_of_keys_lines_and_yaml() -> None:
     elsewhere = {
-        use.id for use in every_use() if not use.where.startswith((*READERS_OF_FILES, *ETS, STORE))
+        use.id
+        for use in every_use()
+        if not use.where.startswith((*READERS_OF_FILES, *ETS, *FIRMWARE, STORE))
     }
     assert elsewhere > NAMED_FILES
     found = [

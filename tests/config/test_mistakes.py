@@ -36,6 +36,14 @@ MISTAKES = {
         HOME + "website: {host_names: [[garage]]}\n",
         "4: error: website.host_names: expected a single value",
     ),
+    "a list of firmware that is not encrypted": (
+        HOME + "firmware: {index: 'http://example.org/firmware.json'}\n",
+        "4: error: firmware.index: 'http://example.org/firmware.json' is no address that begins with",
+    ),
+    "newer firmware looked for nowhere": (
+        HOME + "firmware: {check: daily}\n",
+        "4: error: firmware.check: newer firmware is looked for every day, but there is no address",
+    ),
     "a misspelt section": (
         HOME + "websight: {listen: 127.0.0.1:80}\n",
         "4: error: websight: unknown key; did you mean 'website'?",

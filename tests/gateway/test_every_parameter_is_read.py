@@ -24,6 +24,7 @@ from knxgw.judgement import judge_file
 from knxgw.links.knx_factory import make_link
 from knxgw.links.modbus_endpoint import SerialEndpoint
 from knxgw.sim.vehicle import Vehicle
+from knxgw.updating import is_to_look_daily, source_of, update_settings
 from knxgw.website.names import host_names
 from tests.support.keyring import KeyringData, write_keyring
 from tests.support.world import World
@@ -46,6 +47,7 @@ PLAIN: dict[str, Any] = {
     "website": {"certificate": "keys", "key": "keys"},
     "knx": {"link": "tunnelling", "gateway": "10.0.0.9", "keyring": "keys", "local_ip": "10.0.0.3"},
     "serial": {"port": "/dev/ttyUSB0"},
+    "firmware": {"index": "https://example.org/firmware.json", "proxy": "10.0.0.7"},
     "charging_points": [KEBA],
 }
 BASES: tuple[dict[str, Any], ...] = (
@@ -109,6 +111,7 @@ OTHERS: dict[ParameterType, tuple[object, ...]] = {
     ParameterType.ENDPOINT: ("10.0.0.77:1234",),
     ParameterType.INDIVIDUAL_ADDRESS: ("1.1.77",),
     ParameterType.TIME_ZONE: ("Europe/Berlin",),
+    ParameterType.WEB_ADDRESS: ("https://example.org/other",),
     ParameterType.PATH: ("other", "/dev/ttyS0"),
 }
 
@@ -254,6 +257,8 @@ async def test_every_field_of_the_configuration_is_read(read: set[Field], tmp_pa
     use_the_line(configuration)
     host_names(configuration)
     living._trusted_proxy(configuration)
+    source_of(update_settings(configuration))
+    assert not is_to_look_daily(update_settings(configuration))
     judgement._certificate(load_configuration(file, catalogue()), configuration, None)
     told = {  # no word of the file: what the checks say of it, and what no source names yet
         "ConfigurationFault",

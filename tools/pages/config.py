@@ -63,6 +63,7 @@ _KINDS = {
     ParameterType.INDIVIDUAL_ADDRESS: "area.line.device",
     ParameterType.TIME_ZONE: "IANA name",
     ParameterType.PATH: "file",
+    ParameterType.WEB_ADDRESS: "address that begins with https://",
     ParameterType.INTEGER: "whole number",
     ParameterType.NUMBER: "number",
 }

@@ -35,6 +35,7 @@ SECTIONS = {
     "device": marked("Device"),
     "knx": marked("KNX connection"),
     "website": marked("Website"),
+    "firmware": marked("Firmware"),
     "serial": marked("Serial line"),
     "load_management": marked("Load management"),
     "grid_supporting_control": marked("Grid-supporting control"),
