@@ -40,7 +40,14 @@ from knxgw.monitoring.recorder import Recorder
 from knxgw.objects.server import ObjectServer
 from knxgw.station.actions import Action, command_of
 from knxgw.station.initial import unknown_in
-from knxgw.station.model import EARLIEST_VALID, ClockSet, ClockSource, StateLost, Station
+from knxgw.station.model import (
+    EARLIEST_VALID,
+    ClockSet,
+    ClockSource,
+    StateLost,
+    Station,
+    UpdateFailed,
+)
 from knxgw.station.owner import Inbox
 from knxgw.station.show import unconfigured_view
 from knxgw.station.view import SiteView
@@ -57,6 +64,7 @@ CLOCK_CHECK_S = 10.0
 ALIVE_S = 1.0
 CLOCK_DRIFT_S = 1.0
 NO_KNX = "KNX is not connected"
+RETURNING_S = 10.0  # that the LEDs say it, after a firmware was given up
 STORE_S = 1.0  # for what waits to be stored at the end
 
 
@@ -71,6 +79,7 @@ class World:
     boot_id: Callable[[], str] = boot_id  # which start of the machine it is
     log: LogRecorder = field(default_factory=LogRecorder)  # of a test: one that hears nothing
     contact: ButtonContact | None = None  # of a real programming button
+    update_failed: bool = False  # a new firmware was given up, and this one is back
     executor: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "store"))
 
 
@@ -228,6 +237,8 @@ class Gateway:
 
     @property
     def _phase(self) -> Phase:
+        if self.world.update_failed and self._loop.time() - self._running_since < RETURNING_S:
+            return Phase.FIRMWARE_REVERTING
         if self.application is None:
             return Phase.NOT_CONFIGURED
         return Phase.RUNNING if self._was_ready or self._is_polled else Phase.STARTING
@@ -331,6 +342,8 @@ class Gateway:
         application = Application(configuration, self._stored(configuration), self._surroundings)
         if was_damaged:
             self.inbox.put(StateLost())
+        if self.world.update_failed:
+            self.inbox.put(UpdateFailed())
         return application
 
     async def _unload(self) -> None:

@@ -91,12 +91,15 @@ class Living:
         device: DeviceControl,
         contact: ButtonContact | None,
     ) -> None:
+        manager = ServiceManager.of(os.environ)
+        firmware = BootDisk(store.database.directory, None)
         world = World(
             link=prepared.link,
             database=store.database,
             executor=store.executor,
             log=store.log,
             contact=contact,
+            update_failed=bool(manager.slot) and firmware.load().has_returned,
         )
         self._prepared = prepared
         self._loop = asyncio.get_running_loop()
@@ -121,13 +124,13 @@ class Living:
         self._kept = self._unapplied.told()
         self._executor = store.executor
         service = Service(gateway, group, self._test_certificate)
-        manager = ServiceManager.of(os.environ)
         self._updating = Updating(
             Surroundings(
                 slot=manager.slot,
-                disk=BootDisk(store.database.directory, None),
+                disk=firmware,
                 settings=lambda: update_settings(gateway.configuration),
                 restart=device.restart,
+                configuration=lambda: self._prepared.file,
             )
         )
         self._trials = TrialReads(lambda: _buses_of(gateway), group)

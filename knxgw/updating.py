@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import IO, Any, NoReturn
 
 from knxgw import __version__
@@ -73,6 +74,7 @@ class Surroundings:
     disk: BootDisk
     settings: Callable[[], FirmwareSettings]
     restart: Callable[[], None]
+    configuration: Callable[[], Path | None] = lambda: None  # its file
     keys: Callable[[], TrustedKeys] = trusted_keys
     now: Callable[[], datetime] = system_clock
     source: Callable[[FirmwareSettings], Source] = source_of
@@ -101,6 +103,7 @@ class Updating:
             slot=around.slot,
             has_index=lambda: bool(around.settings().index),
             state=self.state,
+            is_on_trial=lambda: around.disk.load().trial is not None,
             history=self.history,
             look=self.look,
             download=self.download,
@@ -241,6 +244,8 @@ class Updating:
             "--running",
             str(self._around.running),
         ]
+        if (configuration := self._around.configuration()) is not None:
+            arguments += ["--configuration", str(configuration)]
         try:
             with subprocess.Popen(  # noqa: S603 - our own program
                 [*command, *arguments], stdin=file, stdout=subprocess.PIPE

@@ -92,7 +92,7 @@ class FaultCode(StrEnum):
     """Code texts of object 9 and 95, at most 14 characters, exactly as they stand on the bus.
 
     Source: [reference-manual] 11.1, tables 62 and 63. `NotStopping`,
-    `NotFollowing`, `StateLost`, `CTDirection` and `MeterFrozen` are ours.
+    `NotFollowing`, `StateLost`, `UpdateFailed`, `CTDirection` and `MeterFrozen` are ours.
     """
 
     CONTACT_SUPPORT = "ContactSupport"
@@ -106,6 +106,7 @@ class FaultCode(StrEnum):
     OVER_CURRENT = "OverCurrent"
     DLM_INVALID_CURRENT = "DLM InvCurrent"
     STATE_LOST = "StateLost"
+    UPDATE_FAILED = "UpdateFailed"
     NOT_REACHABLE = "NotReachable"
     NOT_STOPPING = "NotStopping"
     WRONG_CHARGER = "WrongCharger"

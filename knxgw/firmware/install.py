@@ -70,6 +70,7 @@ class Installation:
     running: Version
     now: Callable[[], datetime]
     tell: Tell = lambda _step, _share: None
+    accepts: Callable[[Path], None] = lambda _venv: None  # Raises: FirmwareError
 
     def install(self, file: IO[bytes]) -> Manifest:
         """Install the firmware of a file, for the next start. Raises: FirmwareError; OSError."""
@@ -94,6 +95,7 @@ class Installation:
                 raise not_taken(
                     "firmware_manifest_invalid", problem="its wheel has another version"
                 )
+            self.accepts(building)
             os.sync()  # all of it is on the disk before it gets its name
             building.rename(self.disk.path(slot))
             at = self.now().isoformat("T", "seconds")

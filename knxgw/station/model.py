@@ -76,6 +76,11 @@ class StateLost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateFailed:
+    """A new firmware was given up: the one that runs is the one of before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationChanged:
     """The site has another configuration: the station goes on with it.
 
@@ -150,7 +155,15 @@ Command = (
 PointCommand = InterruptionCommanded | SetpointCommanded | StartStopCommanded
 PointEvent = PointCommand | DeviceEvent
 LoadManagementEvent = GridMeterReading | InOperationSeen | HighPowerStarted
-SiteEvent = BusAsked | ClockSet | GridControlCommanded | Stopping | InternalErrorFound | StateLost
+SiteEvent = (
+    BusAsked
+    | ClockSet
+    | GridControlCommanded
+    | Stopping
+    | InternalErrorFound
+    | StateLost
+    | UpdateFailed
+)
 StepEvent = Started | Tick | UnlockCommanded | SiteEvent | LoadManagementEvent | PointEvent
 Event = StepEvent | ConfigurationChanged
 

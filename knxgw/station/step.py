@@ -53,6 +53,7 @@ from knxgw.station.model import (
     Tick,
     Unlock,
     UnlockCommanded,
+    UpdateFailed,
     WallClock,
 )
 from knxgw.station.notes import with_lines_rationed
@@ -116,6 +117,7 @@ def _applied(  # noqa: PLR0911 - one for each kind of event
             | Stopping()
             | InternalErrorFound()
             | StateLost()
+            | UpdateFailed()
         ):
             return Applied(_after_site_event(station, event, now_s), EVERYTHING)
         case GridMeterReading() | InOperationSeen() | HighPowerStarted():
@@ -185,6 +187,9 @@ def _after_site_event(station: Station, event: SiteEvent, now_s: float) -> Stati
             return replace(station, faults=faults)
         case StateLost():
             return state_lost(station)
+        case UpdateFailed():
+            faults = station.faults.set(FaultCode.UPDATE_FAILED, is_present=True)
+            return replace(station, faults=faults)
         case _:
             assert_never(event)
 

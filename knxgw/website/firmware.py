@@ -80,6 +80,9 @@ class FirmwareControl:
     slot: str = ""  # base, a, b
     has_index: Callable[[], bool] = lambda: False  # an address of the list is configured
     state: Callable[[], UpdateState] = UpdateState
+    is_on_trial: Callable[[], bool] = lambda: (
+        False
+    )  # the firmware that runs has not proved itself yet
     history: Callable[[], tuple[Happened, ...]] = tuple  # the newest first
     look: Callable[[], None] = _nothing  # at the list
     download: Callable[[], None] = _nothing  # the newer one

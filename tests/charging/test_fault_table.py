@@ -36,6 +36,7 @@ GENERAL = {
     "OverCurrent": 80,
     "DLM InvCurrent": 70,
     "StateLost": 60,  # ours
+    "UpdateFailed": 60,  # ours
 }
 POINT = {
     "Conf Charger": 120,

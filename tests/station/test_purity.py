@@ -31,6 +31,7 @@ from knxgw.station.model import (
     Station,
     Stopping,
     Tick,
+    UpdateFailed,
 )
 from knxgw.station.step import step
 from tests.station.sites import CP1, CP2, charger, new_station
@@ -146,6 +147,7 @@ rare: st.SearchStrategy[Event] = st.sampled_from(
         BusAsked(),
         InternalErrorFound(),
         StateLost(),
+        UpdateFailed(),
         Stopping(),
         GridMeterReading(phase=0, value=float("nan")),
         GridMeterReading(phase=1, value=65_535.0, may_saturate=True),

@@ -23,6 +23,7 @@ from knxgw.website.access.answers import SessionView
 from knxgw.website.access.roles import Right
 from knxgw.website.bridge import Bridge
 from knxgw.website.drafts import Drafts
+from knxgw.website.firmware import UpdateState
 from knxgw.website.language import FALLBACK, LANGUAGES, Language, marked
 from knxgw.website.live import Live
 from knxgw.website.live_rows import Feed
@@ -127,6 +128,8 @@ def notices(bridge: Bridge, whose: SessionView | None) -> Iterator[tuple[str, st
                 time=words.duration(notice.restored_for_s),
             ),
         )
+    if whose.may(Right.FIRMWARE):
+        yield from _of_firmware(bridge.firmware.state(), words)
     if notice.not_stored is not None:
         yield "bad", notice.not_stored.problem(words.code)
     if whose.is_ending and not whose.stays:
@@ -135,6 +138,17 @@ def notices(bridge: Bridge, whose: SessionView | None) -> Iterator[tuple[str, st
             words.text(
                 "You will be logged off in {time} unless you open a page.",
                 time=words.duration(whose.ends_in_s),
+            ),
+        )
+
+
+def _of_firmware(state: UpdateState, words: Language) -> Iterator[tuple[str, str]]:
+    """Yield what the page says of newer firmware."""
+    if state.newer is not None:
+        yield (
+            "good",
+            words.text(
+                "Firmware {version} is there (Settings, Firmware).", version=state.newer.version
             ),
         )
 

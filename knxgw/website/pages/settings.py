@@ -33,8 +33,15 @@ def settings() -> str:
         host_names=sorted(bridge.host_names()),
         is_programming=bridge.facts().panel.is_programming,
         can_restart=bridge.device.can_restart,
+        newer_firmware=_newer_firmware(),
         **logging_mode(),
     )
+
+
+def _newer_firmware() -> str:
+    """Return the version of a newer firmware that was found, "": none was."""
+    newer = site().bridge.firmware.state().newer
+    return "" if newer is None else newer.version
 
 
 # --- one's own sessions
