@@ -15,7 +15,7 @@ too. One failed start is enough to give it up, and so are two crashes after it w
 updated waits at the website, and charging does.
 
 The state is one JSON file that is replaced as a whole. If it cannot be read all the same, the newest firmware
-that is there is taken: it was complete before its slot got its name, and one that was given up is
+that is there is tried again: it was complete before its slot got its name, and one that was given up is
 not there any more.
 """
 
@@ -182,8 +182,14 @@ def newest(installed: Mapping[str, str]) -> str:
 
 
 def reconstructed(installed: Mapping[str, str]) -> BootState:
-    """Return the state of a device whose stored one is not there or cannot be read."""
-    return BootState(active=newest(installed))
+    """Return the state of a device whose stored one is not there or cannot be read.
+
+    Nobody knows whether the newest firmware has proved itself: it is on trial.
+    """
+    slot = newest(installed)
+    if slot == BASE or BASE not in installed:
+        return BootState(active=slot)
+    return BootState(trial=Trial(slot=slot, version=installed[slot], before=BASE))
 
 
 def begin_trial(state: BootState, slot: str, version: str, at: str) -> BootState:

@@ -24,6 +24,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from knxgw.firmware.boot_disk import BootDisk
@@ -58,6 +59,9 @@ class Limits:
     watchdog_s: float = 60.0  # without a sign of life
     memory_mib: int = 768
     end_s: float = 15.0  # to end in order
+    pause_s: float = (
+        1.0  # after a failure of the one in force; twice as long after each further one
+    )
 
 
 def say(text: str) -> None:
@@ -94,7 +98,9 @@ class Watch:
 
     def has_proved_itself(self, now_s: float) -> bool:
         """Tell whether it has been healthy for long enough."""
-        return self.ready_at is not None and now_s - self.ready_at >= self._limits.proved_s
+        if self.ready_at is None or self._alive_at == self.ready_at:
+            return False  # one that hangs at once has said that it is ready, and nothing since
+        return now_s - self.ready_at >= self._limits.proved_s
 
     def reason_of_end(self) -> Reason:
         """Return what it means that the child ended by itself."""
@@ -135,9 +141,11 @@ class NotifySocket:
             say(f"systemd cannot be told: {err}")
 
 
-def _become_child() -> None:
+def _become_child(launcher: int) -> None:
     """End with the launcher, and before it where memory runs out; in the child, before the firmware."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != launcher:  # it has ended before that was asked for
+        os._exit(1)
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE, encoding="ascii")
 
@@ -276,7 +284,7 @@ class Launcher:
             self._child = subprocess.Popen(  # noqa: S603 - our own program
                 [python, "-I", "-m", "knxgw", *self._arguments],
                 env=environment,
-                preexec_fn=_become_child,  # noqa: PLW1509 - the launcher has one thread
+                preexec_fn=partial(_become_child, os.getpid()),  # noqa: PLW1509 - the launcher has one thread
             )
         except (OSError, subprocess.SubprocessError) as err:
             say(f"firmware {version} cannot be started: {err}")
@@ -343,8 +351,8 @@ class Launcher:
         state = self._disk.load()
         after = proved(state, slot, self._disk.installed(), _now())
         if after != state:
-            say(f"firmware {version} works and is kept")
             self._save(after)
+            say(f"firmware {version} works and is kept")
 
     def _conclude(self, slot: str, version: str, reason: Reason) -> None:
         """Decide what follows from a failure."""
@@ -363,7 +371,7 @@ class Launcher:
             self._given_up.add(slot)
             self._failures = 0
             return
-        self._pause(min(2.0 ** (self._failures - 1), LONGEST_PAUSE_S))
+        self._pause(min(self._limits.pause_s * 2.0 ** (self._failures - 1), LONGEST_PAUSE_S))
 
     def _give_up(self, state: BootState, reason: Reason) -> BootState:
         """Return to the firmware of before."""
@@ -421,9 +429,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--memory-mib", type=int, default=Limits.memory_mib, help="at most")
     parser.add_argument("--end-s", type=float, default=Limits.end_s, help="to end in order")
+    parser.add_argument("--pause-s", type=float, default=Limits.pause_s, help="after a failure")
     parser.add_argument("rest", nargs="*", metavar="ARGUMENT", help="of `knxgw run`, after --")
     given = parser.parse_args(arguments)
-    limits = Limits(given.start_s, given.proved_s, given.watchdog_s, given.memory_mib, given.end_s)
+    limits = Limits(
+        start_s=given.start_s,
+        proved_s=given.proved_s,
+        watchdog_s=given.watchdog_s,
+        memory_mib=given.memory_mib,
+        end_s=given.end_s,
+        pause_s=given.pause_s,
+    )
     disk = BootDisk(given.state, given.base)
     launcher = Launcher(disk, ("run", "--state", str(given.state), *given.rest), limits)
     launcher.take_signals()

@@ -25,7 +25,7 @@ from knxgw.config.devices import DeviceRole
 from knxgw.station import load_management
 from knxgw.station.control_inputs import is_site_paused
 from knxgw.station.derive import EVERYTHING, CycleRequest, Dirty, derive
-from knxgw.station.initial import CONFIGURATION_FAULTS, RESTORE_S, state_lost
+from knxgw.station.initial import CONFIGURATION_FAULTS, RESTORE_S
 from knxgw.station.model import (
     BusAsked,
     ClockSet,
@@ -181,17 +181,19 @@ def _after_site_event(station: Station, event: SiteEvent, now_s: float) -> Stati
             # without load management the setpoint is what stays, not the minimum of the wait for the bus
             operation = replace(station.operation, is_stopping=True, restore_until=None)
             return _with_operation(station, operation)
-        case InternalErrorFound():
-            # while this fault is present no point gets more than its minimum (`control_inputs`)
-            faults = station.faults.set(FaultCode.CONTACT_SUPPORT, is_present=True)
-            return replace(station, faults=faults)
-        case StateLost():
-            return state_lost(station)
-        case UpdateFailed():
-            faults = station.faults.set(FaultCode.UPDATE_FAILED, is_present=True)
+        case InternalErrorFound() | StateLost() | UpdateFailed():
+            faults = station.faults.set(_FAULT_OF_EVENT[type(event)], is_present=True)
             return replace(station, faults=faults)
         case _:
             assert_never(event)
+
+
+_FAULT_OF_EVENT = {
+    # while this fault is present no point gets more than its minimum (`control_inputs`)
+    InternalErrorFound: FaultCode.CONTACT_SUPPORT,
+    StateLost: FaultCode.STATE_LOST,
+    UpdateFailed: FaultCode.UPDATE_FAILED,
+}
 
 
 def _with_operation(station: Station, operation: Operation) -> Station:

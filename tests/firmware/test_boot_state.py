@@ -1,0 +1,157 @@
+"""Which firmware starts next."""
+
+from collections.abc import Mapping
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from knxgw.firmware.boot_state import (
+    BASE,
+    MOST_STARTS,
+    SLOTS,
+    BootState,
+    EventKind,
+    Reason,
+    begin_trial,
+    candidates,
+    decode,
+    encode,
+    failed,
+    given_up,
+    gives_up,
+    is_worn_out,
+    newest,
+    proved,
+    reconstructed,
+    started,
+    unused_slot,
+)
+
+AT = "2026-11-29T12:00:00+00:00"
+INSTALLED: Mapping[str, str] = {BASE: "1.0", "a": "1.2"}
+
+
+def on_trial() -> BootState:
+    """Return the state after an update from 1.0 to 1.2."""
+    return begin_trial(BootState(), "a", "1.2", AT)
+
+
+def test_a_new_firmware_is_started_first_and_the_one_of_before_stands_behind_it() -> None:
+    assert candidates(on_trial(), INSTALLED) == ["a", BASE]
+
+
+def test_a_firmware_that_has_proved_itself_is_kept() -> None:
+    state = proved(on_trial(), "a", INSTALLED, AT)
+    assert (state.active, state.previous, state.trial) == ("a", BASE, None)
+    assert state.events[-1].kind is EventKind.KEPT
+    assert candidates(state, INSTALLED) == ["a", BASE]
+
+
+def test_one_failed_start_is_enough_to_give_a_new_firmware_up() -> None:
+    for reason in (Reason.FAILED_START, Reason.NOT_READY):
+        assert gives_up(on_trial(), "a", reason) is reason
+
+
+def test_a_new_firmware_that_was_ready_may_end_once() -> None:
+    state = on_trial()
+    for reason in (Reason.CRASHED, Reason.WATCHDOG, Reason.MEMORY):
+        assert gives_up(state, "a", reason) is None
+    state = failed(state, "a")
+    assert gives_up(state, "a", Reason.WATCHDOG) is Reason.WATCHDOG
+
+
+def test_starts_without_an_outcome_are_counted_and_end_the_trial() -> None:
+    state = on_trial()
+    for _ in range(MOST_STARTS):
+        assert not is_worn_out(state)
+        state = started(state, "a")
+    assert is_worn_out(state)
+
+
+def test_what_was_given_up_is_said_and_the_state_of_before_is_put_back_if_there_is_a_copy() -> None:
+    state = given_up(on_trial(), Reason.NOT_READY, "1.0", AT)
+    assert (state.active, state.trial, state.has_returned, state.is_restoring) == (
+        BASE,
+        None,
+        True,
+        False,
+    )
+    assert state.events[-1].reason is Reason.NOT_READY
+    assert state.events[-1].instead == "1.0"
+    assert not proved(state, BASE, INSTALLED, AT).has_returned
+
+
+def test_a_newer_package_of_the_system_goes_first_and_an_older_one_does_not() -> None:
+    active = proved(on_trial(), "a", INSTALLED, AT)
+    assert candidates(active, {BASE: "1.3", "a": "1.2"}) == [BASE, "a"]
+    assert candidates(active, {BASE: "1.1", "a": "1.2"}) == ["a", BASE]
+    after = proved(active, BASE, {BASE: "1.3", "a": "1.2"}, AT)
+    assert (after.active, after.events[-1].kind) == (BASE, EventKind.KEPT)
+
+
+def test_a_firmware_in_force_that_another_one_had_to_replace_is_said_to_be_given_up() -> None:
+    active = proved(on_trial(), "a", INSTALLED, AT)
+    after = proved(active, BASE, INSTALLED, AT)
+    assert (after.active, after.has_returned) == (BASE, True)
+    assert (after.events[-1].kind, after.events[-1].version) == (EventKind.GIVEN_UP, "1.2")
+
+
+def test_versions_are_ordered_by_their_numbers() -> None:
+    assert newest({BASE: "1.9", "a": "1.10", "b": "1.2"}) == "a"
+    assert newest({BASE: "1.9", "a": "1.9"}) == BASE
+    assert newest({BASE: "1.9", "a": "what?"}) == BASE
+    assert newest({}) == BASE
+
+
+def test_without_a_stored_state_the_newest_firmware_is_on_trial() -> None:
+    state = reconstructed({BASE: "1.9", "a": "1.10"})
+    assert state.trial is not None
+    assert (state.active, state.trial.slot, state.trial.before) == (BASE, "a", BASE)
+    assert reconstructed({BASE: "1.9", "a": "1.8"}).trial is None
+    assert reconstructed({"a": "1.8"}) == BootState(active="a")
+
+
+@given(st.binary(max_size=300))
+def test_a_state_that_cannot_be_read_is_none(content: bytes) -> None:
+    assert decode(content) is None
+
+
+def test_a_state_that_was_torn_anywhere_is_none_or_the_whole() -> None:
+    content = encode(given_up(started(on_trial(), "a"), Reason.WATCHDOG, "1.0", AT))
+    for length in range(len(content)):
+        assert decode(content[:length]) is None
+
+
+HAPPENINGS = st.sampled_from(
+    ["update", "start", "proved", *Reason]  # each reason is a failure
+)
+
+
+@given(st.lists(HAPPENINGS, max_size=60))
+def test_whatever_happens_there_is_a_firmware_to_start_and_the_running_one_is_not_written_over(
+    happenings: list[str],
+) -> None:
+    state, installed, version = BootState(), {BASE: "1.0"}, 1
+    for happening in happenings:
+        first = candidates(state, installed)[0]
+        assert first in installed
+        if happening == "update" and state.trial is None:
+            slot = unused_slot(state)
+            assert slot in SLOTS
+            assert slot != state.active
+            version += 1
+            installed[slot] = f"1.{version}"
+            state = begin_trial(state, slot, installed[slot], AT)
+        elif happening == "start":
+            state = started(state, first)
+        elif happening == "proved":
+            state = proved(state, first, installed, AT)
+        elif happening in set(Reason) and state.trial is not None:
+            reason = gives_up(state, state.trial.slot, Reason(happening))
+            if reason is None:
+                state = failed(state, state.trial.slot)
+            else:
+                installed.pop(state.trial.slot)
+                state = given_up(state, reason, "", AT)
+        assert decode(encode(state)) == state
+        assert state.active in installed

@@ -1,0 +1,269 @@
+"""The launcher survives whatever a firmware does, and the device always runs again.
+
+Real processes; the limits are short, and what is waited for is what the launcher says.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from knxgw.firmware.boot_disk import BootDisk
+from knxgw.firmware.boot_state import BASE, BootState, EventKind, Reason, begin_trial
+from knxgw.firmware.launcher import Limits, Watch
+from knxgw.firmware.launcher_archive import write_launcher
+from tests.firmware.makers import slot
+
+AT = "2026-11-29T12:00:00+00:00"
+LIMITS = (
+    *("--start-s", "3", "--proved-s", "0.5", "--watchdog-s", "1.5"),
+    *("--memory-mib", "120", "--end-s", "1", "--pause-s", "0.05"),
+)
+LONGEST_S = 30.0  # until it says what is waited for
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the launcher as the package ships it."""
+    path = tmp_path_factory.mktemp("launcher") / "launcher.pyz"
+    write_launcher(path)
+    return path
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> BootDisk:
+    """Return a device with a firmware that the system has installed."""
+    (tmp_path / "state").mkdir()
+    return BootDisk(tmp_path / "state", slot(tmp_path / "base", "1.0"))
+
+
+class Running:
+    """A launcher that runs."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.process = process
+        self.said: list[str] = []
+
+    def until(self, words: str) -> None:
+        """Read what it says up to these words."""
+        assert self.process.stderr is not None
+        watchdog = threading.Timer(LONGEST_S, self.process.kill)
+        watchdog.start()
+        try:
+            for line in self.process.stderr:
+                self.said.append(line)
+                if words in line:
+                    return
+        finally:
+            watchdog.cancel()
+        pytest.fail(f"it never said {words!r}:\n{''.join(self.said)}")
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """End it, and return its status."""
+        self.process.send_signal(number)
+        _, rest = self.process.communicate(timeout=20)
+        self.said.append(rest)
+        return self.process.returncode
+
+
+@contextmanager
+def launcher(archive: Path, disk: BootDisk, **environment: str) -> Iterator[Running]:
+    """Run a launcher with a Python that knows nothing of this project."""
+    command = [sys.executable, "-I", "-S", archive, "--base", disk.path(BASE)]
+    process = subprocess.Popen(
+        [*command, "--state", disk.directory, *LIMITS],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+    running = Running(process)
+    try:
+        yield running
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def starts(disk: BootDisk) -> list[str]:
+    """Return the versions that have started, in order, as the state has kept them."""
+    with closing(sqlite3.connect(disk.directory / "knxgw.sqlite")) as connection:
+        return [row[0] for row in connection.execute("SELECT version FROM starts ORDER BY number")]
+
+
+def number(disk: BootDisk) -> int:
+    """Return the highest number of KNX Secure that was used."""
+    with closing(sqlite3.connect(disk.directory / "knxgw.sqlite")) as connection:
+        return int(connection.execute("SELECT number FROM secure_numbers").fetchone()[0])
+
+
+def update(disk: BootDisk, behaviour: str, schema: int = 1) -> None:
+    """Leave the device as an installation of 1.1 leaves it."""
+    slot(disk.path("a"), "1.1", behaviour, schema)
+    disk.save(begin_trial(disk.load(), "a", "1.1", AT))
+
+
+def test_it_starts_the_firmware_and_both_end_in_order(archive: Path, disk: BootDisk) -> None:
+    with launcher(archive, disk) as running:
+        running.until("1.0 is ready")
+        assert running.end() == 0
+    assert starts(disk) == ["1.0"]
+
+
+def test_a_new_firmware_that_works_is_kept(archive: Path, disk: BootDisk) -> None:
+    update(disk, "good")
+    with launcher(archive, disk) as running:
+        running.until("starting firmware 1.1 (slot a), on trial")
+        running.until("firmware 1.1 works and is kept")
+        running.end()
+    state = disk.load()
+    assert (state.active, state.previous, state.trial) == ("a", BASE, None)
+    with launcher(archive, disk) as running:
+        running.until("starting firmware 1.1 (slot a)\n")
+        running.until("1.1 is ready")
+    assert starts(disk) == ["1.1", "1.1"]
+
+
+BROKEN = [
+    ("exits", Reason.FAILED_START),
+    ("never ready", Reason.NOT_READY),
+    ("eats memory", Reason.MEMORY),
+    ("hangs", Reason.WATCHDOG),
+    ("crashes", Reason.CRASHED),
+]
+
+
+@pytest.mark.parametrize("schema", [1, 2], ids=["the same schema", "another schema"])
+@pytest.mark.parametrize(("behaviour", "reason"), BROKEN, ids=[one[0] for one in BROKEN])
+def test_a_new_firmware_that_does_not_work_gives_way_to_the_one_of_before(
+    archive: Path, disk: BootDisk, behaviour: str, reason: Reason, schema: int
+) -> None:
+    with launcher(archive, disk) as running:
+        running.until("1.0 is ready")
+    update(disk, behaviour, schema)
+    with launcher(archive, disk) as running:
+        running.until(f"firmware 1.1 is given up ({reason.value}); 1.0 runs again")
+        running.until("1.0 is ready")
+        assert disk.load().has_returned
+        running.end()
+    state = disk.load()
+    assert (state.active, state.trial, state.events[-1].reason) == (BASE, None, reason)
+    assert disk.installed() == {BASE: "1.0"}
+    known = starts(disk)
+    assert (known[0], known[-1]) == ("1.0", "1.0")
+    assert ("1.1" in known) is (schema == 1), "what the trial wrote stays if it can be read"
+    assert number(disk) == len(known) + (schema - 1) * tries(reason), "numbers only grow"
+
+
+def tries(reason: Reason) -> int:
+    """Return how often a firmware on trial is started until it is given up for this."""
+    return 2 if reason in {Reason.MEMORY, Reason.WATCHDOG, Reason.CRASHED} else 1
+
+
+def test_a_firmware_that_is_not_there_does_not_keep_the_device_from_running(
+    archive: Path, disk: BootDisk
+) -> None:
+    update(disk, "good")
+    (disk.path("a") / "lib").rename(disk.path("a") / "lost")
+    with launcher(archive, disk) as running:
+        running.until("given up (not_there)")
+        running.until("1.0 is ready")
+
+
+def test_a_machine_that_dies_with_each_start_gives_the_new_firmware_up(
+    archive: Path, disk: BootDisk
+) -> None:
+    update(disk, "never ready")
+    for _ in range(4):
+        with launcher(archive, disk) as running:  # it is killed at the end of the block
+            running.until("starting firmware 1.1")
+    with launcher(archive, disk) as running:
+        running.until("given up (power_cuts)")
+        running.until("1.0 is ready")
+
+
+def test_a_firmware_in_force_that_does_not_start_any_more_is_replaced(
+    archive: Path, disk: BootDisk
+) -> None:
+    slot(disk.path("a"), "1.1", "exits")
+    disk.save(BootState(active="a", previous=BASE))
+    with launcher(archive, disk) as running:
+        running.until("firmware 1.1 does not run any more (failed_start); another one is tried")
+        running.until("firmware 1.0 works and is kept")
+    state = disk.load()
+    assert (state.active, state.events[-1].kind) == (BASE, EventKind.GIVEN_UP)
+
+
+def test_a_newer_package_of_the_system_is_started_instead_of_an_older_update(
+    archive: Path, disk: BootDisk
+) -> None:
+    slot(disk.path("a"), "0.9")
+    disk.save(BootState(active="a"))
+    with launcher(archive, disk) as running:
+        running.until("firmware 1.0 works and is kept")
+    assert disk.load().active == BASE
+
+
+def test_a_firmware_that_asks_to_be_started_again_is(archive: Path, tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    disk = BootDisk(tmp_path / "state", slot(tmp_path / "base", "1.0", "asks to be started again"))
+    with launcher(archive, disk) as running:
+        running.until("firmware 1.0 asks to be started again")
+        running.until("1.0 is ready")
+
+
+def test_systemd_is_told_that_the_device_is_ready_and_that_it_lives(
+    archive: Path, disk: BootDisk
+) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as above:
+        above.bind("")
+        above.settimeout(20)
+        name = "@" + above.getsockname()[1:].decode()
+        with launcher(archive, disk, NOTIFY_SOCKET=name) as running:
+            notes = [above.recv(4096).decode()]
+            while not any("READY=1" in note for note in notes):
+                notes.append(above.recv(4096).decode())
+            running.end()
+    assert "WATCHDOG=1" in notes
+    assert "STATUS=firmware 1.0" in notes[-1]
+
+
+def test_a_disk_that_takes_nothing_does_not_keep_the_device_from_running(
+    archive: Path, disk: BootDisk
+) -> None:
+    update(disk, "exits")
+    shutil.rmtree(disk.root)
+    disk.root.write_text("a file stands where the folder should be")
+    with launcher(archive, disk) as running:
+        running.until("1.0 is ready")
+
+
+def test_the_same_sources_make_the_same_archive(archive: Path, tmp_path: Path) -> None:
+    write_launcher(tmp_path / "again.pyz")
+    assert (tmp_path / "again.pyz").read_bytes() == archive.read_bytes()
+
+
+def test_nothing_is_known_before_it_is_said() -> None:
+    watch = Watch(Limits(start_s=10, proved_s=20, watchdog_s=5, memory_mib=100), 0.0)
+    assert watch.failure(9.9, 50) is None
+    assert watch.failure(9.9, 101) is Reason.MEMORY
+    assert watch.failure(10.0, 50) is Reason.NOT_READY
+    assert watch.reason_of_end() is Reason.FAILED_START
+    watch.hear("STATUS=almost\nREADY=1", 9.0)
+    assert watch.failure(13.9, 50) is None
+    assert watch.failure(14.0, 50) is Reason.WATCHDOG
+    assert not watch.has_proved_itself(29.0)
+    watch.hear("WATCHDOG=1", 13.0)
+    assert watch.failure(17.9, 50) is None
+    assert not watch.has_proved_itself(28.9)
+    assert watch.has_proved_itself(29.0)
+    assert watch.reason_of_end() is Reason.CRASHED
