@@ -298,6 +298,7 @@ class Living:
         self._keep_what_was_begun()
         self._keeping.cancel()
         self._trials.end()
+        self._updating.close()
         self._running.cancel()
         self._renewing.cancel()
         for task in self._background:

@@ -284,6 +284,12 @@ class Updating:
                 self._state = replace(self._state, share=begins + adds * float(said["share"]))
         return result
 
+    def close(self) -> None:
+        """Let the chosen firmware go, at the end of the device."""
+        with self._lock:
+            self._is_wanted = False
+            self._drop()
+
     # --- parts
 
     def _begin(self, stage: Stage) -> bool:
