@@ -16,12 +16,12 @@ import click
 
 from knxgw.catalogue.load import catalogue
 from knxgw.commissioning import SettingUp, own_networks
-from knxgw.config.model import Configuration
-from knxgw.device.front_panel import ButtonContact
+from knxgw.config.model import Configuration, PanelSettings
 from knxgw.firmware.boot_disk import BootDisk
 from knxgw.firmware.notify import ALIVE, READY, tell
 from knxgw.gateway import KEEP_LINK, Gateway, World
 from knxgw.host.clock import system_clock
+from knxgw.host.gpio_panel import GpioPanel
 from knxgw.host.network import OwnAddress, adapter_link, own_addresses
 from knxgw.host.on_loop import wait_on
 from knxgw.host.service import ServiceManager, answers_health, tell_health
@@ -89,7 +89,7 @@ class Living:
         store: Store,
         group: asyncio.TaskGroup,
         device: DeviceControl,
-        contact: ButtonContact | None,
+        panel: GpioPanel,
     ) -> None:
         manager = ServiceManager.of(os.environ)
         firmware = BootDisk(store.database.directory, None)
@@ -98,10 +98,10 @@ class Living:
             database=store.database,
             executor=store.executor,
             log=store.log,
-            contact=contact,
             update_failed=bool(manager.slot) and firmware.load().has_returned,
+            contact=panel,
         )
-        self._prepared = prepared
+        self._prepared, self._panel = prepared, panel
         self._loop = asyncio.get_running_loop()
         self.encryption = Encryption(
             CertificateFiles(store.database.directory),
@@ -123,7 +123,6 @@ class Living:
         self._unapplied = Unapplied(self._unapplied_file.read())
         self._kept = self._unapplied.told()
         self._executor = store.executor
-        service = Service(gateway, group, self._test_certificate)
         self._updating = Updating(
             Surroundings(
                 slot=manager.slot,
@@ -133,6 +132,7 @@ class Living:
                 configuration=lambda: self._prepared.file,
             )
         )
+        service = Service(gateway, group, self._test_certificate, panel.test)
         self._trials = TrialReads(lambda: _buses_of(gateway), group)
         wait = partial(wait_on, asyncio.get_running_loop(), limit_s=PAGE_WAITS_S)
         self._bridge = Bridge(
@@ -190,6 +190,7 @@ class Living:
         self._serving = asyncio.Lock()
         self._is_ending = False
         self._running = group.create_task(gateway.run(), name="gateway")
+        self._showing = group.create_task(panel.run(gateway.leds), name="front panel")
         self._website = self._served(prepared.listener)
         self._renewing = group.create_task(self._keep_certificate(), name="certificate")
         self._keeping = group.create_task(self._keep_unapplied(), name="drafts")
@@ -247,6 +248,7 @@ class Living:
         link = KEEP_LINK if following.link is current.link else following.link
         await self.gateway.change(following.configuration, link)
         self._prepared = following
+        self._panel.take(_panel_settings(following.configuration))
         self._warnings = following.warnings
         is_moved = following.listener is not current.listener
         was_encrypted = self.encryption.current is not None
@@ -300,6 +302,7 @@ class Living:
         self._trials.end()
         self._updating.close()
         self._running.cancel()
+        self._showing.cancel()
         self._renewing.cancel()
         for task in self._background:
             task.cancel()
@@ -311,14 +314,16 @@ async def living(
     prepared: Prepared,
     store: Store,
     device: DeviceControl | None = None,
-    contact: ButtonContact | None = None,
+    panel: GpioPanel | None = None,
 ) -> AsyncIterator[Living]:
     """Run what was prepared for as long as the block lasts; `device`: what pages may do to it.
 
-    `contact`: of a real programming button, where a driver reads one.
+    `panel`: the real front panel, None: on the GPIO lines of this machine.
     """
-    async with asyncio.TaskGroup() as group:
-        device_and_website = Living(prepared, store, group, device or DeviceControl(), contact)
+    panel = panel or GpioPanel()
+    settings = _panel_settings(prepared.configuration)
+    async with panel.held(settings), asyncio.TaskGroup() as group:
+        device_and_website = Living(prepared, store, group, device or DeviceControl(), panel)
         try:
             yield device_and_website
         finally:
@@ -348,6 +353,10 @@ def _adapters_of(addresses: Iterable[OwnAddress]) -> tuple[AdapterFacts, ...]:
 
 def _buses_of(gateway: Gateway) -> ModbusBuses | None:
     return None if gateway.application is None else gateway.application.buses
+
+
+def _panel_settings(configuration: Configuration | None) -> PanelSettings | None:
+    return None if configuration is None else configuration.panel
 
 
 def _trusted_proxy(configuration: Configuration | None) -> str | None:

@@ -29,6 +29,7 @@ class DeviceUnderTest:
     knx: Callable[[], Row]
     load_management: Callable[[], Sequence[Row]]
     certificate: Callable[[], Row]
+    gpio: Callable[[], Row]
     buses: Callable[[], ModbusBuses | None]
     took_s: Callable[[str], float | None]  # the last request of a device that was answered [s]
 
@@ -50,7 +51,7 @@ async def run_self_test(device: DeviceUnderTest, running: SelfTestRun) -> None:
                 for driver in drivers:
                     running.add(await _of_device(device, buses, driver))
             running.add(device.certificate())
-            running.add(judge.of_gpio())
+            running.add(device.gpio())
             running.add(judge.of_memory(_memory_b()))
             running.add(judge.of_loop(await _lag_s()))
     except TimeoutError:

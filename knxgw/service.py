@@ -30,6 +30,7 @@ from knxgw.monitoring.self_test import (
     of_addresses,
     of_certificate,
     of_clock,
+    of_gpio,
     of_knx,
     of_smart_meter,
 )
@@ -44,6 +45,10 @@ def _no_certificate() -> Row:
     return of_certificate(is_used=False, is_valid=False, ends_soon=False)
 
 
+def _no_gpio() -> Row:
+    return of_gpio(is_used=False)
+
+
 class Service:
     """The hands of a technician at one device."""
 
@@ -52,12 +57,13 @@ class Service:
         gateway: Gateway,
         group: asyncio.TaskGroup,
         certificate: Callable[[], Row] = _no_certificate,
+        gpio: Callable[[], Row] = _no_gpio,
     ) -> None:
         """Serve at a gateway; a self-test runs in a task of the group.
 
-        `certificate` judges that of the website.
+        `certificate` judges that of the website, `gpio` the lines of the front panel.
         """
-        self._certificate = certificate
+        self._certificate, self._gpio = certificate, gpio
         self._gateway = gateway
         self._group = group
         self._loop = asyncio.get_running_loop()
@@ -90,6 +96,7 @@ class Service:
                 knx=lambda: of_knx(is_used=self._gateway.is_on_knx, is_up=self._gateway.knx_is_up),
                 load_management=self._test_load_management,
                 certificate=self._certificate,
+                gpio=self._gpio,
                 buses=lambda: (
                     None if self._gateway.application is None else self._gateway.application.buses
                 ),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from knxgw.catalogue.messages import Message
 from knxgw.catalogue.product import Catalogue
 from knxgw.config.build_load_management import build_load_management, check_priority
+from knxgw.config.build_panel import build_panel
 from knxgw.config.build_points import PointList, build_points
 from knxgw.config.model import (
     Configuration,
@@ -63,6 +64,7 @@ def build_draft(
         points=tuple(found.points),
         group_objects=group_objects,
         source=source,
+        panel=build_panel(values.sections["panel"], report),
         product=catalogue.product,
     )
     _check_serial(configuration, found, report)

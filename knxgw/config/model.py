@@ -285,6 +285,25 @@ class WebsiteSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PanelLine:
+    """One GPIO line of the front panel."""
+
+    line: str  # offset at its chip, or name
+    is_active_low: bool  # the button is pressed, or the LED lit, at the low level
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelSettings:
+    """The front panel on GPIO lines of this machine; at least one line is given."""
+
+    chip: str  # device file, or label
+    button: PanelLine | None
+    led_programming: PanelLine | None  # red
+    led_app: PanelLine | None  # green
+    led_com: PanelLine | None  # yellow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
     """Everything a gateway needs to know about its site."""
 
@@ -299,6 +318,7 @@ class Configuration:
     group_objects: Mapping[int, GroupObjectLink]  # by number, linked ones only
     source: ConfigurationSource
     product: Product = field(repr=False)  # what every site has in common
+    panel: PanelSettings | None = None  # None: no real LEDs, no real button
     submeters: tuple[SubmeterSettings, ...] = field(default=())  # no source names any yet
     faults: tuple[ConfigurationFault, ...] = field(default=())
 

@@ -137,6 +137,14 @@ def release(button: Button, now_s: float) -> "Released":
     return Released(replace(button, stage=following, since=now_s), outcome)
 
 
+def begin_anew(*, is_pressed: bool, now_s: float) -> Button:
+    """Return the button after its contact has gone, or has come in operation: what was begun is given up.
+
+    One that is held means nothing until its release.
+    """
+    return Button(stage=Stage.STUCK if is_pressed else Stage.IDLE, since=now_s)
+
+
 class Released(NamedTuple):
     """The button after its release, and what that brings about."""
 

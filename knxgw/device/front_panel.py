@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from knxgw.device.button import Button, Outcome, Stage, power_on, press, release, tick
+from knxgw.device.button import Outcome, begin_anew, power_on, press, release, tick
 from knxgw.device.panel import PanelState, Phase
 
 log = logging.getLogger(__name__)
@@ -20,11 +20,23 @@ class ButtonContact(Protocol):
     """The contact of the programming button; its driver takes the bouncing away."""
 
     @property
+    def is_there(self) -> bool:
+        """Tell whether there is a button that can be pressed now; safe from any thread."""
+
+    @property
     def is_pressed(self) -> bool:
         """Tell whether the button is held now."""
 
-    def report_to(self, press: Callable[[], None], release: Callable[[], None]) -> None:
-        """Call one of both at each change from now on; both are safe from any thread."""
+    def report_to(
+        self,
+        press: Callable[[], None],
+        release: Callable[[], None],
+        begin_anew: Callable[[bool], None],
+    ) -> None:
+        """Call one of the first two at each change from now on; all are safe from any thread.
+
+        `begin_anew`, with whether the button is held: the contact has come, has gone, or is another.
+        """
 
 
 class FrontPanel:
@@ -45,15 +57,19 @@ class FrontPanel:
         """
         self.on_outcome: Callable[[Outcome], None] = lambda _outcome: None
         self._soon = soon
-        self.has_button = contact is not None
+        self._contact = contact
         self.is_programming = False
         self._now_s = now_s
         is_pressed = contact is not None and contact.is_pressed
-        self._button = power_on(is_pressed=is_pressed, now_s=now_s())
-        if is_pressed and not is_power_on:
-            self._button = Button(stage=Stage.STUCK, since=now_s())
+        begin = power_on if is_power_on else begin_anew
+        self._button = begin(is_pressed=is_pressed, now_s=now_s())
         if contact is not None:
-            contact.report_to(self.press, self.release)
+            contact.report_to(self.press, self.release, self.begin_anew)
+
+    @property
+    def has_button(self) -> bool:
+        """Tell whether a real button can be pressed; safe from any thread."""
+        return self._contact is not None and self._contact.is_there
 
     def press(self) -> None:
         """Note that the real button was pressed; safe from any thread."""
@@ -62,6 +78,13 @@ class FrontPanel:
     def release(self) -> None:
         """Note that it was released, which may bring something about; safe from any thread."""
         self._soon(self._released, self._now_s())
+
+    def begin_anew(self, is_pressed: bool) -> None:  # noqa: FBT001 - it is held, or not
+        """Note that the contact has come, has gone, or is another; safe from any thread."""
+        self._soon(self._begun_anew, is_pressed, self._now_s())
+
+    def _begun_anew(self, is_pressed: bool, at_s: float) -> None:  # noqa: FBT001 - as above
+        self._button = begin_anew(is_pressed=is_pressed, now_s=at_s)
 
     def _pressed(self, at_s: float) -> None:
         self._button = press(self._button, at_s)

@@ -11,6 +11,7 @@ from enum import Enum
 
 SLOW_PERIOD_S = 1.0
 RAPID_PERIOD_S = 0.25
+EDGE_S = RAPID_PERIOD_S / 2  # every flash begins and ends at a multiple of it
 PAUSE_S = 2.0  # dark, after a group of flashes
 TRAFFIC_S = 0.5  # how long a telegram makes COM flash
 GAP_S = 2.0  # a shorter loss of the KNX connection is not shown

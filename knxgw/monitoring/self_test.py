@@ -58,6 +58,14 @@ class Problem(StrEnum):
     DEVICE_SLOW = "device_slow"
     CERTIFICATE_NOT_VALID = "certificate_not_valid"
     CERTIFICATE_ENDS = "certificate_ends"
+    GPIO_NO_LIBRARY = "gpio_no_library"
+    GPIO_CHIP_ABSENT = "gpio_chip_absent"
+    GPIO_NO_CHIP = "gpio_no_chip"
+    GPIO_NOT_ALLOWED = "gpio_not_allowed"
+    GPIO_LINE_UNKNOWN = "gpio_line_unknown"
+    GPIO_LINE_BUSY = "gpio_line_busy"
+    GPIO_CHIP_LOST = "gpio_chip_lost"
+    GPIO_REFUSED = "gpio_refused"
     MEMORY_HIGH = "memory_high"
     LOOP_SLOW = "loop_slow"
     NOT_FINISHED = "not_finished"
@@ -167,9 +175,16 @@ def of_certificate(*, is_used: bool, is_valid: bool, ends_soon: bool) -> Row:
     return _good(Check.CERTIFICATE)
 
 
-def of_gpio() -> Row:
-    """Judge the contacts of button and LEDs: the program has none to look at yet."""
-    return Row(check=Check.GPIO, verdict=Verdict.NOT_USED)
+def of_gpio(*, is_used: bool, problem: Problem | None = None, subject: str = "") -> Row:
+    """Judge the lines of button and LEDs; `subject`: the line or chip, and who uses it.
+
+    Whatever is wrong is a warning: the device runs without.
+    """
+    if not is_used:
+        return Row(check=Check.GPIO, verdict=Verdict.NOT_USED)
+    if problem is None:
+        return _good(Check.GPIO)
+    return Row(check=Check.GPIO, verdict=Verdict.WARNING, subject=subject, problem=problem)
 
 
 def of_memory(used_b: int | None) -> Row:

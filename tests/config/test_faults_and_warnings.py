@@ -210,6 +210,11 @@ def test_several_faults_stand_side_by_side() -> None:
 # --- warnings ------------------------------------------------------------------------------------
 
 WARNINGS = {
+    "a GPIO chip without a line": (
+        HOME + "panel: {chip: /dev/gpiochip0, led_app_active: low}\n",
+        "site.yaml:4: warning: panel.chip: has no effect, no LED and no button has a line; give the "
+        "lines of the LEDs and of the button, or remove the chip",
+    ),
     "minimum currents that reach the limit": (
         points(keba(1, "10.0.0.1"), keba(2, "10.0.0.2", ", phases: 1"))
         + "load_management: {fuse_a: 15}\n",

@@ -44,6 +44,24 @@ MISTAKES = {
         HOME + "firmware: {check: daily}\n",
         "4: error: firmware.check: newer firmware is looked for every day, but there is no address",
     ),
+    "lines of the front panel without their chip": (
+        HOME + "panel: {led_app: 27}\n",
+        "4: error: panel.chip: lines of the front panel are given, but no GPIO chip; "
+        "name the chip, such as /dev/gpiochip0",
+    ),
+    "a GPIO line that is used twice": (
+        HOME + "panel: {chip: /dev/gpiochip0, button: 17, led_app: '017'}\n",
+        "4: error: panel.led_app: line 017 is already used by another LED or the button; "
+        "give each LED and the button a line of its own",
+    ),
+    "a named GPIO line that is used twice": (
+        HOME + "panel: {chip: pinctrl-rp1, led_com: GPIO22, led_app: GPIO22}\n",
+        "4: error: panel.led_com: line GPIO22 is already used by another LED or the button",
+    ),
+    "a level that no line has": (
+        HOME + "panel: {chip: /dev/gpiochip0, button: 17, button_active: down}\n",
+        "4: error: panel.button_active: expected one of low, high, got 'down'",
+    ),
     "a misspelt section": (
         HOME + "websight: {listen: 127.0.0.1:80}\n",
         "4: error: websight: unknown key; did you mean 'website'?",

@@ -17,6 +17,8 @@ from knxgw.config.model import (
     LoadManagementMode,
     Measurement,
     Monitoring,
+    PanelLine,
+    PanelSettings,
     SendingRule,
     TemperatureSending,
 )
@@ -152,6 +154,33 @@ def test_sending_rules_are_given_per_kind_of_value() -> None:
     assert sending.current == SendingRule(min_change=2_500, min_interval_s=10, cycle_s=60)
     assert sending.energy.min_change == 500
     assert sending.state_cycle_s == 900
+
+
+@pytest.mark.proves("8.36")
+def test_a_button_is_pressed_at_the_low_level_and_leds_are_lit_at_the_high_one() -> None:
+    panel = configuration(HOME + "panel: {chip: pinctrl-rp1, button: 17, led_app: GPIO22}\n").panel
+    assert panel == PanelSettings(
+        chip="pinctrl-rp1",
+        button=PanelLine(line="17", is_active_low=True),
+        led_programming=None,
+        led_app=PanelLine(line="GPIO22", is_active_low=False),
+        led_com=None,
+    )
+    assert configuration(HOME).panel is None
+
+
+@pytest.mark.proves("8.36")
+def test_each_line_of_the_front_panel_may_have_the_other_level() -> None:
+    text = HOME + (
+        "panel: {chip: /dev/gpiochip0, button: 1, button_active: high, led_programming: 2, "
+        "led_programming_active: low, led_app: 3, led_app_active: low, led_com: 4, led_com_active: low}\n"
+    )
+    panel = configuration(text).panel
+    assert panel is not None
+    lines = (panel.button, panel.led_programming, panel.led_app, panel.led_com)
+    assert [(one.line, one.is_active_low) for one in lines if one] == [
+        ("1", False), ("2", True), ("3", True), ("4", True),
+    ]  # fmt: skip
 
 
 def test_static_load_management_takes_its_limit() -> None:

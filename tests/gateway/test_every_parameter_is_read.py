@@ -20,13 +20,16 @@ from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.parameters import ParameterDefinition, ParameterType
 from knxgw.config.load import load_configuration, parse_configuration
 from knxgw.config.model import Configuration, KnxLinkKind
+from knxgw.host.gpio_panel import GpioPanel
 from knxgw.judgement import judge_file
 from knxgw.links.knx_factory import make_link
 from knxgw.links.modbus_endpoint import SerialEndpoint
 from knxgw.sim.vehicle import Vehicle
 from knxgw.updating import is_to_look_daily, source_of, update_settings
 from knxgw.website.names import host_names
+from tests.support.fake_gpio import FakeChip, FakeGpio
 from tests.support.keyring import KeyringData, write_keyring
+from tests.support.virtual_time import InlineExecutor
 from tests.support.world import World
 
 # --- step 1: from the file to the configuration --------------------------------------------------
@@ -48,6 +51,7 @@ PLAIN: dict[str, Any] = {
     "knx": {"link": "tunnelling", "gateway": "10.0.0.9", "keyring": "keys", "local_ip": "10.0.0.3"},
     "serial": {"port": "/dev/ttyUSB0"},
     "firmware": {"index": "https://example.org/firmware.json", "proxy": "10.0.0.7"},
+    "panel": {"chip": "board", "button": 1, "led_programming": 2, "led_app": 3, "led_com": 4},
     "charging_points": [KEBA],
 }
 BASES: tuple[dict[str, Any], ...] = (
@@ -255,6 +259,7 @@ async def test_every_field_of_the_configuration_is_read(read: set[Field], tmp_pa
         )
     )
     use_the_line(configuration)
+    await use_the_panel(configuration)
     host_names(configuration)
     living._trusted_proxy(configuration)
     source_of(update_settings(configuration))
@@ -285,6 +290,12 @@ async def make_every_link(knx: words.KnxSettings) -> None:
             link = attachment.link
             given = (link._xknx, link._hooks, link._numbers)
             await link._make(*given[: len(inspect.signature(link._make).parameters)])
+
+
+async def use_the_panel(configuration: Configuration) -> None:
+    board = GpioPanel(FakeGpio({"board": FakeChip()}).own, InlineExecutor())
+    async with board.held(living._panel_settings(configuration)):
+        assert board.is_there
 
 
 def use_the_line(configuration: Configuration) -> None:

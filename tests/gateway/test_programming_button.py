@@ -30,12 +30,27 @@ class Contact:
     """A contact that a test closes and opens."""
 
     def __init__(self, *, is_pressed: bool = False) -> None:
+        self.is_there = True
         self.is_pressed = is_pressed
         self._press: Callable[[], None] = lambda: None
         self._release: Callable[[], None] = lambda: None
+        self._begin_anew: Callable[[bool], None] = lambda _is_pressed: None
 
-    def report_to(self, press: Callable[[], None], release: Callable[[], None]) -> None:
-        self._press, self._release = press, release
+    def report_to(
+        self,
+        press: Callable[[], None],
+        release: Callable[[], None],
+        begin_anew: Callable[[bool], None],
+    ) -> None:
+        self._press, self._release, self._begin_anew = press, release, begin_anew
+
+    def lose(self) -> None:
+        self.is_there = self.is_pressed = False
+        self._begin_anew(False)
+
+    def come_back(self, *, is_pressed: bool) -> None:
+        self.is_there, self.is_pressed = True, is_pressed
+        self._begin_anew(is_pressed)
 
     def close(self) -> None:
         self.is_pressed = True
@@ -222,6 +237,29 @@ async def test_a_button_that_is_held_while_only_the_program_starts_again_resets_
         assert at.resets == 0
         await at.hold(0.4)
         assert at.shows[0] is Led.ON, "the next short press counts"
+
+
+@pytest.mark.proves("8.40")
+async def test_a_contact_that_goes_gives_up_what_was_begun(tmp_path: Path) -> None:
+    async with device(tmp_path) as at:
+        await at.world.sleep(30)
+        token = at.own_password()
+        at.contact.close()
+        await at.world.sleep(12)
+        assert at.shows[1] is Meaning.RESTORES_PASSWORD
+        at.contact.lose()
+        await at.world.sleep(1)
+        assert at.shows == (Led.OFF, Meaning.RUNNING)
+        assert not at.world.gateway.panel.has_button
+        at.contact.come_back(is_pressed=True)
+        await at.world.sleep(12)
+        assert at.shows[1] is Meaning.RUNNING, "it has not been pressed here"
+        at.contact.open()
+        await at.world.sleep(1)
+        assert at.accounts.session_of(token) is not None
+        assert at.resets == 0
+        await at.hold(0.4)
+        assert at.shows[0] is Led.ON, "the next press counts"
 
 
 async def test_without_a_contact_there_is_no_button(tmp_path: Path) -> None:

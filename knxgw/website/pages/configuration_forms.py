@@ -39,6 +39,7 @@ SECTIONS = {
     "serial": marked("Serial line"),
     "load_management": marked("Load management"),
     "grid_supporting_control": marked("Grid-supporting control"),
+    "panel": marked("Front panel (LEDs and button)"),
 }
 GROUPS = {
     "connection": marked("Connection"),

@@ -94,6 +94,46 @@ PROBLEMS = {  # what is wrong, and what helps
         marked("It ends within three weeks."),
         marked("Renew it; then restart, or send SIGHUP."),
     ),
+    Problem.GPIO_NO_LIBRARY: (
+        marked(
+            "The Python package gpiod cannot be loaded: there are no real LEDs and no real button."
+        ),
+        marked("Install it (pip install gpiod) and restart; it needs Linux 5.10 or newer."),
+    ),
+    Problem.GPIO_CHIP_ABSENT: (
+        marked("There is no such GPIO chip."),
+        marked(
+            "Check the chip of the front panel in the configuration; gpiodetect lists the chips."
+        ),
+    ),
+    Problem.GPIO_NO_CHIP: (
+        marked("This device file is no GPIO chip."),
+        marked(
+            "Check the chip of the front panel in the configuration; gpiodetect lists the chips."
+        ),
+    ),
+    Problem.GPIO_NOT_ALLOWED: (
+        marked("The program may not use the GPIO chip."),
+        marked("Add its user to the group gpio, then restart."),
+    ),
+    Problem.GPIO_LINE_UNKNOWN: (
+        marked("The chip has no such line."),
+        marked(
+            "Check the lines of the front panel in the configuration; gpioinfo lists the lines."
+        ),
+    ),
+    Problem.GPIO_LINE_BUSY: (
+        marked("Another program or driver uses this line; its name stands in brackets."),
+        marked("End that program, or use another line."),
+    ),
+    Problem.GPIO_CHIP_LOST: (
+        marked("The GPIO chip does not answer any more."),
+        marked("Check how it is connected; the program asks it again every few seconds."),
+    ),
+    Problem.GPIO_REFUSED: (
+        marked("The GPIO chip refuses this line; the log says why."),
+        marked("Use another line: not every one can be an input or an output."),
+    ),
     Problem.MEMORY_HIGH: (
         marked("The program holds much memory."),
         marked("Send the log file to the support."),
