@@ -3,7 +3,7 @@
 Importing this module imports gpiod; `own_gpio` says when that cannot be done. libgpiod's objects are not safe
 for threads: the input line and the output lines are two requests, and each belongs to one thread at a time.
 
-Source: [libgpiod], Python bindings 2.x; [linux-gpio-uapi] for what an edge and a debounce period mean.
+Source: [libgpiod]; [linux-gpio-uapi].
 """
 
 import errno
@@ -120,7 +120,10 @@ def _requested(
 ) -> gpiod.LineRequest:
     """Hold lines. Raises: GpioError, which names who has one of them."""
     try:
-        return opened.request_lines(dict(settings), consumer=CONSUMER)
+        return opened.request_lines(
+            {offset: one for offset, one in settings.items()},  # noqa: C416 - a dict of its wider type
+            consumer=CONSUMER,
+        )
     except _ERRORS as err:
         number = err.errno if isinstance(err, OSError) else None
         if number in _FORBIDDEN:

@@ -8,7 +8,7 @@ import pytest
 from knxgw.device.panel import Leds
 from knxgw.host.gpio_panel import GpioPanel
 from knxgw.judgement import Prepared, judge_reload, judge_start
-from knxgw.living import living, open_store
+from knxgw.living import Living, living, open_store
 from tests.support.fake_gpio import FakeChip, FakeGpio
 from tests.support.processes import GOOD, free_port
 from tests.support.virtual_time import InlineExecutor
@@ -34,6 +34,10 @@ class Device:
         assert prepared is not None
         return prepared
 
+    @staticmethod
+    def has_button(device: Living) -> bool:
+        return device.gateway.panel.has_button
+
     def reload(self, panel: str, running: Prepared) -> Prepared:
         prepared = judge_reload(
             self.file, running, state=self.state, text=self.text + panel
@@ -50,7 +54,7 @@ async def test_the_panel_of_the_configuration_is_held_followed_and_let_go(tmp_pa
         async with living(prepared, store, panel=at.panel) as device:
             assert set(at.chip.holders) == {17, 22, 23, 24}
             assert at.chip.written[0] == {22: False, 23: False, 24: True}, "it starts"
-            assert device.gateway.panel.has_button
+            assert at.has_button(device)
             at.chip.drive(17, is_high=False)
             await asyncio.sleep(0.1)
             at.chip.drive(17, is_high=True)
@@ -63,7 +67,7 @@ async def test_the_panel_of_the_configuration_is_held_followed_and_let_go(tmp_pa
             none = at.reload("", moved)
             await device.take(none, moved)
             await until(lambda: not at.chip.holders, 5, "no lines")
-            assert not device.gateway.panel.has_button
+            assert not at.has_button(device)
             await device.take(at.reload(PANEL, none), none)
             await until(lambda: 22 in at.chip.holders, 5, "the lines again")
     assert at.chip.holders == {}
@@ -83,6 +87,6 @@ async def test_a_device_whose_chip_is_absent_lives(
     with open_store(at.state) as store:
         async with living(prepared, store) as device:  # with gpiod itself
             await until(lambda: device.gateway.view() is not None, 5, "the device")
-            assert not device.gateway.panel.has_button
+            assert not at.has_button(device)
             assert "there is no GPIO chip /dev/gpiochip99" in caplog.text
     prepared.release()

@@ -246,14 +246,14 @@ async def test_a_contact_that_goes_gives_up_what_was_begun(tmp_path: Path) -> No
         token = at.own_password()
         at.contact.close()
         await at.world.sleep(12)
-        assert at.shows[1] is Meaning.RESTORES_PASSWORD
+        assert at.shows == (Led.RAPID, Meaning.RESTORES_PASSWORD)
         at.contact.lose()
         await at.world.sleep(1)
         assert at.shows == (Led.OFF, Meaning.RUNNING)
         assert not at.world.gateway.panel.has_button
         at.contact.come_back(is_pressed=True)
         await at.world.sleep(12)
-        assert at.shows[1] is Meaning.RUNNING, "it has not been pressed here"
+        assert at.shows == (Led.OFF, Meaning.RUNNING), "it has not been pressed here"
         at.contact.open()
         await at.world.sleep(1)
         assert at.accounts.session_of(token) is not None
