@@ -25,7 +25,7 @@ from knxgw.monitoring.self_test import Problem, Row
 
 log = logging.getLogger(__name__)
 AGAIN_S = 5.0  # lines that cannot be had are asked for again
-REPEAT_S = 60.0
+CHECK_S = 60.0  # a chip that has gone is noticed, even if nothing changes
 END_S = 1.0  # for a slow chip to turn the LEDs off
 _STARTING = leds(PanelState(phase=Phase.STARTING), 0.0)
 _OFF = leds(PanelState(phase=Phase.OFF), 0.0)
@@ -49,7 +49,7 @@ class GpioPanel:
         self._levels: dict[Line, bool] = {}  # as they were written
         self._contact = Debounced(is_pressed=False)
         self._news = asyncio.Event()  # other lines are wanted, or some have gone
-        self._again_at = self._repeat_at = 0.0
+        self._again_at = self._check_at = 0.0
         self._is_chip_gone = False
         self._report: tuple[Callable[[], None], Callable[[], None], Callable[[bool], None]] | None
         self._report = None
@@ -81,6 +81,7 @@ class GpioPanel:
     async def held(self, settings: PanelSettings | None) -> AsyncIterator[None]:
         """Hold the lines for the length of a block; the LEDs say that the device starts."""
         self._settings = self._wanted = settings
+        self._check_at = self._now_s() + CHECK_S
         try:
             await self._ask()
         except Exception:  # the device runs without
@@ -121,9 +122,10 @@ class GpioPanel:
         """Do once what there is to do, and wait until there may be more."""
         if self._wanted != self._settings:
             await self._exchange()
+        if self._now_s() >= self._check_at:
+            await self._check()
         if self._is_chip_gone:
-            self._is_chip_gone = False
-            await self._in_thread(self._leds.release)
+            await self._drop()
         if self._lacks_lines and self._now_s() >= self._again_at:
             await self._ask()
         await self._show(shown())
@@ -133,7 +135,7 @@ class GpioPanel:
     async def _wait(self) -> None:
         """Wait for the next moment at which an LED may change, or the button is looked at."""
         now_s = self._now_s()
-        wait_s: float | None = None
+        wait_s = None if self._settings is None else max(self._check_at - now_s, 0.0)
         if self._leds.held is not None or self._lacks_lines:
             wait_s = EDGE_S - now_s % EDGE_S
         if self._is_looked_at:
@@ -174,7 +176,7 @@ class GpioPanel:
         if settings is None:
             return
         if _leds_of(settings) and self._leds.held is None:
-            self._levels, self._repeat_at = _levels(settings, self._shown), self._now_s() + REPEAT_S
+            self._levels = _levels(settings, self._shown)
             await self._in_thread(lambda: self._ask_for_leds(settings.chip))
         if settings.button is not None and self._button.held is None:
             line = _line(settings.button)
@@ -182,6 +184,30 @@ class GpioPanel:
             if is_pressed is not None:
                 self._listen()
                 self._contact_is(is_pressed=is_pressed)
+
+    async def _check(self) -> None:
+        """Find out whether the chip is still there: not every kernel tells it."""
+        self._check_at = self._now_s() + CHECK_S
+        if self._leds.held is not None:
+            await self._write(self._levels, self._levels)
+        if self.is_there:
+            self._leave_button()
+            is_pressed = await self._in_thread(
+                lambda: self._button.use(lambda held: held.is_active())
+            )
+            if is_pressed is None:
+                self._lose_button()
+            else:
+                self._listen()
+
+    async def _drop(self) -> None:
+        """Let go of all that the chip had: with one of its lines the others have gone."""
+        had_button = self.is_there
+        self._leave_button()
+        await self._in_thread(self._release)
+        self._is_chip_gone = False
+        if had_button:
+            self._contact_is(is_pressed=False)
 
     def _ask_for_leds(self, chip: str) -> None:
         self._leds.ask(lambda: self._gpio().drive(chip, self._levels))
@@ -241,7 +267,6 @@ class GpioPanel:
             self._note(Debounced(is_pressed=is_pressed))
 
     def _lose_button(self) -> None:
-        """Take note that the chip has gone with the button: the LEDs have to be asked for again, too."""
         self._contact_is(is_pressed=False)
         self._is_chip_gone = True
         self._news.set()
@@ -273,17 +298,19 @@ class GpioPanel:
     # --- the LEDs
 
     async def _show(self, shown: Leds) -> None:
-        """Write what has changed, and now and then all of it: so a chip that has gone is noticed."""
+        """Write what has changed."""
         if self._settings is None or self._leds.held is None:
             return
         levels = _levels(self._settings, shown)
         changed = {line: on for line, on in levels.items() if self._levels.get(line) != on}
         self._shown = shown
-        if self._now_s() >= self._repeat_at:
-            changed = levels
         if changed:
-            self._levels, self._repeat_at = levels, self._now_s() + REPEAT_S
-            await self._in_thread(lambda: self._leds.use(lambda held: held.set(changed)))
+            await self._write(levels, changed)
+
+    async def _write(self, levels: dict[Line, bool], changed: dict[Line, bool]) -> None:
+        self._levels = levels
+        await self._in_thread(lambda: self._leds.use(lambda held: held.set(changed)))
+        self._is_chip_gone |= self._leds.held is None
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, call)

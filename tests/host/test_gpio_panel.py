@@ -14,7 +14,7 @@ from knxgw.config.model import PanelLine, PanelSettings
 from knxgw.device.debounce import DEBOUNCE_S, LOOK_S, Debounced, look
 from knxgw.device.panel import Leds, PanelState, Phase, leds
 from knxgw.host.gpio import GpioProblem
-from knxgw.host.gpio_panel import AGAIN_S, REPEAT_S, GpioPanel
+from knxgw.host.gpio_panel import AGAIN_S, CHECK_S, GpioPanel
 from knxgw.monitoring.self_test import Problem, Verdict
 from tests.device.watching import in_words
 from tests.support.fake_gpio import FakeChip, FakeGpio
@@ -256,8 +256,10 @@ async def test_the_leds_show_over_time_what_the_rules_say(
 async def test_only_changes_are_written() -> None:
     async with panel() as at:
         written = len(at.chip.written)
-        await asyncio.sleep(REPEAT_S - 1)
+        await asyncio.sleep(CHECK_S - 2)
         assert len(at.chip.written) == written
+        await asyncio.sleep(3)
+        written = len(at.chip.written)
         at.state = PanelState(phase=Phase.FIRMWARE_BROKEN)
         await asyncio.sleep(10)
         news = at.chip.written[written:]
@@ -276,11 +278,28 @@ async def test_at_the_end_all_leds_are_off_and_every_line_is_free() -> None:
 
 
 @pytest.mark.proves("8.37")
+async def test_a_chip_that_does_not_tell_that_it_goes_is_missed_within_a_minute() -> None:
+    for part in (replace(SETTINGS, led_programming=None, led_app=None, led_com=None), SETTINGS):
+        async with panel(part) as at:
+            at.press()
+            await asyncio.sleep(1)
+            at.chip.unplug(is_told=False)
+            await asyncio.sleep(CHECK_S)
+            assert at.reported == ["press", "free"]
+            assert not at.panel.is_there
+            at.chip.plug()
+            await asyncio.sleep(2 * AGAIN_S)
+            at.press()
+            await asyncio.sleep(1)
+            assert at.reported[-1] == "press"
+
+
+@pytest.mark.proves("8.37")
 async def test_leds_without_a_button_are_back_with_their_chip_though_nothing_has_changed() -> None:
     async with panel(replace(SETTINGS, button=None)) as at:
         at.chip.unplug()
         at.chip.plug()
-        await asyncio.sleep(REPEAT_S + AGAIN_S + 1)
+        await asyncio.sleep(CHECK_S + AGAIN_S + 1)
         assert at.lit == Leds(programming=False, app=True, com=True)
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 CONFIGFS = Path("/sys/kernel/config/gpio-sim")
-NAME = "knxgw-test"
+NAME, LABEL = "knxgw-test", "knxgw-board"
 
 
 def why_not() -> str:
@@ -19,10 +19,30 @@ def why_not() -> str:
 
 
 class SimulatedChip:
-    """A live chip."""
+    """A chip; its name may be another whenever it is plugged in, its label stays."""
 
-    def __init__(self, device: str, controls: Path) -> None:
-        self.device, self._controls = device, controls
+    def __init__(self, top: Path) -> None:
+        self._top = top
+        self.plug()
+
+    @property
+    def _name(self) -> str:
+        return (self._top / "bank0" / "chip_name").read_text().strip()
+
+    @property
+    def device(self) -> str:
+        return f"/dev/{self._name}"
+
+    @property
+    def _controls(self) -> Path:
+        device = (self._top / "dev_name").read_text().strip()
+        return Path("/sys/devices/platform") / device / self._name
+
+    def plug(self) -> None:
+        (self._top / "live").write_text("1")
+
+    def unplug(self) -> None:
+        (self._top / "live").write_text("0")
 
     def drive(self, offset: int, *, is_high: bool) -> None:
         pull = "pull-up" if is_high else "pull-down"
@@ -54,11 +74,12 @@ def simulated_chip(
             made[-1].mkdir()
             (made[-1] / "name").write_text(holder)
             (made[-1] / "direction").write_text("input")
-        (top / "live").write_text("1")
-        chip = (bank / "chip_name").read_text().strip()
-        device = (top / "dev_name").read_text().strip()
-        yield SimulatedChip(f"/dev/{chip}", Path("/sys/devices/platform") / device / chip)
-        (top / "live").write_text("0")
+        (bank / "label").write_text(LABEL)
+        chip = SimulatedChip(top)
+        try:
+            yield chip
+        finally:
+            chip.unplug()
     finally:
         for path in reversed(made):
             path.rmdir()
