@@ -83,13 +83,16 @@ class GpioPanel:
         self._settings = self._wanted = settings
         self._check_at = self._now_s() + CHECK_S
         try:
-            await self._ask()
-        except Exception:  # the device runs without
-            log.exception(_FAILED)
-        try:
+            await self._begin()
             yield
         finally:
             await self._end()
+
+    async def _begin(self) -> None:
+        try:
+            await self._ask()
+        except Exception:  # the device runs without
+            log.exception(_FAILED)
 
     def take(self, settings: PanelSettings | None) -> None:
         """Go on with the lines of another configuration, None: with none."""
