@@ -147,11 +147,12 @@ def test_whatever_happens_there_is_a_firmware_to_start_and_the_running_one_is_no
         elif happening == "proved":
             state = proved(state, first, installed, AT)
         elif happening in set(Reason) and state.trial is not None:
-            reason = gives_up(state, state.trial.slot, Reason(happening))
+            tried = state.trial.slot
+            reason = gives_up(state, tried, Reason(happening))
             if reason is None:
-                state = failed(state, state.trial.slot)
+                state = failed(state, tried)
             else:
-                installed.pop(state.trial.slot)
+                installed.pop(tried)
                 state = given_up(state, reason, "", AT)
         assert decode(encode(state)) == state
         assert state.active in installed

@@ -205,7 +205,7 @@ def test_what_is_no_version_is_refused(text: str) -> None:
 
 
 def test_a_private_key_of_another_kind_is_refused(tmp_path: Path) -> None:
-    assert private_key(DEVELOPMENT_KEY)
+    assert private_key(DEVELOPMENT_KEY).public_key() is not None
     public = tmp_path / "public.pem"
     public.write_bytes(new_key()[1])
     with pytest.raises(Exception, match="no private key"):

@@ -79,9 +79,9 @@ class Running:
 @contextmanager
 def launcher(archive: Path, disk: BootDisk, **environment: str) -> Iterator[Running]:
     """Run a launcher with a Python that knows nothing of this project."""
-    command = [sys.executable, "-I", "-S", archive, "--base", disk.path(BASE)]
+    python = (sys.executable, "-I", "-S")
     process = subprocess.Popen(
-        [*command, "--state", disk.directory, *LIMITS],
+        [*python, archive, "--base", disk.path(BASE), "--state", disk.directory, *LIMITS],
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, **environment},
