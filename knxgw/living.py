@@ -14,6 +14,7 @@ from typing import NoReturn, TypeVar
 
 import click
 
+from knxgw.announcement import Announcement
 from knxgw.catalogue.load import catalogue
 from knxgw.commissioning import SettingUp, own_networks
 from knxgw.config.model import Configuration, PanelSettings
@@ -133,6 +134,12 @@ class Living:
             )
         )
         service = Service(gateway, group, self._test_certificate, panel.test)
+        self._announcement = announcement = Announcement(
+            store.database.directory,
+            lambda: gateway.configuration,
+            lambda: self._prepared.listener,
+            system_clock,
+        )
         self._trials = TrialReads(lambda: _buses_of(gateway), group)
         wait = partial(wait_on, asyncio.get_running_loop(), limit_s=PAGE_WAITS_S)
         self._bridge = Bridge(
@@ -149,7 +156,8 @@ class Living:
                 set_programming=gateway.set_programming,
                 set_logging=partial(set_logging, store.log, asyncio.get_running_loop()),
             ),
-            host_names=lambda: host_names(gateway.configuration),
+            host_names=lambda: host_names(gateway.configuration) | announcement.host_names,
+            introduction=announcement.introduction,
             trusted_proxy=lambda: _trusted_proxy(gateway.configuration),
             certificate=lambda: self.encryption.current,
             redirects=lambda: self.encryption.redirects,
@@ -199,6 +207,7 @@ class Living:
                 tell_health(manager, tell, self._is_served, notes=(READY, ALIVE)), name="health"
             ),
             group.create_task(self._updating.look_daily(), name="firmware"),
+            group.create_task(announcement.run(), name="discovery"),
         ]
 
     async def _is_served(self) -> bool:
@@ -250,6 +259,7 @@ class Living:
         self._prepared = following
         self._panel.take(_panel_settings(following.configuration))
         self._warnings = following.warnings
+        self._announcement.look_again()
         is_moved = following.listener is not current.listener
         was_encrypted = self.encryption.current is not None
         self.encryption.take(following.certificate)

@@ -85,6 +85,7 @@ def _website(values: Values, report: Report) -> WebsiteSettings:
         trusted_proxy=values.optional_text("trusted_proxy"),
         certificate=certificate,
         key=key,
+        is_announced=values.flag("discovery"),
     )
 
 

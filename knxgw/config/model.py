@@ -277,6 +277,7 @@ class WebsiteSettings:
     trusted_proxy: str | None = None
     certificate: str | None = None  # path of a file in PEM format; with it, https only
     key: str | None = None  # path of its private key; both or none
+    is_announced: bool = True  # in the networks from which it is reached
 
     @property
     def is_local(self) -> bool:

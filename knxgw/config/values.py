@@ -140,6 +140,10 @@ class Values:
         value = self._value(name, {ParameterType.ENDPOINT})
         return value if isinstance(value, Endpoint) else Endpoint(None, None)
 
+    def flag(self, name: str) -> bool:
+        """Return whether something is on; it has a default."""
+        return self._value(name, {ParameterType.BOOLEAN}) is True
+
     def hosts(self, name: str) -> tuple[str, ...]:
         """Return several hosts, or none."""
         value = self._value(name, {ParameterType.HOSTS})

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import ifaddr
 
 ADAPTERS = Path("/sys/class/net")  # of Linux; elsewhere no MAC address is known
+IFF_LOOPBACK, IFF_POINTOPOINT, IFF_MULTICAST = 0x8, 0x10, 0x1000  # flags of an adapter
 
 
 class OwnAddress(NamedTuple):
@@ -19,9 +20,32 @@ class OwnAddress(NamedTuple):
     prefix: int = 0  # bits of its network
 
 
-def own_addresses() -> tuple[OwnAddress, ...]:
-    """Return the addresses at which others reach this machine: no loopback, no link-local ones."""
-    return tuple(_addresses())
+def own_addresses(*, with_link_local: bool = False) -> tuple[OwnAddress, ...]:
+    """Return the addresses at which others reach this machine: no loopback, no link-local ones.
+
+    `with_link_local`: also those that a machine without a DHCP server gives itself (169.254).
+    """
+    return tuple(
+        one for one in _addresses() if with_link_local or not ip_address(one.address).is_link_local
+    )
+
+
+def is_of_people(adapter: str) -> bool:
+    """Tell whether people may look for a device behind an adapter, as far as the system tells.
+
+    Not behind one without multicast or with one peer only, as of a VPN, and not behind a bridge
+    that has virtual members only, as that of containers. Source: [linux-man] netdevice(7).
+    """
+    place = ADAPTERS / adapter
+    try:
+        flags = int((place / "flags").read_text(encoding="ascii"), 16)
+    except (OSError, ValueError):
+        return True  # the system does not say
+    if not flags & IFF_MULTICAST or flags & (IFF_LOOPBACK | IFF_POINTOPOINT):
+        return False
+    if not (place / "bridge").is_dir():
+        return True
+    return any((ADAPTERS / one.name / "device").exists() for one in (place / "brif").glob("*"))
 
 
 def _addresses() -> Iterator[OwnAddress]:
@@ -30,7 +54,7 @@ def _addresses() -> Iterator[OwnAddress]:
         for one in adapter.ips:
             text = one.ip if isinstance(one.ip, str) else one.ip[0]
             found = ip_address(text)
-            if not (found.is_loopback or found.is_link_local):
+            if not found.is_loopback:
                 yield OwnAddress(name, text, _mac(name), one.network_prefix)
 
 

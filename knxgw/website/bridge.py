@@ -6,6 +6,7 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from knxgw.links.discovery.introduction import Introduction
 from knxgw.monitoring.log_ring import LogRecorder
 from knxgw.station.actions import Action
 from knxgw.station.view import SiteView
@@ -61,6 +62,7 @@ class Bridge:
     utc_now: Callable[[], datetime]
     device: DeviceControl = DeviceControl()
     host_names: Callable[[], frozenset[str]] = frozenset  # of this device, lower case
+    introduction: Callable[[], Introduction | None] = lambda: None  # to strangers; None: none
     trusted_proxy: Callable[[], str | None] = lambda: None  # its address
     certificate: "Callable[[], Certificate | None]" = lambda: None  # None: it is not encrypted
     redirects: Callable[[], bool] = lambda: True  # plain http to https, where it is encrypted

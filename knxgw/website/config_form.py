@@ -33,6 +33,10 @@ _PATTERNS = {  # of texts: what no pattern takes is wrong, but not all that one 
     ParameterType.TIME_ZONE: r"[A-Za-z0-9_+\-\/.]+",
 }
 _NUMBERS = frozenset({ParameterType.INTEGER, ParameterType.NUMBER})
+_YES_AND_NO = {
+    "en": {"true": "yes", "false": "no"},
+    "de": {"true": "ja", "false": "nein"},
+}
 
 
 class Control(StrEnum):
@@ -212,10 +216,12 @@ def _choices(
     if parameter.type is ParameterType.MODEL:
         return _models(parameter, catalogue)
     if parameter.type is ParameterType.BOOLEAN:
-        words = {"en": ("yes", "no"), "de": ("ja", "nein")}[language]
-        pairs = zip(("true", "false"), words, strict=True)
-        options = tuple(Option(value=value, words=text) for value, text in pairs)
-        return (Options(heading="", options=options),)
+        words = _YES_AND_NO[language].items()
+        return (
+            Options(
+                heading="", options=tuple(Option(value=value, words=text) for value, text in words)
+            ),
+        )
     options = tuple(
         Option(value=choice.value, words=choice.text.in_language(language))
         for choice in parameter.choices
@@ -272,6 +278,8 @@ def _models(parameter: ParameterDefinition, catalogue: Catalogue) -> tuple[Optio
 def _default(parameter: ParameterDefinition, language: str) -> str:
     if parameter.default is None:
         return ""
+    if parameter.type is ParameterType.BOOLEAN:
+        return _YES_AND_NO[language][parameter.default]
     named = [one for one in parameter.choices if one.value == parameter.default]
     if named:
         return named[0].text.in_language(language)

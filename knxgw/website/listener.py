@@ -33,6 +33,10 @@ class Listener:
         """Tell whether the address is ours."""
         return bool(self._sockets)
 
+    def hosts(self) -> tuple[str, ...]:
+        """Return the IPv4 and IPv6 addresses at which it listens; safe from any thread."""
+        return tuple(str(one.getsockname()[0]) for one in tuple(self._sockets))
+
     def open(self) -> None:
         """Take the address, unless it is ours already. Raises: OSError."""
         if self._sockets:

@@ -16,16 +16,19 @@ import pytest
 
 import knxgw.config.model as words
 from knxgw import judgement, living
+from knxgw.announcement import Announcement
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.parameters import ParameterDefinition, ParameterType
 from knxgw.config.load import load_configuration, parse_configuration
 from knxgw.config.model import Configuration, KnxLinkKind
+from knxgw.host.clock import system_clock
 from knxgw.host.gpio_panel import GpioPanel
 from knxgw.judgement import judge_file
 from knxgw.links.knx_factory import make_link
 from knxgw.links.modbus_endpoint import SerialEndpoint
 from knxgw.sim.vehicle import Vehicle
 from knxgw.updating import is_to_look_daily, source_of, update_settings
+from knxgw.website.listener import Address, Listener
 from knxgw.website.names import host_names
 from tests.support.fake_gpio import FakeChip, FakeGpio
 from tests.support.keyring import KeyringData, write_keyring
@@ -264,6 +267,8 @@ async def test_every_field_of_the_configuration_is_read(read: set[Field], tmp_pa
     living._trusted_proxy(configuration)
     source_of(update_settings(configuration))
     assert not is_to_look_daily(update_settings(configuration))
+    somewhere = Listener(Address("127.0.0.1", 1))
+    Announcement(tmp_path, lambda: configuration, lambda: somewhere, system_clock).introduction()
     judgement._certificate(load_configuration(file, catalogue()), configuration, None)
     told = {  # no word of the file: what the checks say of it, and what no source names yet
         "ConfigurationFault",

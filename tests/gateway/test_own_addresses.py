@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from knxgw.host import network
-from knxgw.host.network import adapter_link, own_addresses
+from knxgw.host.network import adapter_link, is_of_people, own_addresses
 
 
 def test_only_addresses_that_others_can_reach_are_told() -> None:
@@ -34,3 +34,30 @@ def test_how_an_adapter_is_connected_is_what_the_system_says(
     assert adapter_link("eth1") == ("eth1", False, None)
     assert adapter_link("veth") == ("veth", True, None)
     assert adapter_link("gone") is None
+
+
+def test_people_look_for_a_device_behind_real_adapters_not_behind_those_of_containers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network, "ADAPTERS", tmp_path)
+
+    def adapter(name: str, flags: int) -> Path:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "flags").write_text(f"{flags:#x}\n")
+        return tmp_path / name
+
+    (adapter("eth0", 0x1003) / "device").mkdir()
+    adapter("eth0@if7", 0x1003)  # of a container, seen from inside
+    adapter("wg0", 0x0091)  # one peer, no multicast
+    adapter("ppp0", 0x1091)
+    adapter("lo", 0x0009)
+    adapter("veth1", 0x1003)
+    for bridge, members in (("br0", ("eth0", "veth1")), ("docker0", ("veth1",)), ("virbr0", ())):
+        place = adapter(bridge, 0x1003)
+        (place / "bridge").mkdir()
+        (place / "brif").mkdir()
+        for member in members:
+            (place / "brif" / member).mkdir()
+    everyone = (*(one.name for one in tmp_path.iterdir()), "not told")
+    found = {name for name in everyone if is_of_people(name)}
+    assert found == {"eth0", "eth0@if7", "veth1", "br0", "not told"}

@@ -2,10 +2,11 @@
 
 import struct
 import zlib
+from pathlib import Path
 
 import pytest
 
-from tools.pages.icon import PNG, SIZE, SVG, corners, packed, pixels
+from tools.pages.icon import FILES, SVG, corners, packed, pixels
 
 BLUE, WHITE = (0x0B, 0x5C, 0xAD), (255, 255, 255)
 
@@ -28,9 +29,10 @@ def unpacked(png: bytes) -> list[bytes]:
     return [raw[n * step + 1 : (n + 1) * step] for n in range(height)]
 
 
-def test_the_file_is_what_the_tool_makes() -> None:
-    made = packed(pixels(SVG.read_text(encoding="utf-8"), SIZE))
-    assert unpacked(PNG.read_bytes()) == unpacked(made), "run python -m tools.pages.icon"
+@pytest.mark.parametrize("path", FILES, ids=lambda one: str(one.name))
+def test_the_file_is_what_the_tool_makes(path: Path) -> None:
+    made = packed(pixels(SVG.read_text(encoding="utf-8"), FILES[path]))
+    assert unpacked(path.read_bytes()) == unpacked(made), "run python -m tools.pages.icon"
 
 
 def test_the_bolt_is_white_on_the_blue_ground() -> None:

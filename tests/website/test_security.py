@@ -19,7 +19,7 @@ from knxgw.website.security import HEADERS, needs
 from tests.support.website import PASSWORD, Website, website
 from tests.website.test_pages import POINT, SITE
 
-OPEN = {"/login", "/health", "/language", "/static/<digest>/<path:name>"}
+OPEN = {"/login", "/health", "/language", "/description.xml", "/static/<digest>/<path:name>"}
 
 
 @pytest.fixture(scope="module")

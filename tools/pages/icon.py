@@ -1,4 +1,4 @@
-"""Draws the icon of the website for home screens that take no SVG, from the one that browsers show.
+"""Draws the icon of the website for home screens and networks that take no SVG, from the one that browsers show.
 
     python -m tools.pages.icon
 
@@ -15,6 +15,11 @@ from pathlib import Path
 STATIC = Path(__file__).parents[2] / "knxgw" / "website" / "static"
 SVG, PNG = STATIC / "icon.svg", STATIC / "apple-touch-icon.png"
 SIZE = 180  # px
+FILES = {  # the largest is for home screens, the others are shown in the network neighbourhood
+    PNG: SIZE,
+    STATIC / "icon-120.png": 120,
+    STATIC / "icon-48.png": 48,
+}
 GRID = 24  # units of the drawing
 LINES = 8  # looked at within each row of pixels: edges are smooth
 Point = tuple[float, float]
@@ -22,8 +27,9 @@ Colour = tuple[int, int, int]
 
 
 def main() -> None:
-    """Write the icon."""
-    PNG.write_bytes(packed(pixels(SVG.read_text(encoding="utf-8"), SIZE)))
+    """Write the icon in every size."""
+    for path, size in FILES.items():
+        path.write_bytes(packed(pixels(SVG.read_text(encoding="utf-8"), size)))
 
 
 def pixels(svg: str, size: int) -> list[list[Colour]]:

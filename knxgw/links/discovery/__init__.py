@@ -1,0 +1,1 @@
+"""Lets people find the device in the network neighbourhood: UPnP (SSDP) and mDNS. Source: website 61."""

@@ -1,0 +1,149 @@
+"""Tells of the device in every network from which its website is reached, and follows changes.
+
+Whatever happens to it, charging goes on: it is said once and tried again.
+"""
+
+import asyncio
+import logging
+import zlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NoReturn
+
+from knxgw.errors import LinkError
+from knxgw.links.discovery.introduction import Introduction
+from knxgw.links.discovery.places import Place
+from knxgw.links.discovery.ssdp import root_device
+from knxgw.links.discovery.ssdp_link import tell_by_ssdp
+
+log = logging.getLogger(__name__)
+LOOK_S = 10.0  # how often it is looked for the networks of the machine
+NoteNames = Callable[[frozenset[str]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What is to be told, and where."""
+
+    said: Introduction
+    places: tuple[Place, ...]
+    own_addresses: frozenset[str] = frozenset()  # all of this machine
+
+
+Teller = Callable[[Place, Situation, NoteNames], Awaitable[object]]
+_Told = tuple[str, Place, Introduction]
+
+
+class Discovery:
+    """The task that tells of one device; whoever makes it runs it."""
+
+    def __init__(
+        self,
+        look: Callable[[], Situation | None],
+        tellers: Mapping[str, Teller],
+        look_s: float = LOOK_S,
+    ) -> None:
+        """Get ready; `look` says what holds now, None: nothing is told. `tellers`: by protocol."""
+        self._look, self._tellers, self._look_s = look, tellers, look_s
+        self._running: dict[_Told, asyncio.Task[None]] = {}
+        self._names: dict[_Told, frozenset[str]] = {}
+        self._troubles: dict[tuple[str, str], str] = {}  # by protocol and adapter
+        self._changed = asyncio.Event()
+        self.host_names: frozenset[str] = frozenset()  # announced now; safe from any thread
+
+    def look_again(self) -> None:
+        """Follow a change at once."""
+        self._changed.set()
+
+    async def run(self) -> NoReturn:
+        """Tell until cancelled, and say goodbye then."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await self._follow(group)
+                try:
+                    async with asyncio.timeout(self._look_s):
+                        await self._changed.wait()
+                except TimeoutError:
+                    pass
+                self._changed.clear()
+
+    async def _follow(self, group: asyncio.TaskGroup) -> None:
+        """Say goodbye where it does not hold any more, then begin where it is new."""
+        situation = self._situation()
+        wanted: dict[_Told, Situation] = {}
+        if situation is not None:
+            for place in situation.places:
+                for protocol in self._tellers:
+                    wanted[protocol, place, situation.said] = situation
+        ending = [task for told, task in self._running.items() if told not in wanted]
+        for task in ending:
+            task.cancel()
+        if ending:
+            await asyncio.wait(ending)
+        self._running = {told: task for told, task in self._running.items() if not task.done()}
+        for told, situation in wanted.items():
+            if told not in self._running:
+                self._running[told] = group.create_task(self._tell(told, situation), name=told[0])
+
+    def _situation(self) -> Situation | None:
+        try:
+            return self._look()
+        except OSError as err:  # the system did not name its addresses
+            self._note(("addresses", ""), err)
+            return None
+
+    async def _tell(self, told: _Told, situation: Situation) -> None:
+        """Tell by one protocol in one network; the next look begins again if it fails."""
+        protocol, place, _ = told
+
+        def note_names(names: frozenset[str]) -> None:
+            self._troubles.pop((protocol, place.adapter), None)
+            self._names[told] = names
+            self.host_names = frozenset().union(*self._names.values())
+
+        try:
+            await self._tellers[protocol](place, situation, note_names)
+        except Exception as err:  # noqa: BLE001 - charging goes on, whatever it is
+            self._note((protocol, place.adapter), err)
+        finally:
+            self._names.pop(told, None)
+            self.host_names = frozenset().union(*self._names.values())
+
+    def _note(self, where: tuple[str, str], why: Exception) -> None:
+        """Log changes, not repetitions; a mistake of ours is an error, the network is not."""
+        text = f"{type(why).__name__}: {why}"
+        if self._troubles.get(where) == text:
+            return
+        self._troubles[where] = text
+        is_network = isinstance(why, OSError | LinkError)
+        log.log(
+            logging.WARNING if is_network else logging.ERROR,
+            "the device is not announced by %s at %s (%s); charging goes on, it is tried again every %.0f s",
+            *where,
+            text,
+            self._look_s,
+        )
+
+
+def real_tellers(now: Callable[[], datetime]) -> Mapping[str, Teller]:
+    """Return the protocols, on the real network; `now` tells one start from the next."""
+
+    async def by_ssdp(place: Place, situation: Situation, note_names: NoteNames) -> None:
+        said = situation.said
+        words = f"{said.shown_name}\0{said.serial}".encode()
+        device = root_device(said, place, int(now().timestamp()), zlib.crc32(words))
+        await tell_by_ssdp(place, device, lambda: note_names(frozenset()))
+
+    async def by_mdns(place: Place, situation: Situation, note_names: NoteNames) -> None:
+        tell = await asyncio.to_thread(_mdns)
+        await tell(place, situation.said, situation.own_addresses, note_names)
+
+    return {"SSDP": by_ssdp, "mDNS": by_mdns}
+
+
+def _mdns() -> Callable[..., Awaitable[object]]:
+    """Load zeroconf, which takes a while and 3 MiB: only a device that is announced needs it."""
+    from knxgw.links.discovery.mdns import tell_by_mdns  # noqa: PLC0415
+
+    return tell_by_mdns
