@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from knxgw.config.model import Configuration
-from knxgw.host.network import OwnAddress, is_of_people, own_addresses
+from knxgw.host.network import OwnAddress, adapter_index, is_of_people, own_addresses
 from knxgw.links.discovery.discovery import Discovery, Situation, real_tellers
 from knxgw.links.discovery.introduction import NO_NAME, Introduction
 from knxgw.links.discovery.places import Place, places
@@ -68,7 +68,9 @@ class Announcement:
 def _places_of(addresses: Iterable[OwnAddress]) -> Iterator[Place]:
     for one in addresses:
         if isinstance(ip_address(one.address), IPv4Address):
+            adapter = one.adapter.partition(":")[0]  # eth0:1 is a second address of eth0
             yield Place(
-                adapter=one.adapter.partition(":")[0],
+                adapter=adapter,
                 interface=IPv4Interface(f"{one.address}/{one.prefix}"),
+                index=adapter_index(adapter),
             )

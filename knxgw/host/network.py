@@ -1,5 +1,6 @@
 """The machine's own network addresses, for the page that says how to reach it."""
 
+import socket
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -28,6 +29,14 @@ def own_addresses(*, with_link_local: bool = False) -> tuple[OwnAddress, ...]:
     return tuple(
         one for one in _addresses() if with_link_local or not ip_address(one.address).is_link_local
     )
+
+
+def adapter_index(adapter: str) -> int:
+    """Return the number that the system has given an adapter, 0: it is gone."""
+    try:
+        return socket.if_nametoindex(adapter)
+    except OSError:
+        return 0
 
 
 def is_of_people(adapter: str) -> bool:

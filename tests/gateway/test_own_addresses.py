@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from knxgw.host import network
-from knxgw.host.network import adapter_link, is_of_people, own_addresses
+from knxgw.host.network import adapter_index, adapter_link, is_of_people, own_addresses
 
 
 def test_only_addresses_that_others_can_reach_are_told() -> None:
@@ -61,3 +61,8 @@ def test_people_look_for_a_device_behind_real_adapters_not_behind_those_of_conta
     everyone = (*(one.name for one in tmp_path.iterdir()), "not told")
     found = {name for name in everyone if is_of_people(name)}
     assert found == {"eth0", "eth0@if7", "veth1", "br0", "not told"}
+
+
+def test_an_adapter_that_is_gone_has_no_number() -> None:
+    assert adapter_index("lo") > 0
+    assert adapter_index("not there") == 0

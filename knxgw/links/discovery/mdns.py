@@ -5,6 +5,7 @@ ask whether somebody has ours, and listen whether somebody says so later.
 """
 
 import asyncio
+import errno
 import logging
 import socket
 from collections.abc import Callable
@@ -78,6 +79,11 @@ async def tell_by_mdns(
         await _tell(place, said, said.unique_label, None, on_name)
     except Error as err:
         raise LinkError(f"mDNS: {type(err).__name__}: {err}") from err
+    except OSError as err:
+        if err.errno != errno.EADDRINUSE:
+            raise
+        why = "another program has port 5353 to itself; for avahi set disallow-other-stacks=no"
+        raise LinkError(why) from err
     finally:
         on_name(frozenset())
 

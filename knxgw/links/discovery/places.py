@@ -13,6 +13,7 @@ class Place:
 
     adapter: str
     interface: IPv4Interface
+    index: int = 0  # of the adapter: another one once it was pulled and plugged in again
 
     @property
     def address(self) -> str:
