@@ -46,9 +46,12 @@ class Told:
     def __init__(self) -> None:
         self.protocol = Protocol()
         self.situation: Situation | None = HERE
+        self.trouble: Exception | None = None
         self.discovery = Discovery(self.look, {"SSDP": self.protocol.tell})
 
     def look(self) -> Situation | None:
+        if self.trouble is not None:
+            raise self.trouble
         return self.situation
 
 
@@ -118,18 +121,20 @@ async def test_a_network_that_fails_is_said_once_and_tried_again(
     assert "charging goes on" in said[0]
 
 
-async def test_a_system_that_names_no_addresses_ends_nothing(
-    caplog: pytest.LogCaptureFixture,
+@pytest.mark.parametrize("why", [OSError(24, "too many open files"), ValueError("a bug")])
+async def test_what_is_told_goes_on_while_the_system_names_no_addresses(
+    why: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def look() -> Situation:
-        raise OSError(24, "too many open files")
-
     with caplog.at_level(logging.WARNING):
-        async with asyncio.TaskGroup() as group:
-            running = group.create_task(Discovery(look, {}).run())
-            await asyncio.sleep(60)
-            running.cancel()
-    assert len(caplog.records) == 1
+        async with told() as one:
+            one.trouble = why
+            await asyncio.sleep(LOOK_S * 6)
+            assert one.protocol.said == ["hello Garage 192.168.1.5"]
+            one.trouble, one.situation = None, replace(HERE, places=(MOVED,))
+            await asyncio.sleep(LOOK_S + 1)
+            assert one.protocol.said[-1] == "hello Garage 192.168.1.77"
+    assert len(caplog.records) == 1, "it is said once"
+    caplog.clear()  # it was expected
 
 
 async def test_a_mistake_of_ours_is_an_error_of_the_log_and_ends_nothing(

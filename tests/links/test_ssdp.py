@@ -92,15 +92,15 @@ def test_no_version_of_the_program_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mx", "wait_s"),
+    ("mx", "timeout_s"),
     [("1", 1.0), ("5", 5.0), ("120", 5.0), ("99999", 5.0), ("0", None), ("-1", None),
      ("", None), ("1.5", None), ("x", None), ("999999", None), ("\u0663", None)],
 )  # fmt: skip
 def test_the_time_to_answer_is_what_the_search_says_but_five_seconds_at_most(
-    mx: str, wait_s: float | None
+    mx: str, timeout_s: float | None
 ) -> None:
     found = read_search(search(mx=mx))
-    assert (found.wait_s if found else None) == wait_s
+    assert (found.timeout_s if found else None) == timeout_s
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_headers_may_be_written_as_others_write_them() -> None:
     packet = b'M-SEARCH * HTTP/1.1\nSt:upnp:rootdevice\nmx :2 \nMan:"ssdp:discover"\n\n'
     found = read_search(packet)
     assert found is not None
-    assert (found.target, found.wait_s) == ("upnp:rootdevice", 2.0)
+    assert (found.target, found.timeout_s) == ("upnp:rootdevice", 2.0)
 
 
 @given(st.floats(0.0, 1.0), st.integers(1, 10))

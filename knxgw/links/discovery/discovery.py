@@ -19,6 +19,7 @@ from knxgw.links.discovery.ssdp_link import tell_by_ssdp
 
 log = logging.getLogger(__name__)
 LOOK_S = 10.0  # how often it is looked for the networks of the machine
+ANYWHERE = "anywhere new"
 NoteNames = Callable[[frozenset[str]], None]
 
 
@@ -48,7 +49,7 @@ class Discovery:
         self._look, self._tellers, self._look_s = look, tellers, look_s
         self._running: dict[_Told, asyncio.Task[None]] = {}
         self._names: dict[_Told, frozenset[str]] = {}
-        self._troubles: dict[tuple[str, str], str] = {}  # by protocol and adapter
+        self._troubles: dict[str, str] = {}  # by protocol and adapter
         self._changed = asyncio.Event()
         self.host_names: frozenset[str] = frozenset()  # announced now; safe from any thread
 
@@ -70,7 +71,12 @@ class Discovery:
 
     async def _follow(self, group: asyncio.TaskGroup) -> None:
         """Say goodbye where it does not hold any more, then begin where it is new."""
-        situation = self._situation()
+        try:
+            situation = self._look()
+        except Exception as err:  # noqa: BLE001 - charging goes on, whatever it is
+            self._note(ANYWHERE, err)
+            return  # what is told goes on
+        self._troubles.pop(ANYWHERE, None)
         wanted: dict[_Told, Situation] = {}
         if situation is not None:
             for place in situation.places:
@@ -86,31 +92,25 @@ class Discovery:
             if told not in self._running:
                 self._running[told] = group.create_task(self._tell(told, situation), name=told[0])
 
-    def _situation(self) -> Situation | None:
-        try:
-            return self._look()
-        except OSError as err:  # the system did not name its addresses
-            self._note(("addresses", ""), err)
-            return None
-
     async def _tell(self, told: _Told, situation: Situation) -> None:
         """Tell by one protocol in one network; the next look begins again if it fails."""
         protocol, place, _ = told
+        where = f"by {protocol} at {place.adapter}"
 
         def note_names(names: frozenset[str]) -> None:
-            self._troubles.pop((protocol, place.adapter), None)
+            self._troubles.pop(where, None)
             self._names[told] = names
             self.host_names = frozenset().union(*self._names.values())
 
         try:
             await self._tellers[protocol](place, situation, note_names)
         except Exception as err:  # noqa: BLE001 - charging goes on, whatever it is
-            self._note((protocol, place.adapter), err)
+            self._note(where, err)
         finally:
             self._names.pop(told, None)
             self.host_names = frozenset().union(*self._names.values())
 
-    def _note(self, where: tuple[str, str], why: Exception) -> None:
+    def _note(self, where: str, why: Exception) -> None:
         """Log changes, not repetitions; a mistake of ours is an error, the network is not."""
         text = f"{type(why).__name__}: {why}"
         if self._troubles.get(where) == text:
@@ -119,8 +119,8 @@ class Discovery:
         is_network = isinstance(why, OSError | LinkError)
         log.log(
             logging.WARNING if is_network else logging.ERROR,
-            "the device is not announced by %s at %s (%s); charging goes on, it is tried again every %.0f s",
-            *where,
+            "the device is not announced %s (%s); charging goes on, it is tried again every %.0f s",
+            where,
             text,
             self._look_s,
         )

@@ -26,6 +26,7 @@ ID_DIGITS = 6  # of the id, behind a host name that somebody else has, too
 
 # what XML 1.0 cannot hold, or does not give back as it was
 _NOT_IN_XML = re.compile("[^ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\x7f-\x9f\u2028\u2029]")
+_WRITTEN_OUT = {0xE4: "ae", 0xF6: "oe", 0xFC: "ue", 0xDF: "ss"}  # as German does without dots
 _NAMESPACE = "urn:schemas-upnp-org:device-1-0"
 
 
@@ -73,10 +74,8 @@ class Icon(NamedTuple):
 
 
 def host_label(name: str) -> str:
-    """Return letters, digits and hyphens for a name; ä becomes ae, whatever is left a hyphen."""
-    text = name.lower()
-    for letter, letters in (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ß", "ss")):
-        text = text.replace(letter, letters)
+    """Return letters, digits and hyphens for a name; umlauts are written out, the rest is a hyphen."""
+    text = name.lower().translate(_WRITTEN_OUT)
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode("ascii")
     label = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:LONGEST_LABEL].strip("-")
     return label or NO_NAME

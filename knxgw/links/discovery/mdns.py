@@ -69,7 +69,7 @@ async def tell_by_mdns(
 ) -> NoReturn:
     """Announce the device in one network and answer, until cancelled; then say goodbye.
 
-    `on_name` is told by which host names the device is reached. Raises: OSError, LinkError: the
+    `on_name` is told by which host names the device is reached, once it is. Raises: OSError, LinkError: the
     network is not there, or does not let us.
     """
     logging.getLogger("zeroconf").setLevel(logging.CRITICAL)  # strangers would fill the log
@@ -84,8 +84,6 @@ async def tell_by_mdns(
             raise
         why = "another program has port 5353 to itself; for avahi set disallow-other-stacks=no"
         raise LinkError(why) from err
-    finally:
-        on_name(frozenset())
 
 
 async def _tell(

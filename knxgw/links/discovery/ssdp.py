@@ -32,7 +32,7 @@ class Search:
     """What somebody looks for, and how long he waits for answers."""
 
     target: str
-    wait_s: float  # in which the answers of all devices are to be spread
+    timeout_s: float  # in which the answers of all devices are to be spread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +129,7 @@ def read_search(packet: bytes) -> Search | None:
     wait, target = headers.get(b"MX", b""), headers.get(b"ST", b"")
     if not (wait.isdigit() and len(wait) <= 5 and int(wait) >= 1 and target.isascii()):
         return None
-    return Search(target=target.decode("ascii"), wait_s=min(float(wait), LONGEST_WAIT_S))
+    return Search(target=target.decode("ascii"), timeout_s=min(float(wait), LONGEST_WAIT_S))
 
 
 class Doorman:
@@ -158,7 +158,7 @@ class Doorman:
         answers = self._device.answers(search.target)
         if not answers or not self._has_room((address, port, search.target.lower()), now_s):
             return None
-        delay_s = search.wait_s * 0.9 * self._part()  # it takes a moment on its way
+        delay_s = search.timeout_s * 0.9 * self._part()  # it takes a moment on its way
         self._pending[address, port, search.target.lower()] = now_s + delay_s
         return delay_s, answers
 
