@@ -28,6 +28,7 @@ GATEWAY, CLIENT = "10.77.0.2", "10.77.0.3"
 OTHER_GATEWAY, OTHER_CLIENT = "10.78.0.2", "10.78.0.3"
 NAME = 'Hof <Süd> & "Tor"'
 BASIC = "urn:schemas-upnp-org:device:Basic:1"
+SERVICES = "id="  # a text of the second service: until it was announced, names are only probed
 EVERYWHERE = "0.0.0.0:8080"
 
 
@@ -118,7 +119,7 @@ def look(host: Namespace, by: str, address: str) -> dict[str, Any]:
 @pytest.mark.proves("W61")
 def test_programs_of_others_find_the_device_and_its_website(lab: Lab, tmp_path: Path) -> None:
     with device(lab.gateway, tmp_path) as one:
-        one.wait_to_say("ssdp:alive", "_knxgw")
+        one.wait_to_say("ssdp:alive", SERVICES)
         found = look(lab.client, "upnp", CLIENT)
         udn = found["udn"]
         location = f"http://{GATEWAY}:8080/description.xml"
@@ -150,8 +151,8 @@ def test_programs_of_others_find_the_device_and_its_website(lab: Lab, tmp_path: 
 @pytest.mark.proves("W61")
 def test_each_network_is_told_the_address_in_it(lab: Lab, tmp_path: Path) -> None:
     with device(lab.gateway, tmp_path) as one:
-        one.wait_to_say("ssdp:alive", "_knxgw")
-        one.wait_to_say("ssdp:alive", "_knxgw", adapter="eth1")
+        one.wait_to_say("ssdp:alive", SERVICES)
+        one.wait_to_say("ssdp:alive", SERVICES, adapter="eth1")
         for client, gateway in ((CLIENT, GATEWAY), (OTHER_CLIENT, OTHER_GATEWAY)):
             answers = look(lab.client, "upnp", client)["answers"]
             assert {location for _, _, location in answers} == {
@@ -165,7 +166,7 @@ def test_each_network_is_told_the_address_in_it(lab: Lab, tmp_path: Path) -> Non
 @pytest.mark.proves("W61")
 def test_bound_to_one_address_only_its_network_is_told(lab: Lab, tmp_path: Path) -> None:
     with device(lab.gateway, tmp_path, f"{OTHER_GATEWAY}:8080") as one:
-        one.wait_to_say("ssdp:alive", "_knxgw", adapter="eth1")
+        one.wait_to_say("ssdp:alive", SERVICES, adapter="eth1")
         assert look(lab.client, "upnp", CLIENT) == {"answers": []}
         assert look(lab.client, "mdns", CLIENT) == {}
         assert len(look(lab.client, "upnp", OTHER_CLIENT)["answers"]) == 3
@@ -214,7 +215,7 @@ def test_an_adapter_that_is_pulled_and_plugged_in_again_is_used_again(
     lab: Lab, tmp_path: Path
 ) -> None:
     with device(lab.gateway, tmp_path) as one:
-        one.wait_to_say("ssdp:alive", "_knxgw")
+        one.wait_to_say("ssdp:alive", SERVICES)
         lab.pull(lab.gateway)
         lab.plug(lab.gateway)  # sooner than anybody looks: the same name and address
         before = len(one.said())
@@ -230,9 +231,9 @@ def test_an_adapter_that_is_pulled_and_plugged_in_again_is_used_again(
 @pytest.mark.proves("W61")
 def test_two_devices_of_one_name_are_told_apart(lab: Lab, tmp_path: Path) -> None:
     with device(lab.gateway, tmp_path / "first", name="Garage") as first:
-        first.wait_to_say("_knxgw")
+        first.wait_to_say(SERVICES)
         with device(lab.server, tmp_path / "second", "10.77.0.1:8080", name="Garage") as second:
-            second.wait_to_say("Garage-2", adapter="br0")
+            second.wait_to_say("Garage-2", SERVICES, adapter="br0")
             services = look(lab.client, "mdns", CLIENT)
             by_address = {addresses[0]: host for host, addresses, _, _ in services.values()}
             assert len(services) == 4
