@@ -16,6 +16,7 @@ from threading import Lock
 from knxgw.config.effects import effects_of
 from knxgw.config.model import Configuration
 from knxgw.errors import Finding, RejectedError
+from knxgw.factory_reset import SetAside
 from knxgw.host.clock import system_clock
 from knxgw.judgement import Prepared, check_text
 from knxgw.links.keyring_contents import read_keyring
@@ -67,6 +68,7 @@ class Changes:
         self._in_force: Configuration | None = None
         self._waiting: Pending | None = None
         self._keyrings = Lock()
+        self._set_aside = SetAside(store.database.directory)
         self._confirm_until: datetime | None = None
         self._return: asyncio.TimerHandle | None = None
 
@@ -188,10 +190,11 @@ class Changes:
 
         def keep() -> None:
             try:
+                self._set_aside.forget()
                 self.master.kept.keep(
                     prepared.text, at=at, origin=made.origin, account=made.account, note=made.note
                 )
-            except StateError as err:
+            except (StateError, OSError) as err:
                 log.warning("the configuration is in force, but not kept as a version: %s", err)
 
         self._store.executor.submit(keep)

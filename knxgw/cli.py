@@ -408,6 +408,25 @@ def password(state: Path, *, initial: bool, reset: bool) -> None:
         ask_for_reset(state)
 
 
+@main.command(name="factory-reset", short_help="Reset the device to its factory settings.")
+@click.option("--yes", "is_sure", is_flag=True, help="Do not ask.")
+@_state
+def factory_reset(state: Path, *, is_sure: bool) -> None:
+    """Reset the device to its factory settings.
+
+    Lost: configuration, parameters and group addresses, accounts, sessions and energy history, faults,
+    keyrings, an uploaded certificate, the network settings (then DHCP), the password of the website (then
+    the initial one). Kept: the firmware, the initial password, the numbers of KNX Secure.
+
+    A gateway that runs as a service does it and starts again; it takes a few seconds. Where none runs,
+    it is done at once. A configuration file of the host (/etc/knxgw/knxgw.yaml) is set aside as long as it
+    stays as it is.
+    """
+    from knxgw.commands.factory_reset import reset_device  # noqa: PLC0415 - see `run`
+
+    reset_device(state, DEFAULT_CONFIG, is_sure=is_sure)
+
+
 @main.command(short_help="Show or make the certificate of the website.")
 @click.option("--make", is_flag=True, help="Make one, or renew the one there is with the same key.")
 @click.option("--remove", is_flag=True, help="Remove what the device keeps; http is back.")

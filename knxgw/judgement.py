@@ -26,7 +26,7 @@ from knxgw.config.load import (
     read_configuration,
 )
 from knxgw.config.model import Configuration
-from knxgw.errors import ConfigError, FileLine, Finding, Severity
+from knxgw.errors import ConfigError, FileLine, Finding, GatewayError, Severity
 from knxgw.host.clock import system_clock
 from knxgw.links.knx_factory import link_origin, make_link
 from knxgw.links.knx_port import BusAttachment
@@ -41,6 +41,7 @@ PROCESS_HEADER, SITE_HEADER = "X-Knxgw-Process", "X-Knxgw-Site"
 ASK_S = 2.0  # for an answer from the program that has the website's address
 SITE_DIGITS = 16
 LISTEN_KEY = "website.listen"
+LISTEN_VARIABLE = "KNXGW_LISTEN"  # address of the website of a device without a configuration
 
 if TYPE_CHECKING:
     from knxgw.website.certificate import Certificate
@@ -129,7 +130,7 @@ def judge_unconfigured(state: Path) -> Judgement:
     lock, findings = _locked(state)
     certificate, risks = _kept(state, None, may_renew=lock is not None)
     findings += risks
-    listener = Listener(_default_address())
+    listener = Listener(default_address())
     prepared = Prepared(
         configuration=None, link=None, listener=listener, lock=lock, certificate=certificate
     )
@@ -324,10 +325,16 @@ def _reach(loaded: LoadedConfiguration, configuration: Configuration) -> list[Fi
     return [loaded.finding(LISTEN_KEY, words, Severity.NOTE)]
 
 
-def _default_address() -> Address:
-    """Return where the website answers unless a configuration says something else."""
+def default_address(environment: Mapping[str, str] = os.environ) -> Address:
+    """Return where the website answers unless a configuration says something else. Raises: GatewayError.
+
+    The environment variable KNXGW_LISTEN takes the place of the default.
+    """
     (listen,) = [one for one in catalogue().parameters if one.key == LISTEN_KEY]
-    host, _, port = str(listen.default).rpartition(":")
+    wanted = environment.get(LISTEN_VARIABLE) or str(listen.default)
+    host, _, port = wanted.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise GatewayError(f"{LISTEN_VARIABLE}={wanted} is no address; write it as 0.0.0.0:8080")
     return Address(host, int(port))
 
 

@@ -18,6 +18,7 @@ from knxgw.announcement import Announcement
 from knxgw.catalogue.load import catalogue
 from knxgw.commissioning import SettingUp, own_networks
 from knxgw.config.model import Configuration, PanelSettings
+from knxgw.factory_reset import FactoryReset
 from knxgw.firmware.boot_disk import BootDisk
 from knxgw.firmware.notify import ALIVE, READY, tell
 from knxgw.gateway import KEEP_LINK, Gateway, World
@@ -54,6 +55,7 @@ T = TypeVar("T")
 PAGE_WAITS_S = 20.0
 ENCRYPTS_AFTER_S = 1.0  # for the page that asked for it to load all it needs
 RENEWAL_CHECK_S = 86_400.0
+RESET_LOOK_S = 2.0
 DRAFTS_S = 30.0  # at most, what is typed is lost by a power cut
 
 
@@ -123,7 +125,7 @@ class Living:
         self._unapplied_file = UnappliedFile(store.database.directory)
         self._unapplied = Unapplied(self._unapplied_file.read())
         self._kept = self._unapplied.told()
-        self._executor = store.executor
+        self._executor, self._directory = store.executor, store.database.directory
         self._updating = Updating(
             Surroundings(
                 slot=manager.slot,
@@ -196,7 +198,7 @@ class Living:
         self._looked_up_at: float | None = None  # [s] of uptime
         self._group = group
         self._serving = asyncio.Lock()
-        self._is_ending = False
+        self._is_ending = self._is_resetting = False
         self._running = group.create_task(gateway.run(), name="gateway")
         self._showing = group.create_task(panel.run(gateway.leds), name="front panel")
         self._website = self._served(prepared.listener)
@@ -208,6 +210,7 @@ class Living:
             ),
             group.create_task(self._updating.look_daily(), name="firmware"),
             group.create_task(announcement.run(), name="discovery"),
+            group.create_task(self._watch_for_reset(device), name="reset"),
         ]
 
     async def _is_served(self) -> bool:
@@ -297,6 +300,24 @@ class Living:
         while True:
             await asyncio.sleep(DRAFTS_S)
             self._keep_what_was_begun()
+
+    async def _watch_for_reset(self, device: DeviceControl) -> NoReturn:
+        """Reset the device when the command asks for it."""
+        reset = FactoryReset(self._directory)
+        while True:
+            await asyncio.sleep(RESET_LOOK_S)
+            if not self._is_ending and reset.is_asked:
+                self._is_resetting = self._is_resetting or self._begin_to_reset(device)
+
+    @staticmethod
+    def _begin_to_reset(device: DeviceControl) -> bool:
+        if device.can_restart:
+            device.reset()
+        else:
+            log.warning(
+                "a factory reset was asked for: it is done at the next start of the program"
+            )
+        return True
 
     def _keep_what_was_begun(self) -> None:
         begun = self._unapplied.told()

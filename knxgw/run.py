@@ -20,12 +20,14 @@ from knxgw.changes import Changes, Pending, refused
 from knxgw.config.model import Configuration
 from knxgw.config.summary import summary
 from knxgw.errors import ConfigError, Finding, GatewayError, Severity
+from knxgw.factory_reset import FactoryReset, SetAside
 from knxgw.gateway import Gateway
 from knxgw.host.service import RESTART_STATUS, is_supervised
 from knxgw.host.threads import LooseThreads
 from knxgw.judgement import (
     Judgement,
     Prepared,
+    default_address,
     judge_reload,
     judge_start,
     judge_unconfigured,
@@ -40,12 +42,10 @@ from knxgw.living import (
     take_password,
 )
 from knxgw.master_file import MasterFile
-from knxgw.store.certificate_files import forget_certificates
-from knxgw.store.configurations import Configurations, Origin
-from knxgw.store.keyring_files import KeyringFiles
+from knxgw.store.configurations import Origin
+from knxgw.store.lock import StateLock
 from knxgw.store.runs import RunEnding
 from knxgw.store.trouble import StateError
-from knxgw.store.unapplied_file import UnappliedFile
 from knxgw.website.bridge import DeviceControl
 from knxgw.website.commissioning import Network
 from knxgw.website.configuring import Outcome
@@ -60,6 +60,10 @@ _NOT_JUDGED = (
 )
 _NOT_CHECKED = "the configuration cannot be checked: please report this"
 _ENDS = "the device ends"
+_SET_ASIDE = (
+    "%s is the configuration of before the factory reset and is set aside: write another one on the website or into "
+    "the file, or send SIGHUP (systemctl reload knxgw) to take it as it is"
+)
 RESTART_DELAY_S = 1.5  # for the page that asked to load all it needs
 PROVED_S = 60.0  # a device that has run so long with a configuration can live with it
 THREAD_SLICE_S = 0.0005  # a page that is being made may hold up the loop this long, not 5 ms
@@ -111,6 +115,7 @@ class Stop:
             can_restart=is_supervised(),
             restart=partial(self._ask, AfterEnd.RESTART),
             reset=partial(self._ask, AfterEnd.RESET),
+            reset_port=default_address().port,
         )
 
     def _ask(self, after: AfterEnd) -> None:
@@ -171,8 +176,14 @@ def run_gateway(path: Path, state: Path, *, may_be_missing: bool = False) -> Non
     """
     sys.setswitchinterval(THREAD_SLICE_S)
     master = MasterFile(path, state, may_be_missing=may_be_missing)
+    reset = FactoryReset(state)
+    if reset.is_asked:
+        _finish(reset, state)
     _return_to_confirmed(master)
-    is_unconfigured = may_be_missing and not master.path.exists()
+    is_set_aside = SetAside(state).holds(master.path)
+    is_unconfigured = is_set_aside or (may_be_missing and not master.path.exists())
+    if is_set_aside:
+        log.warning(_SET_ASIDE, master.path)
     judgement = judge_unconfigured(state) if is_unconfigured else judge_start(master.path, state)
     for finding in judgement.findings:
         click.echo(str(finding), err=True)
@@ -184,7 +195,7 @@ def run_gateway(path: Path, state: Path, *, may_be_missing: bool = False) -> Non
                 serve_configurations(judgement.prepared, store, judge_of(master, state), master)
             )
             if after is AfterEnd.RESET:
-                _reset(store)
+                _reset(reset, store, None if master.is_own else master.path)
     finally:
         judgement.prepared.release()
     if after is not AfterEnd.NOTHING:
@@ -218,14 +229,21 @@ def judge_of(master: MasterFile, state: Path) -> Judge:
     return judge
 
 
-def _reset(store: Store) -> None:
+def _finish(reset: FactoryReset, state: Path) -> None:
+    """End a reset that was asked for, or that a power cut has interrupted. Raises: GatewayError."""
+    with StateLock(state):
+        reset.finish()
+
+
+def _reset(reset: FactoryReset, store: Store, configuration: Path | None) -> None:
     """Reset the device to its factory settings, after what waits for the disk."""
+
+    def carry_out() -> None:
+        reset.ask(configuration)
+        reset.carry_out(store.database)
+
     try:
-        store.executor.submit(store.database.erase).result()
-        forget_certificates(store.database.directory)
-        Configurations(store.database.directory).forget()
-        UnappliedFile(store.database.directory).forget()
-        KeyringFiles(store.database.directory).forget()
+        store.executor.submit(carry_out).result()
     except StateError as err:  # it starts again all the same: chargers wait for it
         log.error("the device was not reset, or not wholly: %s", err)  # noqa: TRY400 - it says it all
 

@@ -119,6 +119,11 @@ class BootDisk:
                 database.with_name(DATABASE + suffix).unlink(missing_ok=True)
             _copy_file(copy, database)
 
+    def forget_copy(self) -> None:
+        """Remove the copy: what is in it was erased by a reset. Raises: OSError."""
+        if self._copy.exists():
+            shutil.rmtree(self._copy)
+
 
 def version_of(venv: Path) -> str | None:
     """Return the version of the program in a virtual environment, None: there is none that could start."""

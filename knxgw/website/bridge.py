@@ -42,6 +42,7 @@ class DeviceControl:
     can_restart: bool = False  # something starts the program again when it ends
     restart: Callable[[], None] = lambda: None
     reset: Callable[[], None] = lambda: None  # to the factory settings; it restarts then
+    reset_port: int | None = None  # of the website after a reset; None: not known
     set_programming: Callable[[bool], None] = lambda _is_on: None
     set_logging: Callable[[bool], None] = lambda _is_extended: None  # extended, or simple
     configuring: Configuring = field(default_factory=Configuring)  # what pages may ask about it

@@ -44,7 +44,8 @@ class Supervisor:
 
     def _started(self) -> "subprocess.Popen[bytes]":
         self.starts += 1
-        environment = os.environ | {"KNXGW_SUPERVISED": "1"}
+        listen = f"127.0.0.1:{self.port}"  # of the device without a configuration, after the reset
+        environment = os.environ | {"KNXGW_SUPERVISED": "1", "KNXGW_LISTEN": listen}
         return subprocess.Popen(self._command, stderr=self._log, env=environment)
 
     def _watch(self) -> None:

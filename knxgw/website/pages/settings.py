@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from knxgw.website.access.answers import Change, Outcome
 from knxgw.website.access.roles import Right
+from knxgw.website.bridge import DeviceControl
 from knxgw.website.pages.account import refusal
 from knxgw.website.pages.certificate import source_words
 from knxgw.website.pages.common import address, come_back, https_address, language, session, site
@@ -92,7 +93,12 @@ def restart() -> AnyResponse | str:
 @needs(Right.FACTORY_RESET)
 def reset_page() -> str:
     """Say what a reset of the device takes and leaves."""
-    return render_template("reset.html", can_restart=site().bridge.device.can_restart)
+    device = site().bridge.device
+    return render_template(
+        "reset.html",
+        can_restart=device.can_restart,
+        has_file_of_host=device.configuring.place(),
+    )
 
 
 @pages.post("/settings/reset")
@@ -105,7 +111,15 @@ def reset() -> AnyResponse | str:
     log.warning("website: %s resets the device, from %s", session().account, address())
     bridge.device.reset()
     site().live.publisher.stop("reset")
-    return render_template("restarting.html", next_page="/login")
+    return render_template("restarting.html", next_page=_log_in_after_reset(bridge.device))
+
+
+def _log_in_after_reset(device: DeviceControl) -> str:
+    """Return where the log-in is after a reset: a device without a configuration has its own port."""
+    host, _, port = request.host.rpartition(":")
+    if device.reset_port is None or not port.isdecimal() or int(port) == device.reset_port:
+        return "/login"
+    return f"http://{host}:{device.reset_port}/login"
 
 
 def _answer(change: Change, target: str) -> AnyResponse | tuple[str, int]:

@@ -1,0 +1,214 @@
+"""The factory reset: what goes, what stays, and that a power cut does not stop it."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from knxgw.charging.scope import DEVICE
+from knxgw.cli import main
+from knxgw.errors import GatewayError
+from knxgw.factory_reset import REQUEST_NAME, SET_ASIDE_NAME, FactoryReset, SetAside
+from knxgw.firmware.boot_disk import BootDisk
+from knxgw.firmware.boot_state import BootState
+from knxgw.store import initial_password
+from knxgw.store.configurations import Configurations, Origin
+from knxgw.store.database import Database, FaultRow, SessionRow
+from knxgw.store.lock import StateLock
+from knxgw.store.private_files import write_private
+from tests.firmware.makers import slot
+from tests.support.processes import GOOD, free_port, health
+from tests.support.waiting import wait_until
+
+NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
+KEPT = {
+    "knxgw.initial-password",
+    "knxgw.own-certificate.pem",
+    "knxgw.device-id",
+    "knxgw.lock",
+    "firmware",
+}
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """Return the state directory of a device that was used."""
+    directory = tmp_path / "state"
+    with closing(Database(directory)) as database:
+        session = SessionRow(point=1, started_at=None, ended_at=None, duration_s=60, energy_mwh=1)
+        fault = FaultRow(at=None, scope=DEVICE, code="Comm", present=True)
+        database.save({DEVICE: {"a": 1}}, [session], [fault], {"sent": 7})
+    initial_password.write(directory, "INITIAL")
+    configurations = Configurations(directory)
+    write_private(configurations.own, b"knx: {link: none}\n")
+    configurations.keep("knx: {link: none}\n", at=NOON, origin=Origin.WEBSITE)
+    for name in ("knxgw.unapplied.json", "knxgw.configuration-before.yaml", "knxgw.device-id"):
+        (directory / name).write_text("{}")
+    disk = BootDisk(directory, None)
+    slot(disk.path("a"), "0.2")
+    disk.save(BootState(active="a"))
+    disk.keep_copy()
+    return directory
+
+
+def stored(state: Path) -> tuple[int, int, dict[str, int]]:
+    """Return what the database still has: sessions, faults, numbers."""
+    with closing(Database(state)) as database:
+        return len(database.sessions()), len(database.faults()), database.load_numbers()
+
+
+def assert_reset(state: Path) -> None:
+    """Look at a device after its reset."""
+    assert stored(state) == (0, 0, {"sent": 7})
+    assert initial_password.read(state) == "INITIAL"
+    assert Configurations(state).versions() == ()
+    disk = BootDisk(state, None)
+    assert disk.installed() == {"a": "0.2"}, "the firmware stays"
+    assert disk.load().active == "a"
+    assert not (disk.root / "before").exists(), "sessions and accounts are in the copy, too"
+    left = {path.name for path in state.iterdir() if path.is_file()}
+    assert left - KEPT <= {"knxgw.sqlite", "knxgw.sqlite-wal", "knxgw.sqlite-shm"}
+
+
+@pytest.mark.proves("W39", "8.27", "8.28", "8.31", "8.32")
+def test_a_reset_takes_what_belongs_to_whoever_used_the_device(state: Path) -> None:
+    networks: list[str] = []
+    reset = FactoryReset(state, lambda: networks.append("DHCP"))
+    reset.ask()
+    assert (state / REQUEST_NAME).exists()
+    reset.finish()
+    assert networks == ["DHCP"]
+    assert not (state / REQUEST_NAME).exists()
+    assert_reset(state)
+
+
+def test_a_reset_that_was_cut_off_anywhere_is_ended_by_the_next_start(state: Path) -> None:
+    """Here it ends by itself after each step; with real kills: tests/torture."""
+
+    def fail() -> None:
+        raise KeyboardInterrupt
+
+    reset = FactoryReset(state, fail)
+    reset.ask()
+    with pytest.raises(KeyboardInterrupt):
+        reset.finish()
+    assert FactoryReset(state).is_asked
+    FactoryReset(state).finish()
+    assert_reset(state)
+
+
+def test_network_settings_that_cannot_be_reset_do_not_keep_the_rest(
+    state: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise GatewayError("nobody answers")
+
+    reset = FactoryReset(state, fail)
+    reset.ask()
+    reset.finish()
+    assert "the network settings were not reset: nobody answers" in caplog.text
+    assert_reset(state)
+
+
+def test_a_file_of_the_host_is_set_aside_while_it_stays_what_it_was(
+    state: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "site.yaml"
+    file.write_text("knx: {link: none}\n")
+    reset = FactoryReset(state)
+    reset.ask(file)
+    assert not SetAside(state).holds(file)
+    reset.finish()
+    assert SetAside(state).holds(file)
+    file.write_text("knx: {link: routing}\n")
+    assert not SetAside(state).holds(file)
+    file.write_text("knx: {link: none}\n")
+    SetAside(state).forget()
+    assert not SetAside(state).holds(file)
+    assert not SetAside(state).holds(tmp_path / "not there")
+
+
+# --- the command
+
+
+def command(state: Path, *options: str, answer: str = "") -> Result:
+    arguments = ["factory-reset", "--state", str(state), *options]
+    return CliRunner().invoke(main, arguments, input=answer)
+
+
+def test_the_command_asks_first_and_resets_a_device_that_does_not_run(state: Path) -> None:
+    refused = command(state, answer="n\n")
+    assert refused.exit_code == 1
+    assert stored(state)[0] == 1
+    done = command(state, answer="y\n")
+    assert done.exit_code == 0, done.output
+    assert "The device is reset." in done.output
+    assert_reset(state)
+
+
+def test_the_command_leaves_a_request_for_a_gateway_that_runs(state: Path) -> None:
+    with StateLock(state):
+        done = command(state, "--yes")
+    assert done.exit_code == 0
+    assert "resets itself and starts again" in done.output
+    assert (state / REQUEST_NAME).exists()
+    assert stored(state)[0] == 1
+
+
+def test_a_directory_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    done = command(tmp_path / "nowhere", "--yes")
+    assert done.exit_code == 1
+    assert "give its directory with --state" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- a device that runs
+
+
+@pytest.mark.real
+@pytest.mark.proves("W39", "8.27", "8.31")
+def test_a_running_device_resets_itself_and_is_unconfigured_then_until_its_file_changes(
+    state: Path, tmp_path: Path
+) -> None:
+    port = free_port()
+    file = tmp_path / "site.yaml"
+    file.write_text(GOOD.format(web=port, port=free_port()), encoding="utf-8")
+    (state / "knxgw.configuration-before.yaml").unlink()  # of a change that nobody has confirmed
+    listen = f"127.0.0.1:{port}"
+    environment = os.environ | {"KNXGW_SUPERVISED": "1", "KNXGW_LISTEN": listen}
+    program = [sys.executable, "-m", "knxgw", "run", "--config", str(file), "--state", str(state)]
+    said = tmp_path / "said"
+
+    def start() -> "subprocess.Popen[bytes]":
+        with said.open("ab") as out:
+            return subprocess.Popen(program, stderr=out, env=environment)
+
+    process = start()
+    try:
+        wait_until(lambda: health(port) is not None, 30.0, said.read_text)
+        FactoryReset(state).ask(file)
+        assert process.wait(20) == 75
+        assert_reset_but_for_the_new_start(state)
+        (state / REQUEST_NAME).touch()  # and one that a power cut has interrupted
+        process = start()
+        wait_until(lambda: "is set aside" in said.read_text(), 20.0, said.read_text)
+        wait_until(lambda: "is not configured" in said.read_text(), 20.0, said.read_text)
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: health(port) is not None, 20.0, said.read_text)
+        wait_until(lambda: not (state / SET_ASIDE_NAME).exists(), 20.0, said.read_text)
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def assert_reset_but_for_the_new_start(state: Path) -> None:
+    """Look at a device that has reset itself; its file is one of the host."""
+    assert stored(state) == (0, 0, {"sent": 7})
+    assert (state / SET_ASIDE_NAME).exists()
+    assert not (state / REQUEST_NAME).exists()
