@@ -162,6 +162,8 @@ def judge_reload(
     `state`: where the device keeps certificates of its own. `text`: what the file is about to say; without
     it, what it says now.
     """
+    if text is None and running.configuration is None and state is not None and not path.exists():
+        return _judge_unconfigured_again(running, state)
     text, loaded = _read(path, text)
     if loaded.configuration is None:
         return Judgement(findings=loaded.findings)
@@ -185,6 +187,15 @@ def judge_reload(
         link_origin=origin,
     )
     return _judgement(loaded, findings, prepared, running)
+
+
+def _judge_unconfigured_again(running: Prepared, state: Path) -> Judgement:
+    """Judge a reload of a device that still has no configuration: a certificate may have been made."""
+    certificate, findings = _kept(state, None, may_renew=True)
+    prepared = Prepared(
+        configuration=None, link=running.link, listener=running.listener, certificate=certificate
+    )
+    return Judgement(findings=tuple(findings), prepared=prepared)
 
 
 def check_text(path: Path, text: str) -> LoadedConfiguration:

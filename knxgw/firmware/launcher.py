@@ -29,6 +29,7 @@ from pathlib import Path
 
 from knxgw.firmware.boot_disk import BootDisk
 from knxgw.firmware.boot_state import (
+    BASE,
     BootState,
     Reason,
     candidates,
@@ -409,12 +410,19 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")  # noqa: TID251 - the launcher has no loop
 
 
+def python_in_force(disk: BootDisk) -> Path:
+    """Return the Python of the firmware that has proved itself last: commands belong to it."""
+    installed = disk.installed()
+    found = candidates(replace(disk.load(), trial=None), installed)
+    return disk.path(found[0] if found else BASE) / "bin" / "python"
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line and run."""
     parser = argparse.ArgumentParser(
         prog="launcher.pyz",
         description="Starts the firmware of knxgw, and returns to the one of before if a new one fails.",
-        epilog="What stands after -- is given to `knxgw run`.",
+        epilog="Options that it does not know are given to `knxgw run`.",
     )
     parser.add_argument(
         "--base", type=Path, required=True, help="virtual environment of the package"
@@ -430,8 +438,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--memory-mib", type=int, default=Limits.memory_mib, help="at most")
     parser.add_argument("--end-s", type=float, default=Limits.end_s, help="to end in order")
     parser.add_argument("--pause-s", type=float, default=Limits.pause_s, help="after a failure")
-    parser.add_argument("rest", nargs="*", metavar="ARGUMENT", help="of `knxgw run`, after --")
-    given = parser.parse_args(arguments)
+    parser.add_argument(
+        "--which", action="store_true", help="print the Python of the firmware in force, and end"
+    )
+    given, rest = parser.parse_known_args(arguments)
     limits = Limits(
         start_s=given.start_s,
         proved_s=given.proved_s,
@@ -441,7 +451,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         pause_s=given.pause_s,
     )
     disk = BootDisk(given.state, given.base)
-    launcher = Launcher(disk, ("run", "--state", str(given.state), *given.rest), limits)
+    if given.which:
+        print(python_in_force(disk))  # noqa: T201 - it was asked for
+        return
+    rest = [one for one in rest if one != "--"]
+    launcher = Launcher(disk, ("run", "--state", str(given.state), *rest), limits)
     launcher.take_signals()
     launcher.run()
 

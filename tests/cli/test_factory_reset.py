@@ -39,7 +39,12 @@ KEPT = {
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
     """Return the state directory of a device that was used."""
-    directory = tmp_path / "state"
+    return used_device(tmp_path)
+
+
+def used_device(folder: Path) -> Path:
+    """Return the state directory of a device that was used."""
+    directory = folder / "state"
     with closing(Database(directory)) as database:
         session = SessionRow(point=1, started_at=None, ended_at=None, duration_s=60, energy_mwh=1)
         fault = FaultRow(at=None, scope=DEVICE, code="Comm", present=True)

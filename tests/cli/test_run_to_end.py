@@ -376,3 +376,22 @@ async def test_a_page_that_asks_for_a_restart_ends_the_run_in_order(
             )
             group.create_task(drive())
     assert serving.result() is after
+
+
+def test_a_reload_without_a_configuration_takes_a_certificate_that_was_made_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KNXGW_LISTEN", f"127.0.0.1:{free_port()}")
+    state = tmp_path / "state"
+    first = judge_unconfigured(state).prepared
+    assert first is not None
+    try:
+        assert first.certificate is None
+        made = CliRunner().invoke(main, ["certificate", "--make", "--state", str(state)])
+        assert made.exit_code == 0, made.output
+        again = judge_reload(state / "knxgw.configuration.yaml", first, state=state)
+        assert again.prepared is not None, again.findings
+        assert again.prepared.certificate is not None
+        assert again.prepared.listener is first.listener
+    finally:
+        first.release()

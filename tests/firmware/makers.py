@@ -24,11 +24,9 @@ VERSION, BEHAVIOUR, SCHEMA = {version!r}, {behaviour!r}, {schema!r}
 def say(text):
     out = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     out.sendto(text.encode(), "\\0" + os.environ["NOTIFY_SOCKET"][1:])
-def main():
-    if sys.argv[1:2] == ["check"]:
-        sys.exit(1 if BEHAVIOUR == "refuses" else 0)
-    state = Path(sys.argv[sys.argv.index("--state") + 1])
+def store(state):
     database = sqlite3.connect(state / "knxgw.sqlite", isolation_level=None)
+    database.execute("PRAGMA locking_mode = EXCLUSIVE")
     there = database.execute("PRAGMA user_version").fetchone()[0]
     if there > SCHEMA:
         sys.exit("the state was written by a newer version")
@@ -36,10 +34,20 @@ def main():
     database.execute("CREATE TABLE IF NOT EXISTS starts (number INTEGER PRIMARY KEY, version TEXT)")
     database.execute("CREATE TABLE IF NOT EXISTS secure_numbers (name TEXT PRIMARY KEY, number INTEGER)")
     if there < SCHEMA:
-        database.execute("ALTER TABLE starts ADD COLUMN of_schema_" + str(SCHEMA))
+        if SCHEMA > 1:
+            database.execute("ALTER TABLE starts ADD COLUMN of_schema_" + str(SCHEMA))
         database.execute("PRAGMA user_version = " + str(SCHEMA))
     database.execute("INSERT INTO starts (version) VALUES (?)", (VERSION,))
     database.execute("INSERT INTO secure_numbers VALUES ('sent', 1) ON CONFLICT (name) DO UPDATE SET number = number + 1")
+    database.close()
+def main():
+    if sys.argv[1:2] == ["check"]:
+        sys.exit(1 if BEHAVIOUR == "refuses" else 0)
+    state = Path(sys.argv[sys.argv.index("--state") + 1])
+    try:
+        store(state)
+    except sqlite3.OperationalError as err:  # as the real one, it does its work on a full disk
+        print(VERSION, "cannot store:", err, file=sys.stderr, flush=True)
     if BEHAVIOUR == "exits":
         sys.exit(3)
     if BEHAVIOUR == "never ready":

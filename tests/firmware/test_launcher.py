@@ -77,11 +77,13 @@ class Running:
 
 
 @contextmanager
-def launcher(archive: Path, disk: BootDisk, **environment: str) -> Iterator[Running]:
+def launcher(
+    archive: Path, disk: BootDisk, options: tuple[str, ...] = (), **environment: str
+) -> Iterator[Running]:
     """Run a launcher with a Python that knows nothing of this project."""
     python = (sys.executable, "-I", "-S")
     process = subprocess.Popen(
-        [*python, archive, "--base", disk.path(BASE), "--state", disk.directory, *LIMITS],
+        [*python, archive, "--base", disk.path(BASE), "--state", disk.directory, *LIMITS, *options],
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, **environment},
@@ -219,6 +221,42 @@ def test_a_firmware_that_asks_to_be_started_again_is(archive: Path, tmp_path: Pa
     with launcher(archive, disk) as running:
         running.until("firmware 1.0 asks to be started again")
         running.until("1.0 is ready")
+
+
+def test_it_says_which_python_belongs_to_the_firmware_in_force(
+    archive: Path, disk: BootDisk
+) -> None:
+    def which() -> str:
+        command = [sys.executable, "-I", "-S", str(archive), "--base", str(disk.path(BASE))]
+        command += ["--state", str(disk.directory), "--which"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert which() == str(disk.path(BASE) / "bin" / "python")
+    update(disk, "good")
+    assert which() == str(disk.path(BASE) / "bin" / "python"), "the new one is on trial"
+    disk.save(BootState(active="a"))
+    assert which() == str(disk.path("a") / "bin" / "python")
+
+
+def test_options_that_it_does_not_know_are_those_of_the_firmware(
+    archive: Path, disk: BootDisk
+) -> None:
+    with launcher(archive, disk, options=("-v", "--config", "/nowhere.yaml")) as running:
+        running.until("1.0 is ready")
+        (child,) = (
+            Path(f"/proc/{running.process.pid}/task/{running.process.pid}/children")
+            .read_text()
+            .split()
+        )
+        command = Path(f"/proc/{child}/cmdline").read_text().split("\0")
+    assert command[command.index("run") :][:-1] == [
+        "run",
+        "--state",
+        str(disk.directory),
+        "-v",
+        "--config",
+        "/nowhere.yaml",
+    ]
 
 
 def test_systemd_is_told_that_the_device_is_ready_and_that_it_lives(
