@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from knxgw import __version__
 from knxgw.commands.group import Commands
+from knxgw.commands.host_group import host
 from knxgw.commands.log import set_up_log
 
 DEFAULT_CONFIG = Path("/etc/knxgw/knxgw.yaml")
@@ -457,6 +458,9 @@ def certificate(
         remove_certificates(place)
     else:
         show_certificate(place)
+
+
+main.add_command(host)
 
 
 def _end(*, is_good: bool) -> None:
