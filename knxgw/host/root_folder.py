@@ -62,7 +62,13 @@ class RootFolder:
         try:
             return self._read(TAKEN, owners={self._owner})
         finally:
+            self._remove_taken()
+
+    def _remove_taken(self) -> None:
+        try:
             os.unlink(TAKEN, dir_fd=self._folder)
+        except IsADirectoryError:
+            os.rmdir(TAKEN, dir_fd=self._folder)
 
     def _read(self, name: str, *, owners: set[int]) -> bytes:
         try:

@@ -121,7 +121,7 @@ class RootSide:
         try:
             return self._post.take()
         except (OSError, WantedError) as err:
-            log.error("what is wanted is refused: %s", err)  # noqa: TRY400 - it says it all
+            log.warning("what is wanted is refused: %s", err)
             self._answer = replace(self._answer, refusal=str(err))
             self._say()
             return None
@@ -175,7 +175,7 @@ class RootSide:
         try:
             self._network.begin(text)
         except OSError as err:
-            log.error("the settings of the network cannot be written: %s", err)  # noqa: TRY400
+            log.warning("the settings of the network cannot be written: %s", err)
             if not is_waiting:
                 self._network.keep()  # what holds is what was confirmed
             self._note(wish.id, Phase.FAILED, Failure.NOT_WRITTEN)
@@ -194,7 +194,7 @@ class RootSide:
         try:
             self._machine.take_network(adapter)
         except HostError as err:
-            log.error("the network does not take its settings: %s", err)  # noqa: TRY400
+            log.warning("the network does not take its settings: %s", err)
             self._end_waiting(Event.BROKEN, must_be_taken=False)
             self._note(wish.id, Phase.FAILED, Failure.NOT_TAKEN)
             return
@@ -267,12 +267,12 @@ class RootSide:
             else:
                 files.remove(self._time_file)
         except OSError as err:
-            log.error("the time servers cannot be written: %s", err)  # noqa: TRY400
+            log.warning("the time servers cannot be written: %s", err)
             return Failure.NOT_WRITTEN
         try:
             self._machine.take_time_servers()
         except HostError as err:
-            log.error("the time service does not take its servers: %s", err)  # noqa: TRY400
+            log.warning("the time service does not take its servers: %s", err)
             return Failure.NOT_TAKEN
         log.info("the time servers are %s", ", ".join(wish.servers) or "those of the system")
         return None
@@ -291,7 +291,7 @@ class RootSide:
         try:
             self._machine.set_clock(at)
         except HostError as err:
-            log.error("the clock cannot be set: %s", err)  # noqa: TRY400
+            log.warning("the clock cannot be set: %s", err)
             return Failure.NOT_TAKEN
         log.info("the clock was set to %s", at.isoformat(timespec="seconds"))
         return None
@@ -317,4 +317,4 @@ class RootSide:
         try:
             self._post.answer(self._answer)
         except OSError as err:
-            log.error("the gateway cannot be answered: %s", err)  # noqa: TRY400
+            log.warning("the gateway cannot be answered: %s", err)
