@@ -23,6 +23,7 @@ from knxgw.host.network import OwnAddress, adapter_link, own_addresses
 from knxgw.host.on_loop import wait_on
 from knxgw.judgement import Prepared, identity
 from knxgw.links.modbus_buses import ModbusBuses
+from knxgw.machine import Machine
 from knxgw.monitoring.log_ring import SIMPLE, LogRecorder
 from knxgw.monitoring.self_test import Row, of_certificate
 from knxgw.pressed_button import PressedButton
@@ -117,6 +118,9 @@ class Living:
         self._executor = store.executor
         service = Service(gateway, group, self._test_certificate)
         self._trials = TrialReads(lambda: _buses_of(gateway), group)
+        self.machine = Machine(
+            store.database.directory, lambda: gateway.configuration, accounts.note_of_host
+        )
         wait = partial(wait_on, asyncio.get_running_loop(), limit_s=PAGE_WAITS_S)
         self._bridge = Bridge(
             view=gateway.view,
@@ -161,6 +165,7 @@ class Living:
             unapplied=self._unapplied,
             commissioning=SettingUp(gateway, group, device.networks or own_networks).for_pages(),
             trials=self._trials.for_pages(),
+            host=self.machine.for_pages(),
             configuration=self._configuration_text,
             history=gateway.history,
         )
@@ -175,6 +180,7 @@ class Living:
         self._website = self._served(prepared.listener)
         self._renewing = group.create_task(self._keep_certificate(), name="certificate")
         self._keeping = group.create_task(self._keep_unapplied(), name="drafts")
+        self._looking_after = group.create_task(self.machine.look_after(), name="machine")
 
     def _test_certificate(self) -> Row:
         """Judge the certificate of the website by the clock of the machine, as browsers do."""
@@ -270,6 +276,7 @@ class Living:
         self._is_ending = True
         self._keep_what_was_begun()
         self._keeping.cancel()
+        self._looking_after.cancel()
         self._trials.end()
         self._running.cancel()
         self._renewing.cancel()

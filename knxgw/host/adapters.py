@@ -91,8 +91,14 @@ def choose(
     for route in routes:
         if route.adapter in by_name:
             return by_name[route.adapter]
-    wired = [one for one in found if one.is_wired and one.is_device]
-    return wired[0] if len(wired) == 1 else None
+    wired = [one for one in found if one.is_wired]
+    for few in (
+        [one for one in wired if one.is_device],
+        wired,
+    ):  # a virtual machine may have no device
+        if len(few) == 1:
+            return few[0]
+    return None
 
 
 def _line(path: Path) -> str:

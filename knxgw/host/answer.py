@@ -22,6 +22,7 @@ class Failure(StrEnum):
     MANAGED_BY_HOST = "managed_by_host"
     NOT_WRITTEN = "not_written"  # a file: the disk is full, or must not be written
     NOT_TAKEN = "not_taken"  # the service of the operating system refuses it, or does not react
+    ADDRESS_TAKEN = "address_taken"  # another machine of the network has it
     SYNCHRONISED = "synchronised"  # the clock: a time server sets it
     NOT_PLAUSIBLE = "not_plausible"
 

@@ -3,17 +3,21 @@
 Source: [systemd-man] networkctl(1), systemctl(1).
 """
 
+import logging
 import subprocess
 import time
 from collections.abc import Sequence
 from datetime import datetime
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from knxgw.host.adapters import ROOT, Adapter, adapters, choose, read_default_routes
+from knxgw.host.arp import is_taken
 from knxgw.host.clock import is_synchronised
 from knxgw.host.manager import Manager, manager_of
 from knxgw.host.root_side import HostError
 
+log = logging.getLogger(__name__)
 COMMAND_S = 20.0  # of one command; networkd answers in less than one
 TIME_FILE = Path("etc/systemd/timesyncd.conf.d/50-knxgw.conf")
 _TIME_SERVICE = Path("run/systemd/timesync")  # there while it runs
@@ -38,6 +42,14 @@ class LinuxMachine:
     def manager(self, adapter: Adapter | None) -> Manager:
         """Return who manages its network."""
         return manager_of(adapter, self._root)
+
+    def has_other(self, adapter: str, address: IPv4Address) -> bool:
+        """Tell whether another machine of the network has an address. Takes a second."""
+        try:
+            return is_taken(adapter, address)
+        except OSError as err:  # it cannot be asked: networkd takes it then, as without us
+            log.warning("it cannot be asked who has %s: %s", address, err)
+            return False
 
     def take_network(self, adapter: str) -> None:
         """Let the network be as the files say. Raises: HostError."""

@@ -37,6 +37,7 @@ class LinkState:
     is_managed: bool
     network_file: str = ""  # by which it is configured
     name_servers: tuple[str, ...] = ()  # that hold, from wherever they come
+    is_leased: bool = False  # a DHCP server gave the address
 
 
 def link_state(text: str) -> LinkState:
@@ -46,6 +47,7 @@ def link_state(text: str) -> LinkState:
         is_managed=values.get("ADMIN_STATE", "") in _MANAGED,
         network_file=values.get("NETWORK_FILE", ""),
         name_servers=tuple(values.get("DNS", "").split()),
+        is_leased="DHCP_LEASE" in values,
     )
 
 

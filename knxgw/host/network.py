@@ -1,7 +1,7 @@
 """The machine's own network addresses, for the page that says how to reach it."""
 
 from collections.abc import Iterator
-from ipaddress import ip_address
+from ipaddress import IPv4Interface, ip_address
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +32,17 @@ def _addresses() -> Iterator[OwnAddress]:
             found = ip_address(text)
             if not (found.is_loopback or found.is_link_local):
                 yield OwnAddress(name, text, _mac(name), one.network_prefix)
+
+
+def ipv4_interfaces(adapter: str) -> tuple[IPv4Interface, ...]:
+    """Return the IPv4 addresses of an adapter with their nets, link-local ones as well."""
+    return tuple(
+        IPv4Interface((one.ip, one.network_prefix))
+        for found in ifaddr.get_adapters()
+        if str(found.nice_name) == adapter
+        for one in found.ips
+        if isinstance(one.ip, str)
+    )
 
 
 class AdapterLink(NamedTuple):

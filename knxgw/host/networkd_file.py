@@ -74,12 +74,10 @@ def _body(adapter: str, settings: IPv4Settings) -> Iterator[str]:
     yield f"DHCP={'ipv4' if is_automatic else 'no'}"
     yield f"LinkLocalAddressing={'yes' if is_automatic else 'ipv6'}"
     yield from (f"DNS={one}" for one in settings.name_servers)
+    if settings.interface is not None:
+        yield f"Address={settings.interface}"
     if settings.gateway is not None:
         yield f"Gateway={settings.gateway}"
-    if settings.interface is not None:
-        # an address that somebody else has is not taken: the change is not confirmed then, and returns
-        yield from ("", "[Address]", f"Address={settings.interface}")
-        yield "DuplicateAddressDetection=ipv4"
     if settings.name_servers:
         yield from ("", "[DHCPv4]", "UseDNS=no", "", "[IPv6AcceptRA]", "UseDNS=no")
 
@@ -88,7 +86,7 @@ def read_text(text: str) -> Written | None:
     """Return what a text of ours says, also after somebody changed it by hand; None: it cannot be shown."""
     values = _values(text)
     adapter = values.get(("Match", "Name"), "")
-    address, _, bits = values.get(("Address", "Address"), "").partition("/")
+    address, _, bits = values.get(("Network", "Address"), "").partition("/")
     is_automatic = values.get(("Network", "DHCP")) in {"ipv4", "yes"}
     fields: dict[str, str] = {
         Field.MODE: Mode.AUTOMATIC if is_automatic else Mode.PERMANENT,

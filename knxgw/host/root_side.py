@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Protocol
 
@@ -39,6 +40,9 @@ class Machine(Protocol):
 
     def manager(self, adapter: Adapter | None) -> Manager:
         """Return who manages its network."""
+
+    def has_other(self, adapter: str, address: IPv4Address) -> bool:
+        """Tell whether another machine of the network has an address. May take seconds."""
 
     def take_network(self, adapter: str) -> None:
         """Let the network be as the files say. Raises: HostError."""
@@ -165,6 +169,9 @@ class RootSide:
         if adapter is None or self._machine.manager(adapter) is not Manager.NETWORKD:
             self._note(wish.id, Phase.FAILED, Failure.MANAGED_BY_HOST)
             return
+        if self._is_taken(adapter, wish):
+            self._note(wish.id, Phase.FAILED, Failure.ADDRESS_TAKEN)
+            return
         at = self._clock.utc_now().astimezone(UTC)
         text = text_of(
             Written(
@@ -188,6 +195,10 @@ class RootSide:
             self._say()
             self._clock.sleep(ANSWER_FIRST_S)
         self._take(wish, adapter.name)
+
+    def _is_taken(self, adapter: Adapter, wish: NetworkWish) -> bool:
+        interface = wish.settings.interface
+        return interface is not None and self._machine.has_other(adapter.name, interface.ip)
 
     def _take(self, wish: NetworkWish, adapter: str) -> None:
         """Let what was written hold; what the system does not take is given back."""

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-MOST_SERVERS = 8
-LONGEST_NAME = 253
+MOST_SERVERS = 16
 # what came before cannot be the time; the product did not exist
 EARLIEST = datetime(2026, 11, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 _HEAD = "# Written by knxgw: the time servers of its configuration (device.ntp_servers)."
-_NAME = re.compile(
-    r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,62})(\.[A-Za-z0-9]([A-Za-z0-9-]{0,62}))*\.?"
+_NAME = re.compile(  # as the configuration reads names of hosts
+    r"(?!.{254})[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
+    r"(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?)*\.?"
 )
 _IPV6 = re.compile(r"[0-9A-Fa-f:]{2,39}")
 _OFFSET = re.compile(r"^\s*Offset: ([+-]?[0-9.]+)(us|ms|s|min)\b", re.MULTILINE)
@@ -25,8 +25,6 @@ _ANSWERED = re.compile(r"DestinationTimestamp=(?:\w{3} )?(\d{4}-\d\d-\d\d \d\d:\
 
 def is_time_server(name: str) -> bool:
     """Tell whether a text can be a time server: a name or an address, and nothing that a file reads otherwise."""
-    if len(name) > LONGEST_NAME:
-        return False
     return bool(_NAME.fullmatch(name) or (":" in name and _IPV6.fullmatch(name)))
 
 

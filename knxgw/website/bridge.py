@@ -14,6 +14,7 @@ from knxgw.website.access.accounts import Accounts
 from knxgw.website.commissioning import Commissioning, Network
 from knxgw.website.configuring import Configuring
 from knxgw.website.device_facts import DeviceFacts
+from knxgw.website.host_settings import HostSettings
 from knxgw.website.recordings import (
     Objects,
     ReadPlot,
@@ -76,6 +77,7 @@ class Bridge:
     unapplied: Unapplied = field(default_factory=Unapplied)  # what accounts have begun
     commissioning: Commissioning = field(default_factory=Commissioning)
     trials: Trials = field(default_factory=Trials)
+    host: HostSettings = field(default_factory=HostSettings)  # network and time of the machine
     configuration: Callable[[], str] = str  # the text of the file; it may name secrets
     history: History | None = None  # None: of a test
 

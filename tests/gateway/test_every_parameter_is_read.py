@@ -23,6 +23,7 @@ from knxgw.config.model import Configuration, KnxLinkKind
 from knxgw.judgement import judge_file
 from knxgw.links.knx_factory import make_link
 from knxgw.links.modbus_endpoint import SerialEndpoint
+from knxgw.machine import time_servers
 from knxgw.sim.vehicle import Vehicle
 from knxgw.website.names import host_names
 from tests.support.keyring import KeyringData, write_keyring
@@ -254,6 +255,7 @@ async def test_every_field_of_the_configuration_is_read(read: set[Field], tmp_pa
     use_the_line(configuration)
     host_names(configuration)
     living._trusted_proxy(configuration)
+    time_servers(configuration)
     judgement._certificate(load_configuration(file, catalogue()), configuration, None)
     told = {  # no word of the file: what the checks say of it, and what no source names yet
         "ConfigurationFault",

@@ -20,7 +20,7 @@ from knxgw.host.network_plan import (
     read_settings,
 )
 
-GOOD = {
+GOOD: dict[str, str] = {
     Field.MODE: "permanent",
     Field.ADDRESS: "192.0.2.10",
     Field.MASK: "255.255.255.0",
@@ -35,7 +35,7 @@ SPECIAL = tuple(
 def refusals(**other: str) -> tuple[Refused, ...]:
     """Return what is refused of good settings of which something else is typed."""
     with pytest.raises(SettingsError) as error:
-        read_settings({**GOOD, **{Field(name): text for name, text in other.items()}})
+        read_settings({**GOOD, **other})
     return error.value.refused
 
 
@@ -95,7 +95,11 @@ def test_every_bad_field_is_said_at_once_in_the_order_of_the_form() -> None:
 
 @pytest.mark.proves("W40")
 def test_other_name_servers_leave_the_address_automatic_and_cut_nobody_off() -> None:
-    fields = {Field.MODE: "automatic", Field.ADDRESS: "what was there", Field.DNS: "192.0.2.53"}
+    fields: dict[str, str] = {
+        Field.MODE: "automatic",
+        Field.ADDRESS: "what was there",
+        Field.DNS: "192.0.2.53",
+    }
     dns_only = read_settings(fields)
     assert dns_only == IPv4Settings(mode=Mode.AUTOMATIC, name_servers=(IPv4Address("192.0.2.53"),))
     assert not may_cut_off(AUTOMATIC, dns_only)
@@ -105,7 +109,7 @@ def test_other_name_servers_leave_the_address_automatic_and_cut_nobody_off() -> 
     "other", [{"address": "192.0.2.11"}, {"mask": "25"}, {"gateway": ""}, {"mode": "automatic"}]
 )
 def test_any_other_change_may_cut_off_a_browser(other: dict[str, str]) -> None:
-    after = read_settings({**GOOD, **{Field(name): text for name, text in other.items()}})
+    after = read_settings({**GOOD, **other})
     assert may_cut_off(read_settings(GOOD), after)
     assert may_cut_off(None, read_settings(GOOD)), "nobody knows what was before"
 
@@ -135,7 +139,7 @@ addresses = st.integers(0, 2**32 - 1).map(IPv4Address)
 def test_what_is_accepted_can_be_the_address_of_a_host(
     address: IPv4Address, bits: int, gateway: IPv4Address | None, servers: list[IPv4Address]
 ) -> None:
-    fields = {
+    fields: dict[str, str] = {
         Field.MODE: "permanent",
         Field.ADDRESS: str(address),
         Field.MASK: str(bits),
@@ -165,7 +169,7 @@ def test_a_gateway_in_the_net_is_accepted_and_read_again(
     net = IPv4Interface((address, bits)).network
     room = net.num_addresses - 2
     own, gateway = net[1 + step % room], net[1 + (step + 1) % room]
-    fields = {
+    fields: dict[str, str] = {
         Field.MODE: "permanent",
         Field.ADDRESS: str(own),
         Field.MASK: str(bits),
@@ -177,7 +181,7 @@ def test_a_gateway_in_the_net_is_accepted_and_read_again(
     assert read_settings(fields_of(found)) == found
 
 
-@given(st.dictionaries(st.sampled_from(list(Field)), st.text(max_size=40)))
+@given(st.dictionaries(st.sampled_from([one.value for one in Field]), st.text(max_size=40)))
 def test_no_text_of_a_form_brings_it_down(fields: dict[str, str]) -> None:
     refused: tuple[Refused, ...] = ()
     try:

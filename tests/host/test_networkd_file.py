@@ -27,11 +27,11 @@ def body_of(settings: IPv4Settings) -> str:
     return text_of(written(settings)).partition("\n\n")[2]
 
 
-def test_a_permanent_address_is_one_that_nobody_else_may_have() -> None:
+def test_a_permanent_address_comes_with_gateway_and_name_servers() -> None:
     assert body_of(PERMANENT) == (
         "[Match]\nName=eth0\n\n"
-        "[Network]\nDHCP=no\nLinkLocalAddressing=ipv6\nDNS=192.0.2.53\nDNS=192.0.2.54\nGateway=192.0.2.1\n\n"
-        "[Address]\nAddress=192.0.2.10/24\nDuplicateAddressDetection=ipv4\n\n"
+        "[Network]\nDHCP=no\nLinkLocalAddressing=ipv6\nDNS=192.0.2.53\nDNS=192.0.2.54\n"
+        "Address=192.0.2.10/24\nGateway=192.0.2.1\n\n"
         "[DHCPv4]\nUseDNS=no\n\n[IPv6AcceptRA]\nUseDNS=no\n"
     )
 

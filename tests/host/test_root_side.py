@@ -2,7 +2,7 @@
 
 import errno
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
 import pytest
@@ -200,6 +200,15 @@ def test_what_another_manages_is_left_alone(tmp_path: Path, manager: Manager) ->
     assert answer.network is not None
     assert answer.network.failure is Failure.MANAGED_BY_HOST
     assert not rig.network.folder.exists()
+    assert rig.machine.takes == []
+
+
+@pytest.mark.proves("W40")
+def test_an_address_that_another_machine_has_is_not_taken(rig: HostRig) -> None:
+    rig.machine.others = {IPv4Address("192.0.2.20")}
+    answer = rig.run(wish(SECOND, "192.0.2.20/24"))
+    assert answer.network is not None
+    assert (answer.network.phase, answer.network.failure) == (Phase.FAILED, Failure.ADDRESS_TAKEN)
     assert rig.machine.takes == []
 
 

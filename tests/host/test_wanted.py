@@ -85,7 +85,7 @@ def test_what_is_wanted_is_read_as_it_was_written() -> None:
         ("time_servers.servers", ["two words"]),
         ("time_servers.servers", ["-x"]),
         ("time_servers.servers", ["[Time]"]),
-        ("time_servers.servers", ["a"] * 9),
+        ("time_servers.servers", ["a"] * 17),
         ("clock.at", "1999-12-31T23:59:59+00:00"),
         ("clock.at", "2199-12-31T23:59:59+00:00"),
         ("clock.at", "2026-12-01T12:00:00"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from knxgw.host.adapters import Adapter
@@ -25,6 +26,7 @@ class SimulatedMachine:
         self._network = network
         self._time_file = time_file
         self.managed_by = Manager.NETWORKD
+        self.others: set[IPv4Address] = set()  # addresses of other machines
         self.failures = 0  # how many of the next commands fail
         self.network = ""  # the text that holds
         self.takes: list[str] = []
@@ -40,6 +42,10 @@ class SimulatedMachine:
     def manager(self, _adapter: Adapter | None) -> Manager:
         """Return who manages it."""
         return self.managed_by
+
+    def has_other(self, _adapter: str, address: IPv4Address) -> bool:
+        """Tell whether another machine has an address."""
+        return address in self.others
 
     def take_network(self, adapter: str) -> None:
         """Take what the file says."""

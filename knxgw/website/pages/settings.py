@@ -33,6 +33,7 @@ def settings() -> str:
         host_names=sorted(bridge.host_names()),
         is_programming=bridge.facts().panel.is_programming,
         can_restart=bridge.device.can_restart,
+        host_network=bridge.host.network(),
         **logging_mode(),
     )
 
