@@ -16,12 +16,12 @@ _ETHERNET, _IPV4, _ARP = 1, 0x0800, 0x0806
 _REQUEST = 1
 _PACKET = struct.Struct("!HHBBH6s4s6s4s")
 _HEADER_BYTES = 14
-_NOBODY, _EVERYBODY = b"\0" * 6, b"\xff" * 6
+_NOBODY, _BROADCAST = b"\0" * 6, b"\xff" * 6
 
 
 def probe_frame(mac: bytes, address: IPv4Address) -> bytes:
     """Return the frame that asks who has an address, from somebody who has none."""
-    header = _EVERYBODY + mac + _ARP.to_bytes(2, "big")
+    header = _BROADCAST + mac + _ARP.to_bytes(2, "big")
     nowhere = IPv4Address(0).packed
     return header + _PACKET.pack(
         _ETHERNET, _IPV4, 6, 4, _REQUEST, mac, nowhere, _NOBODY, address.packed

@@ -84,7 +84,7 @@ class Asking:
 
     def set_clock(self, at: datetime) -> PartAnswer:
         """Set the clock to the time that it is at this moment. Raises: RejectedError."""
-        wish = ClockWish(id=new_id(), at=at, known_at_s=self._ports.now_s())
+        wish = ClockWish(id=new_id(), at=at, known_at=self._ports.now_s())
         return self._ask(Wanted(clock=wish), lambda found: _of_part(found.clock, wish.id))
 
     def _end(self, wanted: Wanted, change: str) -> NetworkAnswer:

@@ -1,6 +1,6 @@
 """Who manages the network of this machine: only with systemd-networkd can the device set it.
 
-Source: [systemd-man] systemd-networkd.service(8), networkctl(1); files below `/run` of the others.
+Source: [systemd-man] systemd-networkd.service(8), networkctl(1).
 """
 
 from collections.abc import Mapping

@@ -51,7 +51,7 @@ class Change:
 
     id: str
     phase: Phase = Phase.ASKED
-    return_at_s: float | None = None  # on the clock of whoever waits for the confirmation
+    return_at: float | None = None  # on the clock of whoever waits for the confirmation
 
     def after(self, event: Event, now_s: float) -> "Change":
         """Return the change after an event; one that means nothing any more changes nothing."""
@@ -59,8 +59,8 @@ class Change:
         if phase is self.phase:
             return self
         is_waiting = phase is Phase.WAITING
-        return replace(self, phase=phase, return_at_s=now_s + CONFIRM_S if is_waiting else None)
+        return replace(self, phase=phase, return_at=now_s + CONFIRM_S if is_waiting else None)
 
     def is_over(self, now_s: float) -> bool:
         """Tell whether the time for the confirmation is over."""
-        return self.return_at_s is not None and now_s >= self.return_at_s
+        return self.return_at is not None and now_s >= self.return_at

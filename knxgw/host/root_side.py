@@ -295,7 +295,7 @@ class RootSide:
     def _clock_failure(self, wish: ClockWish) -> Failure | None:
         if self._machine.is_synchronised():
             return Failure.SYNCHRONISED
-        since_s = self._clock.now_s() - wish.known_at_s
+        since_s = self._clock.now_s() - wish.known_at
         at = wish.at + timedelta(seconds=max(0.0, since_s))
         if not is_plausible(at):
             return Failure.NOT_PLAUSIBLE

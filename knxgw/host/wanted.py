@@ -58,7 +58,7 @@ class ClockWish:
 
     id: str
     at: datetime  # [UTC]
-    known_at_s: float  # [s] since the start of the machine, when that was the time
+    known_at: float  # [s] since the start of the machine, when that was the time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ def wanted_bytes(wanted: Wanted) -> bytes:
         content["time_servers"] = {"id": servers.id, "servers": list(servers.servers)}
     if (clock := wanted.clock) is not None:
         at = clock.at.astimezone(UTC).isoformat()
-        content["clock"] = {"id": clock.id, "at": at, "known_at_s": clock.known_at_s}
+        content["clock"] = {"id": clock.id, "at": at, "known_at": clock.known_at}
     return json.dumps(content).encode()
 
 
@@ -154,18 +154,18 @@ def _servers(value: object) -> ServersWish:
 
 
 def _clock(value: object) -> ClockWish:
-    keys = {"id", "at", "known_at_s"}
+    keys = {"id", "at", "known_at"}
     found = _object(value, keys, required=keys)
-    at, known_at_s = found["at"], found["known_at_s"]
+    at, known_at = found["at"], found["known_at"]
     try:
         moment = datetime.fromisoformat(at) if isinstance(at, str) else None
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None or not is_plausible(moment):
         raise WantedError("the time is none, or cannot be right")
-    if type(known_at_s) not in {int, float} or not 0 <= known_at_s < float("inf"):
+    if type(known_at) not in {int, float} or not 0 <= known_at < float("inf"):
         raise WantedError("the moment of the time is no number")
-    return ClockWish(id=_id(found["id"]), at=moment.astimezone(UTC), known_at_s=float(known_at_s))
+    return ClockWish(id=_id(found["id"]), at=moment.astimezone(UTC), known_at=float(known_at))
 
 
 def _object(value: object, known: set[str], *, required: set[str]) -> Mapping[str, Any]:

@@ -29,11 +29,11 @@ def test_a_change_that_is_confirmed_stays() -> None:
 def test_what_has_ended_stays_as_it_is_and_only_what_waits_has_a_deadline(
     phase: Phase, event: Event
 ) -> None:
-    change = Change(id="1", phase=phase, return_at_s=5.0 if phase is Phase.WAITING else None)
+    change = Change(id="1", phase=phase, return_at=5.0 if phase is Phase.WAITING else None)
     after = change.after(event, 1.0)
     if phase in ENDS:
         assert after is change
-    assert (after.return_at_s is not None) == (after.phase is Phase.WAITING)
+    assert (after.return_at is not None) == (after.phase is Phase.WAITING)
 
 
 @pytest.mark.parametrize("event", Event)

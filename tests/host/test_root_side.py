@@ -262,7 +262,7 @@ def test_without_a_time_service_the_time_is_left_to_the_host(rig: HostRig) -> No
 @pytest.mark.proves("W41")
 def test_the_clock_is_set_to_the_time_that_it_is_when_it_is_set(rig: HostRig) -> None:
     noon = datetime(2026, 12, 24, 12, tzinfo=UTC)
-    clock = ClockWish(id=FIRST, at=noon, known_at_s=rig.now_s - 3.0)
+    clock = ClockWish(id=FIRST, at=noon, known_at=rig.now_s - 3.0)
     answer = rig.run(wanted_bytes(Wanted(clock=clock)))
     assert answer.clock is not None
     assert answer.clock.failure is None
@@ -272,7 +272,7 @@ def test_the_clock_is_set_to_the_time_that_it_is_when_it_is_set(rig: HostRig) ->
 @pytest.mark.proves("W41")
 def test_a_clock_that_a_server_sets_is_left_alone(rig: HostRig) -> None:
     rig.machine.synchronised = True
-    clock = ClockWish(id=FIRST, at=BEGIN, known_at_s=rig.now_s)
+    clock = ClockWish(id=FIRST, at=BEGIN, known_at=rig.now_s)
     answer = rig.run(wanted_bytes(Wanted(clock=clock)))
     assert answer.clock is not None
     assert answer.clock.failure is Failure.SYNCHRONISED
