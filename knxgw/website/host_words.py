@@ -94,7 +94,7 @@ FAILURES: Mapping[Failure, str] = {
     ),
     Failure.SYNCHRONISED: marked("A time server sets the clock."),
     Failure.NOT_PLAUSIBLE: marked(
-        "This cannot be the time: the clock of the browser is wrong, too."
+        "This cannot be the time. Check the clock of this computer, or what was typed."
     ),
 }
 CHANGES: Mapping[Phase, tuple[str, str]] = {  # tone and words; what waits has a card of its own
