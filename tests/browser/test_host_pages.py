@@ -55,8 +55,7 @@ def test_network_and_time_keep_nobody_out(browser: Browser, tmp_path: Path, look
         wrong += picture(page, "network-keep", look)
         page.locator("form[action*='/keep/'] button").click()
         expect(page.locator("main a[href='/settings/network']")).to_be_visible()
-        assert host.state.change is not None
-        assert host.state.change.phase is Phase.KEPT
+        assert host.is_at(Phase.KEPT)
         wrong += picture(page, "network-kept", look)
         host.state = replace(OURS, manager=Manager.NETWORK_MANAGER, is_writable=False)
         wrong += picture(seen.open("/settings/network"), "network-read-only", look)

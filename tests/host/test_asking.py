@@ -28,7 +28,7 @@ class Both:
         self.rig.run()
         self.boot = BOOT
         self.now_s = 0.0
-        self.path_unit: Callable[[], None] = self.rig.run
+        self.path_unit: Callable[[], object] = self.rig.run
         self.is_full = False
         self.asking = Asking(
             self.rig.state,

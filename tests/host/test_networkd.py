@@ -1,5 +1,7 @@
 """The real systemd-networkd takes what is written for it, in namespaces that belong to the test."""
 
+import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,9 +22,17 @@ from tests.support.networkd_machine import (
     networkd_machine,
 )
 from tests.support.peers import require_peers
+from tests.support.visitor import Visitor
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.peers, pytest.mark.real, pytest.mark.long]
+SITE = """
+device: {name: Garage}
+knx: {link: none}
+website: {listen: "0.0.0.0:8080"}
+load_management: {mode: "off"}
+charging_points: [{number: 1, model: goe_charger, connection: {host: 127.0.0.1}}]
+"""
 PERMANENT = {
     Field.MODE: "permanent",
     Field.ADDRESS: "192.0.2.20",
@@ -65,8 +75,11 @@ class Gateway:
         """Leave a wish."""
         folder = self._machine.state / "host"
         folder.mkdir(exist_ok=True)
-        (folder / "wanted.new").write_bytes(wanted_bytes(wanted))
-        (folder / "wanted.new").rename(folder / "wanted.json")
+        new, owner = folder / "wanted.new", folder.parent.stat()
+        new.write_bytes(wanted_bytes(wanted))
+        for path in (folder, new):  # the root side takes nothing of anybody else
+            os.chown(path, owner.st_uid, owner.st_gid)
+        new.rename(folder / "wanted.json")
 
     def wait_for(self, change: str, phase: Phase, timeout_s: float = 20.0) -> None:
         """Wait until a change is as far as this."""
@@ -154,6 +167,58 @@ def test_addresses_and_name_servers_change_and_what_is_not_confirmed_returns(
     machine.apply().wait(20)
     gateway.wait_for(killed, Phase.RETURNED)
     machine.wait_for("192.0.2.20/24")
+
+
+@pytest.mark.proves("W40")
+def test_a_browser_changes_the_address_and_keeps_it_at_the_new_place(
+    machine_and_network: tuple[NetworkdMachine, Network],
+) -> None:
+    machine, network = machine_and_network
+    network.give_addresses()
+    machine.wait_for("192.0.2.1")
+    (leased,) = machine.addresses()
+    machine.path_unit()
+    machine.gateway(SITE)
+    initial = machine.state / "knxgw.initial-password"
+    wait_until(initial.exists, 30.0, "the gateway")
+
+    def browse() -> None:
+        before = Visitor(8080, host=leased.partition("/")[0])
+        wait_until(lambda: _answers(before), 30.0, "the website")
+        before.begin_with(initial.read_text("ascii").strip())
+        page = before.page("/settings/network")
+        assert leased in page
+        fields = {field.value: text for field, text in PERMANENT.items()}
+        review = before.send("/settings/network", csrf=_csrf(page), **fields)
+        (link,) = re.findall(r"http://192\.0\.2\.20:8080(/[\w/-]+)", review)
+        token = link.rpartition("/")[2]
+        before.send("/settings/network/apply", csrf=_csrf(review), token=token, **fields)
+        after = Visitor(8080, host="192.0.2.20")
+        wait_until(lambda: _answers(after), 30.0, "the new place")
+        assert "Keep the change?" in after.page(link)
+        assert "The change is kept." in after.send(link)
+        after.log_in()
+        page = after.page("/settings/network")
+        assert "192.0.2.20/24" in page
+        assert "The last change is kept." in page
+
+    network.host.call(browse)
+    answer = Gateway(machine).answer()
+    assert answer is not None
+    assert answer.network is not None
+    assert answer.network.phase is Phase.KEPT
+    assert machine.addresses() == ["192.0.2.20/24"]
+
+
+def _answers(visitor: Visitor) -> bool:
+    try:
+        return "ready" in visitor.page("/health")
+    except OSError:
+        return False
+
+
+def _csrf(page: str) -> str:
+    return page.split('name="csrf" value="')[1].split('"', maxsplit=1)[0]
 
 
 @pytest.mark.proves("W40")

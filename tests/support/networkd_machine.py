@@ -18,6 +18,8 @@ from tests.support.waiting import wait_until
 TOOLS = ("unshare", "nsenter", "dbus-daemon", "networkctl", "dnsmasq")
 NETWORKD = Path("/lib/systemd/systemd-networkd")
 _UNSHARE = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
+_STATE = "/run/knxgw"
+_NOBODY = 65534
 _ROUTER = "192.0.2.1"
 _KNOCK = """
 import socket, sys
@@ -40,6 +42,8 @@ mount -t sysfs sysfs /sys
 mount -o remount,ro /sys
 ip link set lo up
 dbus-daemon --system --fork --nopidfile --address=unix:path=/run/dbus/system_bus_socket 2>/dev/null
+mkdir -m 750 /run/knxgw
+chown 65534:65534 /run/knxgw
 touch /run/is-set-up
 exec sleep infinity
 """
@@ -49,8 +53,6 @@ class NetworkdMachine:
     """The machine: `eth0` leads to the network."""
 
     def __init__(self, folder: Path) -> None:
-        self.state = folder / "state"
-        self.state.mkdir()
         self._folder = folder
         self._process = subprocess.Popen(
             [*_UNSHARE, "sh", "-c", _SET_UP],
@@ -95,11 +97,27 @@ class NetworkdMachine:
         """Return the folder of networkd's files, seen from outside."""
         return Path(f"/proc/{self.pid}/root/etc/systemd/network")
 
+    @property
+    def state(self) -> Path:
+        """Return the state directory of the gateway, seen from outside."""
+        return Path(f"/proc/{self.pid}/root{_STATE}")
+
+    def gateway(self, configuration: str) -> None:
+        """Start a gateway, as a user without rights where such a one can read the program."""
+        file = Path(f"/proc/{self.pid}/root/run/site.yaml")
+        file.write_text(configuration, encoding="utf-8")
+        arguments = ("run", "--config", "/run/site.yaml", "--state", _STATE)
+        self.start(*_without_rights(), sys.executable, "-m", "knxgw", *arguments)
+
+    def path_unit(self) -> None:
+        """Start the root side whenever there is a wish, as knxgw-host.path does, and once now."""
+        apply = f"{sys.executable} -m knxgw host apply --state {_STATE}"
+        wish = f"{_STATE}/host/wanted.json"
+        self.start("sh", "-c", f"{apply}; while sleep 0.2; do [ ! -e {wish} ] || {apply}; done")
+
     def apply(self) -> subprocess.Popen[bytes]:
         """Start the root side, as knxgw-host.path does when there is a wish."""
-        return self.start(
-            sys.executable, "-m", "knxgw", "host", "apply", "--state", str(self.state)
-        )
+        return self.start(sys.executable, "-m", "knxgw", "host", "apply", "--state", _STATE)
 
     def addresses(self) -> list[str]:
         """Return the IPv4 addresses of the adapter, with their nets."""
@@ -143,12 +161,12 @@ class Network:
 
     def __init__(self, folder: Path, host: Namespace) -> None:
         self._folder = folder
-        self._host = host
+        self.host = host
         self._server: subprocess.Popen[bytes] | None = None
 
     def give_addresses(self) -> None:
         """Let a DHCP server give addresses from .100 on, and itself as router and name server."""
-        self._server = self._host.popen(
+        self._server = self.host.popen(
             *(
                 "dnsmasq",
                 "--keep-in-foreground",
@@ -164,7 +182,21 @@ class Network:
 
     def reaches(self, address: str) -> bool:
         """Tell whether the machine answers here at an address."""
-        return self._host.run(sys.executable, "-c", _KNOCK, address).returncode == 0
+        return self.host.run(sys.executable, "-c", _KNOCK, address).returncode == 0
+
+
+def _without_rights() -> tuple[str, ...]:
+    """Return what runs a command as nobody, () where nobody cannot read the repository."""
+    places = (REPOSITORY, *REPOSITORY.parents, Path(sys.executable))
+    if not all(place.stat().st_mode & 0o001 for place in places):
+        return ()
+    return (
+        "setpriv",
+        f"--reuid={_NOBODY}",
+        f"--regid={_NOBODY}",
+        "--clear-groups",
+        "--no-new-privs",
+    )
 
 
 @contextmanager

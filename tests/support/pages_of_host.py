@@ -48,6 +48,10 @@ class Host:
             set_clock=self._set_clock,
         )
 
+    def is_at(self, phase: Phase) -> bool:
+        """Tell whether the last change is as far as this."""
+        return self.state.change is not None and self.state.change.phase is phase
+
     def end(self, change: str, phase: Phase) -> NetworkAnswer:
         """End the change, unless it has ended already."""
         self._react()

@@ -122,11 +122,10 @@ def test_the_new_place_is_told_before_and_keeps_the_change_without_a_log_in() ->
         stranger = found.another()
         question = stranger.browser.get(link, headers=THERE)
         assert question.status_code == 200
-        assert host.state.change is not None
-        assert host.state.change.phase is Phase.WAITING, "a look keeps nothing"
+        assert host.is_at(Phase.WAITING), "a look keeps nothing"
         answer = stranger.browser.post(link, headers={**THERE, "Origin": "http://192.0.2.20"})
         assert "The change is kept." in text_of(answer.get_data(as_text=True))
-        assert host.state.change.phase is Phase.KEPT
+        assert host.is_at(Phase.KEPT)
         assert stranger.browser.get(link, headers=THERE).status_code == 404, "it holds once"
         assert stranger.browser.get("/", headers=THERE).status_code == 303, "nobody is logged in"
 
@@ -142,8 +141,7 @@ def test_a_link_that_is_none_or_old_or_of_another_page_keeps_nothing() -> None:
         assert stranger.browser.post(link, headers=foreign).status_code == 403
         found.clock.now_s += VALID_S + 1
         assert stranger.browser.post(link, headers=THERE).status_code == 404
-        assert host.state.change is not None
-        assert host.state.change.phase is Phase.WAITING
+        assert host.is_at(Phase.WAITING)
 
 
 def test_a_link_of_a_change_that_has_returned_says_so() -> None:
@@ -175,8 +173,7 @@ def test_whoever_is_logged_in_keeps_it_or_gives_it_back(
         assert "Keep or return the last change first." in page
         assert sent(found, "/settings/network", PERMANENT)[0] == 409
         answer = found.post(f"/settings/network/{button}")
-        assert host.state.change is not None
-        assert host.state.change.phase is phase
+        assert host.is_at(phase)
         assert says in text_of(found.get(answer.headers["Location"]))
 
 
