@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from knxgw.config.model import Configuration
 from knxgw.errors import RejectedError
+from knxgw.host.adapters import ROOT
 from knxgw.host.answer import Answer, NetworkAnswer
 from knxgw.host.asking import Asking, Ports
 from knxgw.host.clock import boot_id, is_synchronised
@@ -19,16 +20,13 @@ from knxgw.host.network import ipv4_interfaces
 from knxgw.host.network_change import Phase
 from knxgw.host.network_plan import AUTOMATIC, IPv4Settings, Mode
 from knxgw.host.networkd_file import Source, Written
-from knxgw.host.root_folder import FOLDER
-from knxgw.host.seen import SeenNetwork, see_network, see_time_service
+from knxgw.host.seen import SeenNetwork, has_time_service, see_network, see_time_service
 from knxgw.host.time_plan import MOST_SERVERS
 from knxgw.store.private_files import write_private
 from knxgw.website.host_settings import HostSettings, NetworkState, TimeState
 
 log = logging.getLogger(__name__)
-LOOK_S = (
-    5.0  # how often it is looked whether a change has returned, or other time servers are wanted
-)
+LOOK_S = 5.0  # how often it is looked for what the root side did, and for other time servers
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - to recognise it
 _FOLDER_MODE = 0o750
 
@@ -41,14 +39,13 @@ class Machine:
         state: Path,
         configuration: Callable[[], Configuration | None],
         note: Callable[[str], None],
+        root: Path = ROOT,
     ) -> None:
         """Ask the root side of a state directory. `note`: what the host did, for the audit."""
-        self._folder = state / FOLDER
         self._configuration = configuration
+        self._root = root  # of its files
         self._note = note
-        self._asking = Asking(
-            state, Ports(write=self._write, boot=boot_id, now_s=boot_s, wait=time.sleep)
-        )
+        self._asking = asking_of(state)
         self._waiting: str | None = None  # the change that waited when it was looked last
         self._refused: tuple[str, ...] | None = None  # time servers that were asked for in vain
 
@@ -63,29 +60,16 @@ class Machine:
             set_clock=self._asking.set_clock,
         )
 
-    def return_to_automatic(self) -> None:
-        """Let the network be as when the device was new, for a reset; may take seconds. Raises: RejectedError."""
-        answer = self._asking.answer()
-        if answer is None or answer.manager is not Manager.NETWORKD:
-            return  # the host manages it, and keeps it
-        found = self._asking.return_to_automatic()
-        if found.failure is not None:
-            raise RejectedError(f"the network was not reset: {found.failure}")
-
-    def _write(self, path: Path, content: bytes) -> None:
-        path.parent.mkdir(mode=_FOLDER_MODE, exist_ok=True)
-        write_private(path, content)
-
     # --- what there is
 
     def _network(self) -> NetworkState:
         answer = self._asking.answer()
         written = None if answer is None else answer.written
-        seen = see_network("" if written is None else written.adapter)
+        seen = see_network("" if written is None else written.adapter, self._root)
         state = _state_of(seen, written)
         return NetworkState(
             manager=seen.manager,
-            is_writable=answer is not None and answer.manager is Manager.NETWORKD,
+            is_writable=answer is not None and seen.manager is Manager.NETWORKD,
             adapter=state.adapter,
             addresses=state.addresses,
             gateway=seen.gateway,
@@ -103,7 +87,7 @@ class Machine:
         wanted = time_servers(self._configuration())
         return TimeState(
             is_synchronised=is_right,
-            has_service=answer is not None and answer.has_time_service,
+            has_service=answer is not None and has_time_service(self._root),
             can_set_clock=answer is not None and not is_right,
             wanted=wanted,
             are_taken=answer is None or answer.time_servers == wanted,
@@ -138,10 +122,10 @@ class Machine:
 
     async def _take_time_servers(self, answer: Answer | None) -> None:
         wanted = time_servers(self._configuration())
-        if answer is None or not answer.has_time_service or answer.time_servers == wanted:
-            return
-        if self._refused == wanted:
+        if answer is None or wanted in {answer.time_servers, self._refused}:
             return  # the page says so; it is asked for again when they are others, or after a restart
+        if not has_time_service(self._root):
+            return
         try:
             taken = await asyncio.to_thread(self._asking.set_time_servers, wanted)
         except RejectedError as err:
@@ -149,6 +133,29 @@ class Machine:
             self._refused = wanted
             return
         self._refused = None if taken.failure is None else wanted
+
+
+def asking_of(state: Path) -> Asking:
+    """Return who asks the root side of a state directory."""
+    return Asking(state, Ports(write=_write, boot=boot_id, now_s=boot_s, wait=time.sleep))
+
+
+def return_to_automatic(state: Path) -> None:
+    """Let the network be as when the device was new, for a reset to the factory settings.
+
+    May take seconds; nobody has to confirm it. What the host manages stays. Raises: RejectedError.
+    """
+    asking = asking_of(state)
+    if asking.answer() is None or see_network().manager is not Manager.NETWORKD:
+        return
+    found = asking.return_to_automatic()
+    if found.failure is not None:
+        raise RejectedError(f"the network was not reset: {found.failure}")
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(mode=_FOLDER_MODE, exist_ok=True)
+    write_private(path, content)
 
 
 def time_servers(configuration: Configuration | None) -> tuple[str, ...]:

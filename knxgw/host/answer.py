@@ -54,7 +54,6 @@ class Answer:
     adapter: str = ""  # that the settings are of; "": none was found
     network: NetworkAnswer | None = None
     written: Written | None = None  # what the file of ours says; None: there is none
-    has_time_service: bool = False  # one whose servers can be set
     time_servers: tuple[str, ...] = ()  # that the file of ours names
     servers: PartAnswer | None = None
     clock: PartAnswer | None = None
@@ -68,7 +67,6 @@ def answer_bytes(answer: Answer) -> bytes:
         "boot": answer.boot,
         "manager": answer.manager.value,
         "adapter": answer.adapter,
-        "has_time_service": answer.has_time_service,
         "time_servers": list(answer.time_servers),
         "refusal": answer.refusal,
     }
@@ -109,7 +107,6 @@ def _answer(found: Mapping[str, Any]) -> Answer:
         adapter=str(found["adapter"]),
         network=_network(found["network"]) if "network" in found else None,
         written=_written(found["written"]) if "written" in found else None,
-        has_time_service=bool(found["has_time_service"]),
         time_servers=tuple(map(str, found["time_servers"])),
         servers=_part(found["servers"]) if "servers" in found else None,
         clock=_part(found["clock"]) if "clock" in found else None,

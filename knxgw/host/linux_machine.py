@@ -16,11 +16,11 @@ from knxgw.host.arp import is_taken
 from knxgw.host.clock import is_synchronised
 from knxgw.host.manager import Manager, manager_of
 from knxgw.host.root_side import HostError
+from knxgw.host.seen import has_time_service
 
 log = logging.getLogger(__name__)
 COMMAND_S = 20.0  # of one command; networkd answers in less than one
 TIME_FILE = Path("etc/systemd/timesyncd.conf.d/50-knxgw.conf")
-_TIME_SERVICE = Path("run/systemd/timesync")  # there while it runs
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 
 
@@ -59,7 +59,7 @@ class LinuxMachine:
 
     def has_time_service(self) -> bool:
         """Tell whether there is a time service whose servers can be set."""
-        return (self._root / _TIME_SERVICE).is_dir()
+        return has_time_service(self._root)
 
     def take_time_servers(self) -> None:
         """Let the time service read its files. Raises: HostError."""

@@ -65,5 +65,9 @@ class NetworkFiles:
             back.unlink()
         if self._current.exists() and self._current.samefile(self._before):
             return  # it was put there, and networkd not told
-        back.hardlink_to(self._before)
-        back.replace(self._current)
+        try:
+            back.hardlink_to(self._before)
+        except OSError:  # a file system without second names: the way back is used up then
+            self._before.replace(self._current)
+        else:
+            back.replace(self._current)

@@ -322,7 +322,6 @@ class RootSide:
             manager=self._machine.manager(adapter),
             adapter="" if adapter is None else adapter.name,
             written=written,
-            has_time_service=self._machine.has_time_service(),
             time_servers=servers,
         )
         try:

@@ -16,6 +16,9 @@ _RESOLVED = Path(
 ASKED_S = 3.0  # at most, of the time service
 
 
+_TIME_SERVICE = Path("run/systemd/timesync")  # of systemd-timesyncd, there while it runs
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenNetwork:
     """The network as it is."""
@@ -65,6 +68,11 @@ def _of_resolver(root: Path) -> tuple[str, ...]:
         return ()
     words = [line.split() for line in lines]
     return tuple(one[1] for one in words if len(one) > 1 and one[0] == "nameserver")
+
+
+def has_time_service(root: Path = ROOT) -> bool:
+    """Tell whether there is a time service whose servers can be set."""
+    return (root / _TIME_SERVICE).is_dir()
 
 
 def see_time_service() -> TimeService | None:

@@ -16,6 +16,7 @@ from knxgw.host.network_change import Phase
 from knxgw.host.network_plan import AUTOMATIC
 from knxgw.host.networkd_file import Source, Written
 from knxgw.machine import Machine, bound_to, time_servers
+from tests.host.test_adapters_and_managers import CONFIGURED, add, write
 
 SITE = """
 device: {ntp_servers: [ptbtime1.ptb.de, 192.0.2.123]}
@@ -37,13 +38,14 @@ class Rig:
     def __init__(self, state: Path) -> None:
         self.state = state
         self.noted: list[str] = []
-        self.machine = Machine(state, configuration, self.noted.append)
+        self.root = state / "root"
+        self.machine = Machine(state, configuration, self.noted.append, self.root)
         self.asked: list[tuple[str, ...]] = []
         self.machine._asking.set_time_servers = self._set  # type: ignore[method-assign]
         self.refuses = False
 
     def answers(self, **given: Any) -> Answer:
-        answer = Answer(boot=boot_id(), manager=Manager.NETWORKD, has_time_service=True, **given)
+        answer = Answer(boot=boot_id(), manager=Manager.NETWORKD, **given)
         folder = self.state / "host"
         folder.mkdir(exist_ok=True)
         (folder / "answer.json").write_bytes(answer_bytes(answer))
@@ -72,6 +74,9 @@ def test_pages_see_who_wrote_the_settings_and_what_became_of_the_change(rig: Rig
     change = NetworkAnswer(id="c" * 32, phase=Phase.RETURNED)
     written = Written(adapter="none0", settings=AUTOMATIC, source=Source.ETS, id="b" * 32)
     rig.answers(network=change, written=written)
+    add(rig.root, "eth0", 2, "device")
+    state = CONFIGURED.format("/etc/systemd/network/10-knxgw.network")
+    write(rig.root, "run/systemd/netif/links/2", state)
     network = rig.machine.for_pages().network()
     assert network.is_writable
     assert (network.source, network.settings, network.change) == (Source.ETS, AUTOMATIC, change)
@@ -92,6 +97,7 @@ def test_a_return_by_itself_stands_in_the_audit_once(rig: Rig) -> None:
     assert rig.noted == ["network_returned"]
 
 
+@pytest.mark.real  # threads
 @pytest.mark.proves("W41")
 async def test_the_time_servers_of_the_configuration_are_asked_for_where_they_are_others(
     rig: Rig,
@@ -99,6 +105,11 @@ async def test_the_time_servers_of_the_configuration_are_asked_for_where_they_ar
     wanted = ("ptbtime1.ptb.de", "192.0.2.123")
     assert time_servers(configuration()) == wanted
     assert time_servers(None) == ()
+    await rig.machine._take_time_servers(rig.answers(time_servers=()))
+    assert rig.asked == [], "without a time service that is the host's"
+    assert not rig.machine.for_pages().time().has_service
+    (rig.root / "run/systemd/timesync").mkdir(parents=True)
+    assert rig.machine.for_pages().time().has_service
     await rig.machine._take_time_servers(rig.answers(time_servers=()))
     await rig.machine._take_time_servers(rig.answers(time_servers=wanted))
     assert rig.asked == [wanted]

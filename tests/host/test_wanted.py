@@ -137,7 +137,6 @@ def test_an_answer_is_read_as_it_was_written() -> None:
         adapter="eth0",
         network=NetworkAnswer(id="a" * 32, phase=Phase.WAITING, confirm_until=NOON),
         written=Written(adapter="eth0", settings=DNS_ONLY, source=Source.ETS, id="a" * 32, at=NOON),
-        has_time_service=True,
         time_servers=("ptbtime1.ptb.de",),
         servers=PartAnswer(id="d" * 32),
         clock=PartAnswer(id="e" * 32, failure=Failure.SYNCHRONISED),
