@@ -13,6 +13,9 @@ from knxgw.host.files import read_text, remove, sync_folder, write_readable
 from knxgw.host.networkd_file import FILE_NAME
 
 FOLDER = Path("etc/systemd/network")
+_OWN_TIME = Path(f"{FILE_NAME}.d") / "50-time.conf"
+# networkd would hand them to timesyncd, which asks them before those of its own files
+_OWN_TIME_TEXT = "# Written by knxgw: it has time servers of its own.\n[DHCPv4]\nUseNTP=no\n\n[DHCPv6]\nUseNTP=no\n"
 _BEFORE = f"{FILE_NAME}.before"  # empty: there was no file
 _BACK = f"{FILE_NAME}.back"
 
@@ -57,6 +60,21 @@ class NetworkFiles:
             remove(self._current)
         take()
         self.keep()
+
+    def use_time_servers_of_network(self, *, are_used: bool) -> bool:
+        """Let time servers that a DHCP server names be used or not; tell whether that is a change. Raises: OSError.
+
+        It holds for our file only: with a file of the host, the host says what is used.
+        """
+        path, text = self.folder / _OWN_TIME, "" if are_used else _OWN_TIME_TEXT
+        if read_text(path) == text:
+            return False
+        if text:
+            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            write_readable(path, text)
+        else:
+            remove(path)
+        return bool(self.text())
 
     def _link_back(self) -> None:
         """Put the file of before in the place of the current one, and leave it where it is."""

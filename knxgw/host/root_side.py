@@ -45,7 +45,10 @@ class Machine(Protocol):
         """Tell whether another machine of the network has an address. May take seconds."""
 
     def take_network(self, adapter: str) -> None:
-        """Let the network be as the files say. Raises: HostError."""
+        """Let the network be as the files say. Raises: HostError.
+
+        An adapter that is named begins anew, even if its file is the same.
+        """
 
     def has_time_service(self) -> bool:
         """Tell whether there is a time service whose servers can be set."""
@@ -270,7 +273,8 @@ class RootSide:
             return Failure.MANAGED_BY_HOST
         text = timesyncd_text(wish.servers)
         try:
-            if files.read_text(self._time_file) == text:
+            is_other_network = self._network.use_time_servers_of_network(are_used=not text)
+            if files.read_text(self._time_file) == text and not is_other_network:
                 return None
             if text:
                 self._time_file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -281,6 +285,8 @@ class RootSide:
             log.warning("the time servers cannot be written: %s", err)
             return Failure.NOT_WRITTEN
         try:
+            if is_other_network:
+                self._machine.take_network("")
             self._machine.take_time_servers()
         except HostError as err:
             log.warning("the time service does not take its servers: %s", err)

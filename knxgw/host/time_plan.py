@@ -18,8 +18,9 @@ _NAME = re.compile(  # as the configuration reads names of hosts
     r"(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?)*\.?"
 )
 _IPV6 = re.compile(r"[0-9A-Fa-f:]{2,39}")
-_OFFSET = re.compile(r"^\s*Offset: ([+-]?[0-9.]+)(us|ms|s|min)\b", re.MULTILINE)
-_UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0}
+_OFFSET = re.compile(r"^\s*Offset: ([+-]?)((?:[0-9.]+[a-z]* ?)+)$", re.MULTILINE)
+_PART = re.compile(r"([0-9.]+)([a-z]*)")
+_UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
 _ANSWERED = re.compile(r"DestinationTimestamp=(?:\w{3} )?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
 
 
@@ -89,8 +90,15 @@ def _pairs(properties: str) -> Mapping[str, str]:
 
 
 def _offset_s(status: str) -> float | None:
+    """Return a time span with its sign, such as `-1min 2.345s`; None: it is not told, or days off and more."""
     found = _OFFSET.search(status)
-    return None if found is None else float(found[1]) * _UNITS_S[found[2]]
+    if found is None:
+        return None
+    try:
+        parts = [float(number) * _UNITS_S[unit] for number, unit in _PART.findall(found[2])]
+    except (KeyError, ValueError):
+        return None
+    return -sum(parts) if found[1] == "-" else sum(parts)
 
 
 def _moment(text: str) -> datetime | None:

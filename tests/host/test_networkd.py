@@ -13,7 +13,7 @@ from knxgw.host.manager import Manager
 from knxgw.host.network_change import Phase
 from knxgw.host.network_plan import Field, read_settings
 from knxgw.host.networkd_file import Source
-from knxgw.host.wanted import NetworkWish, Wanted, new_id, wanted_bytes
+from knxgw.host.wanted import NetworkWish, ServersWish, Wanted, new_id, wanted_bytes
 from tests.support.networkd_machine import (
     NETWORKD,
     TOOLS,
@@ -139,7 +139,7 @@ def test_addresses_and_name_servers_change_and_what_is_not_confirmed_returns(
     # a permanent address, kept at its new place
     kept = gateway.change(PERMANENT)
     machine.wait_for("192.0.2.20/24")
-    assert network.reaches("192.0.2.20")
+    wait_until(lambda: network.reaches("192.0.2.20"), 20.0, "the machine")
     assert "default via 192.0.2.1" in machine.run("ip", "route")
     gateway.ask(Wanted(keep=kept))
     gateway.wait_for(kept, Phase.KEPT)
@@ -167,6 +167,36 @@ def test_addresses_and_name_servers_change_and_what_is_not_confirmed_returns(
     machine.apply().wait(20)
     gateway.wait_for(killed, Phase.RETURNED)
     machine.wait_for("192.0.2.20/24")
+
+
+@pytest.mark.proves("W41")
+def test_own_time_servers_take_the_place_of_those_of_the_network(
+    machine_and_network: tuple[NetworkdMachine, Network],
+) -> None:
+    machine, network = machine_and_network
+    network.give_addresses()
+    machine.wait_for("192.0.2.1")
+    gateway = Gateway(machine)
+    gateway.change(AUTOMATIC, must_be_confirmed=False)
+    wait_until(
+        lambda: machine.link().get("NTP") == "192.0.2.123", 20.0, lambda: str(machine.link())
+    )
+    (leased,) = machine.addresses()
+    for servers, by_network in (("ptbtime1.ptb.de",), ""), ((), "192.0.2.123"):
+        gateway.ask(Wanted(time_servers=ServersWish(id=new_id(), servers=servers)))
+        machine.apply().wait(20)
+        answer = gateway.answer()
+        assert answer is not None
+        assert answer.servers is not None
+        assert answer.servers.failure is None
+        assert answer.time_servers == servers
+        wait_until(
+            lambda: machine.link().get("NTP") == by_network,  # noqa: B023 - in this very round
+            20.0,
+            lambda: str(machine.link()),
+        )
+        machine.wait_for(leased)
+    assert machine.restarts() == 2
 
 
 @pytest.mark.proves("W40")

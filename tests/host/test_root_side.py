@@ -250,6 +250,20 @@ def test_time_servers_are_set_and_those_of_the_system_come_back(rig: HostRig) ->
 
 
 @pytest.mark.proves("W41")
+def test_own_time_servers_are_asked_instead_of_those_of_the_dhcp_server(rig: HostRig) -> None:
+    dropped = rig.network.folder / "10-knxgw.network.d" / "50-time.conf"
+    servers = ServersWish(id=FIRST, servers=("ptbtime1.ptb.de",))
+    rig.run(wanted_bytes(Wanted(time_servers=servers)))
+    assert "UseNTP=no" in dropped.read_text("ascii")
+    assert rig.machine.takes == ["192.0.2.10/24"]
+    rig.run(wanted_bytes(Wanted(time_servers=servers)))
+    assert rig.machine.takes == ["192.0.2.10/24"], "nothing begins anew for what is there already"
+    rig.run(wanted_bytes(Wanted(time_servers=ServersWish(id=SECOND, servers=()))))
+    assert not dropped.exists()
+    assert rig.machine.takes == ["192.0.2.10/24"] * 2
+
+
+@pytest.mark.proves("W41")
 def test_without_a_time_service_the_time_is_left_to_the_host(rig: HostRig) -> None:
     rig.machine.has_service = False
     servers = ServersWish(id=FIRST, servers=("ptbtime1.ptb.de",))

@@ -45,7 +45,17 @@ def test_what_the_time_service_prints_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "offset_s"), [("+204us", 0.000204), ("-1.5s", -1.5), ("+2min", 120.0), ("n/a", None)]
+    ("text", "offset_s"),
+    [
+        ("+204us", 0.000204),
+        ("-1.5s", -1.5),
+        ("+2min", 120.0),
+        ("-1min 2.345678s", -62.345678),
+        ("+1d 2h 3min", 93_780.0),
+        ("+0", 0.0),
+        ("+3w 2d", None),
+        ("n/a", None),
+    ],
 )
 def test_an_offset_is_read_in_its_unit(text: str, offset_s: float | None) -> None:
     assert read_time_service(PROPERTIES, STATUS.format(text)).offset_s == pytest.approx(offset_s)

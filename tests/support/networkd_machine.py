@@ -1,6 +1,6 @@
 """A machine with the real systemd-networkd, in namespaces that end with the test; and a network beside it.
 
-networkd runs without systemd as process 1: it needs a system bus, its own folders below /run, and a /sys that
+networkd runs without systemd as process 1, so `systemctl` is one of the test, which knows a single command. networkd needs a system bus, its own folders below /run, and a /sys that
 cannot be written, which tells it that no udev has to be waited for. Observed with systemd 252 of Debian 12.
 """
 
@@ -44,6 +44,13 @@ ip link set lo up
 dbus-daemon --system --fork --nopidfile --address=unix:path=/run/dbus/system_bus_socket 2>/dev/null
 mkdir -m 750 /run/knxgw
 chown 65534:65534 /run/knxgw
+mkdir /run/systemd/timesync
+cat > /run/systemctl <<'END'
+#!/bin/sh
+[ "$*" = "try-restart systemd-timesyncd.service" ] && echo "$*" >> /run/systemctl.log
+END
+chmod 755 /run/systemctl
+mount --bind /run/systemctl /usr/bin/systemctl
 touch /run/is-set-up
 exec sleep infinity
 """
@@ -144,6 +151,10 @@ class NetworkdMachine:
         text = Path(f"/proc/{self.pid}/root/run/systemd/netif/links/{index}").read_text()
         return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
+    def restarts(self) -> int:
+        """Return how often the time service was started anew."""
+        return len(Path(f"/proc/{self.pid}/root/run/systemctl.log").read_text().splitlines())
+
     def end(self) -> None:
         """End the machine, and all that runs here."""
         self._process.kill()  # its children end with it, and the namespaces with them
@@ -165,7 +176,7 @@ class Network:
         self._server: subprocess.Popen[bytes] | None = None
 
     def give_addresses(self) -> None:
-        """Let a DHCP server give addresses from .100 on, and itself as router and name server."""
+        """Let a DHCP server give addresses from .100 on, itself as router, a name server and a time server."""
         self._server = self.host.popen(
             *(
                 "dnsmasq",
@@ -175,6 +186,7 @@ class Network:
                 "--interface=lan",
             ),
             *("--bind-interfaces", "--dhcp-range=192.0.2.100,192.0.2.150,255.255.255.0,2m"),
+            *("--dhcp-option=option:ntp-server,192.0.2.123",),
             *("--dhcp-option=option:dns-server,192.0.2.53", "--dhcp-authoritative", "--log-dhcp"),
             *("--user=root", f"--dhcp-leasefile={self._folder}/leases", "--pid-file="),
             stdout=self._folder / "dnsmasq.log",
