@@ -181,6 +181,7 @@ def test_own_time_servers_take_the_place_of_those_of_the_network(
     wait_until(
         lambda: machine.link().get("NTP") == "192.0.2.123", 20.0, lambda: str(machine.link())
     )
+    machine.wait_for("192.0.2.1")
     (leased,) = machine.addresses()
     for servers, by_network in (("ptbtime1.ptb.de",), ""), ((), "192.0.2.123"):
         gateway.ask(Wanted(time_servers=ServersWish(id=new_id(), servers=servers)))

@@ -20,6 +20,14 @@ NETWORKD = Path("/lib/systemd/systemd-networkd")
 _UNSHARE = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
 _STATE = "/run/knxgw"
 _NOBODY = 65534
+# with the rights that its unit leaves to root
+_RIGHTS = ("chown", "dac_override", "net_admin", "net_raw", "sys_time", "sys_admin")
+_SOME_RIGHTS = (
+    "setpriv",
+    f"--bounding-set=-all,{','.join(f'+{one}' for one in _RIGHTS)}",
+    "--no-new-privs",
+)
+_APPLY = (*_SOME_RIGHTS, sys.executable, "-m", "knxgw", "host", "apply", "--state", _STATE)
 _ROUTER = "192.0.2.1"
 _KNOCK = """
 import socket, sys
@@ -118,13 +126,13 @@ class NetworkdMachine:
 
     def path_unit(self) -> None:
         """Start the root side whenever there is a wish, as knxgw-host.path does, and once now."""
-        apply = f"{sys.executable} -m knxgw host apply --state {_STATE}"
+        apply = " ".join(_APPLY)
         wish = f"{_STATE}/host/wanted.json"
         self.start("sh", "-c", f"{apply}; while sleep 0.2; do [ ! -e {wish} ] || {apply}; done")
 
     def apply(self) -> subprocess.Popen[bytes]:
         """Start the root side, as knxgw-host.path does when there is a wish."""
-        return self.start(sys.executable, "-m", "knxgw", "host", "apply", "--state", _STATE)
+        return self.start(*_APPLY)
 
     def addresses(self) -> list[str]:
         """Return the IPv4 addresses of the adapter, with their nets."""
