@@ -63,7 +63,7 @@ class Machine:
     # --- what there is
 
     def _network(self) -> NetworkState:
-        answer = self._asking.answer()
+        answer, configuration = self._asking.answer(), self._configuration()
         written = None if answer is None else answer.written
         seen = see_network("" if written is None else written.adapter, self._root)
         state = _state_of(seen, written)
@@ -79,7 +79,8 @@ class Machine:
             source=Source.HOST if written is None else written.source,
             written_at=None if written is None else written.at,
             change=None if answer is None else answer.network,
-            bound_to=bound_to(self._configuration()),
+            bound_to=bound_to(configuration),
+            knx_address="" if configuration is None else configuration.knx.local_ip or "",
         )
 
     def _time(self) -> TimeState:

@@ -30,6 +30,9 @@ class NetworkState:
     written_at: datetime | None = None
     change: NetworkAnswer | None = None  # the last one
     bound_to: str = ""  # the only address at which the website answers; "": at all of them
+    knx_address: str = (
+        ""  # of this machine, by which the configuration reaches KNX; "": whichever it is
+    )
 
     @property
     def is_ours(self) -> bool:

@@ -226,6 +226,15 @@ def test_a_website_that_listens_at_one_address_is_not_moved_away_from_it() -> No
         assert sent(found, "/settings/network", own)[0] == 200
 
 
+def test_a_connection_to_knx_by_the_old_address_is_named_before() -> None:
+    host = Host(state=replace(OURS, knx_address="192.0.2.124"))
+    with opened(host) as found:
+        _, page = sent(found, "/settings/network", PERMANENT)
+        assert "uses the address 192.0.2.124 (knx.local_ip)" in text_of(page)
+        own = {**PERMANENT, "address": "192.0.2.124"}
+        assert "knx.local_ip" not in sent(found, "/settings/network", own)[1]
+
+
 def test_settings_that_the_host_wrote_have_to_be_confirmed_whatever_they_are() -> None:
     host = Host(state=replace(OURS, source=Source.HOST, settings=AUTOMATIC))
     with opened(host) as found:

@@ -71,6 +71,7 @@ def review() -> AnyResponse | str | tuple[str, int]:
         address=_new_address(settings),
         links=_links(settings, token),
         token=token,
+        knx_address=state.knx_address if _leaves(settings, state.knx_address) else "",
         confirm_s=int(CONFIRM_S),
     )
 
@@ -152,8 +153,13 @@ def _must_be_confirmed(state: NetworkState, settings: IPv4Settings) -> bool:
 
 def _is_bound_elsewhere(state: NetworkState, settings: IPv4Settings) -> bool:
     """Tell whether the website would not be at the new address."""
+    return _leaves(settings, state.bound_to)
+
+
+def _leaves(settings: IPv4Settings, own: str) -> bool:
+    """Tell whether the device gives up an address on which something depends; "": nothing does."""
     interface = settings.interface
-    return bool(state.bound_to) and (interface is None or str(interface.ip) != state.bound_to)
+    return bool(own) and (interface is None or str(interface.ip) != own)
 
 
 def _change(
