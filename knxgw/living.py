@@ -119,7 +119,10 @@ class Living:
         service = Service(gateway, group, self._test_certificate)
         self._trials = TrialReads(lambda: _buses_of(gateway), group)
         self.machine = Machine(
-            store.database.directory, lambda: gateway.configuration, accounts.note_of_host
+            store.database.directory,
+            lambda: gateway.configuration,
+            accounts.note_of_host,
+            on_moved=self.encryption.renew_if_due,  # its certificate names the addresses
         )
         wait = partial(wait_on, asyncio.get_running_loop(), limit_s=PAGE_WAITS_S)
         self._bridge = Bridge(

@@ -16,7 +16,7 @@ from knxgw.host.asking import Asking, Ports
 from knxgw.host.clock import boot_id, is_synchronised
 from knxgw.host.linux_machine import boot_s
 from knxgw.host.manager import Manager
-from knxgw.host.network import ipv4_interfaces
+from knxgw.host.network import OwnAddress, ipv4_interfaces, own_addresses
 from knxgw.host.network_change import Phase
 from knxgw.host.network_plan import AUTOMATIC, IPv4Settings, Mode
 from knxgw.host.networkd_file import Source, Written
@@ -39,13 +39,19 @@ class Machine:
         state: Path,
         configuration: Callable[[], Configuration | None],
         note: Callable[[str], None],
+        on_moved: Callable[[], None] = lambda: None,
         root: Path = ROOT,
     ) -> None:
-        """Ask the root side of a state directory. `note`: what the host did, for the audit."""
+        """Ask the root side of a state directory.
+
+        `note`: what the host did, for the audit. `on_moved`: the machine has other addresses; in a thread.
+        """
         self._configuration = configuration
         self._root = root  # of its files
         self._note = note
         self._asking = asking_of(state)
+        self._on_moved = on_moved
+        self._addresses: tuple[OwnAddress, ...] | None = None
         self._waiting: str | None = None  # the change that waited when it was looked last
         self._refused: tuple[str, ...] | None = None  # time servers that were asked for in vain
 
@@ -109,6 +115,12 @@ class Machine:
             answer = await asyncio.to_thread(self._asking.answer)
             self._note_return(answer)
             await self._take_time_servers(answer)
+            if self._has_moved(await asyncio.to_thread(own_addresses)):
+                await asyncio.to_thread(self._on_moved)
+
+    def _has_moved(self, addresses: tuple[OwnAddress, ...]) -> bool:
+        before, self._addresses = self._addresses, addresses
+        return before is not None and before != addresses
 
     def _note_return(self, answer: Answer | None) -> None:
         change = None if answer is None else answer.network

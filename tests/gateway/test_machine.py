@@ -12,6 +12,7 @@ from knxgw.config.model import Configuration
 from knxgw.host.answer import Answer, NetworkAnswer, PartAnswer, answer_bytes
 from knxgw.host.clock import boot_id
 from knxgw.host.manager import Manager
+from knxgw.host.network import OwnAddress
 from knxgw.host.network_change import Phase
 from knxgw.host.network_plan import AUTOMATIC
 from knxgw.host.networkd_file import Source, Written
@@ -39,7 +40,7 @@ class Rig:
         self.state = state
         self.noted: list[str] = []
         self.root = state / "root"
-        self.machine = Machine(state, configuration, self.noted.append, self.root)
+        self.machine = Machine(state, configuration, self.noted.append, root=self.root)
         self.asked: list[tuple[str, ...]] = []
         self.machine._asking.set_time_servers = self._set  # type: ignore[method-assign]
         self.refuses = False
@@ -95,6 +96,14 @@ def test_a_return_by_itself_stands_in_the_audit_once(rig: Rig) -> None:
     rig.machine._note_return(rig.answers(network=waiting))
     rig.machine._note_return(rig.answers(network=replace(waiting, phase=Phase.KEPT)))
     assert rig.noted == ["network_returned"]
+
+
+def test_other_addresses_are_noticed_and_the_first_ones_are_no_others(rig: Rig) -> None:
+    first, second = (
+        OwnAddress("eth0", one, "02:00:00:00:00:01") for one in ("192.0.2.5", "192.0.2.20")
+    )
+    moved = [rig.machine._has_moved(one) for one in ((first,), (first,), (second,), (), (second,))]
+    assert moved == [False, False, True, True, True]
 
 
 @pytest.mark.real  # threads
