@@ -37,13 +37,13 @@ class RootFolder:
         above = os.open(state, _FOLDER_FLAGS)
         try:
             owner = os.fstat(above)
-            with suppress(FileExistsError):
-                os.mkdir(FOLDER, _FOLDER_MODE, dir_fd=above)
-                os.chown(FOLDER, owner.st_uid, owner.st_gid, dir_fd=above, follow_symlinks=False)
+            is_new = _is_made(above)
             descriptor = os.open(FOLDER, _FOLDER_FLAGS, dir_fd=above)
         finally:
             os.close(above)
         try:
+            if is_new:  # by its descriptor: whatever has taken its name meanwhile is not given away
+                os.fchown(descriptor, owner.st_uid, owner.st_gid)
             if os.fstat(descriptor).st_uid != owner.st_uid:
                 raise WantedError("the folder belongs to somebody else")
             yield cls(descriptor, owner.st_uid)
@@ -103,3 +103,12 @@ class RootFolder:
         finally:
             os.close(descriptor)
         os.rename(_NEW_ANSWER, ANSWER, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+
+
+def _is_made(above: int) -> bool:
+    """Make the folder; tell whether it was not there. Raises: OSError."""
+    try:
+        os.mkdir(FOLDER, _FOLDER_MODE, dir_fd=above)
+    except FileExistsError:
+        return False
+    return True

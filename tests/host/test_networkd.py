@@ -118,7 +118,7 @@ def test_without_a_server_the_address_is_one_of_169_254_until_a_server_appears(
     (address,) = machine.addresses()
     assert 1 <= int(address.split(".")[2]) <= 254
     network.give_addresses()
-    machine.wait_for("192.0.2.1", 90.0)
+    machine.wait_for("192.0.2.1")
     assert machine.link()["DNS"] == "192.0.2.53"
 
 

@@ -17,6 +17,7 @@ from tests.support.waiting import wait_until
 
 TOOLS = ("unshare", "nsenter", "dbus-daemon", "networkctl", "dnsmasq")
 NETWORKD = Path("/lib/systemd/systemd-networkd")
+ADDRESS_S = 90.0  # networkd looks for a DHCP server each 64 s, when none has answered for a while
 _UNSHARE = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
 _STATE = "/run/knxgw"
 _NOBODY = 65534
@@ -143,7 +144,7 @@ class NetworkdMachine:
             for one in link.get("addr_info", ())
         ]
 
-    def wait_for(self, start: str, timeout_s: float = 30.0) -> float:
+    def wait_for(self, start: str, timeout_s: float = ADDRESS_S) -> float:
         """Wait until there is one address that begins like this; return how long that took [s]."""
         began_s = time.perf_counter()
         wait_until(
