@@ -29,6 +29,7 @@ from knxgw.host.on_loop import wait_on
 from knxgw.host.service import ServiceManager, answers_health, tell_health
 from knxgw.judgement import Prepared, identity
 from knxgw.links.modbus_buses import ModbusBuses
+from knxgw.machine import Machine
 from knxgw.monitoring.log_ring import SIMPLE, LogRecorder
 from knxgw.monitoring.self_test import Row, of_certificate
 from knxgw.pressed_button import PressedButton
@@ -143,6 +144,12 @@ class Living:
             system_clock,
         )
         self._trials = TrialReads(lambda: _buses_of(gateway), group)
+        self.machine = Machine(
+            store.database.directory,
+            lambda: gateway.configuration,
+            accounts.note_of_host,
+            on_moved=self.encryption.renew_if_due,  # its certificate names the addresses
+        )
         wait = partial(wait_on, asyncio.get_running_loop(), limit_s=PAGE_WAITS_S)
         self._bridge = Bridge(
             view=gateway.view,
@@ -189,6 +196,7 @@ class Living:
             commissioning=SettingUp(gateway, group, device.networks or own_networks).for_pages(),
             trials=self._trials.for_pages(),
             firmware=self._updating.for_pages(),
+            host=self.machine.for_pages(),
             configuration=self._configuration_text,
             history=gateway.history,
         )
@@ -211,6 +219,7 @@ class Living:
             group.create_task(self._updating.look_daily(), name="firmware"),
             group.create_task(announcement.run(), name="discovery"),
             group.create_task(self._watch_for_reset(device), name="reset"),
+            group.create_task(self.machine.look_after(), name="machine"),
         ]
 
     async def _is_served(self) -> bool:

@@ -45,7 +45,7 @@ DURATIONS = {
         "spacings_s",
     }
     | {one.name for one in fields(Settings)},
-    "host": set(),
+    "host": {"offset_s"},
     "links": {"delay_s", "lifetime_s", "timeout_s", "took_s"},
     "modbus": {"age_s", "recheck_after_s"},
     "monitoring": {"longest_s", "step_s", "took_s"},
@@ -62,7 +62,10 @@ DURATIONS = {
     },
 }
 RATES = {"mbit_s", "per_s", "peak_per_s"}  # neither the one nor the other: so much in a second
-WITH_A_CLOCK = {"website"}  # `now_s` is a field there that is called: it tells the present instant
+WITH_A_CLOCK = {
+    "host",
+    "website",
+}  # `now_s` is a field there that is called: it tells the present instant
 
 
 def module_names(room: str) -> list[str]:

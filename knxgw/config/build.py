@@ -109,6 +109,7 @@ def _device(values: Values) -> DeviceSettings:
         time_zone=values.text("time_zone"),
         language=values.text("language"),
         alive_cycle_s=values.number("alive_cycle_s"),
+        ntp_servers=values.hosts("ntp_servers"),
     )
 
 

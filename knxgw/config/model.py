@@ -89,6 +89,7 @@ class DeviceSettings:
     time_zone: str  # IANA name
     language: str  # of texts on the bus and on pages: en, de
     alive_cycle_s: float  # object 507
+    ntp_servers: tuple[str, ...] = ()  # (): those of the operating system
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from knxgw.firmware.boot_state import (
@@ -72,7 +73,12 @@ class BootDisk:
                 state = decode(file.read(LARGEST_FILE))
         except OSError:
             state = None
-        return state or reconstructed(self.installed())
+        if state is not None:
+            return state
+        state = reconstructed(self.installed())
+        if state.trial is not None and self._copy.exists():  # it is of this very trial
+            return replace(state, trial=replace(state.trial, has_copy=True))
+        return state
 
     def save(self, state: BootState) -> None:
         """Store the state for good. Raises: OSError."""
@@ -84,13 +90,15 @@ class BootDisk:
     def keep_copy(self) -> None:
         """Copy what a newer firmware may change beyond what the one of before can read.
 
-        Raises: OSError, sqlite3.Error.
+        The copy is there as long as the trial lasts, and no longer. Raises: OSError, sqlite3.Error.
         """
-        shutil.rmtree(self._copy, ignore_errors=True)
-        self._copy.mkdir(mode=0o700, parents=True)
+        new = self._copy.with_name("before.new")
+        for left in (self._copy, new):
+            shutil.rmtree(left, ignore_errors=True)
+        new.mkdir(mode=0o700, parents=True)
         database = self.directory / DATABASE
         if database.exists():
-            target = self._copy / DATABASE
+            target = new / DATABASE
             os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
             with (
                 closing(sqlite3.connect(database)) as source,
@@ -100,8 +108,10 @@ class BootDisk:
             sync_file(target)
         own = self.directory / OWN_CONFIGURATION
         if own.exists():
-            replace_file(self._copy / OWN_CONFIGURATION, own.read_bytes())
-        sync_folder(self._copy)
+            replace_file(new / OWN_CONFIGURATION, own.read_bytes())
+        sync_folder(new)
+        new.rename(self._copy)
+        sync_folder(self.root)
 
     def put_back(self) -> None:
         """Put the copy back where the newer firmware has changed the schema; else what it wrote stays.
@@ -120,7 +130,7 @@ class BootDisk:
             _copy_file(copy, database)
 
     def forget_copy(self) -> None:
-        """Remove the copy: what is in it was erased by a reset. Raises: OSError."""
+        """Remove the copy: the trial is over, or a reset has erased what is in it. Raises: OSError."""
         if self._copy.exists():
             shutil.rmtree(self._copy)
 

@@ -228,7 +228,10 @@ class Launcher:
         except (OSError, sqlite3.Error) as err:
             say(f"the state of before the update cannot be put back yet: {err}")
             return state
-        return self._save(replace(state, is_restoring=False))
+        state = self._save(replace(state, is_restoring=False))
+        with suppress(OSError):
+            self._disk.forget_copy()
+        return state
 
     def _rest(self, installed: dict[str, str]) -> None:
         """Wait after no firmware has started, and begin with the first one again."""
@@ -353,6 +356,8 @@ class Launcher:
         after = proved(state, slot, self._disk.installed(), _now())
         if after != state:
             self._save(after)
+            with suppress(OSError):
+                self._disk.forget_copy()
             say(f"firmware {version} works and is kept")
 
     def _conclude(self, slot: str, version: str, reason: Reason) -> None:

@@ -1,1 +1,1 @@
-"""What belongs to the machine: its clock; later network, restart and reset."""
+"""What belongs to the machine: its clock, its network and time; and the side that may change them."""

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Iterator
-from ipaddress import ip_address
+from ipaddress import IPv4Interface, ip_address
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,6 +65,17 @@ def _addresses() -> Iterator[OwnAddress]:
             found = ip_address(text)
             if not found.is_loopback:
                 yield OwnAddress(name, text, _mac(name), one.network_prefix)
+
+
+def ipv4_interfaces(adapter: str) -> tuple[IPv4Interface, ...]:
+    """Return the IPv4 addresses of an adapter with their nets, link-local ones as well."""
+    return tuple(
+        IPv4Interface((one.ip, one.network_prefix))
+        for found in ifaddr.get_adapters()
+        if str(found.nice_name) == adapter
+        for one in found.ips
+        if isinstance(one.ip, str)
+    )
 
 
 class AdapterLink(NamedTuple):

@@ -48,6 +48,10 @@ ACTIONS: Mapping[str, str] = {
     "certificate_made": marked("certificate made by the device"),
     "certificate_uploaded": marked("certificate uploaded"),
     "certificate_removed": marked("uploaded certificate removed"),
+    "network_changed": marked("network settings changed"),
+    "network_kept": marked("network settings kept"),
+    "network_returned": marked("network settings returned"),
+    "clock_set": marked("clock set"),
     "configuration_taken": marked("configuration read again"),
     "configuration_changed": marked("configuration changed"),
 }
@@ -56,6 +60,7 @@ VALUES: Mapping[str, str] = {
     "off": marked("off"),
     "simple": marked("Simple"),
     "extended": marked("Extended"),
+    "automatic": marked("automatic"),
 }
 _POINT = re.compile(r"cp(\d+)(?: (\d+) mA)?")
 _ACCOUNT = re.compile(r"(?P<name>.*): (?P<role>[a-z]+)(?: (?P<points>[\d,]+))?")

@@ -16,6 +16,7 @@ from knxgw.website.commissioning import Commissioning, Network
 from knxgw.website.configuring import Configuring
 from knxgw.website.device_facts import DeviceFacts
 from knxgw.website.firmware import FirmwareControl
+from knxgw.website.host_settings import HostSettings
 from knxgw.website.recordings import (
     Objects,
     ReadPlot,
@@ -81,6 +82,7 @@ class Bridge:
     commissioning: Commissioning = field(default_factory=Commissioning)
     trials: Trials = field(default_factory=Trials)
     firmware: FirmwareControl = field(default_factory=FirmwareControl)
+    host: HostSettings = field(default_factory=HostSettings)  # network and time of the machine
     configuration: Callable[[], str] = str  # the text of the file; it may name secrets
     history: History | None = None  # None: of a test
 

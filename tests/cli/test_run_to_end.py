@@ -13,7 +13,9 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from knxgw.cli import main
 from knxgw.errors import ConfigError, GatewayError, LinkError
 from knxgw.judgement import (
     Judgement,

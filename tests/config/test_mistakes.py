@@ -237,9 +237,9 @@ MISTAKES = {
         HOME.replace(KNX, "knx: {link: tpuart, individual_address: 1.1.20}\n"),
         "1: error: knx.link: tpuart is not available in this version; use tunnelling or routing",
     ),
-    "a parameter that is no more": (
-        HOME + "device: {ntp_servers: [192.168.1.1]}\n",
-        "4: error: device.ntp_servers: unknown key; leave it out, the operating system sets the",
+    "a time server that is none": (
+        HOME + "device: {ntp_servers: [192.168.1.1, two words!]}\n",
+        "4: error: device.ntp_servers: ",
     ),
     "an individual address that is none": (
         HOME.replace(KNX, "knx: {link: routing, individual_address: 1.16.1}\n"),

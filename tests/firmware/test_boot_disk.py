@@ -121,6 +121,20 @@ def test_the_configuration_of_before_comes_back_once(disk: BootDisk) -> None:
     assert own.read_text() == "of: somebody\n"
 
 
+def test_a_copy_that_is_there_belongs_to_the_trial_also_if_the_state_was_lost(
+    disk: BootDisk,
+) -> None:
+    slot(disk.path("a"), "1.2")
+    disk.keep_copy()
+    trial = disk.load().trial
+    assert trial is not None
+    assert trial.has_copy
+    disk.forget_copy()
+    trial = disk.load().trial
+    assert trial is not None
+    assert not trial.has_copy
+
+
 def test_what_is_stored_is_for_the_gateway_only(disk: BootDisk) -> None:
     disk.keep_copy()
     disk.save(BootState())

@@ -26,6 +26,7 @@ from knxgw.host.gpio_panel import GpioPanel
 from knxgw.judgement import judge_file
 from knxgw.links.knx_factory import make_link
 from knxgw.links.modbus_endpoint import SerialEndpoint
+from knxgw.machine import time_servers
 from knxgw.sim.vehicle import Vehicle
 from knxgw.updating import is_to_look_daily, source_of, update_settings
 from knxgw.website.listener import Address, Listener
@@ -269,6 +270,7 @@ async def test_every_field_of_the_configuration_is_read(read: set[Field], tmp_pa
     assert not is_to_look_daily(update_settings(configuration))
     somewhere = Listener(Address("127.0.0.1", 1))
     Announcement(tmp_path, lambda: configuration, lambda: somewhere, system_clock).introduction()
+    time_servers(configuration)
     judgement._certificate(load_configuration(file, catalogue()), configuration, None)
     told = {  # no word of the file: what the checks say of it, and what no source names yet
         "ConfigurationFault",

@@ -5,19 +5,23 @@ namespaces that belong to this process and disappear with it.
 """
 
 import contextlib
+import ctypes
 import itertools
 import os
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from tests.support.waiting import wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STOP_TIMEOUT_S = 3.0  # from SIGTERM to SIGKILL
+_NEW_NETWORK = 0x40000000  # CLONE_NEWNET
+T = TypeVar("T")
 _numbers = itertools.count(1)
 
 
@@ -112,6 +116,17 @@ class Namespace:
                 process.wait()
             if process in self._processes:
                 self._processes.remove(process)
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Call a function of this process in a thread whose sockets are of this namespace."""
+        with ThreadPoolExecutor(1) as threads:
+            return threads.submit(self._call, function).result()
+
+    def _call(self, function: Callable[[], T]) -> T:
+        with Path(f"/run/netns/{self.name}").open("rb") as namespace:
+            if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), _NEW_NETWORK):
+                raise NamespaceError(f"setns: {os.strerror(ctypes.get_errno())}")
+        return function()
 
     def _wrapped(self, argv: tuple[str, ...]) -> list[str]:
         return ["ip", "netns", "exec", self.name, *argv]  # execs, so it leaves no process between

@@ -14,9 +14,9 @@ PASSWORD = "a visitor's sentence"  # noqa: S105 - of the tests
 class Visitor:
     """A browser without scripts, with the cookies of one log-in."""
 
-    def __init__(self, port: int, trust: SSLContext | None = None) -> None:
-        """Visit a port of this machine; `trust`: by https."""
-        self._base = f"http{'' if trust is None else 's'}://127.0.0.1:{port}"
+    def __init__(self, port: int, trust: SSLContext | None = None, host: str = "127.0.0.1") -> None:
+        """Visit a port of this machine, or of another; `trust`: by https."""
+        self._base = f"http{'' if trust is None else 's'}://{host}:{port}"
         self.cookies = CookieJar()
         cookies, tls = HTTPCookieProcessor(self.cookies), HTTPSHandler(context=trust)
         self._browser: OpenerDirector = build_opener(cookies, tls)

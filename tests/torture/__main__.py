@@ -56,7 +56,7 @@ def update(kills: int, seed: int) -> int:
     """Update and reset a device here, on a disk of its own, which fills up now and then."""
     resets = kills // 4
     directory = Path(tempfile.mkdtemp(prefix="knxgw-updates-"))
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", directory]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(directory)]
     has_disk = subprocess.run(mount, check=False).returncode == 0
     try:
         Updates(directory, seed).run(kills - resets, click.echo)

@@ -47,6 +47,7 @@ class Updates:
         self._launcher = directory / "launcher.pyz"
         write_launcher(self._launcher)
         self._version = 0
+        self._fresh = ""  # the version that was installed last, while it has not been started
         self.tally: Counter[str] = Counter()
 
     def run(self, kills: int, say: Callable[[str], None]) -> None:
@@ -90,14 +91,18 @@ class Updates:
                 start_new_session=True,
             )
             self._kill_within(process, INSTALLS_S)
+        self._fresh = f"1.{self._version}"
         file.unlink()
         shutil.rmtree(self._work / f"wheels-1.{self._version}")
 
     def _start_and_kill(self) -> None:
+        self._fresh = ""
         with self._running() as process:
             self._kill_within(process, STARTS_S)
 
-    def _kill_within(self, process: "subprocess.Popen[str]", longest_s: float) -> None:
+    def _kill_within(
+        self, process: "subprocess.Popen[str] | subprocess.Popen[bytes]", longest_s: float
+    ) -> None:
         with suppress(subprocess.TimeoutExpired):
             process.wait(self._chance.uniform(0.0, longest_s))
         with suppress(ProcessLookupError):
@@ -111,7 +116,7 @@ class Updates:
         for name in ("wheels", "a.new", "b.new", "a.old", "b.old"):
             loose += (self._disk.root / "slots" / name).rglob("*")
         trial = self._disk.load().trial
-        if trial is not None and trial.slot != active:
+        if trial is not None and trial.slot != active and trial.version == self._fresh:
             loose += self._disk.path(trial.slot).rglob("*.py")
         files = [path for path in loose if path.is_file() and not path.is_symlink()]
         if not files:
@@ -129,6 +134,7 @@ class Updates:
 
     def _start_and_look(self, when: str, *, until_settled: bool = False) -> None:
         """Start once: a firmware must become ready, and it must be one that may run."""
+        self._fresh = ""
         with self._running() as process:
             assert process.stderr is not None
             late = threading.Timer(BACK_WITHIN_S, os.killpg, (process.pid, signal.SIGKILL))
@@ -162,9 +168,13 @@ class Updates:
 
     @contextmanager
     def _running(self) -> Iterator["subprocess.Popen[str]"]:
-        command = [sys.executable, "-I", "-S", self._launcher, "--base", self._disk.path(BASE)]
+        command = (sys.executable, "-I", "-S", str(self._launcher))
         process = subprocess.Popen(
-            [*command, "--state", self._disk.directory, *LIMITS],
+            [
+                *command,
+                *("--base", str(self._disk.path(BASE)), "--state", str(self._disk.directory)),
+                *LIMITS,
+            ],
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,

@@ -35,6 +35,7 @@ def settings() -> str:
         is_programming=bridge.facts().panel.is_programming,
         can_restart=bridge.device.can_restart,
         newer_firmware=_newer_firmware(),
+        host_network=bridge.host.network(),
         **logging_mode(),
     )
 

@@ -1,0 +1,149 @@
+"""What the root side answers, as it stands in a file; pure."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from knxgw.host.manager import Manager
+from knxgw.host.network_change import Phase
+from knxgw.host.network_plan import SettingsError, fields_of, read_settings
+from knxgw.host.networkd_file import Source, Written
+
+VERSION = 1
+LARGEST = 1 << 16  # bytes
+
+
+class Failure(StrEnum):
+    """Why a wish was not carried out; the journal of the machine has more."""
+
+    MANAGED_BY_HOST = "managed_by_host"
+    NOT_WRITTEN = "not_written"  # a file: the disk is full, or must not be written
+    NOT_TAKEN = "not_taken"  # the service of the operating system refuses it, or does not react
+    ADDRESS_TAKEN = "address_taken"  # another machine of the network has it
+    SYNCHRONISED = "synchronised"  # the clock: a time server sets it
+    NOT_PLAUSIBLE = "not_plausible"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkAnswer:
+    """What became of the last change of the network."""
+
+    id: str
+    phase: Phase
+    confirm_until: datetime | None = None  # [UTC], while it waits for that
+    failure: Failure | None = None  # why it could not be made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartAnswer:
+    """What became of a wish that needs no confirmation."""
+
+    id: str
+    failure: Failure | None = None  # None: it was done
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """All that the root side says."""
+
+    boot: str  # the start of the machine in which it was said
+    manager: Manager
+    adapter: str = ""  # that the settings are of; "": none was found
+    network: NetworkAnswer | None = None
+    written: Written | None = None  # what the file of ours says; None: there is none
+    time_servers: tuple[str, ...] = ()  # that the file of ours names
+    servers: PartAnswer | None = None
+    clock: PartAnswer | None = None
+    refusal: str = ""  # why the last file of wishes was refused as a whole
+
+
+def answer_bytes(answer: Answer) -> bytes:
+    """Return an answer as the content of a file."""
+    content: dict[str, Any] = {
+        "version": VERSION,
+        "boot": answer.boot,
+        "manager": answer.manager.value,
+        "adapter": answer.adapter,
+        "time_servers": list(answer.time_servers),
+        "refusal": answer.refusal,
+    }
+    if (network := answer.network) is not None:
+        content["network"] = {
+            "id": network.id,
+            "phase": network.phase.value,
+            "confirm_until": _text(network.confirm_until),
+            "failure": network.failure,
+        }
+    if (written := answer.written) is not None:
+        content["written"] = {
+            "adapter": written.adapter,
+            "settings": fields_of(written.settings),
+            "source": written.source.value,
+            "id": written.id,
+            "at": _text(written.at),
+        }
+    for name, part in (("servers", answer.servers), ("clock", answer.clock)):
+        if part is not None:
+            content[name] = {"id": part.id, "failure": part.failure}
+    return json.dumps(content).encode()
+
+
+def read_answer(content: bytes) -> Answer | None:
+    """Return what a file says; None: it is no answer that this program understands."""
+    try:
+        found = json.loads(content)
+        return _answer(found) if found["version"] == VERSION else None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, SettingsError):
+        return None
+
+
+def _answer(found: Mapping[str, Any]) -> Answer:
+    return Answer(
+        boot=str(found["boot"]),
+        manager=Manager(found["manager"]),
+        adapter=str(found["adapter"]),
+        network=_network(found["network"]) if "network" in found else None,
+        written=_written(found["written"]) if "written" in found else None,
+        time_servers=tuple(map(str, found["time_servers"])),
+        servers=_part(found["servers"]) if "servers" in found else None,
+        clock=_part(found["clock"]) if "clock" in found else None,
+        refusal=str(found["refusal"]),
+    )
+
+
+def _network(found: Mapping[str, Any]) -> NetworkAnswer:
+    return NetworkAnswer(
+        id=str(found["id"]),
+        phase=Phase(found["phase"]),
+        confirm_until=_moment(found["confirm_until"]),
+        failure=_failure(found["failure"]),
+    )
+
+
+def _written(found: Mapping[str, Any]) -> Written:
+    return Written(
+        adapter=str(found["adapter"]),
+        settings=read_settings(found["settings"]),
+        source=Source(found["source"]),
+        id=str(found["id"]),
+        at=_moment(found["at"]),
+    )
+
+
+def _part(found: Mapping[str, Any]) -> PartAnswer:
+    return PartAnswer(id=str(found["id"]), failure=_failure(found["failure"]))
+
+
+def _failure(value: str | None) -> Failure | None:
+    return None if value is None else Failure(value)
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _moment(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value)

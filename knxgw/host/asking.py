@@ -1,0 +1,132 @@
+"""How the gateway asks the root side: it leaves a file with what it wants, and waits for the answer."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+from typing import TypeVar
+
+from knxgw.errors import RejectedError
+from knxgw.host.answer import LARGEST, Answer, NetworkAnswer, PartAnswer, read_answer
+from knxgw.host.network_change import Phase
+from knxgw.host.network_plan import AUTOMATIC, IPv4Settings
+from knxgw.host.networkd_file import Source
+from knxgw.host.root_folder import ANSWER, FOLDER, WANTED
+from knxgw.host.wanted import (
+    ClockWish,
+    NetworkWish,
+    ServersWish,
+    Wanted,
+    new_id,
+    wanted_bytes,
+)
+
+T = TypeVar("T")
+ANSWERED_WITHIN_S = 20.0  # a small machine takes seconds to start the other side
+POLL_S = 0.1
+_NO_ANSWER = "the host does not react: knxgw-host.path does not run, or failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """What the world gives to whoever asks."""
+
+    write: Callable[[Path, bytes], None]  # a private file, at once or not at all. Raises: OSError
+    boot: Callable[[], str]  # how the kernel names this start of the machine
+    now_s: Callable[[], float]  # since the start of the machine
+    wait: Callable[[float], None]
+
+
+class Asking:
+    """The gateway's end, of one state directory; safe from any thread, and one wish at a time."""
+
+    def __init__(self, state: Path, ports: Ports) -> None:
+        self._folder = state / FOLDER
+        self._ports = ports
+        self._one_at_a_time = Lock()
+
+    def answer(self) -> Answer | None:
+        """Return what the root side says; None: there is none in this start of the machine."""
+        try:
+            with (self._folder / ANSWER).open("rb") as file:
+                found = read_answer(file.read(LARGEST))
+        except OSError:
+            return None
+        return found if found is not None and found.boot == self._ports.boot() else None
+
+    def change_network(
+        self, settings: IPv4Settings, source: Source, *, must_be_confirmed: bool
+    ) -> NetworkAnswer:
+        """Change the network; returns once it holds, or shortly before. Raises: RejectedError."""
+        wish = NetworkWish(
+            id=new_id(), settings=settings, source=source, must_be_confirmed=must_be_confirmed
+        )
+        return self._ask(Wanted(network=wish), lambda found: _of_change(found, wish.id))
+
+    def return_to_automatic(self) -> NetworkAnswer:
+        """Let the network be as when the device was new: nobody has to confirm that. Raises: RejectedError."""
+        return self.change_network(AUTOMATIC, Source.RESET, must_be_confirmed=False)
+
+    def keep(self, change: str) -> NetworkAnswer:
+        """Keep a change of the network; returns what became of it. Raises: RejectedError."""
+        return self._end(Wanted(keep=change), change)
+
+    def give_back(self, change: str) -> NetworkAnswer:
+        """Let the settings before a change hold again. Raises: RejectedError."""
+        return self._end(Wanted(give_back=change), change)
+
+    def set_time_servers(self, servers: tuple[str, ...]) -> PartAnswer:
+        """Have the time taken from these servers; (): from those of the system. Raises: RejectedError."""
+        wish = ServersWish(id=new_id(), servers=servers)
+        return self._ask(Wanted(time_servers=wish), lambda found: _of_part(found.servers, wish.id))
+
+    def set_clock(self, at: datetime) -> PartAnswer:
+        """Set the clock to the time that it is at this moment. Raises: RejectedError."""
+        wish = ClockWish(id=new_id(), at=at, known_at=self._ports.now_s())
+        return self._ask(Wanted(clock=wish), lambda found: _of_part(found.clock, wish.id))
+
+    def _end(self, wanted: Wanted, change: str) -> NetworkAnswer:
+        def ended(found: Answer) -> NetworkAnswer | None:
+            network = _of_change(found, change)
+            return None if network is None or network.phase is Phase.WAITING else network
+
+        found = self.answer()
+        if found is not None and (before := ended(found)) is not None:
+            return before  # it has ended already
+        return self._ask(wanted, ended)
+
+    def _ask(self, wanted: Wanted, found_in: Callable[[Answer], T | None]) -> T:
+        """Leave a wish, and wait until the answer has what is asked for. Raises: RejectedError."""
+        with self._one_at_a_time:
+            self._refuse_without_root_side()
+            try:
+                self._ports.write(self._folder / WANTED, wanted_bytes(wanted))
+            except OSError as err:
+                raise RejectedError(f"what is wanted cannot be written: {err.strerror}") from err
+            until_s = self._ports.now_s() + ANSWERED_WITHIN_S
+            while self._ports.now_s() < until_s:
+                answer = self.answer()
+                if answer is not None and (found := found_in(answer)) is not None:
+                    return found
+                self._ports.wait(POLL_S)
+            self._withdraw()
+            raise RejectedError(_NO_ANSWER)
+
+    def _refuse_without_root_side(self) -> None:
+        if self.answer() is None:
+            raise RejectedError(_NO_ANSWER)
+
+    def _withdraw(self) -> None:
+        """Take a wish away that nobody has taken: it must not be carried out late."""
+        with suppress(OSError):
+            (self._folder / WANTED).unlink()
+
+
+def _of_change(found: Answer, change: str) -> NetworkAnswer | None:
+    return found.network if found.network is not None and found.network.id == change else None
+
+
+def _of_part(found: PartAnswer | None, wish: str) -> PartAnswer | None:
+    return found if found is not None and found.id == wish else None

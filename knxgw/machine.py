@@ -1,0 +1,200 @@
+"""Network and time of the machine: what pages may see of them, and have done to them. Source: website 40, 41."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from ipaddress import ip_address
+from pathlib import Path
+from typing import NoReturn
+
+from knxgw.config.model import Configuration
+from knxgw.errors import RejectedError
+from knxgw.host.adapters import ROOT
+from knxgw.host.answer import Answer, NetworkAnswer
+from knxgw.host.asking import Asking, Ports
+from knxgw.host.clock import boot_id, is_synchronised
+from knxgw.host.linux_machine import boot_s
+from knxgw.host.manager import Manager
+from knxgw.host.network import OwnAddress, ipv4_interfaces, own_addresses
+from knxgw.host.network_change import Phase
+from knxgw.host.network_plan import AUTOMATIC, IPv4Settings, Mode
+from knxgw.host.networkd_file import Source, Written
+from knxgw.host.seen import SeenNetwork, has_time_service, see_network, see_time_service
+from knxgw.host.time_plan import MOST_SERVERS
+from knxgw.store.private_files import write_private
+from knxgw.website.host_settings import HostSettings, NetworkState, TimeState
+
+log = logging.getLogger(__name__)
+LOOK_S = 5.0  # how often it is looked for what the root side did, and for other time servers
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - to recognise it
+_FOLDER_MODE = 0o750
+
+
+class Machine:
+    """The machine of one device; what pages ask is safe from any thread."""
+
+    def __init__(
+        self,
+        state: Path,
+        configuration: Callable[[], Configuration | None],
+        note: Callable[[str], None],
+        on_moved: Callable[[], None] = lambda: None,
+        root: Path = ROOT,
+    ) -> None:
+        """Ask the root side of a state directory.
+
+        `note`: what the host did, for the audit. `on_moved`: the machine has other addresses; in a thread.
+        """
+        self._configuration = configuration
+        self._root = root  # of its files
+        self._note = note
+        self._asking = asking_of(state)
+        self._on_moved = on_moved
+        self._addresses: tuple[OwnAddress, ...] | None = None
+        self._waiting: str | None = None  # the change that waited when it was looked last
+        self._refused: tuple[str, ...] | None = None  # time servers that were asked for in vain
+
+    def for_pages(self) -> HostSettings:
+        """Return what pages may ask."""
+        return HostSettings(
+            network=self._network,
+            time=self._time,
+            change_network=self._change_network,
+            keep=self._asking.keep,
+            give_back=self._asking.give_back,
+            set_clock=self._asking.set_clock,
+        )
+
+    # --- what there is
+
+    def _network(self) -> NetworkState:
+        answer, configuration = self._asking.answer(), self._configuration()
+        written = None if answer is None else answer.written
+        seen = see_network("" if written is None else written.adapter, self._root)
+        state = _state_of(seen, written)
+        return NetworkState(
+            manager=seen.manager,
+            is_writable=answer is not None and seen.manager is Manager.NETWORKD,
+            adapter=state.adapter,
+            addresses=state.addresses,
+            gateway=seen.gateway,
+            name_servers=seen.name_servers,
+            uses_name_servers=seen.uses_name_servers,
+            settings=state.settings,
+            source=Source.HOST if written is None else written.source,
+            written_at=None if written is None else written.at,
+            change=None if answer is None else answer.network,
+            bound_to=bound_to(configuration),
+            knx_address="" if configuration is None else configuration.knx.local_ip or "",
+        )
+
+    def _time(self) -> TimeState:
+        answer, is_right = self._asking.answer(), is_synchronised()
+        wanted = time_servers(self._configuration())
+        return TimeState(
+            is_synchronised=is_right,
+            has_service=answer is not None and has_time_service(self._root),
+            can_set_clock=answer is not None and not is_right,
+            wanted=wanted,
+            are_taken=answer is None or answer.time_servers == wanted,
+            service=see_time_service(),
+        )
+
+    def _change_network(self, settings: IPv4Settings, must_be_confirmed: bool) -> NetworkAnswer:  # noqa: FBT001 - as pages call it
+        return self._asking.change_network(
+            settings, Source.WEBSITE, must_be_confirmed=must_be_confirmed
+        )
+
+    # --- what goes on beside
+
+    async def look_after(self) -> NoReturn:
+        """Note what the root side did by itself, and let it have the time servers of the configuration."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            answer = await asyncio.to_thread(self._asking.answer)
+            self._note_return(answer)
+            await self._take_time_servers(answer)
+            if self._has_moved(await asyncio.to_thread(own_addresses)):
+                await asyncio.to_thread(self._on_moved)
+
+    def _has_moved(self, addresses: tuple[OwnAddress, ...]) -> bool:
+        before, self._addresses = self._addresses, addresses
+        return before is not None and before != addresses
+
+    def _note_return(self, answer: Answer | None) -> None:
+        change = None if answer is None else answer.network
+        if change is None:
+            return
+        if change.phase is Phase.WAITING:
+            self._waiting = change.id
+        elif self._waiting is not None:
+            if self._waiting == change.id and change.phase is Phase.RETURNED:
+                self._note("network_returned")
+            self._waiting = None
+
+    async def _take_time_servers(self, answer: Answer | None) -> None:
+        wanted = time_servers(self._configuration())
+        if answer is None or wanted in {answer.time_servers, self._refused}:
+            return  # the page says so; it is asked for again when they are others, or after a restart
+        if not has_time_service(self._root):
+            return
+        try:
+            taken = await asyncio.to_thread(self._asking.set_time_servers, wanted)
+        except RejectedError as err:
+            log.warning("the time servers are not set: %s", err)
+            self._refused = wanted
+            return
+        self._refused = None if taken.failure is None else wanted
+
+
+def asking_of(state: Path) -> Asking:
+    """Return who asks the root side of a state directory."""
+    return Asking(state, Ports(write=_write, boot=boot_id, now_s=boot_s, wait=time.sleep))
+
+
+def return_to_automatic(state: Path) -> None:
+    """Let the network be as when the device was new, for a reset to the factory settings.
+
+    May take seconds; nobody has to confirm it. What the host manages stays. Raises: RejectedError.
+    """
+    asking = asking_of(state)
+    if asking.answer() is None or see_network().manager is not Manager.NETWORKD:
+        return
+    found = asking.return_to_automatic()
+    if found.failure is not None:
+        raise RejectedError(f"the network was not reset: {found.failure}")
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(mode=_FOLDER_MODE, exist_ok=True)
+    write_private(path, content)
+
+
+def time_servers(configuration: Configuration | None) -> tuple[str, ...]:
+    """Return the time servers of a configuration; (): those of the operating system."""
+    return () if configuration is None else configuration.device.ntp_servers[:MOST_SERVERS]
+
+
+def bound_to(configuration: Configuration | None) -> str:
+    """Return the only address at which the website answers, "": at all of them, or behind a proxy."""
+    host = "" if configuration is None else configuration.website.host
+    if not host or host in EVERYWHERE:
+        return ""
+    try:
+        return "" if ip_address(host).is_loopback else host
+    except ValueError:
+        return ""  # a name, which leads wherever the address is
+
+
+def _state_of(seen: SeenNetwork, written: Written | None) -> NetworkState:
+    """Return adapter, addresses and settings: as written, else as they seem to be."""
+    adapter = "" if seen.adapter is None else seen.adapter.name
+    addresses = ipv4_interfaces(adapter) if adapter else ()
+    if written is not None:
+        return NetworkState(adapter=adapter, addresses=addresses, settings=written.settings)
+    routable = [one for one in addresses if not one.ip.is_link_local]
+    if not routable or seen.is_leased:
+        return NetworkState(adapter=adapter, addresses=addresses, settings=AUTOMATIC)
+    settings = IPv4Settings(mode=Mode.PERMANENT, interface=routable[0], gateway=seen.gateway)
+    return NetworkState(adapter=adapter, addresses=addresses, settings=settings)

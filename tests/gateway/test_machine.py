@@ -1,0 +1,138 @@
+"""The gateway and its machine: what pages see, and what goes on beside."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from knxgw.catalogue.load import catalogue
+from knxgw.config.load import parse_configuration
+from knxgw.config.model import Configuration
+from knxgw.host.answer import Answer, NetworkAnswer, PartAnswer, answer_bytes
+from knxgw.host.clock import boot_id
+from knxgw.host.manager import Manager
+from knxgw.host.network import OwnAddress
+from knxgw.host.network_change import Phase
+from knxgw.host.network_plan import AUTOMATIC
+from knxgw.host.networkd_file import Source, Written
+from knxgw.machine import Machine, bound_to, time_servers
+from tests.host.test_adapters_and_managers import CONFIGURED, add, write
+
+SITE = """
+device: {ntp_servers: [ptbtime1.ptb.de, 192.0.2.123]}
+knx: {link: none}
+website: {listen: "LISTEN"}
+charging_points: [{number: 1, model: keba_p30, connection: {host: 10.0.0.1}}]
+"""
+
+
+def configuration(listen: str = "127.0.0.1:8080") -> Configuration:
+    found = parse_configuration(SITE.replace("LISTEN", listen), catalogue()).configuration
+    assert found is not None
+    return found
+
+
+class Rig:
+    """A machine, and what its root side has answered."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.noted: list[str] = []
+        self.root = state / "root"
+        self.machine = Machine(state, configuration, self.noted.append, root=self.root)
+        self.asked: list[tuple[str, ...]] = []
+        self.machine._asking.set_time_servers = self._set  # type: ignore[method-assign]
+        self.refuses = False
+
+    def answers(self, **given: Any) -> Answer:
+        answer = Answer(boot=boot_id(), manager=Manager.NETWORKD, **given)
+        folder = self.state / "host"
+        folder.mkdir(exist_ok=True)
+        (folder / "answer.json").write_bytes(answer_bytes(answer))
+        return answer
+
+    def _set(self, servers: tuple[str, ...]) -> PartAnswer:
+        self.asked.append(servers)
+        return PartAnswer(id="a" * 32)
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Rig:
+    return Rig(tmp_path)
+
+
+def test_without_a_root_side_the_host_manages_everything(rig: Rig) -> None:
+    pages = rig.machine.for_pages()
+    network = pages.network()
+    assert not network.is_writable
+    assert network.source is Source.HOST
+    assert not pages.time().has_service
+
+
+@pytest.mark.proves("W40")
+def test_pages_see_who_wrote_the_settings_and_what_became_of_the_change(rig: Rig) -> None:
+    change = NetworkAnswer(id="c" * 32, phase=Phase.RETURNED)
+    written = Written(adapter="none0", settings=AUTOMATIC, source=Source.ETS, id="b" * 32)
+    rig.answers(network=change, written=written)
+    add(rig.root, "eth0", 2, "device")
+    state = CONFIGURED.format("/etc/systemd/network/10-knxgw.network")
+    write(rig.root, "run/systemd/netif/links/2", state)
+    network = rig.machine.for_pages().network()
+    assert network.is_writable
+    assert (network.source, network.settings, network.change) == (Source.ETS, AUTOMATIC, change)
+
+
+@pytest.mark.proves("W40")
+def test_a_return_by_itself_stands_in_the_audit_once(rig: Rig) -> None:
+    waiting = NetworkAnswer(id="c" * 32, phase=Phase.WAITING)
+    for network in (
+        waiting,
+        replace(waiting, phase=Phase.RETURNED),
+        replace(waiting, phase=Phase.RETURNED),
+    ):
+        rig.machine._note_return(rig.answers(network=network))
+    assert rig.noted == ["network_returned"]
+    rig.machine._note_return(rig.answers(network=waiting))
+    rig.machine._note_return(rig.answers(network=replace(waiting, phase=Phase.KEPT)))
+    assert rig.noted == ["network_returned"]
+
+
+def test_other_addresses_are_noticed_and_the_first_ones_are_no_others(rig: Rig) -> None:
+    first, second = (
+        OwnAddress("eth0", one, "02:00:00:00:00:01") for one in ("192.0.2.5", "192.0.2.20")
+    )
+    moved = [rig.machine._has_moved(one) for one in ((first,), (first,), (second,), (), (second,))]
+    assert moved == [False, False, True, True, True]
+
+
+@pytest.mark.real  # threads
+@pytest.mark.proves("W41")
+async def test_the_time_servers_of_the_configuration_are_asked_for_where_they_are_others(
+    rig: Rig,
+) -> None:
+    wanted = ("ptbtime1.ptb.de", "192.0.2.123")
+    assert time_servers(configuration()) == wanted
+    assert time_servers(None) == ()
+    await rig.machine._take_time_servers(rig.answers(time_servers=()))
+    assert rig.asked == [], "without a time service that is the host's"
+    assert not rig.machine.for_pages().time().has_service
+    (rig.root / "run/systemd/timesync").mkdir(parents=True)
+    assert rig.machine.for_pages().time().has_service
+    await rig.machine._take_time_servers(rig.answers(time_servers=()))
+    await rig.machine._take_time_servers(rig.answers(time_servers=wanted))
+    assert rig.asked == [wanted]
+
+
+@pytest.mark.parametrize(
+    ("listen", "address"),
+    [
+        ("192.0.2.5:8080", "192.0.2.5"),
+        ("0.0.0.0:8080", ""),
+        ("127.0.0.1:8080", ""),  # behind a proxy
+        ("garage.example.org:8080", ""),
+    ],
+)
+def test_a_website_at_one_address_is_known_to_be_there_only(listen: str, address: str) -> None:
+    assert bound_to(configuration(listen)) == address
+    assert bound_to(None) == ""

@@ -1,0 +1,116 @@
+"""The gateway's end: it waits for an answer, and takes away what nobody has taken."""
+
+import errno
+from collections.abc import Callable
+from datetime import UTC, datetime
+from ipaddress import IPv4Interface
+from pathlib import Path
+
+import pytest
+
+from knxgw.errors import RejectedError
+from knxgw.host.answer import Failure
+from knxgw.host.asking import ANSWERED_WITHIN_S, Asking, Ports
+from knxgw.host.manager import Manager
+from knxgw.host.network_change import Phase
+from knxgw.host.network_plan import AUTOMATIC, IPv4Settings, Mode
+from knxgw.host.networkd_file import Source
+from tests.support.host_side import BOOT, HostRig
+
+PERMANENT = IPv4Settings(mode=Mode.PERMANENT, interface=IPv4Interface("192.0.2.10/24"))
+
+
+class Both:
+    """The gateway's end and the root side; what starts the latter is `path_unit`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.rig = HostRig(folder)
+        self.rig.run()
+        self.boot = BOOT
+        self.now_s = 0.0
+        self.path_unit: Callable[[], object] = self.rig.run
+        self.is_full = False
+        self.asking = Asking(
+            self.rig.state,
+            Ports(
+                write=self._write,
+                boot=lambda: self.boot,
+                now_s=lambda: self.now_s,
+                wait=self.wait,
+            ),
+        )
+
+    def _write(self, path: Path, content: bytes) -> None:
+        if self.is_full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        path.write_bytes(content)
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass: the root side is started and does what is wanted."""
+        self.now_s += seconds
+        if (self.rig.state / "host" / "wanted.json").exists():
+            self.path_unit()
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> Both:
+    return Both(tmp_path)
+
+
+def test_the_gateway_learns_what_became_of_a_change(both: Both) -> None:
+    found = both.asking.change_network(AUTOMATIC, Source.WEBSITE, must_be_confirmed=False)
+    assert found.phase is Phase.KEPT
+    answer = both.asking.answer()
+    assert answer is not None
+    assert answer.written is not None
+    assert (answer.manager, answer.written.source) == (Manager.NETWORKD, Source.WEBSITE)
+
+
+@pytest.mark.proves("W39")
+def test_a_reset_returns_to_an_automatic_address(both: Both) -> None:
+    both.asking.change_network(PERMANENT, Source.WEBSITE, must_be_confirmed=False)
+    assert both.asking.return_to_automatic().phase is Phase.KEPT
+    answer = both.asking.answer()
+    assert answer is not None
+    assert answer.written is not None
+    assert (answer.written.settings, answer.written.source) == (AUTOMATIC, Source.RESET)
+
+
+def test_a_change_that_has_ended_is_not_asked_for_again(both: Both) -> None:
+    found = both.asking.change_network(PERMANENT, Source.WEBSITE, must_be_confirmed=False)
+    both.path_unit = lambda: pytest.fail("nothing is to be asked")
+    assert both.asking.keep(found.id).phase is Phase.KEPT
+    assert both.asking.give_back(found.id).phase is Phase.KEPT
+
+
+def test_a_wish_that_nobody_takes_is_taken_away_again(both: Both) -> None:
+    both.path_unit = lambda: None
+    with pytest.raises(RejectedError, match="does not react"):
+        both.asking.set_time_servers(("192.0.2.123",))
+    assert both.now_s == pytest.approx(ANSWERED_WITHIN_S, abs=1.0)
+    assert not (both.rig.state / "host" / "wanted.json").exists()
+
+
+def test_an_answer_of_another_start_of_the_machine_is_none(both: Both) -> None:
+    both.boot = "the next start"
+    assert both.asking.answer() is None
+    both.path_unit = lambda: pytest.fail("nothing is to be asked")
+    with pytest.raises(RejectedError, match="does not react"):
+        both.asking.change_network(AUTOMATIC, Source.WEBSITE, must_be_confirmed=False)
+
+
+def test_a_disk_that_is_full_is_said(both: Both) -> None:
+    both.is_full = True
+    with pytest.raises(RejectedError, match="No space left"):
+        both.asking.set_time_servers(())
+
+
+@pytest.mark.proves("W41")
+def test_servers_and_clock_are_answered_each_for_itself(both: Both) -> None:
+    assert both.asking.set_time_servers(("192.0.2.123",)).failure is None
+    both.rig.machine.synchronised = True
+    at = datetime(2026, 12, 24, 12, tzinfo=UTC)
+    assert both.asking.set_clock(at).failure is Failure.SYNCHRONISED
+    answer = both.asking.answer()
+    assert answer is not None
+    assert answer.time_servers == ("192.0.2.123",)

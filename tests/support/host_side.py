@@ -1,0 +1,139 @@
+"""The root side over folders of a test: a machine that takes what its files say, and time that tests move."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from knxgw.host.adapters import Adapter
+from knxgw.host.answer import Answer, answer_bytes, read_answer
+from knxgw.host.manager import Manager
+from knxgw.host.network_files import NetworkFiles
+from knxgw.host.networkd_file import read_text
+from knxgw.host.root_folder import RootFolder
+from knxgw.host.root_side import Clock, HostError, Places, Post, RootSide
+from knxgw.host.wanted import Wanted, read_wanted
+
+BOOT = "the first start"
+BEGIN = datetime(2026, 12, 1, 12, tzinfo=UTC)
+ETH0 = Adapter(name="eth0", index=2, is_wired=True, is_device=True)
+
+
+class SimulatedMachine:
+    """An operating system with one adapter; it notes what it has taken."""
+
+    def __init__(self, network: NetworkFiles, time_file: Path) -> None:
+        self._network = network
+        self._time_file = time_file
+        self.managed_by = Manager.NETWORKD
+        self.others: set[IPv4Address] = set()  # addresses of other machines
+        self.failures = 0  # how many of the next commands fail
+        self.network = ""  # the text that holds
+        self.takes: list[str] = []
+        self.time_servers = ""
+        self.has_service = True
+        self.synchronised = False
+        self.clock: datetime | None = None
+
+    def adapter(self, _written: str) -> Adapter | None:
+        """Return the only adapter."""
+        return ETH0
+
+    def manager(self, _adapter: Adapter | None) -> Manager:
+        """Return who manages it."""
+        return self.managed_by
+
+    def has_other(self, _adapter: str, address: IPv4Address) -> bool:
+        """Tell whether another machine has an address."""
+        return address in self.others
+
+    def take_network(self, adapter: str) -> None:
+        """Take what the file says."""
+        assert adapter in {ETH0.name, ""}
+        self._fail()
+        self.network = self._network.text()
+        written = read_text(self.network)
+        self.takes.append("nothing" if written is None else str(written.settings.interface))
+
+    def has_time_service(self) -> bool:
+        """Tell whether there is one."""
+        return self.has_service
+
+    def take_time_servers(self) -> None:
+        """Take what the file says."""
+        self._fail()
+        self.time_servers = self._time_file.read_text() if self._time_file.exists() else ""
+
+    def is_synchronised(self) -> bool:
+        """Tell whether a server sets the clock."""
+        return self.synchronised
+
+    def set_clock(self, at: datetime) -> None:
+        """Set the clock."""
+        self._fail()
+        self.clock = at
+
+    def _fail(self) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise HostError("networkctl: it does not answer")
+
+
+class HostRig:
+    """A state directory, the folders of the machine, and runs of the root side between them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.state = folder / "state"
+        self.state.mkdir(exist_ok=True)
+        self.network = NetworkFiles(folder / "etc/systemd/network")
+        self.time_file = folder / "etc/systemd/timesyncd.conf.d/50-knxgw.conf"
+        self.machine = SimulatedMachine(self.network, self.time_file)
+        self.now_s = 1000.0
+        self.plans: list[tuple[float, Callable[[], None]]] = []  # what happens at which moment
+        self.answers: list[Answer] = []
+        self.boot = BOOT
+
+    def at(self, now_s: float, do: Callable[[], None]) -> None:
+        """Have something happen while the root side sleeps."""
+        self.plans.append((now_s, do))
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now_s += seconds
+        due = [plan for plan in self.plans if plan[0] <= self.now_s]
+        self.plans = [plan for plan in self.plans if plan[0] > self.now_s]
+        for _, do in due:
+            do()
+
+    def utc_now(self) -> datetime:
+        """Return the time of the clock."""
+        return BEGIN + timedelta(seconds=self.now_s - 1000.0)
+
+    def run(self, wanted: bytes | None = None) -> Answer:
+        """Run the root side to its end; return its last answer."""
+        with RootFolder.opened(self.state) as folder:
+            if wanted is not None:
+                self.want(wanted)
+            RootSide(
+                self.machine,
+                self._post(folder),
+                Clock(now_s=lambda: self.now_s, utc_now=self.utc_now, sleep=self.sleep),
+                Places(network=self.network, time_servers=self.time_file),
+                self.boot,
+            ).run()
+        return self.answers[-1]
+
+    def want(self, wanted: bytes) -> None:
+        """Leave a wish, as the gateway does."""
+        (self.state / "host" / "wanted.json").write_bytes(wanted)
+
+    def _post(self, folder: RootFolder) -> Post:
+        def take() -> Wanted | None:
+            content = folder.take()
+            return None if content is None else read_wanted(content)
+
+        def answer(found: Answer) -> None:
+            folder.answer(answer_bytes(found))
+            self.answers.append(found)
+
+        return Post(take=take, answer=answer, last=lambda: read_answer(folder.last_answer()))
