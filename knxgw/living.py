@@ -15,6 +15,7 @@ from typing import NoReturn, TypeVar
 import click
 
 from knxgw.announcement import Announcement
+from knxgw.appliance_test import Appliance
 from knxgw.catalogue.load import catalogue
 from knxgw.commissioning import SettingUp, own_networks
 from knxgw.config.model import Configuration, PanelSettings
@@ -136,20 +137,22 @@ class Living:
                 configuration=lambda: self._prepared.file,
             )
         )
-        service = Service(gateway, group, self._test_certificate, panel.test)
         self._announcement = announcement = Announcement(
             store.database.directory,
             lambda: gateway.configuration,
             lambda: self._prepared.listener,
             system_clock,
         )
-        self._trials = TrialReads(lambda: _buses_of(gateway), group)
         self.machine = Machine(
             store.database.directory,
             lambda: gateway.configuration,
             accounts.note_of_host,
             on_moved=self.encryption.renew_if_due,  # its certificate names the addresses
         )
+        host = self.machine.for_pages()
+        appliance = Appliance(slot=manager.slot, disk=firmware, host=host)
+        service = Service(gateway, group, self._test_certificate, panel.test, appliance.rows)
+        self._trials = TrialReads(lambda: _buses_of(gateway), group)
         wait = partial(wait_on, asyncio.get_running_loop(), limit_s=PAGE_WAITS_S)
         self._bridge = Bridge(
             view=gateway.view,
@@ -196,7 +199,7 @@ class Living:
             commissioning=SettingUp(gateway, group, device.networks or own_networks).for_pages(),
             trials=self._trials.for_pages(),
             firmware=self._updating.for_pages(),
-            host=self.machine.for_pages(),
+            host=host,
             configuration=self._configuration_text,
             history=gateway.history,
         )

@@ -41,6 +41,7 @@ from knxgw.living import (
     show_initial_password,
     take_password,
 )
+from knxgw.machine import return_to_automatic
 from knxgw.master_file import MasterFile
 from knxgw.store.configurations import Origin
 from knxgw.store.lock import StateLock
@@ -176,7 +177,7 @@ def run_gateway(path: Path, state: Path, *, may_be_missing: bool = False) -> Non
     """
     sys.setswitchinterval(THREAD_SLICE_S)
     master = MasterFile(path, state, may_be_missing=may_be_missing)
-    reset = FactoryReset(state)
+    reset = FactoryReset(state, partial(return_to_automatic, state))
     if reset.is_asked:
         _finish(reset, state)
     _return_to_confirmed(master)

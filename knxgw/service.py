@@ -6,9 +6,10 @@ any thread.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+from knxgw.appliance_test import no_appliance
 from knxgw.catalogue.codes import FaultCode
 from knxgw.catalogue.device_model import MAX_REGISTERS
 from knxgw.catalogue.points import Table
@@ -58,12 +59,14 @@ class Service:
         group: asyncio.TaskGroup,
         certificate: Callable[[], Row] = _no_certificate,
         gpio: Callable[[], Row] = _no_gpio,
+        appliance: Callable[[], Sequence[Row]] = no_appliance,
     ) -> None:
         """Serve at a gateway; a self-test runs in a task of the group.
 
-        `certificate` judges that of the website, `gpio` the lines of the front panel.
+        `certificate` judges that of the website, `gpio` the lines of the front panel, `appliance` firmware,
+        time servers and network; it may block.
         """
-        self._certificate, self._gpio = certificate, gpio
+        self._certificate, self._gpio, self._appliance = certificate, gpio, appliance
         self._gateway = gateway
         self._group = group
         self._loop = asyncio.get_running_loop()
@@ -97,6 +100,7 @@ class Service:
                 load_management=self._test_load_management,
                 certificate=self._certificate,
                 gpio=self._gpio,
+                appliance=self._appliance,
                 buses=lambda: (
                     None if self._gateway.application is None else self._gateway.application.buses
                 ),

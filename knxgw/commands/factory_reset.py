@@ -1,11 +1,13 @@
 """`knxgw factory-reset`: resets the device, beside a running gateway or without one."""
 
+from functools import partial
 from pathlib import Path
 
 import click
 
 from knxgw.errors import GatewayError
 from knxgw.factory_reset import FactoryReset
+from knxgw.machine import return_to_automatic
 from knxgw.store.lock import StateInUseError, StateLock
 
 
@@ -21,7 +23,7 @@ def reset_device(state: Path, configuration: Path, *, is_sure: bool) -> None:
             "This erases configuration, accounts, sessions and energy history. Reset the device?",
             abort=True,
         )
-    reset = FactoryReset(state)
+    reset = FactoryReset(state, partial(return_to_automatic, state))
     file = configuration if configuration.exists() else None
     try:
         with StateLock(state):

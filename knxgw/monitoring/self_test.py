@@ -23,6 +23,10 @@ class Check(StrEnum):
     CHARGER = "charger"
     METER = "meter"  # the electricity meter of a charging point
     CERTIFICATE = "certificate"  # of the website
+    FIRMWARE = "firmware"  # the slots, and whether the last update works
+    FIRMWARE_KEYS = "firmware_keys"  # whose firmware the device takes
+    TIME_SOURCE = "time_source"  # the time servers of the machine
+    NETWORK = "network"
     GPIO = "gpio"  # the contacts of button and LEDs
     MEMORY = "memory"
     LOOP = "loop"  # whether the program reacts in time
@@ -66,6 +70,13 @@ class Problem(StrEnum):
     GPIO_LINE_BUSY = "gpio_line_busy"
     GPIO_CHIP_LOST = "gpio_chip_lost"
     GPIO_REFUSED = "gpio_refused"
+    FIRMWARE_ON_TRIAL = "firmware_on_trial"
+    FIRMWARE_GIVEN_UP = "firmware_given_up"
+    NO_FIRMWARE_KEY = "no_firmware_key"
+    TIME_SERVERS_SILENT = "time_servers_silent"
+    TIME_SERVERS_NOT_TAKEN = "time_servers_not_taken"
+    NETWORK_NOT_CONFIRMED = "network_not_confirmed"
+    NETWORK_WITHOUT_DHCP = "network_without_dhcp"
     MEMORY_HIGH = "memory_high"
     LOOP_SLOW = "loop_slow"
     NOT_FINISHED = "not_finished"
@@ -185,6 +196,54 @@ def of_gpio(*, is_used: bool, problem: Problem | None = None, subject: str = "")
     if problem is None:
         return _good(Check.GPIO)
     return Row(check=Check.GPIO, verdict=Verdict.WARNING, subject=subject, problem=problem)
+
+
+def of_firmware(*, is_own: bool, version: str, on_trial: bool, was_given_up: bool) -> Row:
+    """Judge the slots of the firmware; `was_given_up`: the last thing that happened to an update."""
+    if not is_own:
+        return Row(check=Check.FIRMWARE, verdict=Verdict.NOT_USED)
+    problem = None
+    if on_trial:
+        problem = Problem.FIRMWARE_ON_TRIAL
+    elif was_given_up:
+        problem = Problem.FIRMWARE_GIVEN_UP
+    verdict = Verdict.GOOD if problem is None else Verdict.WARNING
+    return Row(check=Check.FIRMWARE, verdict=verdict, subject=version, problem=problem)
+
+
+def of_firmware_keys(*, is_own: bool, count: int) -> Row:
+    """Judge the public keys whose firmware is taken."""
+    if not is_own:
+        return Row(check=Check.FIRMWARE_KEYS, verdict=Verdict.NOT_USED)
+    if not count:
+        return _warning(Check.FIRMWARE_KEYS, Problem.NO_FIRMWARE_KEY)
+    return _good(Check.FIRMWARE_KEYS)
+
+
+def of_time_source(*, is_used: bool, server: str, is_synchronised: bool, are_taken: bool) -> Row:
+    """Judge the time servers; `server`: the one that is asked now."""
+    if not is_used:
+        return Row(check=Check.TIME_SOURCE, verdict=Verdict.NOT_USED)
+    problem = None
+    if not are_taken:
+        problem = Problem.TIME_SERVERS_NOT_TAKEN
+    elif not is_synchronised:
+        problem = Problem.TIME_SERVERS_SILENT
+    verdict = Verdict.GOOD if problem is None else Verdict.WARNING
+    return Row(check=Check.TIME_SOURCE, verdict=verdict, subject=server, problem=problem)
+
+
+def of_network(*, is_used: bool, adapter: str, is_waiting: bool, is_link_local: bool) -> Row:
+    """Judge the network settings that are made on the device; `is_link_local`: only a 169.254 address."""
+    if not is_used:
+        return Row(check=Check.NETWORK, verdict=Verdict.NOT_USED)
+    problem = None
+    if is_waiting:
+        problem = Problem.NETWORK_NOT_CONFIRMED
+    elif is_link_local:
+        problem = Problem.NETWORK_WITHOUT_DHCP
+    verdict = Verdict.GOOD if problem is None else Verdict.WARNING
+    return Row(check=Check.NETWORK, verdict=verdict, subject=adapter, problem=problem)
 
 
 def of_memory(used_b: int | None) -> Row:

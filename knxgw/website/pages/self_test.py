@@ -27,6 +27,10 @@ CHECKS = {
     Check.METER: marked("Electricity meter"),
     Check.CERTIFICATE: marked("Certificate of the website"),
     Check.GPIO: marked("Button and LEDs (GPIO)"),
+    Check.FIRMWARE: marked("Firmware and its slots"),
+    Check.FIRMWARE_KEYS: marked("Keys of firmware"),
+    Check.TIME_SOURCE: marked("Time servers"),
+    Check.NETWORK: marked("Network settings"),
     Check.MEMORY: marked("Memory of the program"),
     Check.LOOP: marked("Reaction of the program"),
 }
@@ -133,6 +137,34 @@ PROBLEMS = {  # what is wrong, and what helps
     Problem.GPIO_REFUSED: (
         marked("The GPIO chip refuses this line; the log says why."),
         marked("Use another line: not every one can be an input or an output."),
+    ),
+    Problem.FIRMWARE_ON_TRIAL: (
+        marked("The firmware is on trial: it has not proved itself yet."),
+        marked("Wait for two minutes, and run the self-test again."),
+    ),
+    Problem.FIRMWARE_GIVEN_UP: (
+        marked("The last update did not work; the firmware of before runs."),
+        marked("The page Firmware says why; take another version, or ask the support."),
+    ),
+    Problem.NO_FIRMWARE_KEY: (
+        marked("No key of a maker is known: no firmware file is taken."),
+        marked("Put the public key of the maker into /etc/knxgw/firmware-keys."),
+    ),
+    Problem.TIME_SERVERS_SILENT: (
+        marked("No time server answers."),
+        marked("Check the time servers (Settings, Time), DNS and the connection to them."),
+    ),
+    Problem.TIME_SERVERS_NOT_TAKEN: (
+        marked("The time service does not use the time servers of the configuration."),
+        marked("Look at Settings, Time; the host may have settings of its own."),
+    ),
+    Problem.NETWORK_NOT_CONFIRMED: (
+        marked("A change of the network waits for its confirmation."),
+        marked("Keep it on Settings, Network; otherwise the settings of before return."),
+    ),
+    Problem.NETWORK_WITHOUT_DHCP: (
+        marked("No DHCP server answers: the device has an address of its own choice (169.254)."),
+        marked("Check cable and DHCP server, or give it a permanent address."),
     ),
     Problem.MEMORY_HIGH: (
         marked("The program holds much memory."),
