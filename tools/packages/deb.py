@@ -56,7 +56,7 @@ class Staged:
     version: str  # of the program
     built_at: int  # [s since 1970]; every file has this time
 
-    def build(self, revision: int, into: Path) -> Path:
+    def build(self, revision: int, into: Path, compressor: str = "xz") -> Path:
         """Write the package and return its file. Raises: PackagingError."""
         version = self.release.package_version(self.version, revision)
         write_control(self, version)
@@ -64,7 +64,14 @@ class Staged:
         file = into / f"knxgw_{version}_{self.release.architecture}.deb"
         for path in (self.tree, *self.tree.rglob("*")):
             os.utime(path, (self.built_at, self.built_at), follow_symlinks=False)
-        run("dpkg-deb", "--root-owner-group", "-Zxz", "--build", str(self.tree), str(file))
+        run(
+            "dpkg-deb",
+            "--root-owner-group",
+            f"-Z{compressor}",
+            "--build",
+            str(self.tree),
+            str(file),
+        )
         return file
 
 
