@@ -1,9 +1,11 @@
 """Runs the commands of a build."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+ROOM = 2 << 30  # bytes
 
 
 class PackagingError(Exception):
@@ -21,3 +23,10 @@ def run(*argv: str) -> str:
     if done.returncode:
         raise PackagingError(f"{' '.join(argv)}\n{done.stdout}{done.stderr}")
     return done.stdout.strip()
+
+
+def memory() -> Path | None:
+    """Return a folder in memory, if there is one with room: a Debian is made there four times as fast."""
+    folder = Path("/dev/shm")  # noqa: S108 - what is made in it has a name of its own
+    has_room = folder.is_dir() and shutil.disk_usage(folder).free > ROOM
+    return folder if has_room else None
