@@ -26,6 +26,7 @@ def make_environment(wheel: Path, constraints: Path, at: Path, place: Path) -> N
     run(*install, *options, "--constraint", str(constraints), f"{wheel}[ets]")
     _keep_one_command(at, place)
     _name_its_place(at, place)
+    (at / ".gitignore").unlink(missing_ok=True)  # Python 3.13 makes it
     for path in list(_not_needed(_packages(at))):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 

@@ -59,7 +59,9 @@ def working_engine() -> str | None:
 
 def check_with(engine: str) -> None:
     """Build the image and wait until a container of it is healthy. Raises: PackagingError."""
-    run(engine, "build", "--tag", TAG, str(ROOT))
+    # Podman's own format has no health check
+    formats = ["--format", "docker"] if engine == "podman" else []
+    run(engine, "build", *formats, "--tag", TAG, str(ROOT))
     size = int(run(engine, "image", "inspect", "--format", "{{.Size}}", TAG))
     _say(f"{engine}: built, {size / 1e6:.0f} MB")
     restricted = ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--network", "none"]  # noqa: S108

@@ -40,7 +40,8 @@ class Replay:
             run("cp", "-a", str(base), str(root))
             self._roots[stage.name] = root
             self._follow(stage, root, wheels)
-        self._start(self._stages[-1], root)
+        last = self._stages[-1]
+        self._start(last, self._roots[last.name])
 
     def _make_base(self, base: Path) -> None:
         suite = platform.freedesktop_os_release()["VERSION_CODENAME"]
@@ -74,6 +75,8 @@ class Replay:
                     self._copy(one, root, place)
                 case "RUN":
                     self._run(one.rest, root, place, environment, wheels)
+                case _:
+                    pass  # says how the image is run, not what is in it
         self._say(f"stage {stage.name or 'of the image'}: {len(stage.instructions)} steps")
 
     def _copy(self, one: Instruction, root: Path, place: str) -> None:
