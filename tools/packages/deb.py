@@ -31,10 +31,12 @@ VENV = PLACE / "venv"
 MAIL = "maintainers@knxgw.example.org"  # no mailbox: SECURITY.md says where to write
 SCRIPTS = ("config", "preinst", "postinst", "prerm", "postrm")  # maintainer scripts
 CONFFILE = "etc/default/knxgw"  # of the administrator: dpkg asks before it changes it
-EMPTY = ("etc/systemd/timesyncd.conf.d",)  # of the administrator; knxgw-host.service writes there
+# Of the administrator; knxgw-host.service writes there.
+EMPTY = ("etc/systemd/network", "etc/systemd/timesyncd.conf.d")
 TREE = {  # file of the repository: where it stands on the machine
     "packaging/units/knxgw.service": "usr/lib/systemd/system/knxgw.service",
     "packaging/units/knxgw-host.service": "usr/lib/systemd/system/knxgw-host.service",
+    "packaging/units/knxgw-host-return.service": "usr/lib/systemd/system/knxgw-host-return.service",
     "packaging/units/knxgw-host.path": "usr/lib/systemd/system/knxgw-host.path",
     "packaging/files/default": CONFFILE,
     "packaging/files/60-knxgw-gpio.rules": "usr/lib/udev/rules.d/60-knxgw-gpio.rules",
