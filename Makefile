@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sim test long browser pictures peers pythons scenarios days check fix bench torture generate fuzz clean
+.PHONY: help demo sim test long browser pictures peers pythons scenarios days check fix bench torture generate fuzz deb image-check clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -84,6 +84,12 @@ generate: $(STAMP) ## pages of docs/ that are made from product_db/, the tests a
 
 fuzz: $(STAMP) ## long property runs; 10 000 wrong Modbus answers for each transport
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 -m "not real" -o faulthandler_timeout=1800 $(ARGS)
+
+deb: $(STAMP) ## the Debian package of this release and architecture, in dist/ (needs dpkg-deb)
+	@$(BIN)/python -m tools.packages.deb $(ARGS)
+
+image-check: $(STAMP) ## look at the Dockerfile, build the image and start it; without an engine go through its steps (root)
+	@$(BIN)/python -m tools.packages.image
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .venv-peers .venv-python3* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -30,7 +30,7 @@ class DeviceUnderTest:
     load_management: Callable[[], Sequence[Row]]
     certificate: Callable[[], Row]
     gpio: Callable[[], Row]
-    appliance: Callable[[], Sequence[Row]]  # firmware, time servers, network; it may block
+    appliance: Callable[[], Awaitable[Sequence[Row]]]  # firmware, time servers, network
     buses: Callable[[], ModbusBuses | None]
     took_s: Callable[[str], float | None]  # the last request of a device that was answered [s]
 
@@ -52,7 +52,7 @@ async def run_self_test(device: DeviceUnderTest, running: SelfTestRun) -> None:
                 for driver in drivers:
                     running.add(await _of_device(device, buses, driver))
             running.add(device.certificate())
-            for row in await asyncio.to_thread(device.appliance):
+            for row in await device.appliance():
                 running.add(row)
             running.add(device.gpio())
             running.add(judge.of_memory(_memory_b()))

@@ -100,7 +100,7 @@ class Service:
                 load_management=self._test_load_management,
                 certificate=self._certificate,
                 gpio=self._gpio,
-                appliance=self._appliance,
+                appliance=self._test_appliance,
                 buses=lambda: (
                     None if self._gateway.application is None else self._gateway.application.buses
                 ),
@@ -108,6 +108,10 @@ class Service:
             ),
             self.self_test,
         )
+
+    async def _test_appliance(self) -> Sequence[Row]:
+        """Look at what may block in the thread of the store."""
+        return await self._loop.run_in_executor(self._gateway.world.executor, self._appliance)
 
     def _test_load_management(self) -> tuple[Row, Row]:
         station = None if self._gateway.application is None else self._gateway.application.station

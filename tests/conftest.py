@@ -75,6 +75,8 @@ WAITING = {
     "tests/conformance/test_table.py": "proofs in the sources",
     "tests/test_rules.py": "rules in the sources",
     "tests/website/test_https.py": "https",
+    "tests/packaging/test_life_on_a_machine.py": "a Debian package",
+    "tests/packaging/test_package_contents.py": "a Debian package",
 }
 
 

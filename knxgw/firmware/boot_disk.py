@@ -23,6 +23,7 @@ from knxgw.firmware.boot_state import (
 
 FOLDER = "firmware"  # in the state directory
 STATE_FILE = "boot.json"
+MARK = "knxgw-proved"  # in a slot that has proved itself
 DATABASE = "knxgw.sqlite"
 OWN_CONFIGURATION = "knxgw.configuration.yaml"
 DATABASE_LOGS = ("-wal", "-shm", "-journal")
@@ -64,6 +65,15 @@ class BootDisk:
             path.rename(waste)
         shutil.rmtree(waste, ignore_errors=True)
 
+    def note_proved(self, slot: str) -> None:
+        """Mark a slot that works, for the day on which the state is lost. Raises: OSError."""
+        if slot in SLOTS and not self._mark(slot).exists():
+            self._mark(slot).touch(PRIVATE)
+            sync_folder(self.path(slot))
+
+    def _mark(self, slot: str) -> Path:
+        return self.path(slot) / MARK
+
     # --- the state of the launcher
 
     def load(self) -> BootState:
@@ -75,7 +85,7 @@ class BootDisk:
             state = None
         if state is not None:
             return state
-        state = reconstructed(self.installed())
+        state = reconstructed(self.installed(), [one for one in SLOTS if self._mark(one).exists()])
         if state.trial is not None and self._copy.exists():  # it is of this very trial
             return replace(state, trial=replace(state.trial, has_copy=True))
         return state

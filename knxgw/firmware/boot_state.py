@@ -20,7 +20,7 @@ not there any more.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -74,6 +74,7 @@ class Trial:
     version: str
     before: str  # the slot to return to
     has_copy: bool = False  # of the state, as it was before the first start
+    may_lack_copy: bool = False  # it may have run before: it goes on even if no copy can be made
     starts: int = 0
     crashes: int = 0
 
@@ -130,6 +131,7 @@ def _trial(fields: Mapping[str, Any]) -> Trial:
         version=str(fields["version"]),
         before=_slot(fields["before"]),
         has_copy=fields["has_copy"] is True,
+        may_lack_copy=fields["may_lack_copy"] is True,
         starts=_count(fields["starts"]),
         crashes=_count(fields["crashes"]),
     )
@@ -181,15 +183,19 @@ def newest(installed: Mapping[str, str]) -> str:
 # --- what happens
 
 
-def reconstructed(installed: Mapping[str, str]) -> BootState:
+def reconstructed(installed: Mapping[str, str], proved_slots: Collection[str]) -> BootState:
     """Return the state of a device whose stored one is not there or cannot be read.
 
-    Nobody knows whether the newest firmware has proved itself: it is on trial.
+    `proved_slots`: those that have proved themselves before. A newer one that has not is on trial.
     """
-    slot = newest(installed)
-    if slot == BASE or BASE not in installed:
-        return BootState(active=slot)
-    return BootState(trial=Trial(slot=slot, version=installed[slot], before=BASE))
+    trusted = {
+        slot: version for slot, version in installed.items() if slot in {BASE, *proved_slots}
+    }
+    active, newer = newest(trusted), newest(installed)
+    if active == newer or not trusted:
+        return BootState(active=newer)
+    trial = Trial(slot=newer, version=installed[newer], before=active, may_lack_copy=True)
+    return BootState(active=active, trial=trial)
 
 
 def begin_trial(state: BootState, slot: str, version: str, at: str) -> BootState:

@@ -267,7 +267,7 @@ class Launcher:
             self._disk.keep_copy()
         except (OSError, sqlite3.Error) as err:
             say(f"the state cannot be copied before the update: {err}")
-            return self._give_up(state, Reason.NO_COPY)
+            return state if trial.may_lack_copy else self._give_up(state, Reason.NO_COPY)
         return self._save(replace(state, trial=replace(trial, has_copy=True)))
 
     def _start(self, slot: str, version: str, state: BootState) -> Watch | None:
@@ -357,6 +357,7 @@ class Launcher:
         if after != state:
             self._save(after)
             with suppress(OSError):
+                self._disk.note_proved(slot)
                 self._disk.forget_copy()
             say(f"firmware {version} works and is kept")
 

@@ -56,11 +56,14 @@ def test_the_state_is_stored_and_one_that_cannot_be_read_is_made_of_what_is_ther
     stored = begin_trial(BootState(), "a", "1.2", AT)
     disk.save(stored)
     assert disk.load() == stored
-    again = BootState(trial=Trial(slot="a", version="1.2", before=BASE))
+    again = BootState(trial=Trial(slot="a", version="1.2", before=BASE, may_lack_copy=True))
     (disk.root / STATE_FILE).write_bytes(b"\0" * 100)
     assert disk.load() == again
     (disk.root / STATE_FILE).unlink()
     assert disk.load() == again
+    disk.note_proved("a")
+    disk.note_proved(BASE)
+    assert disk.load() == BootState(active="a")
 
 
 def test_a_slot_is_removed_and_the_base_never_is(disk: BootDisk) -> None:

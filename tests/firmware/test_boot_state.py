@@ -103,12 +103,18 @@ def test_versions_are_ordered_by_their_numbers() -> None:
     assert newest({}) == BASE
 
 
-def test_without_a_stored_state_the_newest_firmware_is_on_trial() -> None:
-    state = reconstructed({BASE: "1.9", "a": "1.10"})
+def test_without_a_stored_state_the_newest_that_has_proved_itself_runs_and_a_newer_one_is_on_trial() -> (
+    None
+):
+    state = reconstructed({BASE: "1.9", "a": "1.10"}, [])
     assert state.trial is not None
     assert (state.active, state.trial.slot, state.trial.before) == (BASE, "a", BASE)
-    assert reconstructed({BASE: "1.9", "a": "1.8"}).trial is None
-    assert reconstructed({"a": "1.8"}) == BootState(active="a")
+    assert reconstructed({BASE: "1.9", "a": "1.10"}, ["a"]) == BootState(active="a")
+    state = reconstructed({BASE: "1.9", "a": "1.10", "b": "1.11"}, ["a"])
+    assert state.trial is not None
+    assert (state.active, state.trial.slot, state.trial.before) == ("a", "b", "a")
+    assert reconstructed({BASE: "1.9", "a": "1.8"}, ["a"]) == BootState()
+    assert reconstructed({"a": "1.8"}, []) == BootState(active="a")
 
 
 @given(st.binary(max_size=300))

@@ -1,0 +1,290 @@
+"""A package on a clean Debian with systemd: installed, run, updated, removed, purged."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.built_package import Built, Making
+from tests.support.machine import Done, Machine, nspawn
+from tests.support.waiting import wait_until
+from tools.packages.deb import LAUNCHER
+
+pytestmark = [pytest.mark.peers, pytest.mark.long, pytest.mark.real]
+QUIET = {"DEBIAN_FRONTEND": "noninteractive"}
+STATE = "/var/lib/knxgw"
+READY_S = 30.0
+# As long as this checkout has no launcher, the service starts the program itself.
+DIRECT = """[Service]
+Type=exec
+WatchdogSec=0
+ExecStart=
+ExecStart=/usr/lib/knxgw/venv/bin/knxgw run --state /var/lib/knxgw $KNXGW_ARGUMENTS
+"""
+BY_HAND = """[Service]
+ExecStart=/bin/sleep infinity
+"""
+ASK = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8080/health').read().decode())"
+DROP_IN = "/etc/systemd/system/knxgw.service.d"
+
+
+@pytest.fixture(scope="module")
+def packages(built: Built) -> Path:
+    """Put what a machine needs beside the packages, and let every user of it read them."""
+    folder = built.folder
+    for path in (folder, *folder.parents):
+        if path.name.startswith("pytest-"):
+            break
+        path.chmod(0o755)
+    (folder / "direct.conf").write_text(DIRECT, encoding="utf-8")
+    (folder / "by-hand.service").write_text(BY_HAND, encoding="utf-8")
+    (folder / "probe.service").write_text(probe_unit(built), encoding="utf-8")
+    shutil.copy(Path(__file__).with_name("under_restrictions.py"), folder / "probe.py")
+    fake = folder / "other" / "python3"
+    fake.parent.mkdir()
+    fake.write_text("#!/bin/sh\necho 3.99\n", encoding="utf-8")
+    fake.chmod(0o755)
+    return folder
+
+
+def probe_unit(built: Built) -> str:
+    """Return the unit of the service, but with a program that says what it may do."""
+    unit = built.staged.tree / "usr/lib/systemd/system/knxgw.service"
+    others = r"^(Type|NotifyAccess|ExecReload|Restart|RestartSec|WatchdogSec)=.*\n"
+    text = re.sub(others, "", unit.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    start = "Type=oneshot\nExecStart=/usr/lib/knxgw/venv/bin/python3 -I /packages/probe.py"
+    return re.sub(r"^ExecStart=.*$", start, text, count=1, flags=re.MULTILINE)
+
+
+@contextmanager
+def machine(root: Path, packages: Path) -> Iterator[Machine]:
+    """Switch on a machine that has never seen the package."""
+    with Machine(root, packages) as one:
+        start_without_launcher(one)
+        yield one
+
+
+def start_without_launcher(one: Machine) -> None:
+    """Let the service start the program itself, as long as this checkout has no launcher."""
+    if not LAUNCHER.exists():
+        one.must("install", "-D", "-m644", "/packages/direct.conf", f"{DROP_IN}/direct.conf")
+
+
+def install(one: Machine, package: Path) -> str:
+    """Install a package as `apt` would, and return what is said."""
+    return one.must("dpkg", "--install", f"/packages/{package.name}", env=QUIET)
+
+
+def wait_until_ready(one: Machine) -> None:
+    """Wait until the gateway says that it is ready."""
+    said = ""
+
+    def is_ready() -> bool:
+        nonlocal said
+        done = one.run("python3", "-c", ASK)
+        said = done.stdout + done.stderr[-200:] + one.run("systemctl", "status", "knxgw").stdout
+        return done.stdout.strip() == "ready"
+
+    wait_until(is_ready, READY_S, lambda: f"the gateway to be ready: {said}")
+
+
+def main_process(one: Machine) -> str:
+    """Return the number of the first process of the service."""
+    return one.must("systemctl", "show", "--property=MainPID", "--value", "knxgw").strip()
+
+
+@pytest.mark.proves("H.99", "H.100")
+def test_a_gateway_lives_from_its_installation_to_its_purge(
+    making: Making, built: Built, packages: Path, root: Path
+) -> None:
+    with machine(root, packages) as one:
+        # installed
+        install(one, built.first)
+        wait_until_ready(one)
+        assert one.must("systemctl", "is-enabled", "knxgw", "knxgw-host.path").split() == [
+            "enabled",
+            "enabled",
+        ]
+        process = main_process(one)
+        assert one.must("stat", "-c%U:%G", f"/proc/{process}").strip() == "knxgw:knxgw"
+        groups = one.must("id", "-nG", "knxgw").split()
+        assert {"dialout", "gpio"} <= set(groups)
+        assert one.must("stat", "-c%a %U", STATE).split() == ["750", "knxgw"]
+        assert one.must("stat", "-c%a %U:%G", "/etc/knxgw").split() == ["750", "root:knxgw"]
+        password = one.must("knxgw", "password", "--initial")
+        verify = ["systemd-analyze", "verify", "--man=no", "knxgw.service", "knxgw-host.service"]
+        assert one.must(*verify, "knxgw-host-return.service", "knxgw-host.path") == ""
+        leftovers = "find /usr/lib/knxgw -user knxgw"
+        assert one.must(*leftovers.split()) == ""
+
+        # a signal to read the configuration again ends nothing
+        one.must("systemctl", "reload", "knxgw")
+        wait_until(
+            lambda: "no charger is controlled" in one.must("journalctl", "-u", "knxgw"),
+            READY_S,
+            "a line of the log",
+        )
+        assert main_process(one) == process
+
+        # updated: what was stored is there, another process runs
+        one.must("sh", "-c", "echo KNXGW_ARGUMENTS=-v >> /etc/default/knxgw")
+        install(one, built.second)
+        wait_until_ready(one)
+        assert main_process(one) != process
+        assert one.must("knxgw", "password", "--initial") == password
+        assert "KNXGW_ARGUMENTS=-v" in one.must("cat", "/etc/default/knxgw")
+        log = one.must("journalctl", "-u", "knxgw")
+        assert log.count("ended") == 1, "the first gateway did not end in order"
+
+        # removed: everything but state, settings and the user
+        one.must("dpkg", "--remove", "knxgw", env=QUIET)
+        assert one.run("systemctl", "is-active", "knxgw").returncode != 0
+        assert one.run("test", "-e", "/usr/lib/knxgw").returncode == 1
+        one.must("test", "-e", f"{STATE}/knxgw.sqlite")
+        one.must("test", "-e", "/etc/default/knxgw")
+
+        # purged without an answer: what is stored is kept
+        said = one.must("dpkg", "--purge", "knxgw", env=QUIET)
+        assert f"{STATE} is kept" in said
+        one.must("test", "-e", f"{STATE}/knxgw.sqlite")
+        assert one.run("test", "-e", "/etc/default/knxgw").returncode == 1
+        assert one.run("test", "-e", "/etc/knxgw").returncode == 1
+
+        # installed again: the state of before is taken up
+        install(one, built.second)
+        wait_until_ready(one)
+        assert one.must("knxgw", "password", "--initial") == password
+
+        # purged with the answer that it may go
+        answer = "knxgw knxgw/delete-state boolean true"
+        one.must("sh", "-c", f"echo '{answer}' | debconf-set-selections")
+        one.must("dpkg", "--purge", "knxgw", env=QUIET)
+        assert one.run("test", "-e", STATE).returncode == 1
+        assert one.run("id", "knxgw").returncode == 1
+        left = "find /etc /usr /var/lib/systemd -name *knxgw*"
+        assert [path for path in one.must(*left.split()).split() if DROP_IN not in path] == []
+
+
+MAY = {
+    "ask the clock",
+    "name the boot",
+    "keep the owner of a file",
+    "hash a password",
+    "use a cipher",
+    "call back from C",
+    "bound a child",
+    "start firmware from the state directory",
+    "join the multicast of KNX",
+    "ask for adapters",
+    "read /sys/class/net",
+    "read who listens",
+    "open a pseudo terminal",
+}
+MAY_NOT = {
+    "set the clock",
+    "write to /etc",
+    "write to its own configuration",
+    "write to /usr",
+    "look into /root",
+    "make a raw socket",
+    "listen on port 80",
+    "become root",
+}
+
+
+@pytest.mark.proves("H.101")
+def test_the_restrictions_of_the_service_allow_what_the_gateway_does_and_nothing_else(
+    built: Built, packages: Path, root: Path
+) -> None:
+    with machine(root, packages) as one:
+        install(one, built.first)
+        wait_until_ready(one)
+        one.must("cp", "/packages/probe.service", "/etc/systemd/system/probe.service")
+        one.must("systemctl", "daemon-reload")
+        one.must("systemctl", "start", "probe")
+        said = one.must("journalctl", "--output=cat", "-u", "probe").splitlines()
+        assert {line[5:] for line in said if line.startswith("yes: ")} == MAY
+        assert {line[4:] for line in said if line.startswith("no: ")} == MAY_NOT
+
+        # a wish of the website starts the root side
+        wish = f"mkdir -p {STATE}/host && echo {{}} > {STATE}/host/wanted.json"
+        shown = ["systemctl", "show", "--property=ExecMainStartTimestampMonotonic", "--value"]
+        one.must("systemctl", "stop", "knxgw-host.service")  # it was started at the installation
+        before = one.must(*shown, "knxgw-host.service").strip()
+        one.must("setpriv", "--reuid=knxgw", "--regid=knxgw", "--init-groups", "sh", "-c", wish)
+        wait_until(
+            lambda: one.must(*shown, "knxgw-host.service").strip() != before,
+            READY_S,
+            "knxgw-host.service to be started",
+        )
+
+
+@pytest.mark.proves("H.102")
+def test_a_gateway_that_was_installed_by_hand_goes_on_and_no_second_one_is_started(
+    built: Built, packages: Path, root: Path
+) -> None:
+    with Machine(root, packages) as one:
+        by_hand = "/etc/systemd/system/knxgw.service"
+        one.must("cp", "/packages/by-hand.service", by_hand)
+        one.must("systemctl", "daemon-reload")
+        one.must("systemctl", "start", "knxgw")
+        process = main_process(one)
+        said = install(one, built.first)
+        assert f"{by_hand} is not from this package" in said
+        assert "dpkg-reconfigure" in said
+        assert main_process(one) == process
+        install(one, built.second)
+        assert main_process(one) == process
+
+        # changed over, as it was told
+        one.run("systemctl", "disable", "--now", "knxgw")
+        one.must("mv", by_hand, "/root/knxgw.service.before")
+        start_without_launcher(one)
+        one.must("dpkg-reconfigure", "knxgw", env=QUIET)
+        wait_until_ready(one)
+        assert one.must("systemctl", "is-enabled", "knxgw").strip() == "enabled"
+
+
+def without_systemd(root: Path, packages: Path, script: str) -> Done:
+    """Run a shell script as root where systemd is not the first process."""
+    command = [*nspawn(root, packages), "--as-pid2", "/bin/sh", "-ec", script]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.proves("H.99")
+def test_a_machine_without_systemd_gets_everything_but_the_start(
+    built: Built, packages: Path, root: Path
+) -> None:
+    script = f"""
+        export DEBIAN_FRONTEND=noninteractive
+        dpkg --install /packages/{built.first.name}
+        knxgw --version
+        stat -c '%a %U' {STATE}
+        dpkg --install /packages/{built.second.name}
+        dpkg --purge knxgw
+        test -d {STATE} && ! test -e /usr/lib/knxgw && echo as it was
+    """
+    done = without_systemd(root, packages, script)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "knxgw, version " in done.stdout
+    assert "750 knxgw" in done.stdout
+    assert done.stdout.endswith("as it was\n")
+
+
+@pytest.mark.proves("H.99")
+def test_a_machine_with_another_python_refuses_the_package_and_says_why(
+    built: Built, packages: Path, root: Path
+) -> None:
+    script = f"""
+        export DEBIAN_FRONTEND=noninteractive
+        PATH=/packages/other:$PATH dpkg --install /packages/{built.first.name} && exit 1
+        ! test -e /usr/lib/knxgw && ! id knxgw
+    """
+    done = without_systemd(root, packages, script)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "this machine has Python 3.99" in done.stderr
+    assert "nothing was changed" in done.stderr
