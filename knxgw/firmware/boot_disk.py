@@ -147,7 +147,10 @@ class BootDisk:
 
 def version_of(venv: Path) -> str | None:
     """Return the version of the program in a virtual environment, None: there is none that could start."""
-    if not (venv / "bin" / "python").exists():
+    try:
+        if not (venv / "bin" / "python").exists():
+            return None
+    except OSError:  # of a state directory that this user may not read
         return None
     for found in sorted(venv.glob("lib/python3*/site-packages/knxgw-*.dist-info")):
         return found.name.removeprefix("knxgw-").removesuffix(".dist-info")

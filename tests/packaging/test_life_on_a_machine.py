@@ -9,27 +9,23 @@ from pathlib import Path
 
 import pytest
 
+from knxgw.firmware.keys import ALLOWS_DEVELOPMENT
+from tests.firmware.makers import firmware
 from tests.support.built_package import Built, Making
 from tests.support.machine import Done, Machine, nspawn
 from tests.support.waiting import wait_until
-from tools.packages.deb import LAUNCHER
 
 pytestmark = [pytest.mark.peers, pytest.mark.long, pytest.mark.real]
 QUIET = {"DEBIAN_FRONTEND": "noninteractive"}
 STATE = "/var/lib/knxgw"
 READY_S = 30.0
-# As long as this checkout has no launcher, the service starts the program itself.
-DIRECT = """[Service]
-Type=exec
-WatchdogSec=0
-ExecStart=
-ExecStart=/usr/lib/knxgw/venv/bin/knxgw run --state /var/lib/knxgw $KNXGW_ARGUMENTS
-"""
+PROVED_S = 60.0
 BY_HAND = """[Service]
 ExecStart=/bin/sleep infinity
 """
+UPDATES = {"0.8": "exits", "0.9": "good"}  # firmware that is tried on the machine, and what it does
+SCHEMA = 99  # of its state: the firmware of before cannot read it
 ASK = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8080/health').read().decode())"
-DROP_IN = "/etc/systemd/system/knxgw.service.d"
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +36,11 @@ def packages(built: Built) -> Path:
         if path.name.startswith("pytest-"):
             break
         path.chmod(0o755)
-    (folder / "direct.conf").write_text(DIRECT, encoding="utf-8")
     (folder / "by-hand.service").write_text(BY_HAND, encoding="utf-8")
     (folder / "probe.service").write_text(probe_unit(built), encoding="utf-8")
     shutil.copy(Path(__file__).with_name("under_restrictions.py"), folder / "probe.py")
+    for version, behaviour in UPDATES.items():
+        firmware(folder, version, behaviour, SCHEMA)
     fake = folder / "other" / "python3"
     fake.parent.mkdir()
     fake.write_text("#!/bin/sh\necho 3.99\n", encoding="utf-8")
@@ -64,14 +61,7 @@ def probe_unit(built: Built) -> str:
 def machine(root: Path, packages: Path) -> Iterator[Machine]:
     """Switch on a machine that has never seen the package."""
     with Machine(root, packages) as one:
-        start_without_launcher(one)
         yield one
-
-
-def start_without_launcher(one: Machine) -> None:
-    """Let the service start the program itself, as long as this checkout has no launcher."""
-    if not LAUNCHER.exists():
-        one.must("install", "-D", "-m644", "/packages/direct.conf", f"{DROP_IN}/direct.conf")
 
 
 def install(one: Machine, package: Path) -> str:
@@ -166,7 +156,7 @@ def test_a_gateway_lives_from_its_installation_to_its_purge(
         assert one.run("test", "-e", STATE).returncode == 1
         assert one.run("id", "knxgw").returncode == 1
         left = "find /etc /usr /var/lib/systemd -name *knxgw*"
-        assert [path for path in one.must(*left.split()).split() if DROP_IN not in path] == []
+        assert one.must(*left.split()).split() == []
 
 
 MAY = {
@@ -223,6 +213,43 @@ def test_the_restrictions_of_the_service_allow_what_the_gateway_does_and_nothing
         )
 
 
+def update(one: Machine, version: str) -> None:
+    """Install a firmware as the gateway does it, with its rights, and start again."""
+    command = ["setpriv", "--reuid=knxgw", "--regid=knxgw", "--init-groups", "sh", "-c"]
+    install_it = f"cd /; /usr/lib/knxgw/venv/bin/python3 -I -m knxgw.firmware.install_process --state {STATE} --running 0.1 < /packages/knxgw-{version}.knxfw"
+    said = one.must(*command, install_it, env={ALLOWS_DEVELOPMENT: "1"})
+    assert f'{{"version": "{version}"}}' in said, said
+    one.must("systemctl", "restart", "knxgw")
+
+
+def log_of(one: Machine) -> str:
+    return one.must("journalctl", "--output=cat", "-u", "knxgw")
+
+
+@pytest.mark.proves("11.5", "11.6", "11.7")
+def test_a_firmware_is_tried_under_systemd_given_up_or_kept_and_commands_follow_it(
+    built: Built, packages: Path, root: Path
+) -> None:
+    with machine(root, packages) as one:
+        install(one, built.first)
+        wait_until_ready(one)
+        password = one.must("knxgw", "password", "--initial")
+        one.must("sh", "-c", "echo KNXGW_ARGUMENTS=--proved-s=2 >> /etc/default/knxgw")
+        update(one, "0.8")
+        wait_until(
+            lambda: "0.8 is given up (failed_start); 0.1 runs" in log_of(one), READY_S, "a return"
+        )
+        wait_until_ready(one)
+        assert one.must("knxgw", "password", "--initial") == password, "the state of before is back"
+        update(one, "0.9")
+        wait_until(lambda: "0.9 is ready" in log_of(one), READY_S, lambda: log_of(one))
+        assert one.must("systemctl", "is-active", "knxgw").strip() == "active"
+        wait_until(lambda: "0.9 works and is kept" in log_of(one), PROVED_S, lambda: log_of(one))
+        shown = one.run("sh", "-x", "/usr/bin/knxgw", "check")
+        assert "setpriv --reuid=knxgw" in shown.stderr
+        assert f"{STATE}/firmware/slots/" in shown.stderr
+
+
 @pytest.mark.proves("H.102")
 def test_a_gateway_that_was_installed_by_hand_goes_on_and_no_second_one_is_started(
     built: Built, packages: Path, root: Path
@@ -243,7 +270,6 @@ def test_a_gateway_that_was_installed_by_hand_goes_on_and_no_second_one_is_start
         # changed over, as it was told
         one.run("systemctl", "disable", "--now", "knxgw")
         one.must("mv", by_hand, "/root/knxgw.service.before")
-        start_without_launcher(one)
         one.must("dpkg-reconfigure", "knxgw", env=QUIET)
         wait_until_ready(one)
         assert one.must("systemctl", "is-enabled", "knxgw").strip() == "enabled"

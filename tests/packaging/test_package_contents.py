@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.built_package import Built
 from tests.support.peers import require_peers
-from tools.packages.deb import LAUNCHER, VENV
+from tools.packages.deb import VENV
 
 pytestmark = [pytest.mark.peers, pytest.mark.long, pytest.mark.real]
 # No licence file in the wheel, which names the licence only.
@@ -41,12 +41,8 @@ def test_what_the_units_start_is_in_the_package(built: Built) -> None:
     for unit in units.iterdir():
         starts = re.findall(r"^ExecStart=(.*)$", unit.read_text(encoding="utf-8"), re.MULTILINE)
         paths |= {word for start in starts for word in re.findall(r"/usr/lib/knxgw/\S+", start)}
-    assert paths >= {"/usr/lib/knxgw/launcher.py", "/usr/lib/knxgw/venv/bin/knxgw"}
+    assert paths >= {"/usr/lib/knxgw/launcher.pyz", "/usr/lib/knxgw/venv/bin/knxgw"}
     missing = {path for path in paths if not (tree / path.lstrip("/")).exists()}
-    if not LAUNCHER.exists():
-        missing -= {"/usr/lib/knxgw/launcher.py"}
-        assert missing == set()
-        pytest.skip("this checkout has no launcher yet: the service of the package cannot start")
     assert missing == set()
 
 

@@ -20,15 +20,16 @@ from pathlib import Path
 from string import Template
 
 from knxgw import __version__
+from knxgw.firmware.launcher_archive import write_launcher
 from tools.packages.environment import make_environment, notices
 from tools.packages.release import Release, this_release
 from tools.packages.run import ROOT, PackagingError, run
 
 PACKAGING = ROOT / "packaging"
-LAUNCHER = ROOT / "knxgw" / "firmware" / "launcher.py"  # what the service starts
 PLACE = Path("/usr/lib/knxgw")
 VENV = PLACE / "venv"
 MAIL = "maintainers@knxgw.example.org"  # no mailbox: SECURITY.md says where to write
+COMMAND = "usr/bin/knxgw"
 SCRIPTS = ("config", "preinst", "postinst", "prerm", "postrm")  # maintainer scripts
 CONFFILE = "etc/default/knxgw"  # of the administrator: dpkg asks before it changes it
 # Of the administrator; knxgw-host.service writes there.
@@ -39,6 +40,7 @@ TREE = {  # file of the repository: where it stands on the machine
     "packaging/units/knxgw-host-return.service": "usr/lib/systemd/system/knxgw-host-return.service",
     "packaging/units/knxgw-host.path": "usr/lib/systemd/system/knxgw-host.path",
     "packaging/files/default": CONFFILE,
+    "packaging/files/knxgw": COMMAND,
     "packaging/files/60-knxgw-gpio.rules": "usr/lib/udev/rules.d/60-knxgw-gpio.rules",
     "packaging/files/port-80.conf": "usr/share/doc/knxgw/examples/port-80.conf",
     "packaging/files/lintian-overrides": "usr/share/lintian/overrides/knxgw",
@@ -109,14 +111,8 @@ def _install(staged: Staged) -> None:
         _put(tree / target, (ROOT / source).read_bytes())
     for source, target in PACKED.items():
         _put(tree / target, packed((ROOT / source).read_bytes()))
-    if LAUNCHER.exists():
-        _put(tree / PLACE.relative_to("/") / "launcher.py", LAUNCHER.read_bytes())
-    else:
-        print(f"warning: {LAUNCHER} is missing: the service of this package cannot start")  # noqa: T201
+    write_launcher(tree / PLACE.relative_to("/") / "launcher.pyz")
     _put(tree / "usr/share/doc/knxgw/copyright", copyright_text(staged).encode())
-    command = tree / "usr/bin/knxgw"
-    command.parent.mkdir(parents=True)
-    command.symlink_to(f"../lib/knxgw/{VENV.name}/bin/knxgw")
     for folder in EMPTY:
         (tree / folder).mkdir(parents=True)
     _set_modes(tree)
@@ -133,6 +129,7 @@ def _set_modes(tree: Path) -> None:
         if path.is_symlink():
             continue
         runs = path.is_dir() or path.parent == tree / VENV.relative_to("/") / "bin"
+        runs = runs or path == tree / COMMAND
         path.chmod(0o755 if runs else 0o644)
 
 
