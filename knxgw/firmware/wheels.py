@@ -19,7 +19,7 @@ def this_platform() -> Platform:
 
 
 def tags_of(wanted: Platform) -> list[Tag]:
-    """Return the tags of wheels that a platform can use, the best first. Source: [pep-425], [pep-600]."""
+    """Return the tags of wheels that a platform can use, the best first. Source: [pep-425]."""
     version = tuple(int(part) for part in wanted.python.split("."))
     glibc = range(NEWEST_GLIBC, OLDEST_GLIBC - 1, -1)
     systems = [f"manylinux_2_{minor}_{wanted.machine}" for minor in glibc]

@@ -74,6 +74,7 @@ def test_a_slot_is_removed_and_the_base_never_is(disk: BootDisk) -> None:
     assert disk.installed() == {BASE: "1.0"}
 
 
+@pytest.mark.proves("11.7")
 def test_what_a_firmware_wrote_stays_if_it_has_not_changed_the_schema(disk: BootDisk) -> None:
     disk.keep_copy()
     execute(disk, "UPDATE secure_numbers SET number = 9", "CREATE TABLE of_the_trial (a)")
@@ -82,6 +83,7 @@ def test_what_a_firmware_wrote_stays_if_it_has_not_changed_the_schema(disk: Boot
     assert value(disk, "SELECT count(*) FROM of_the_trial") == 0
 
 
+@pytest.mark.proves("11.7")
 @pytest.mark.parametrize("written", [9, 5])
 def test_a_schema_that_the_one_of_before_cannot_read_gives_way_to_the_copy_but_numbers_only_grow(
     disk: BootDisk, written: int

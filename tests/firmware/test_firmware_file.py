@@ -49,6 +49,7 @@ def test_a_good_file_says_what_it_is(file: Path) -> None:
     assert found.projects == ("helper-of-tests", "knxgw")
 
 
+@pytest.mark.proves("11.4")
 def test_a_file_that_nobody_known_has_signed_is_refused(file: Path) -> None:
     _, public = new_key()
     foreign = TrustedKeys([public_key(public)])
@@ -121,7 +122,7 @@ def mutated(content: bytes, chance: random.Random) -> bytes:
     return bytes(changed)
 
 
-@pytest.mark.proves("W42")
+@pytest.mark.proves("W42", "11.4")
 def test_a_thousand_mutated_files_are_refused_each_with_a_reason(file: Path) -> None:
     content, chance, refused = file.read_bytes(), random.Random(18), set()  # noqa: S311 - of a test
     for _ in range(MUTATIONS):
@@ -188,6 +189,7 @@ def test_no_manifest_makes_the_reader_fail_otherwise(content: bytes) -> None:
         decode(content)
 
 
+@pytest.mark.proves("11.1")
 @given(st.integers(0, 9999), st.integers(0, 99999))
 def test_a_version_is_read_as_it_is_written_and_ordered_by_its_numbers(main: int, sub: int) -> None:
     version = Version(main, sub)

@@ -74,6 +74,7 @@ def files_of(disk: BootDisk) -> set[str]:
     return {str(path) for path in disk.directory.rglob("*") if not path.is_dir()}
 
 
+@pytest.mark.proves("11.5", "11")
 def test_a_firmware_is_installed_in_a_slot_and_is_on_trial_then(
     disk: BootDisk, tmp_path: Path
 ) -> None:
@@ -130,6 +131,7 @@ def test_one_that_needs_a_version_between_says_which(disk: BootDisk, tmp_path: P
     assert why(disk, firmware(tmp_path, "2.0", lowest="1.5"), "1.4") == "firmware_too_far"
 
 
+@pytest.mark.proves("11.4")
 def test_one_for_another_machine_says_for_which(disk: BootDisk, tmp_path: Path) -> None:
     parts = wheels(tmp_path / "parts", "0.2")
     of_another = "numbers-1.0-cp311-cp311-manylinux2014_s390x.whl"
@@ -149,6 +151,7 @@ def test_a_full_disk_is_noticed_before_anything_is_unpacked(
     assert why(disk, file) == "firmware_no_space"
 
 
+@pytest.mark.proves("11.9")
 def test_a_firmware_that_the_configuration_stands_against_is_not_taken(
     disk: BootDisk, tmp_path: Path
 ) -> None:

@@ -121,6 +121,7 @@ def test_it_starts_the_firmware_and_both_end_in_order(archive: Path, disk: BootD
     assert starts(disk) == ["1.0"]
 
 
+@pytest.mark.proves("11.5", "11")
 def test_a_new_firmware_that_works_is_kept(archive: Path, disk: BootDisk) -> None:
     update(disk, "good")
     with launcher(archive, disk) as running:
@@ -144,6 +145,7 @@ BROKEN = [
 ]
 
 
+@pytest.mark.proves("11.6", "11.7", "11")
 @pytest.mark.parametrize("schema", [1, 2], ids=["the same schema", "another schema"])
 @pytest.mark.parametrize(("behaviour", "reason"), BROKEN, ids=[one[0] for one in BROKEN])
 def test_a_new_firmware_that_does_not_work_gives_way_to_the_one_of_before(
@@ -193,6 +195,7 @@ def test_a_machine_that_dies_with_each_start_gives_the_new_firmware_up(
         running.until("1.0 is ready")
 
 
+@pytest.mark.proves("11.6")
 def test_a_firmware_in_force_that_does_not_start_any_more_is_replaced(
     archive: Path, disk: BootDisk
 ) -> None:
@@ -205,6 +208,7 @@ def test_a_firmware_in_force_that_does_not_start_any_more_is_replaced(
     assert (state.active, state.events[-1].kind) == (BASE, EventKind.GIVEN_UP)
 
 
+@pytest.mark.proves("11.10")
 def test_a_newer_package_of_the_system_is_started_instead_of_an_older_update(
     archive: Path, disk: BootDisk
 ) -> None:

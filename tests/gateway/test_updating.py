@@ -80,7 +80,7 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Device]:
     found.updating.close()
 
 
-@pytest.mark.proves("11.1")
+@pytest.mark.proves("11.5")
 def test_a_file_is_verified_shown_installed_and_started(device: Device, tmp_path: Path) -> None:
     device.choose(firmware(tmp_path))
     state = device.updating.state()
@@ -276,6 +276,7 @@ def look_failure(device: Device, source: Source) -> str:
     return failure.problem()
 
 
+@pytest.mark.proves("11.3")
 def test_a_list_that_cannot_be_read_says_why(device: Device, server: Server) -> None:
     assert "404" in look_failure(device, server.source("/nowhere"))
     assert "without encryption" in look_failure(device, server.source("/plain"))

@@ -48,7 +48,7 @@ def test_a_permanent_address_is_read_with_its_net_gateway_and_name_servers() -> 
     )
 
 
-@pytest.mark.proves("W40")
+@pytest.mark.proves("W40", "9.4")
 @pytest.mark.parametrize(
     ("field", "text", "reason"),
     [

@@ -102,7 +102,7 @@ class Gateway:
         return found.network
 
 
-@pytest.mark.proves("W40")
+@pytest.mark.proves("W40", "9.1", "9.2")
 def test_without_a_server_the_address_is_one_of_169_254_until_a_server_appears(
     machine_and_network: tuple[NetworkdMachine, Network],
 ) -> None:
@@ -122,7 +122,7 @@ def test_without_a_server_the_address_is_one_of_169_254_until_a_server_appears(
     assert machine.link()["DNS"] == "192.0.2.53"
 
 
-@pytest.mark.proves("W40")
+@pytest.mark.proves("W40", "9.1", "9.3", "9.5")
 def test_addresses_and_name_servers_change_and_what_is_not_confirmed_returns(
     machine_and_network: tuple[NetworkdMachine, Network],
 ) -> None:
@@ -252,7 +252,7 @@ def _csrf(page: str) -> str:
     return page.split('name="csrf" value="')[1].split('"', maxsplit=1)[0]
 
 
-@pytest.mark.proves("W40")
+@pytest.mark.proves("W40", "9.5")
 def test_nobody_is_cut_off_for_more_than_130_s(
     machine_and_network: tuple[NetworkdMachine, Network],
 ) -> None:

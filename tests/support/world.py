@@ -99,6 +99,7 @@ class World:
         models: Catalogue | None = None,
         log: LogRecorder | None = None,
         contact: ButtonContact | None = None,
+        update_failed: bool = False,
     ) -> None:
         self.models = models or catalogue()
         self.configuration = on_null_modem(configure(text, self.models))
@@ -107,6 +108,7 @@ class World:
         self.strict = True
         self.answers: dict[str, Payload] = {}  # what the peer answers to reads of the gateway
         self._state, self._contact = state, contact
+        self._update_failed = update_failed
         self._log = log or LogRecorder()  # one that hears nothing
         self._unexpected_from = 0
         self._run_gateway = run_gateway
@@ -152,6 +154,7 @@ class World:
             executor=InlineExecutor(),
             log=self._log,
             contact=self._contact,
+            update_failed=self._update_failed,
         )
         self.gateway = Gateway(self.configuration, self.models, outside)
         self.service = Service(self.gateway, self._group)

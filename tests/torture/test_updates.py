@@ -12,6 +12,7 @@ KILLS, RESETS, SEED = 12, 15, 18
 pytestmark = [pytest.mark.real, pytest.mark.long]
 
 
+@pytest.mark.proves("11.8")
 def test_a_device_that_is_killed_during_updates_is_back_with_the_next_start(tmp_path: Path) -> None:
     updates, said = Updates(tmp_path, SEED), list[str]()
     updates.run(KILLS, said.append)

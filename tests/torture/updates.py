@@ -12,6 +12,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -42,6 +43,7 @@ class Updates:
         """Make a device; `directory` should be on a disk that is not needed otherwise."""
         self._chance = random.Random(seed)  # noqa: S311 - of a test
         self._work = directory
+        self._files = Path(tempfile.mkdtemp(prefix="knxgw-files-"))  # of no device: never full
         (directory / "state").mkdir()
         self._disk = BootDisk(directory / "state", slot(directory / "base", "1.0"))
         self._launcher = directory / "launcher.pyz"
@@ -69,6 +71,8 @@ class Updates:
             if number % 20 == 0:
                 say(f"{number} kills: {dict(self.tally)}")
 
+        shutil.rmtree(self._files)
+
     # --- what is done and killed
 
     def _install_and_kill(self) -> None:
@@ -78,7 +82,7 @@ class Updates:
         self._version += 1
         behaviour = "good" if self._chance.random() < 0.5 else self._chance.choice(BROKEN)
         schema = 1 if self._chance.random() < 0.7 else 2
-        file = firmware(self._work, f"1.{self._version}", behaviour, schema)
+        file = firmware(self._files, f"1.{self._version}", behaviour, schema)
         running = self._disk.installed().get(self._disk.load().active, "1.0")
         command = [sys.executable, "-m", "knxgw.firmware.install_process"]
         with file.open("rb") as content:
@@ -93,7 +97,7 @@ class Updates:
             self._kill_within(process, INSTALLS_S)
         self._fresh = f"1.{self._version}"
         file.unlink()
-        shutil.rmtree(self._work / f"wheels-1.{self._version}")
+        shutil.rmtree(self._files / f"wheels-1.{self._version}")
 
     def _start_and_kill(self) -> None:
         self._fresh = ""
@@ -226,7 +230,7 @@ class Resets:
             assert process.stdout is not None
             process.stdout.readline()
             with suppress(subprocess.TimeoutExpired):
-                process.wait(self._chance.uniform(0.0, 0.08))
+                process.wait(self._chance.uniform(0.0, self._chance.choice((0.004, 0.02, 0.08))))
             process.kill()
             process.communicate()
             self.tally["cut off" if (state / "knxgw.factory-reset").exists() else "done"] += 1

@@ -45,7 +45,7 @@ def shown(visited: Website, language: str = "en") -> str:
     return text_of(visited.browser.get(PAGE, headers={"Accept-Language": language}).text)
 
 
-@pytest.mark.proves("W42")
+@pytest.mark.proves("W42", "11.3", "11.9")
 def test_an_uploaded_firmware_is_shown_first_and_installed_when_somebody_says_so(
     visited: Website, device: Device, tmp_path: Path
 ) -> None:
@@ -66,7 +66,7 @@ def test_an_uploaded_firmware_is_shown_first_and_installed_when_somebody_says_so
     assert actions[:2] == ["firmware_installed", "firmware_uploaded"]
 
 
-@pytest.mark.proves("W42")
+@pytest.mark.proves("W42", "11.9")
 def test_another_main_version_says_what_is_lost(visited: Website, tmp_path: Path) -> None:
     upload(visited, firmware(tmp_path, "1.0").read_bytes())
     assert "It has another main version (1)" in shown(visited)
@@ -127,7 +127,7 @@ def test_users_and_viewers_do_not_get_there(visited: Website, device: Device, ro
     assert device.stage is Stage.NONE
 
 
-@pytest.mark.proves("W42")
+@pytest.mark.proves("W42", "11.3")
 def test_a_newer_firmware_is_indicated_on_every_page() -> None:
     state = UpdateState(newer=Newer(version="1.5", changes={"en": ("Faster.",)}), looked_at=AT)
     control = FirmwareControl(is_own=True, slot="a", has_index=lambda: True, state=lambda: state)
