@@ -102,13 +102,16 @@ def _digest(text: str) -> str:
     return f"sha256={digest}"
 
 
-def wheels(folder: Path, version: str, behaviour: str = "good", schema: int = 1) -> Path:
+def wheels(
+    folder: Path, version: str, behaviour: str = "good", schema: int = 1, *, ballast: int = 0
+) -> Path:
     """Write the wheels of a firmware into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     wheel(folder, DEPENDENCY, "1.0", {f"{DEPENDENCY}/__init__.py": ""})
     files = {
         "knxgw/__init__.py": f"import {DEPENDENCY}\n__version__ = {version!r}\n",
         "knxgw/__main__.py": program(version, behaviour, schema),
+        "knxgw/ballast.txt": "x" * ballast,
     }
     wheel(folder, "knxgw", version, files)
     return folder
@@ -135,9 +138,10 @@ def firmware(
     *,
     lowest: str = "0.1",
     key: Path = DEVELOPMENT_KEY,
+    ballast: int = 0,
 ) -> Path:
-    """Write a firmware file, signed with the development key."""
-    parts = wheels(folder / f"wheels-{version}", version, behaviour, schema)
+    """Write a firmware file, signed with the development key; `ballast` makes it so many bytes larger."""
+    parts = wheels(folder / f"wheels-{version}", version, behaviour, schema, ballast=ballast)
     target = folder / f"knxgw-{version}.knxfw"
     pack(manifest(parts, lowest=lowest), parts, private_key(key), target)
     return target
