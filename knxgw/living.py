@@ -20,6 +20,7 @@ from knxgw.catalogue.load import catalogue
 from knxgw.commissioning import SettingUp, own_networks
 from knxgw.config.model import Configuration, PanelSettings
 from knxgw.factory_reset import FactoryReset
+from knxgw.firmware import panel_text
 from knxgw.firmware.boot_disk import BootDisk
 from knxgw.firmware.notify import ALIVE, READY, tell
 from knxgw.gateway import KEEP_LINK, Gateway, World
@@ -27,6 +28,7 @@ from knxgw.host.clock import system_clock
 from knxgw.host.gpio_panel import GpioPanel
 from knxgw.host.network import OwnAddress, adapter_link, own_addresses
 from knxgw.host.on_loop import wait_on
+from knxgw.host.panel_environment import of_machine, panel_settings, words_of
 from knxgw.host.service import ServiceManager, answers_health, tell_health
 from knxgw.judgement import Prepared, identity
 from knxgw.links.modbus_buses import ModbusBuses
@@ -215,6 +217,9 @@ class Living:
         self._website = self._served(prepared.listener)
         self._renewing = group.create_task(self._keep_certificate(), name="certificate")
         self._keeping = group.create_task(self._keep_unapplied(), name="drafts")
+        self._firmware = firmware
+        if manager.slot:
+            self._take_panel(prepared.configuration)
         self._background = [
             group.create_task(
                 tell_health(manager, tell, self._is_served, notes=(READY, ALIVE)), name="health"
@@ -227,6 +232,12 @@ class Living:
 
     async def _is_served(self) -> bool:
         return await answers_health(*self._prepared.listener.address)
+
+    def _take_panel(self, configuration: Configuration | None) -> None:
+        """Use the lines of a configuration, and let the launcher know of them."""
+        settings = _panel_of(configuration)
+        self._panel.take(settings)
+        self._executor.submit(self._firmware.note_panel, panel_text.write(words_of(settings)))
 
     def _test_certificate(self) -> Row:
         """Judge the certificate of the website by the clock of the machine, as browsers do."""
@@ -272,7 +283,7 @@ class Living:
         link = KEEP_LINK if following.link is current.link else following.link
         await self.gateway.change(following.configuration, link)
         self._prepared = following
-        self._panel.take(_panel_settings(following.configuration))
+        self._take_panel(following.configuration)
         self._warnings = following.warnings
         self._announcement.look_again()
         is_moved = following.listener is not current.listener
@@ -364,7 +375,7 @@ async def living(
     `panel`: the real front panel, None: on the GPIO lines of this machine.
     """
     panel = panel or GpioPanel()
-    settings = _panel_settings(prepared.configuration)
+    settings = _panel_of(prepared.configuration)
     async with panel.held(settings), asyncio.TaskGroup() as group:
         device_and_website = Living(prepared, store, group, device or DeviceControl(), panel)
         try:
@@ -398,8 +409,9 @@ def _buses_of(gateway: Gateway) -> ModbusBuses | None:
     return None if gateway.application is None else gateway.application.buses
 
 
-def _panel_settings(configuration: Configuration | None) -> PanelSettings | None:
-    return None if configuration is None else configuration.panel
+def _panel_of(configuration: Configuration | None) -> PanelSettings | None:
+    """Return the lines of button and LEDs: of the configuration, else of the machine."""
+    return panel_settings(configuration, of_machine(panel_text.VARIABLE, panel_text.read))
 
 
 def _trusted_proxy(configuration: Configuration | None) -> str | None:

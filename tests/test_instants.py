@@ -45,7 +45,7 @@ DURATIONS = {
         "spacings_s",
     }
     | {one.name for one in fields(Settings)},
-    "host": {"offset_s"},
+    "host": {"alive_s", "offset_s"},
     "links": {"delay_s", "lifetime_s", "timeout_s", "took_s"},
     "modbus": {"age_s", "recheck_after_s"},
     "monitoring": {"longest_s", "step_s", "took_s"},

@@ -17,6 +17,9 @@ ROOT = Path(__file__).parents[1]
 ENTRIES = (
     *("knxgw.cli", "knxgw.__main__"),  # the installed command, and `python -m knxgw`
     "knxgw.ets.project_child",  # a process of its own, which `ets/project_process.py` starts
+    "knxgw.firmware.launcher",  # what the service of the package starts
+    "knxgw.firmware.launcher_archive",  # makes the archive of it
+    "knxgw.firmware.install_process",  # a process of its own, which `updating.py` starts
     "knxgw.host.gpio_pattern",  # a process of its own, which a launcher starts
 )
 KEPT: dict[str, str] = {}  # module: when it will be

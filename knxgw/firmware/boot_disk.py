@@ -11,6 +11,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
+from knxgw.firmware import panel_text
 from knxgw.firmware.boot_state import (
     BASE,
     LARGEST_FILE,
@@ -73,6 +74,23 @@ class BootDisk:
 
     def _mark(self, slot: str) -> Path:
         return self.path(slot) / MARK
+
+    # --- the lines of the front panel
+
+    def note_panel(self, text: str) -> None:
+        """Note the lines for the launcher; a disk that does not take it costs the LEDs of a broken firmware."""
+        with suppress(OSError):
+            if self.panel() != text:
+                self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+                replace_file(self.root / panel_text.FILE, text.encode())
+
+    def panel(self) -> str:
+        """Return the lines that were noted, "": none were."""
+        try:
+            with (self.root / panel_text.FILE).open("rb") as file:
+                return file.read(panel_text.LARGEST).decode("utf-8", "replace")
+        except OSError:
+            return ""
 
     # --- the state of the launcher
 

@@ -18,15 +18,15 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from knxgw.firmware import panel_text
 from knxgw.firmware.boot_disk import BootDisk
 from knxgw.firmware.boot_state import (
     BASE,
@@ -40,106 +40,16 @@ from knxgw.firmware.boot_state import (
     proved,
     started,
 )
-from knxgw.firmware.notify import ALIVE, READY, tell
+from knxgw.firmware.notify import ALIVE, READY
+from knxgw.firmware.watch import Limits, NotifySocket, Watch, say
 
 RESTART_STATUS = 75  # the firmware asks to be started again: after an update, a restart, a reset
 LOOK_S = 0.5  # how often the child is looked at
 QUICK_FAILURES = 5  # of a firmware in force, until another one is tried
 LONGEST_PAUSE_S = 30.0
-NOTE_BYTES = 4096
+WOKEN_BYTES = 4096
 _PR_SET_PDEATHSIG = 1
 _OOM_SCORE = "500"  # the kernel ends the firmware before the launcher
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How long a firmware has for what, and how much."""
-
-    start_s: float = 180.0  # until it is healthy
-    proved_s: float = 120.0  # that it stays so, until a new one is kept
-    watchdog_s: float = 60.0  # without a sign of life
-    memory_mib: int = 768
-    end_s: float = 15.0  # to end in order
-    pause_s: float = (
-        1.0  # after a failure of the one in force; twice as long after each further one
-    )
-
-
-def say(text: str) -> None:
-    """Write a line to the log."""
-    print(f"knxgw launcher: {text}", file=sys.stderr, flush=True)  # noqa: T201 - its log
-
-
-class Watch:
-    """How healthy a child is, by what it has said; times are monotonic seconds."""
-
-    def __init__(self, limits: Limits, now_s: float) -> None:
-        self._limits = limits
-        self.started_at = now_s
-        self.ready_at: float | None = None
-        self._alive_at = now_s
-
-    def hear(self, note: str, now_s: float) -> None:
-        """Take what the child says; every line of it is one `NAME=value`."""
-        lines = note.splitlines()
-        if READY in lines and self.ready_at is None:
-            self.ready_at = self._alive_at = now_s
-        if ALIVE in lines:
-            self._alive_at = now_s
-
-    def failure(self, now_s: float, memory_mib: int) -> Reason | None:
-        """Return why the child is to be ended, None: nothing is wrong."""
-        if memory_mib > self._limits.memory_mib:
-            return Reason.MEMORY
-        if self.ready_at is None:
-            late = now_s - self.started_at >= self._limits.start_s
-            return Reason.NOT_READY if late else None
-        silent = now_s - self._alive_at >= self._limits.watchdog_s
-        return Reason.WATCHDOG if silent else None
-
-    def has_proved_itself(self, now_s: float) -> bool:
-        """Tell whether it has been healthy for long enough."""
-        if self.ready_at is None or self._alive_at == self.ready_at:
-            return False  # one that hangs at once has said that it is ready, and nothing since
-        return now_s - self.ready_at >= self._limits.proved_s
-
-    def reason_of_end(self) -> Reason:
-        """Return what it means that the child ended by itself."""
-        return Reason.FAILED_START if self.ready_at is None else Reason.CRASHED
-
-
-class NotifySocket:
-    """Where the child says how it is, and where systemd is told; both are datagrams."""
-
-    def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-        self._socket.bind("")  # the kernel chooses an abstract name
-        self._socket.settimeout(0)
-        self.name = "@" + self._socket.getsockname()[1:].decode("ascii")
-        self._above = os.environ.get("NOTIFY_SOCKET", "")
-
-    def fileno(self) -> int:
-        """Return the number of its descriptor."""
-        return self._socket.fileno()
-
-    def read(self) -> list[str]:
-        """Return what has come."""
-        notes: list[str] = []
-        while True:
-            try:
-                note = self._socket.recv(NOTE_BYTES)
-            except OSError:
-                return notes
-            notes.append(note.decode("utf-8", "replace"))
-
-    def tell(self, text: str) -> None:
-        """Tell systemd something, where it is there."""
-        if not self._above:
-            return
-        try:
-            tell(self._above, text)
-        except OSError as err:
-            say(f"systemd cannot be told: {err}")
 
 
 def _become_child(launcher: int) -> None:
@@ -236,10 +146,38 @@ class Launcher:
     def _rest(self, installed: dict[str, str]) -> None:
         """Wait after no firmware has started, and begin with the first one again."""
         names = ", ".join(sorted(installed.values())) or "none is there"
-        say(f"no firmware starts ({names}); trying again in {LONGEST_PAUSE_S:.0f} s")
+        say(f"no firmware starts ({names}); trying again in {self._limits.rest_s:.0f} s")
         self._notify.tell("STATUS=no firmware starts")
-        self._pause(LONGEST_PAUSE_S)
+        shown = self._shown()
+        self._pause_whole(self._limits.rest_s)
+        if shown is not None:  # the lines must be free before a firmware asks for them
+            shown.terminate()
+            self._wait_for_end(shown)
         self._given_up.clear()
+
+    def _shown(self) -> "subprocess.Popen[bytes] | None":
+        """Show on the LEDs that no firmware starts, where a firmware is there whose parts can do it."""
+        try:
+            words = panel_text.read(self._disk.panel() or os.environ.get(panel_text.VARIABLE, ""))
+        except ValueError:
+            return None
+        arguments = panel_text.pattern_arguments(words, "broken")
+        if not arguments:
+            return None
+        python = self._disk.path(BASE) / "bin" / "python"
+        try:
+            return subprocess.Popen(  # noqa: S603 - our own program
+                [python, "-I", "-m", "knxgw.host.gpio_pattern", *arguments],
+                preexec_fn=partial(_become_child, os.getpid()),  # noqa: PLW1509 - as above
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+
+    def _pause_whole(self, pause_s: float) -> None:
+        """Wait, whatever wakes it but the end."""
+        until_s = self._now_s() + pause_s
+        while not self._is_ending and (left_s := until_s - self._now_s()) > 0:
+            self._pause(left_s)
 
     def _run_slot(self, slot: str, version: str) -> None:
         """Start a firmware, stay with it to its end, and draw the conclusion."""
@@ -372,9 +310,8 @@ class Launcher:
                 self._give_up(state, gave_up)
             return
         self._failures += 1
-        others = [one for one in candidates(state, self._disk.installed()) if one != slot]
-        if others and (self._failures >= QUICK_FAILURES or self._given_up):
-            say(f"firmware {version} does not run any more ({reason.value}); another one is tried")
+        if self._failures >= QUICK_FAILURES or self._given_up:
+            say(f"firmware {version} does not run any more ({reason.value})")
             self._given_up.add(slot)
             self._failures = 0
             return
@@ -407,7 +344,7 @@ class Launcher:
             ready, _, _ = select.select([wakes, self._notify.fileno()], [], [], left_s)
             if wakes in ready:
                 with suppress(OSError):
-                    self._wake_out.recv(NOTE_BYTES)
+                    self._wake_out.recv(WOKEN_BYTES)
             if ready:
                 return
 
@@ -443,6 +380,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--memory-mib", type=int, default=Limits.memory_mib, help="at most")
     parser.add_argument("--end-s", type=float, default=Limits.end_s, help="to end in order")
+    parser.add_argument("--rest-s", type=float, default=Limits.rest_s, help="when none starts")
     parser.add_argument("--pause-s", type=float, default=Limits.pause_s, help="after a failure")
     parser.add_argument(
         "--which", action="store_true", help="print the Python of the firmware in force, and end"
@@ -454,6 +392,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         watchdog_s=given.watchdog_s,
         memory_mib=given.memory_mib,
         end_s=given.end_s,
+        rest_s=given.rest_s,
         pause_s=given.pause_s,
     )
     disk = BootDisk(given.state, given.base)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import knxgw
 
-MODULES = ("__init__", "notify", "boot_state", "boot_disk", "launcher")
+MODULES = ("__init__", "notify", "panel_text", "boot_state", "boot_disk", "watch", "launcher")
 _MAIN = "from knxgw.firmware.launcher import main\n\nmain()\n"
 _FIXED = (1980, 1, 1, 0, 0, 0)  # the same sources make the same archive
 

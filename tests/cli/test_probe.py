@@ -204,7 +204,7 @@ def test_ctrl_c_ends_it_without_a_traceback() -> None:
             with connection:
                 assert connection.recv(12), "its first question"
                 process.send_signal(signal.SIGINT)
-                _, err = process.communicate(timeout=10)
+                _, err = process.communicate(timeout=30)
     assert process.returncode == 1, err
     assert "Traceback" not in err
     assert "nothing was written" in err

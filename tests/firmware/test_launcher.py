@@ -19,14 +19,14 @@ import pytest
 
 from knxgw.firmware.boot_disk import BootDisk
 from knxgw.firmware.boot_state import BASE, BootState, EventKind, Reason, begin_trial
-from knxgw.firmware.launcher import Limits, Watch
 from knxgw.firmware.launcher_archive import write_launcher
+from knxgw.firmware.watch import Limits, Watch
 from tests.firmware.makers import slot
 
 AT = "2026-11-29T12:00:00+00:00"
 LIMITS = (
     *("--start-s", "3", "--proved-s", "0.5", "--watchdog-s", "1.5"),
-    *("--memory-mib", "120", "--end-s", "1", "--pause-s", "0.05"),
+    *("--memory-mib", "120", "--end-s", "1", "--pause-s", "0.05", "--rest-s", "1.5"),
 )
 LONGEST_S = 30.0  # until it says what is waited for
 pytestmark = pytest.mark.real
@@ -146,7 +146,13 @@ BROKEN = [
 
 
 @pytest.mark.proves("11.6", "11.7", "11")
-@pytest.mark.parametrize("schema", [1, 2], ids=["the same schema", "another schema"])
+@pytest.mark.parametrize(
+    "schema",
+    [
+        pytest.param(1, id="the same schema"),
+        pytest.param(2, id="another schema", marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.parametrize(("behaviour", "reason"), BROKEN, ids=[one[0] for one in BROKEN])
 def test_a_new_firmware_that_does_not_work_gives_way_to_the_one_of_before(
     archive: Path, disk: BootDisk, behaviour: str, reason: Reason, schema: int
@@ -202,7 +208,7 @@ def test_a_firmware_in_force_that_does_not_start_any_more_is_replaced(
     slot(disk.path("a"), "1.1", "exits")
     disk.save(BootState(active="a", previous=BASE))
     with launcher(archive, disk) as running:
-        running.until("firmware 1.1 does not run any more (failed_start); another one is tried")
+        running.until("firmware 1.1 does not run any more (failed_start)")
         running.until("firmware 1.0 works and is kept")
     state = disk.load()
     assert (state.active, state.events[-1].kind) == (BASE, EventKind.GIVEN_UP)
@@ -287,6 +293,36 @@ def test_a_disk_that_takes_nothing_does_not_keep_the_device_from_running(
     disk.root.write_text("a file stands where the folder should be")
     with launcher(archive, disk) as running:
         running.until("1.0 is ready")
+
+
+PATTERN = """import signal, sys
+print("LEDs:", *sys.argv[1:], file=sys.stderr, flush=True)
+signal.sigwait([signal.SIGTERM])
+print("LEDs are dark", file=sys.stderr, flush=True)
+"""
+
+
+@pytest.mark.proves("8.7", "8.42")
+def test_while_no_firmware_starts_the_leds_say_so_until_the_next_attempt(
+    archive: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "state").mkdir()
+    disk = BootDisk(tmp_path / "state", slot(tmp_path / "base", "1.0", "exits"))
+    (library,) = (tmp_path / "base").glob("lib/python3*/site-packages/knxgw")
+    (library / "host").mkdir()
+    (library / "host" / "__init__.py").touch()
+    (library / "host" / "gpio_pattern.py").write_text(
+        PATTERN.replace(
+            "import signal, sys",
+            "import signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])",
+        )
+    )
+    disk.note_panel("chip=board led_app=23 led_app_active=low led_com=24 button=17")
+    with launcher(archive, disk) as running:
+        running.until("no firmware starts (1.0)")
+        running.until("LEDs: --chip board --pattern broken --app 23 --app-active low --com 24")
+        running.until("LEDs are dark")
+        running.until("starting firmware 1.0 (slot base)")
 
 
 def test_the_same_sources_make_the_same_archive(archive: Path, tmp_path: Path) -> None:

@@ -301,7 +301,7 @@ async def make_every_link(knx: words.KnxSettings) -> None:
 
 async def use_the_panel(configuration: Configuration) -> None:
     board = GpioPanel(FakeGpio({"board": FakeChip()}).own, InlineExecutor())
-    async with board.held(living._panel_settings(configuration)):
+    async with board.held(living._panel_of(configuration)):
         assert board.is_there
 
 

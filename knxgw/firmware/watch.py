@@ -1,0 +1,103 @@
+"""How healthy the firmware is, by what it says to its launcher. Of the standard library only, as the launcher."""
+
+import os
+import socket
+import sys
+from dataclasses import dataclass
+
+from knxgw.firmware.boot_state import Reason
+from knxgw.firmware.notify import ALIVE, READY, tell
+
+NOTE_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a firmware has for what, and how much."""
+
+    start_s: float = 180.0  # until it is healthy
+    proved_s: float = 120.0  # that it stays so, until a new one is kept
+    watchdog_s: float = 60.0  # without a sign of life
+    memory_mib: int = 768
+    end_s: float = 15.0  # to end in order
+    rest_s: float = 30.0  # when no firmware starts
+    pause_s: float = (
+        1.0  # after a failure of the one in force; twice as long after each further one
+    )
+
+
+def say(text: str) -> None:
+    """Write a line to the log."""
+    print(f"knxgw launcher: {text}", file=sys.stderr, flush=True)  # noqa: T201 - its log
+
+
+class Watch:
+    """How healthy a child is, by what it has said; times are monotonic seconds."""
+
+    def __init__(self, limits: Limits, now_s: float) -> None:
+        self._limits = limits
+        self.started_at = now_s
+        self.ready_at: float | None = None
+        self._alive_at = now_s
+
+    def hear(self, note: str, now_s: float) -> None:
+        """Take what the child says; every line of it is one `NAME=value`."""
+        lines = note.splitlines()
+        if READY in lines and self.ready_at is None:
+            self.ready_at = self._alive_at = now_s
+        if ALIVE in lines:
+            self._alive_at = now_s
+
+    def failure(self, now_s: float, memory_mib: int) -> Reason | None:
+        """Return why the child is to be ended, None: nothing is wrong."""
+        if memory_mib > self._limits.memory_mib:
+            return Reason.MEMORY
+        if self.ready_at is None:
+            late = now_s - self.started_at >= self._limits.start_s
+            return Reason.NOT_READY if late else None
+        silent = now_s - self._alive_at >= self._limits.watchdog_s
+        return Reason.WATCHDOG if silent else None
+
+    def has_proved_itself(self, now_s: float) -> bool:
+        """Tell whether it has been healthy for long enough."""
+        if self.ready_at is None or self._alive_at == self.ready_at:
+            return False  # one that hangs at once has said that it is ready, and nothing since
+        return now_s - self.ready_at >= self._limits.proved_s
+
+    def reason_of_end(self) -> Reason:
+        """Return what it means that the child ended by itself."""
+        return Reason.FAILED_START if self.ready_at is None else Reason.CRASHED
+
+
+class NotifySocket:
+    """Where the child says how it is, and where systemd is told; both are datagrams."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self._socket.bind("")  # the kernel chooses an abstract name
+        self._socket.settimeout(0)
+        self.name = "@" + self._socket.getsockname()[1:].decode("ascii")
+        self._above = os.environ.get("NOTIFY_SOCKET", "")
+
+    def fileno(self) -> int:
+        """Return the number of its descriptor."""
+        return self._socket.fileno()
+
+    def read(self) -> list[str]:
+        """Return what has come."""
+        notes: list[str] = []
+        while True:
+            try:
+                note = self._socket.recv(NOTE_BYTES)
+            except OSError:
+                return notes
+            notes.append(note.decode("utf-8", "replace"))
+
+    def tell(self, text: str) -> None:
+        """Tell systemd something, where it is there."""
+        if not self._above:
+            return
+        try:
+            tell(self._above, text)
+        except OSError as err:
+            say(f"systemd cannot be told: {err}")
