@@ -12,6 +12,7 @@ Source: product 8.27 to 8.32.
 """
 
 import logging
+import shutil
 from collections.abc import Callable
 from contextlib import closing
 from hashlib import sha256
@@ -19,19 +20,27 @@ from pathlib import Path
 
 from knxgw.errors import GatewayError
 from knxgw.firmware.boot_disk import BootDisk
-from knxgw.master_file import MasterFile
-from knxgw.store.certificate_files import forget_certificates
-from knxgw.store.configurations import Configurations
+from knxgw.store import certificate_files, database, device_id, initial_password, lock
 from knxgw.store.database import Database
-from knxgw.store.keyring_files import KeyringFiles
 from knxgw.store.private_files import remove, write_private
 from knxgw.store.trouble import StateError, cause
-from knxgw.store.unapplied_file import UnappliedFile
 
 log = logging.getLogger(__name__)
 REQUEST_NAME = "knxgw.factory-reset"
 SET_ASIDE_NAME = "knxgw.set-aside"
 LONGEST_DIGEST = 64
+OURS = "knxgw."  # how the files of a state directory are named; folders of other parts are theirs
+KEPT = frozenset(  # all others go, whatever wrote them
+    {
+        REQUEST_NAME,
+        SET_ASIDE_NAME,  # another reset takes nothing back
+        lock.FILE_NAME,
+        initial_password.FILE_NAME,
+        device_id.FILE_NAME,
+        certificate_files.OWN_NAME,
+        *(f"{database.FILE_NAME}{suffix}" for suffix in ("", "-wal", "-shm")),  # it is erased
+    }
+)
 
 
 class FactoryReset:
@@ -54,19 +63,20 @@ class FactoryReset:
     @property
     def is_asked(self) -> bool:
         """Tell whether it was asked for, or was begun and not ended."""
-        return self._request.exists()
+        return self._request.is_file()
 
-    def carry_out(self, database: Database) -> None:
-        """Do it, or what of it is left to do; the request goes last. Raises: StateError."""
+    def carry_out(self, stored: Database) -> None:
+        """Do it, or what of it is left to do; the request goes last. Raises: StateError.
+
+        Files go first: that makes room where the disk is full.
+        """
         try:
             digest = self._request.read_text(encoding="ascii")[:LONGEST_DIGEST]
-            database.erase()
-            forget_certificates(self._directory)
-            Configurations(self._directory).forget()
-            MasterFile(self._directory, self._directory).confirm()
-            UnappliedFile(self._directory).forget()
-            KeyringFiles(self._directory).forget()
-            BootDisk(self._directory, None).forget_copy()
+            for path in self._directory.iterdir():
+                if path.name.startswith(OURS) and path.name not in KEPT:
+                    _remove(path)
+            BootDisk(self._directory, None).erase_copy()
+            stored.erase()
             if digest:
                 write_private(self._directory / SET_ASIDE_NAME, digest.encode())
         except (OSError, ValueError) as err:
@@ -85,8 +95,16 @@ class FactoryReset:
     def finish(self) -> None:
         """At a start: end what was asked for or begun. Raises: StateError."""
         if self.is_asked:
-            with closing(Database(self._directory)) as database:
-                self.carry_out(database)
+            with closing(Database(self._directory)) as stored:
+                self.carry_out(stored)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder. Raises: OSError."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 class SetAside:

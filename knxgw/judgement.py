@@ -344,6 +344,7 @@ def default_address(environment: Mapping[str, str] = os.environ) -> Address:
     (listen,) = [one for one in catalogue().parameters if one.key == LISTEN_KEY]
     wanted = environment.get(LISTEN_VARIABLE) or str(listen.default)
     host, _, port = wanted.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise GatewayError(f"{LISTEN_VARIABLE}={wanted} is no address; write it as 0.0.0.0:8080")
     return Address(host, int(port))

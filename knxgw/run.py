@@ -86,6 +86,13 @@ class AfterEnd(Enum):
 _ENDINGS = {AfterEnd.RESTART: RunEnding.RESTARTED, AfterEnd.RESET: RunEnding.RESET}
 
 
+def _port_after_reset() -> int | None:
+    try:
+        return default_address().port
+    except GatewayError:  # of the environment; said where it matters
+        return None
+
+
 class Stop:
     """What ends a run: SIGTERM and SIGINT stop, SIGHUP asks to read the configuration again.
 
@@ -116,7 +123,7 @@ class Stop:
             can_restart=is_supervised(),
             restart=partial(self._ask, AfterEnd.RESTART),
             reset=partial(self._ask, AfterEnd.RESET),
-            reset_port=default_address().port,
+            reset_port=_port_after_reset(),
         )
 
     def _ask(self, after: AfterEnd) -> None:
@@ -231,9 +238,12 @@ def judge_of(master: MasterFile, state: Path) -> Judge:
 
 
 def _finish(reset: FactoryReset, state: Path) -> None:
-    """End a reset that was asked for, or that a power cut has interrupted. Raises: GatewayError."""
-    with StateLock(state):
-        reset.finish()
+    """End a reset that was asked for, or that a power cut has interrupted; the device starts in any case."""
+    try:
+        with StateLock(state):
+            reset.finish()
+    except (StateError, OSError) as err:
+        log.error("the reset could not be ended, it is tried again at the next start: %s", err)  # noqa: TRY400
 
 
 def _reset(reset: FactoryReset, store: Store, configuration: Path | None) -> None:

@@ -7,6 +7,7 @@ its own, and the device restarts. Then the launcher has the word. Source: produc
 import asyncio
 import json
 import logging
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -22,10 +24,10 @@ from knxgw.catalogue.messages import Message
 from knxgw.config.model import Configuration, FirmwareSettings
 from knxgw.firmware.boot_disk import BootDisk
 from knxgw.firmware.firmware_file import verify
-from knxgw.firmware.install import Step, judge
+from knxgw.firmware.install import SPARE, Step, judge
 from knxgw.firmware.keys import trusted_keys
 from knxgw.firmware.manifest import Manifest, Version
-from knxgw.firmware.online import Offer, Source, newest_for
+from knxgw.firmware.online import LARGEST_DOWNLOAD, Offer, Source, newest_for
 from knxgw.firmware.signature import TrustedKeys
 from knxgw.firmware.trouble import FirmwareError, not_taken
 from knxgw.host.clock import system_clock
@@ -135,19 +137,19 @@ class Updating:
     def look(self) -> None:
         """Look for a newer firmware in the list; what goes on already is not disturbed."""
         if self._begin(Stage.LOOKING):
-            self._around.in_thread(self._look)
+            self._around.in_thread(partial(self._guarded, self._look))
 
     def download(self) -> None:
         """Download the newer firmware that was found, and verify it."""
         with self._lock:
             is_there = self._offer is not None
         if is_there and self._begin(Stage.DOWNLOADING):
-            self._around.in_thread(self._download)
+            self._around.in_thread(partial(self._guarded, self._download))
 
     def choose(self, file: IO[bytes]) -> None:
         """Verify a file that is at its beginning, and keep it. Raises: FirmwareError; OSError."""
         manifest = self._verified(file)
-        kept = self._new_file()
+        kept = self._new_file(manifest.total)
         file.seek(0)
         while piece := file.read(COPY_PIECE):
             kept.write(piece)
@@ -164,13 +166,13 @@ class Updating:
             if self._state.stage is not Stage.CHOSEN:
                 return
             self._state = replace(self._state, stage=Stage.INSTALLING, share=0.0)
-        self._around.in_thread(self._install)
+        self._around.in_thread(partial(self._guarded, self._install))
 
     def forget(self) -> None:
         """Give the chosen firmware or a download up, or forget a failure."""
         with self._lock:
             self._is_wanted = False
-            if self._state.stage in {Stage.CHOSEN, Stage.FAILED}:
+            if self._state.stage in {Stage.CHOSEN, Stage.FAILED, Stage.LOOKING}:
                 self._drop()
                 self._state = replace(self._state, stage=Stage.NONE, chosen=None, failure=None)
 
@@ -187,6 +189,14 @@ class Updating:
 
     # --- in a thread of its own
 
+    def _guarded(self, do: Callable[[], None]) -> None:
+        """Do something whose failure must not leave the device busy for ever."""
+        try:
+            do()
+        except Exception:
+            log.exception("an update has failed: please report this")
+            self._fail(not_taken("firmware_process_failed"))
+
     def _look(self) -> None:
         settings = self._around.settings()
         failure, offer = None, None
@@ -198,6 +208,8 @@ class Updating:
             log.warning("no newer firmware can be looked for: %s", err)
         newer = None if offer is None else Newer(version=str(offer.version), changes=offer.changes)
         with self._lock:
+            if not self._is_wanted:  # given up meanwhile; something else may be going on
+                return
             if failure is None:
                 self._offer = offer
                 self._state = replace(self._state, newer=newer)
@@ -209,8 +221,13 @@ class Updating:
             )
 
     def _download(self) -> None:
-        offer, kept = self._offer, self._new_file()
+        offer = self._offer
         assert offer is not None  # noqa: S101 - `download` has looked
+        try:
+            kept = self._new_file(LARGEST_DOWNLOAD)
+        except FirmwareError as err:
+            self._fail(err)
+            return
 
         def tell(there: int, size: int) -> bool:
             with self._lock:
@@ -243,6 +260,8 @@ class Updating:
             str(self._around.disk.directory),
             "--running",
             str(self._around.running),
+            "--slot",
+            self._around.slot,
         ]
         if (configuration := self._around.configuration()) is not None:
             arguments += ["--configuration", str(configuration)]
@@ -301,9 +320,20 @@ class Updating:
             self._state = replace(self._state, stage=stage, share=0.0, chosen=None, failure=None)
             return True
 
-    def _new_file(self) -> IO[bytes]:
-        """Return a file without a name on the disk of the state: temporary files may be in memory."""
-        return tempfile.TemporaryFile(dir=self._around.disk.directory)
+    def _new_file(self, size: int) -> IO[bytes]:
+        """Return a file without a name on the disk of the state: temporary files may be in memory.
+
+        Raises: FirmwareError, so many bytes have no room; OSError.
+        """
+        directory = self._around.disk.directory
+        try:
+            free = shutil.disk_usage(directory).free
+            if free < size + SPARE:
+                needed = (size + SPARE) >> 20
+                raise not_taken("firmware_no_space", needed_mib=needed, free_mib=free >> 20)
+            return tempfile.TemporaryFile(dir=directory)
+        except OSError as err:
+            raise not_taken("firmware_not_written", problem=err.strerror or str(err)) from err
 
     def _verified(self, file: IO[bytes]) -> Manifest:
         manifest = verify(file, self._around.keys())

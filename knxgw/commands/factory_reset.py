@@ -1,5 +1,6 @@
 """`knxgw factory-reset`: resets the device, beside a running gateway or without one."""
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def reset_device(state: Path, configuration: Path, *, is_sure: bool) -> None:
         )
     reset = FactoryReset(state, partial(return_to_automatic, state))
     file = configuration if configuration.exists() else None
+    _become_owner(state)
     try:
         with StateLock(state):
             reset.ask(file)
@@ -36,3 +38,11 @@ def reset_device(state: Path, configuration: Path, *, is_sure: bool) -> None:
         raise GatewayError(f"{state} cannot be used: {err.strerror or err}") from err
     else:
         click.echo("The device is reset.")
+
+
+def _become_owner(state: Path) -> None:
+    """Let what root makes here belong to the user of the gateway, who must be able to write it."""
+    if os.geteuid() == 0:
+        owner = state.stat()
+        os.setegid(owner.st_gid)
+        os.seteuid(owner.st_uid)

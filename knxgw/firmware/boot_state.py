@@ -227,10 +227,14 @@ def candidates(state: BootState, installed: Mapping[str, str]) -> list[str]:
     return [slot for slot in dict.fromkeys(wanted) if slot in installed]
 
 
-def unused_slot(state: BootState) -> str:
-    """Return the slot that an update may write: neither runs nor is to be returned to."""
-    kept = {state.active, state.trial.slot if state.trial else None}
-    return next(slot for slot in SLOTS if slot not in kept)
+def unused_slot(state: BootState, running: str) -> str | None:
+    """Return the slot that an update may write, None: the firmware that runs has to prove itself first.
+
+    `running`: the slot of that firmware. Nothing is written while it is on trial, or stands in for another.
+    """
+    if state.trial is not None or running != state.active:
+        return None
+    return next(slot for slot in SLOTS if slot != running)
 
 
 def started(state: BootState, slot: str) -> BootState:
@@ -273,6 +277,14 @@ def failed(state: BootState, slot: str) -> BootState:
     if trial is None or trial.slot != slot:
         return state
     return replace(state, trial=replace(trial, crashes=trial.crashes + 1))
+
+
+def ended_in_order(state: BootState, slot: str) -> BootState:
+    """Return the state after a healthy firmware was told to end, or asked to be started again."""
+    trial = state.trial
+    if trial is None or trial.slot != slot:
+        return state
+    return replace(state, trial=replace(trial, starts=max(0, trial.starts - 1)))
 
 
 def is_worn_out(state: BootState) -> bool:

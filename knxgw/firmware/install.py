@@ -24,7 +24,7 @@ from installer.destinations import SchemeDictionaryDestination
 from installer.exceptions import InstallerError
 from installer.sources import WheelFile
 
-from knxgw.firmware.boot_disk import BootDisk, version_of
+from knxgw.firmware.boot_disk import BootDisk, sync_folder, version_of
 from knxgw.firmware.boot_state import begin_trial, unused_slot
 from knxgw.firmware.firmware_file import Head, read_head, read_parts
 from knxgw.firmware.manifest import Manifest, Part, Version
@@ -68,25 +68,37 @@ class Installation:
     disk: BootDisk
     keys: TrustedKeys
     running: Version
+    slot: str  # of the firmware that runs
     now: Callable[[], datetime]
     tell: Tell = lambda _step, _share: None
     accepts: Callable[[Path], None] = lambda _venv: None  # Raises: FirmwareError
 
     def install(self, file: IO[bytes]) -> Manifest:
         """Install the firmware of a file, for the next start. Raises: FirmwareError; OSError."""
+        try:
+            with self.disk.locked():
+                return self._install(file)
+        except BlockingIOError as err:
+            raise not_taken("firmware_busy") from err
+
+    def _install(self, file: IO[bytes]) -> Manifest:
         self.tell(Step.VERIFYING, 0)
         file.seek(0)
         head = read_head(file, self.keys)
         manifest = head.manifest
         judge(manifest, self.running)
         read_parts(file, head)
-        state = self.disk.load()
-        slot = unused_slot(state)
+        slot = unused_slot(self.disk.load(), self.slot)
+        if slot is None:
+            raise not_taken("firmware_on_trial")
         folder = self.disk.root / "slots"
         building, wheels = folder / f"{slot}.new", folder / "wheels"
-        _clear(self.disk, slot, building, wheels)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _clear(building, wheels)
+        _check_space(folder, manifest, self.disk.path(slot))
+        self.disk.remove_slot(slot)
         try:
-            _check_space(folder, manifest)
+            wheels.mkdir(mode=0o700)
             file.seek(head.data_at)
             self._unpack(file, head, wheels)
             self._build(building, [wheels / name for name in wheels_for_this_machine(manifest)])
@@ -98,8 +110,9 @@ class Installation:
             self.accepts(building)
             os.sync()  # all of it is on the disk before it gets its name
             building.rename(self.disk.path(slot))
+            sync_folder(folder)
             at = self.now().isoformat("T", "seconds")
-            self.disk.save(begin_trial(state, slot, str(manifest.version), at))
+            self.disk.save(begin_trial(self.disk.load(), slot, str(manifest.version), at))
         finally:
             shutil.rmtree(building, ignore_errors=True)
             shutil.rmtree(wheels, ignore_errors=True)
@@ -138,21 +151,26 @@ class Installation:
         self.tell(Step.INSTALLING, 1)
 
 
-def _clear(disk: BootDisk, slot: str, building: Path, wheels: Path) -> None:
-    """Make room: what an attempt before has left, and the firmware that is to be replaced."""
-    for left in (building, wheels):
-        shutil.rmtree(left, ignore_errors=True)
-    disk.remove_slot(slot)
-    building.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    wheels.mkdir(mode=0o700)
+def _clear(*left: Path) -> None:
+    """Remove what an attempt before has left."""
+    for path in left:
+        shutil.rmtree(path, ignore_errors=True)
 
 
-def _check_space(folder: Path, manifest: Manifest) -> None:
-    """Refuse what would fill the disk. Raises: FirmwareError; OSError."""
+def _check_space(folder: Path, manifest: Manifest, replaced: Path) -> None:
+    """Refuse what would fill the disk; `replaced`: a slot that makes room. Raises: FirmwareError; OSError."""
     needed = manifest.total * GROWS + SPARE
-    free = shutil.disk_usage(folder).free
+    free = shutil.disk_usage(folder).free + _size_of(replaced)
     if free < needed:
         raise not_taken("firmware_no_space", needed_mib=needed >> 20, free_mib=free >> 20)
+
+
+def _size_of(folder: Path) -> int:
+    """Return how much room a folder takes [bytes], as far as it can be told."""
+    try:
+        return sum(path.lstat().st_blocks * 512 for path in folder.rglob("*"))
+    except OSError:
+        return 0
 
 
 def _install_wheel(wheel: Path, destination: SchemeDictionaryDestination) -> None:

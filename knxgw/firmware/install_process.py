@@ -60,12 +60,14 @@ def main() -> None:
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--running", type=Version.of, required=True)
     parser.add_argument("--configuration", type=Path)
+    parser.add_argument("--slot", required=True)
     given = parser.parse_args()
     os.nice(NICE)
     installation = Installation(
         disk=BootDisk(given.state, None),
         keys=trusted_keys(),
         running=given.running,
+        slot=given.slot,
         accepts=lambda venv: _check_configuration(venv, given.configuration),
         now=lambda: datetime.now(UTC),  # noqa: TID251 - the process has no other clock
         tell=lambda step, share: _say(step=Step(step).value, share=round(share, 3)),

@@ -33,6 +33,7 @@ from knxgw.firmware.boot_state import (
     BootState,
     Reason,
     candidates,
+    ended_in_order,
     failed,
     given_up,
     gives_up,
@@ -55,6 +56,8 @@ _OOM_SCORE = "500"  # the kernel ends the firmware before the launcher
 def _become_child(launcher: int) -> None:
     """End with the launcher, and before it where memory runs out; in the child, before the firmware."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    # until the firmware can take it: it would end a program that is just being loaded
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     if os.getppid() != launcher:  # it has ended before that was asked for
         os._exit(1)
     with suppress(OSError):
@@ -87,6 +90,7 @@ class Launcher:
         self._is_told = False  # systemd, that the device has started
         self._given_up: set[str] = set()  # slots that did not start, until one did
         self._failures = 0  # one after the other, of the slot that runs
+        self._unsaved: BootState | None = None  # what the disk has not taken
         self._wake_in, self._wake_out = socket.socketpair()
         for end in (self._wake_in, self._wake_out):
             end.settimeout(0)
@@ -112,6 +116,7 @@ class Launcher:
 
     def run(self) -> None:
         """Run until SIGTERM or SIGINT."""
+        self._disk.tidy()
         while not self._is_ending:
             state = self._settled()
             installed = self._disk.installed()
@@ -123,7 +128,7 @@ class Launcher:
 
     def _settled(self) -> BootState:
         """Return the state after what a power cut has left over was done."""
-        state = self._disk.load()
+        state = self._load()
         if state.trial is not None and is_worn_out(state):
             state = self._give_up(state, Reason.POWER_CUTS)
         if state.trial is not None and state.trial.slot not in self._disk.installed():
@@ -181,12 +186,14 @@ class Launcher:
 
     def _run_slot(self, slot: str, version: str) -> None:
         """Start a firmware, stay with it to its end, and draw the conclusion."""
-        state = self._disk.load()
+        state = self._load()
         on_trial = state.trial is not None and state.trial.slot == slot
         if on_trial:
             state = self._with_copy(state)
             if state.trial is None:
                 return
+        if self._is_ending:
+            return
         state = self._save(started(state, slot))
         watch = self._start(slot, version, state)
         if watch is None:
@@ -202,7 +209,7 @@ class Launcher:
         if trial is None or trial.has_copy:
             return state
         try:
-            self._disk.keep_copy()
+            self._disk.keep_copy(trial.slot, trial.version)
         except (OSError, sqlite3.Error) as err:
             say(f"the state cannot be copied before the update: {err}")
             return state if trial.may_lack_copy else self._give_up(state, Reason.NO_COPY)
@@ -231,13 +238,13 @@ class Launcher:
         except (OSError, subprocess.SubprocessError) as err:
             say(f"firmware {version} cannot be started: {err}")
             return None
-        return Watch(self._limits, self._now_s())
+        return Watch(self._limits, self._now_s(), is_on_trial=state.trial is not None)
 
     def _stay(self, watch: Watch, slot: str, version: str) -> Reason | None:
         """Stay with the child to its end. Returns why it has failed, None: it ended in order."""
         child = self._child
         assert child is not None  # noqa: S101 - it was started
-        is_proved = False
+        is_proved, tried_at = False, self._now_s()
         while True:
             status = child.poll()
             now_s = self._now_s()
@@ -245,12 +252,14 @@ class Launcher:
                 watch.hear(note, now_s)
             self._tell(watch, version)
             if status is not None:
-                return self._reason(watch, status, version)
-            if not is_proved and watch.has_proved_itself(now_s):
-                is_proved = True
-                self._note_proved(slot, version)
+                return self._reason(watch, status, slot, version)
+            if not is_proved and now_s >= tried_at and watch.has_proved_itself(now_s):
+                is_proved = self._note_proved(slot, version)
+                tried_at = now_s + LONGEST_PAUSE_S  # the disk may take it later
             if self._is_ending:
+                child.terminate()  # a signal may have come before there was a child
                 self._wait_for_end(child)
+                self._note_orderly_end(watch, slot)
                 return None
             reason = watch.failure(now_s, memory_mib_of(child.pid))
             if reason is not None:
@@ -258,7 +267,7 @@ class Launcher:
                 child.terminate()  # one that still reacts leaves the chargers safe
                 self._wait_for_end(child)
                 return reason
-            self._pause(LOOK_S)
+            self._pause(LOOK_S, hears=True)
 
     def _tell(self, watch: Watch, version: str) -> None:
         if watch.ready_at is not None and not self._is_told:
@@ -266,15 +275,23 @@ class Launcher:
             self._notify.tell(f"{READY}\nSTATUS=firmware {version}")
         self._notify.tell(ALIVE)  # of the launcher: it watches the firmware itself
 
-    def _reason(self, watch: Watch, status: int, version: str) -> Reason | None:
-        if self._is_ending:
-            return None
-        if status == RESTART_STATUS and watch.ready_at is not None:
-            say(f"firmware {version} asks to be started again")
+    def _reason(self, watch: Watch, status: int, slot: str, version: str) -> Reason | None:
+        if self._is_ending or (status == RESTART_STATUS and watch.ready_at is not None):
+            self._note_orderly_end(watch, slot)
+            if not self._is_ending:
+                say(f"firmware {version} asks to be started again")
             self._failures = 0
             return None
         say(f"firmware {version} has ended with status {status}")
         return watch.reason_of_end()
+
+    def _note_orderly_end(self, watch: Watch, slot: str) -> None:
+        """Take back that a start was counted: nothing speaks against the firmware."""
+        if watch.ready_at is not None:
+            state = self._load()
+            after = ended_in_order(state, slot)
+            if after != state:
+                self._save(after)
 
     def _wait_for_end(self, child: "subprocess.Popen[bytes]") -> None:
         try:
@@ -286,22 +303,25 @@ class Launcher:
 
     # --- conclusions
 
-    def _note_proved(self, slot: str, version: str) -> None:
-        """Note that a firmware has been healthy for a while."""
+    def _note_proved(self, slot: str, version: str) -> bool:
+        """Note that a firmware has been healthy for a while; tell whether that is stored."""
         self._failures = 0
         self._given_up.clear()
-        state = self._disk.load()
+        state = self._load()
         after = proved(state, slot, self._disk.installed(), _now())
-        if after != state:
+        if after != state or self._unsaved is not None:
             self._save(after)
-            with suppress(OSError):
-                self._disk.note_proved(slot)
-                self._disk.forget_copy()
+            if self._unsaved is not None:
+                return False
             say(f"firmware {version} works and is kept")
+        with suppress(OSError):
+            self._disk.note_proved(slot)
+            self._disk.forget_copy()
+        return True
 
     def _conclude(self, slot: str, version: str, reason: Reason) -> None:
         """Decide what follows from a failure."""
-        state = self._disk.load()
+        state = self._load()
         if state.trial is not None and state.trial.slot == slot:
             gave_up = gives_up(state, slot, reason)
             if gave_up is None:
@@ -328,20 +348,28 @@ class Launcher:
         self._disk.remove_slot(trial.slot)
         return self._put_back(after) if after.is_restoring else after
 
+    def _load(self) -> BootState:
+        """Return the state: what the disk has not taken holds until it takes something."""
+        return self._unsaved or self._disk.load()
+
     def _save(self, state: BootState) -> BootState:
         """Store a state; a disk that does not take it must not keep the device from running."""
         try:
             self._disk.save(state)
         except OSError as err:
             say(f"the state of the launcher cannot be stored: {err}")
+            self._unsaved = state
+        else:
+            self._unsaved = None
         return state
 
-    def _pause(self, pause_s: float) -> None:
-        """Wait, at most until a signal or a word of the child comes."""
+    def _pause(self, pause_s: float, *, hears: bool = False) -> None:
+        """Wait, at most until a signal comes; `hears`: or a word of the child."""
         until_s = self._now_s() + pause_s
         while not self._is_ending and (left_s := until_s - self._now_s()) > 0:
             wakes = self._wake_out.fileno()
-            ready, _, _ = select.select([wakes, self._notify.fileno()], [], [], left_s)
+            heard = [self._notify.fileno()] if hears else []
+            ready, _, _ = select.select([wakes, *heard], [], [], left_s)
             if wakes in ready:
                 with suppress(OSError):
                     self._wake_out.recv(WOKEN_BYTES)

@@ -10,6 +10,7 @@ other firmware file, and a list that hides a newer version is a lost connection.
 """
 
 import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from knxgw.firmware.manifest import LANGUAGES, LARGEST_MANIFEST, LARGEST_TOTAL, 
 from knxgw.firmware.trouble import not_taken
 
 TIMEOUT_S = 20.0  # without a byte
+LIST_S = 60.0  # for the whole list
 MOST_OFFERS = 100
 PIECE = 64 * 1024
 LARGEST_LIST = 1 << 20
@@ -61,10 +63,14 @@ class Source:
     """Where firmware comes from; `proxy`: "" or the address of an HTTP proxy."""
 
     def __init__(
-        self, address: str, proxy: str = "", handlers: Sequence[urllib.request.BaseHandler] = ()
+        self,
+        address: str,
+        proxy: str = "",
+        handlers: Sequence[urllib.request.BaseHandler] = (),
+        now_s: Callable[[], float] = time.monotonic,  # noqa: TID251 - of a thread, which has no loop
     ) -> None:
         """Take the address of the list; `handlers` of a test know its certificate."""
-        self._address = address
+        self._address, self._now_s = address, now_s
         proxies = {"https": proxy} if proxy else {}  # not what the environment says
         self._opener = urllib.request.build_opener(
             urllib.request.ProxyHandler(proxies), _NoPlainRedirects(), *handlers
@@ -72,13 +78,18 @@ class Source:
 
     def offers(self) -> tuple[Offer, ...]:
         """Return what the list names, the newest first. Raises: FirmwareError."""
+        until_s = self._now_s() + LIST_S
+        content = bytearray()
         try:
             with self._open(self._address) as answer:
-                content = answer.read(LARGEST_LIST + 1)
+                while piece := answer.read1(PIECE):
+                    content += piece
+                    if len(content) > LARGEST_LIST:
+                        raise not_taken("firmware_index_invalid", problem="it is too long")
+                    if self._now_s() > until_s:
+                        raise not_taken("firmware_index_unreachable", problem="it comes too slowly")
         except (OSError, HTTPException, ValueError) as err:
             raise not_taken("firmware_index_unreachable", problem=_reason(err)) from err
-        if len(content) > LARGEST_LIST:
-            raise not_taken("firmware_index_invalid", problem="it is too long")
         try:
             offers = [self._offer(one) for one in _listed(json.loads(content))]
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
@@ -95,10 +106,12 @@ class Source:
         except (OSError, HTTPException, ValueError) as err:
             raise not_taken("firmware_download_failed", problem=_reason(err)) from err
         with answer:
-            size, there = int(answer.headers.get("Content-Length") or 0), 0
+            size, there = _length(answer), 0
+            if size > LARGEST_DOWNLOAD:
+                raise not_taken("firmware_download_failed", problem="it is too large")
             while tell(there, size):
                 try:
-                    piece = answer.read(PIECE)
+                    piece = answer.read1(PIECE)
                 except (OSError, HTTPException, ValueError) as err:
                     raise not_taken("firmware_download_failed", problem=_reason(err)) from err
                 if not piece:
@@ -130,6 +143,12 @@ class Source:
                 for language in LANGUAGES
             },
         )
+
+
+def _length(answer: HTTPResponse) -> int:
+    """Return how many bytes there will be, 0: not known."""
+    text = answer.headers.get("Content-Length") or ""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 15 else 0
 
 
 def _listed(fields: dict[str, Any]) -> list[dict[str, Any]]:

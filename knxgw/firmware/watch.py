@@ -2,6 +2,7 @@
 
 import os
 import socket
+import struct
 import sys
 from dataclasses import dataclass
 
@@ -9,13 +10,16 @@ from knxgw.firmware.boot_state import Reason
 from knxgw.firmware.notify import ALIVE, READY, tell
 
 NOTE_BYTES = 4096
+MOST_NOTES = 100  # that are read at once
+_SENDER = struct.Struct("iii")  # process, user, group. Source: [linux-man] unix(7)
 
 
 @dataclass(frozen=True)
 class Limits:
     """How long a firmware has for what, and how much."""
 
-    start_s: float = 180.0  # until it is healthy
+    start_s: float = 180.0  # until a firmware on trial is healthy
+    start_in_force_s: float = 1800.0  # the one in force may have to mend a state of years
     proved_s: float = 120.0  # that it stays so, until a new one is kept
     watchdog_s: float = 60.0  # without a sign of life
     memory_mib: int = 768
@@ -34,8 +38,9 @@ def say(text: str) -> None:
 class Watch:
     """How healthy a child is, by what it has said; times are monotonic seconds."""
 
-    def __init__(self, limits: Limits, now_s: float) -> None:
+    def __init__(self, limits: Limits, now_s: float, *, is_on_trial: bool = True) -> None:
         self._limits = limits
+        self._start_s = limits.start_s if is_on_trial else limits.start_in_force_s
         self.started_at = now_s
         self.ready_at: float | None = None
         self._alive_at = now_s
@@ -53,7 +58,7 @@ class Watch:
         if memory_mib > self._limits.memory_mib:
             return Reason.MEMORY
         if self.ready_at is None:
-            late = now_s - self.started_at >= self._limits.start_s
+            late = now_s - self.started_at >= self._start_s
             return Reason.NOT_READY if late else None
         silent = now_s - self._alive_at >= self._limits.watchdog_s
         return Reason.WATCHDOG if silent else None
@@ -69,15 +74,28 @@ class Watch:
         return Reason.FAILED_START if self.ready_at is None else Reason.CRASHED
 
 
+def _sender(more: list[tuple[int, int, bytes]]) -> int | None:
+    """Return the user who has sent a note, as the kernel says; None: it does not."""
+    for level, kind, content in more:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
+            return int(_SENDER.unpack_from(content)[1])
+    return None
+
+
 class NotifySocket:
     """Where the child says how it is, and where systemd is told; both are datagrams."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self._socket.bind("")  # the kernel chooses an abstract name
         self._socket.settimeout(0)
         self.name = "@" + self._socket.getsockname()[1:].decode("ascii")
         self._above = os.environ.get("NOTIFY_SOCKET", "")
+
+    def close(self) -> None:
+        """Hear nothing any more."""
+        self._socket.close()
 
     def fileno(self) -> int:
         """Return the number of its descriptor."""
@@ -86,12 +104,14 @@ class NotifySocket:
     def read(self) -> list[str]:
         """Return what has come."""
         notes: list[str] = []
-        while True:
+        for _ in range(MOST_NOTES):
             try:
-                note = self._socket.recv(NOTE_BYTES)
+                note, more, _, _ = self._socket.recvmsg(NOTE_BYTES, socket.CMSG_SPACE(_SENDER.size))
             except OSError:
-                return notes
-            notes.append(note.decode("utf-8", "replace"))
+                break
+            if _sender(more) == os.geteuid():  # anybody on this machine can write to such a socket
+                notes.append(note.decode("utf-8", "replace"))
+        return notes
 
     def tell(self, text: str) -> None:
         """Tell systemd something, where it is there."""

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from contextlib import closing
@@ -17,6 +18,7 @@ from knxgw.errors import GatewayError
 from knxgw.factory_reset import REQUEST_NAME, SET_ASIDE_NAME, FactoryReset, SetAside
 from knxgw.firmware.boot_disk import BootDisk
 from knxgw.firmware.boot_state import BootState
+from knxgw.run import _finish
 from knxgw.store import initial_password
 from knxgw.store.configurations import Configurations, Origin
 from knxgw.store.database import Database, FaultRow, SessionRow
@@ -28,12 +30,15 @@ from tests.support.waiting import wait_until
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 KEPT = {
-    "knxgw.initial-password",
-    "knxgw.own-certificate.pem",
-    "knxgw.device-id",
-    "knxgw.lock",
+    *("knxgw.sqlite", "knxgw.initial-password", "knxgw.own-certificate.pem", "knxgw.device-id"),
     "firmware",
 }
+PERSONAL = (  # what the program writes, and what a power cut may leave of it
+    *("knxgw.unapplied.json", "knxgw.configuration-before.yaml", "knxgw.https-proved"),
+    *("knxgw.uploaded-certificate.pem", "knxgw.uploaded-certificate.draft"),
+    *("knxgw.configuration.yaml.new", "knxgw.password-reset", "knxgw.keyrings/1.knxkeys"),
+    "knxgw.sqlite.damaged-20261129",
+)
 
 
 @pytest.fixture
@@ -53,12 +58,16 @@ def used_device(folder: Path) -> Path:
     configurations = Configurations(directory)
     write_private(configurations.own, b"knx: {link: none}\n")
     configurations.keep("knx: {link: none}\n", at=NOON, origin=Origin.WEBSITE)
-    for name in ("knxgw.unapplied.json", "knxgw.configuration-before.yaml", "knxgw.device-id"):
+    (directory / "knxgw.keyrings").mkdir()
+    for name in ("knxgw.device-id", "knxgw.own-certificate.pem", *PERSONAL):
         (directory / name).write_text("{}")
     disk = BootDisk(directory, None)
     slot(disk.path("a"), "0.2")
     disk.save(BootState(active="a"))
-    disk.keep_copy()
+    disk.keep_copy("a", "0.2")
+    (disk.root / "before.new").mkdir()
+    (disk.root / "before.new" / "knxgw.sqlite").write_text("accounts")
+    disk.note_panel("chip=board led_app=3")
     return directory
 
 
@@ -76,9 +85,12 @@ def assert_reset(state: Path) -> None:
     disk = BootDisk(state, None)
     assert disk.installed() == {"a": "0.2"}, "the firmware stays"
     assert disk.load().active == "a"
-    assert not (disk.root / "before").exists(), "sessions and accounts are in the copy, too"
-    left = {path.name for path in state.iterdir() if path.is_file()}
-    assert left - KEPT <= {"knxgw.sqlite", "knxgw.sqlite-wal", "knxgw.sqlite-shm"}
+    firmware = {path.name for path in disk.root.iterdir()}
+    assert firmware <= {"slots", "boot.json", "before"}, "of the copy only the schema is left"
+    with closing(sqlite3.connect(disk.root / "before" / "knxgw.sqlite")) as copy:
+        assert copy.execute("SELECT count(*) FROM sessions").fetchone() == (0,)
+    left = {path.name for path in state.iterdir()}
+    assert left - {"knxgw.sqlite-wal", "knxgw.sqlite-shm", "knxgw.lock"} == KEPT
 
 
 @pytest.mark.proves("W39", "8.27", "8.28", "8.31", "8.32")
@@ -137,6 +149,21 @@ def test_a_file_of_the_host_is_set_aside_while_it_stays_what_it_was(
     SetAside(state).forget()
     assert not SetAside(state).holds(file)
     assert not SetAside(state).holds(tmp_path / "not there")
+
+
+@pytest.mark.proves("8.31")
+def test_a_reset_that_cannot_be_ended_does_not_keep_the_device_from_starting(
+    state: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    reset = FactoryReset(state)
+    reset.ask()
+    with StateLock(state):  # it is held by somebody
+        _finish(reset, state)
+    assert "is tried again at the next start" in caplog.text
+    caplog.clear()  # the ERROR was meant
+    assert (state / REQUEST_NAME).exists()
+    _finish(reset, state)
+    assert not (state / REQUEST_NAME).exists()
 
 
 # --- the command

@@ -16,6 +16,7 @@ from knxgw.firmware.boot_state import (
     candidates,
     decode,
     encode,
+    ended_in_order,
     failed,
     given_up,
     gives_up,
@@ -66,6 +67,22 @@ def test_starts_without_an_outcome_are_counted_and_end_the_trial() -> None:
         assert not is_worn_out(state)
         state = started(state, "a")
     assert is_worn_out(state)
+
+
+def test_a_healthy_firmware_that_is_told_to_end_has_its_start_taken_back() -> None:
+    state = on_trial()
+    for _ in range(3 * MOST_STARTS):
+        state = ended_in_order(started(state, "a"), "a")
+    assert not is_worn_out(state)
+    assert ended_in_order(BootState(), BASE) == BootState()
+
+
+def test_nothing_is_installed_while_the_firmware_that_runs_has_to_prove_itself() -> None:
+    assert unused_slot(BootState(), BASE) == "a"
+    assert unused_slot(BootState(active="a"), "a") == "b"
+    assert unused_slot(on_trial(), BASE) is None
+    assert unused_slot(BootState(active="a"), "b") is None, "it would be written over itself"
+    assert unused_slot(BootState(active="a"), BASE) is None
 
 
 def test_what_was_given_up_is_said_and_the_state_of_before_is_put_back_if_there_is_a_copy() -> None:
@@ -142,8 +159,12 @@ def test_whatever_happens_there_is_a_firmware_to_start_and_the_running_one_is_no
         first = candidates(state, installed)[0]
         assert first in installed
         if happening == "update" and state.trial is None:
-            slot = unused_slot(state)
+            slot = unused_slot(state, first)
+            if slot is None:
+                assert first != state.active
+                continue
             assert slot in SLOTS
+            assert slot != first
             assert slot != state.active
             version += 1
             installed[slot] = f"1.{version}"

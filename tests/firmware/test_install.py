@@ -44,20 +44,22 @@ def disk(tmp_path: Path) -> BootDisk:
 def installation(
     disk: BootDisk,
     running: str = "0.1",
+    slot: str = BASE,
     tell: Callable[[Step, float], None] = lambda _step, _share: None,
 ) -> Installation:
     return Installation(
         disk=disk,
         keys=development_keys(),
         running=Version.of(running),
+        slot=slot,
         now=lambda: NOON,
         tell=tell,
     )
 
 
-def install(disk: BootDisk, file: Path, running: str = "0.1") -> None:
+def install(disk: BootDisk, file: Path, running: str = "0.1", slot: str = BASE) -> None:
     with file.open("rb") as content:
-        installation(disk, running).install(content)
+        installation(disk, running, slot).install(content)
 
 
 def why(disk: BootDisk, file: Path, running: str = "0.1") -> str:
@@ -71,7 +73,8 @@ def why(disk: BootDisk, file: Path, running: str = "0.1") -> str:
 
 def files_of(disk: BootDisk) -> set[str]:
     """Return the files of a device, but for folders that are empty."""
-    return {str(path) for path in disk.directory.rglob("*") if not path.is_dir()}
+    files = {str(path) for path in disk.directory.rglob("*") if not path.is_dir()}
+    return files - {str(disk.root / "lock")}
 
 
 @pytest.mark.proves("11.5", "11")
@@ -100,7 +103,7 @@ def test_the_next_one_goes_to_the_other_slot_and_the_one_after_to_the_first_agai
 ) -> None:
     for version, expected in (("0.2", "a"), ("0.3", "b"), ("0.4", "a")):
         running = disk.installed()[disk.load().active]
-        install(disk, firmware(tmp_path, version), running)
+        install(disk, firmware(tmp_path, version), running, disk.load().active)
         trial = disk.load().trial
         assert trial is not None
         assert trial.slot == expected
@@ -165,6 +168,7 @@ def test_a_firmware_that_the_configuration_stands_against_is_not_taken(
             disk=disk,
             keys=development_keys(),
             running=Version.of("0.1"),
+            slot=BASE,
             now=lambda: NOON,
             accepts=refuse,
         ).install(content)
@@ -200,6 +204,29 @@ def test_a_wheel_that_is_a_bomb_is_refused_before_it_is_unpacked(
     assert why(disk, target) == "firmware_wheel_broken"
 
 
+def test_one_installation_at_a_time(disk: BootDisk, tmp_path: Path) -> None:
+    with disk.locked():
+        assert why(disk, firmware(tmp_path)) == "firmware_busy"
+    install(disk, tmp_path / "knxgw-0.2.knxfw")
+
+
+def test_a_firmware_that_has_to_prove_itself_first_is_not_followed_by_another(
+    disk: BootDisk, tmp_path: Path
+) -> None:
+    install(disk, firmware(tmp_path))
+    assert why(disk, firmware(tmp_path, "0.3"), "0.2") == "firmware_on_trial"
+
+
+def test_without_room_the_firmware_of_before_is_still_there(
+    disk: BootDisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slot(disk.path("a"), "0.0")
+    file = firmware(tmp_path)
+    monkeypatch.setattr(installing, "SPARE", shutil.disk_usage(tmp_path).free * 2)
+    assert why(disk, file) == "firmware_no_space"
+    assert disk.installed()["a"] == "0.0"
+
+
 def test_what_an_attempt_before_has_left_is_removed(disk: BootDisk, tmp_path: Path) -> None:
     left = disk.root / "slots" / "a.new"
     left.mkdir(parents=True)
@@ -214,7 +241,7 @@ def test_a_file_in_the_place_of_the_folder_is_an_error_that_says_so(
     disk: BootDisk, tmp_path: Path
 ) -> None:
     disk.root.write_text("")
-    with pytest.raises(OSError, match=os.strerror(20)):
+    with pytest.raises(OSError, match=os.strerror(17)):
         install(disk, firmware(tmp_path))
 
 

@@ -20,7 +20,8 @@ import pytest
 from knxgw.firmware.boot_disk import BootDisk
 from knxgw.firmware.boot_state import BASE, BootState, EventKind, Reason, begin_trial
 from knxgw.firmware.launcher_archive import write_launcher
-from knxgw.firmware.watch import Limits, Watch
+from knxgw.firmware.notify import tell
+from knxgw.firmware.watch import Limits, NotifySocket, Watch
 from tests.firmware.makers import slot
 
 AT = "2026-11-29T12:00:00+00:00"
@@ -267,6 +268,45 @@ def test_options_that_it_does_not_know_are_those_of_the_firmware(
         "--config",
         "/nowhere.yaml",
     ]
+
+
+def test_a_signal_to_read_the_configuration_does_not_end_a_firmware_that_is_being_loaded(
+    archive: Path, disk: BootDisk
+) -> None:
+    update(disk, "good")
+    with launcher(archive, disk) as running:
+        running.until("starting firmware 1.1")
+        for _ in range(50):
+            running.process.send_signal(signal.SIGHUP)
+        running.until("1.1 is ready")
+        running.until("1.1 works and is kept")
+
+
+def test_a_healthy_firmware_on_trial_may_be_restarted_as_often_as_one_likes(
+    archive: Path, disk: BootDisk
+) -> None:
+    update(disk, "good")
+    for _ in range(6):
+        with launcher(archive, disk) as running:
+            running.until("1.1 is ready")
+            running.end()
+    with launcher(archive, disk) as running:
+        running.until("1.1 works and is kept")
+
+
+def test_only_the_own_user_can_say_that_a_firmware_is_healthy() -> None:
+    with closing(NotifySocket()) as notify:
+        look_who_is_heard(notify)
+
+
+def look_who_is_heard(notify: NotifySocket) -> None:
+    assert notify.read() == []
+    tell(notify.name, "READY=1")
+    assert notify.read() == ["READY=1"]
+    if os.geteuid() == 0:
+        said = "import os, sys; os.setuid(65534); from knxgw.firmware.notify import tell; tell(sys.argv[1], 'READY=1')"
+        subprocess.run([sys.executable, "-c", said, notify.name], check=True)
+        assert notify.read() == []
 
 
 def test_systemd_is_told_that_the_device_is_ready_and_that_it_lives(

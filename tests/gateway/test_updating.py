@@ -1,6 +1,7 @@
 """An update that pages ask for: from a file or from the internet, to the installed firmware and the restart."""
 
 import json
+import shutil
 import ssl
 import threading
 import urllib.request
@@ -13,12 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from knxgw import updating
 from knxgw.config.model import FirmwareSettings
 from knxgw.firmware.boot_disk import BootDisk
 from knxgw.firmware.boot_state import BASE
 from knxgw.firmware.keys import ALLOWS_DEVELOPMENT
 from knxgw.firmware.manifest import Version
-from knxgw.firmware.online import Source, newest_for
+from knxgw.firmware.online import Offer, Source, newest_for
 from knxgw.firmware.trouble import FirmwareError
 from knxgw.updating import Surroundings, Updating
 from knxgw.website.firmware import Stage
@@ -71,6 +73,9 @@ class Device:
     def stage(self) -> Stage:
         return self.updating.state().stage
 
+    def is_at(self, stage: Stage) -> bool:
+        return self.stage is stage
+
 
 @pytest.fixture
 def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Device]:
@@ -90,7 +95,7 @@ def test_a_file_is_verified_shown_installed_and_started(device: Device, tmp_path
     assert device.disk.installed() == {BASE: "0.1"}, "nothing is installed before somebody says so"
     device.updating.install()
     assert device.updating.state().failure is None
-    assert device.stage is Stage.RESTARTING
+    assert device.is_at(Stage.RESTARTING)
     assert device.restarts == 1
     assert device.disk.installed() == {BASE: "0.1", "a": "0.2"}
     (happened,) = device.updating.history()
@@ -131,13 +136,13 @@ def test_while_one_is_installed_nothing_else_begins(device: Device, tmp_path: Pa
     with pytest.raises(FirmwareError, match="another update"):
         device.choose(file)
     device.started.pop()()
-    assert device.stage is Stage.RESTARTING
+    assert device.is_at(Stage.RESTARTING)
 
 
 def test_what_was_chosen_can_be_given_up(device: Device, tmp_path: Path) -> None:
     device.choose(firmware(tmp_path))
     device.updating.forget()
-    assert device.stage is Stage.NONE
+    assert device.is_at(Stage.NONE)
     device.updating.install()
     assert device.disk.installed() == {BASE: "0.1"}
 
@@ -154,7 +159,7 @@ def test_an_installation_that_fails_says_why_and_changes_nothing(
     assert "signed by nobody" in state.failure.problem()
     assert device.restarts == 0
     device.updating.forget()
-    assert device.stage is Stage.NONE
+    assert device.is_at(Stage.NONE)
 
 
 # --- over the internet
@@ -167,6 +172,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files: dict[str, bytes] = {}
         self.cut: set[str] = set()
+        self.lengths: dict[str, str] = {}  # what is said instead
         certificate, key = write_certificate(directory, names=("127.0.0.1",))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
@@ -198,7 +204,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(404)
             return
         self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Content-Length", self.server.lengths.get(self.path, str(len(content))))
         self.end_headers()
         self.wfile.write(content[: len(content) // 2] if self.path in self.server.cut else content)
 
@@ -253,7 +259,7 @@ def test_a_newer_firmware_is_found_downloaded_and_verified(
     assert (newer.version, newer.changes["en"]) == ("0.2", ("better",))
     assert device.updating.state().looked_at == "2026-11-29T12:00:00+00:00"
     device.updating.download()
-    assert device.stage is Stage.CHOSEN
+    assert device.is_at(Stage.CHOSEN)
     device.updating.install()
     assert device.restarts == 1
 
@@ -265,7 +271,7 @@ def test_no_newer_one_is_no_failure(device: Device, server: Server) -> None:
     state = device.updating.state()
     assert (state.newer, state.look_failure, state.stage) == (None, None, Stage.NONE)
     device.updating.download()
-    assert device.stage is Stage.NONE
+    assert device.is_at(Stage.NONE)
 
 
 def look_failure(device: Device, source: Source) -> str:
@@ -312,6 +318,60 @@ def test_a_download_that_fails_says_why_and_leaves_nothing(
     server.files["/files/knxgw-0.2.knxfw"] = content[:-1] + b"\0\0"
     assert "damaged" in failure()
     assert list(device.disk.directory.iterdir()) == []
+
+
+def test_a_server_that_says_nonsense_or_comes_too_slowly_does_not_keep_the_device_busy(
+    device: Device, server: Server, tmp_path: Path
+) -> None:
+    server.files["/firmware.json"] = listed("0.2")
+    times = iter([0.0, 1000.0])
+    handler = urllib.request.HTTPSHandler(context=server.trust)
+    slow = Source(f"{server.base}/firmware.json", "", (handler,), lambda: next(times, 1000.0))
+    assert "too slowly" in look_failure(device, slow)
+    assert device.is_at(Stage.NONE)
+    device.source = server.source()
+    device.updating.look()
+    server.lengths["/files/knxgw-0.2.knxfw"] = "many"
+    server.files["/files/knxgw-0.2.knxfw"] = firmware(tmp_path).read_bytes()
+    device.updating.download()
+    assert device.is_at(Stage.CHOSEN), "the length is only for the progress"
+
+
+def test_an_error_of_the_program_is_said_and_the_next_update_can_begin(
+    device: Device, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Source):
+        def offers(self) -> tuple[Offer, ...]:
+            raise ZeroDivisionError
+
+    device.source = Broken("")
+    device.updating.look()
+    assert device.is_at(Stage.FAILED)
+    assert "please report this" in caplog.text
+    caplog.clear()  # the ERROR was meant
+
+
+def test_a_search_that_takes_long_can_be_given_up_and_its_answer_is_dropped(
+    device: Device, server: Server
+) -> None:
+    server.files["/firmware.json"] = listed("0.2")
+    device.source = server.source()
+    device.is_held = True
+    device.updating.look()
+    assert device.is_at(Stage.LOOKING)
+    device.updating.forget()
+    assert device.is_at(Stage.NONE)
+    device.started.pop()()
+    assert device.updating.state().newer is None
+
+
+def test_a_firmware_for_which_the_disk_has_no_room_is_not_taken(
+    device: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = firmware(tmp_path)
+    monkeypatch.setattr(updating, "SPARE", shutil.disk_usage(tmp_path).free)
+    with pytest.raises(FirmwareError, match="too little space"):
+        device.choose(file)
 
 
 def test_the_newest_one_that_may_follow_is_offered(server: Server) -> None:

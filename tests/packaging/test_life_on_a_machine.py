@@ -216,7 +216,7 @@ def test_the_restrictions_of_the_service_allow_what_the_gateway_does_and_nothing
 def update(one: Machine, version: str) -> None:
     """Install a firmware as the gateway does it, with its rights, and start again."""
     command = ["setpriv", "--reuid=knxgw", "--regid=knxgw", "--init-groups", "sh", "-c"]
-    install_it = f"cd /; /usr/lib/knxgw/venv/bin/python3 -I -m knxgw.firmware.install_process --state {STATE} --running 0.1 < /packages/knxgw-{version}.knxfw"
+    install_it = f"cd /; /usr/lib/knxgw/venv/bin/python3 -I -m knxgw.firmware.install_process --state {STATE} --running 0.1 --slot base < /packages/knxgw-{version}.knxfw"
     said = one.must(*command, install_it, env={ALLOWS_DEVELOPMENT: "1"})
     assert f'{{"version": "{version}"}}' in said, said
     one.must("systemctl", "restart", "knxgw")

@@ -83,11 +83,20 @@ class Updates:
         behaviour = "good" if self._chance.random() < 0.5 else self._chance.choice(BROKEN)
         schema = 1 if self._chance.random() < 0.7 else 2
         file = firmware(self._files, f"1.{self._version}", behaviour, schema)
-        running = self._disk.installed().get(self._disk.load().active, "1.0")
+        slot_now = self._disk.load().active
+        running = self._disk.installed().get(slot_now, "1.0")
         command = [sys.executable, "-m", "knxgw.firmware.install_process"]
         with file.open("rb") as content:
             process = subprocess.Popen(
-                [*command, "--state", self._disk.directory, "--running", running],
+                [
+                    *command,
+                    "--state",
+                    self._disk.directory,
+                    "--running",
+                    running,
+                    "--slot",
+                    slot_now,
+                ],
                 stdin=content,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
