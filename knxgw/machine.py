@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import NoReturn
@@ -11,7 +12,7 @@ from typing import NoReturn
 from knxgw.config.model import Configuration
 from knxgw.errors import RejectedError
 from knxgw.host.adapters import ROOT
-from knxgw.host.answer import Answer, Failure, NetworkAnswer
+from knxgw.host.answer import Answer, Failure, NetworkAnswer, PartAnswer
 from knxgw.host.asking import Asking, Ports
 from knxgw.host.clock import boot_id, is_synchronised
 from knxgw.host.linux_machine import boot_s
@@ -55,8 +56,8 @@ class Machine:
         self._waiting: str | None = None  # the change that waited when it was looked last
         self._refused: tuple[str, ...] | None = None  # time servers that were asked for in vain
 
-    def for_pages(self) -> HostSettings:
-        """Return what pages may ask."""
+    def for_pages(self, on_reboot: Callable[[], None] = lambda: None) -> HostSettings:
+        """Return what pages may ask; `on_reboot`: the machine is about to restart, in a thread."""
         return HostSettings(
             network=self._network,
             time=self._time,
@@ -65,7 +66,7 @@ class Machine:
             give_back=self._asking.give_back,
             set_clock=self._asking.set_clock,
             reboot_state=self._reboot_state,
-            reboot=self._asking.reboot,
+            reboot=partial(self._reboot, on_reboot),
         )
 
     # --- what there is
@@ -117,6 +118,12 @@ class Machine:
         return self._asking.change_network(
             settings, Source.WEBSITE, must_be_confirmed=must_be_confirmed
         )
+
+    def _reboot(self, on_reboot: Callable[[], None]) -> PartAnswer:
+        found = self._asking.reboot()
+        if found.failure is None:
+            on_reboot()
+        return found
 
     # --- what goes on beside
 

@@ -110,6 +110,16 @@ def test_a_restart_is_offered_where_the_root_side_can_and_it_is_no_container(rig
     assert not state().is_offered, "whoever runs the container restarts the machine"
 
 
+@pytest.mark.parametrize("failure", [None, Failure.CHANGE_WAITS])
+def test_the_run_ends_for_a_restart_only_if_the_machine_restarts(
+    rig: Rig, failure: Failure | None
+) -> None:
+    rig.machine._asking.reboot = lambda: PartAnswer(id="a" * 32, failure=failure)  # type: ignore[method-assign]
+    pages = rig.machine.for_pages(lambda: rig.noted.append("rebooted"))
+    assert pages.reboot().failure is failure
+    assert rig.noted == (["rebooted"] if failure is None else [])
+
+
 @pytest.mark.parametrize(
     ("failure", "said"),
     [(None, None), (Failure.NOT_TAKEN, Failure.NOT_TAKEN), (Failure.CHANGE_WAITS, None)],
