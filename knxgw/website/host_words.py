@@ -94,7 +94,7 @@ FAILURES: Mapping[Failure, str] = {
     ),
     Failure.SYNCHRONISED: marked("A time server sets the clock."),
     Failure.CHANGE_WAITS: marked(
-        "A change of the network waits for its confirmation, and a restart would return it. Keep it or give it back first (Settings, Network)."
+        "A change of the network waits for its confirmation, and a restart would return it. Keep it or let it return first (Settings, Network)."
     ),
     Failure.OTHER_BOOT: marked("The machine has started since."),
     Failure.NOT_PLAUSIBLE: marked(
