@@ -39,6 +39,7 @@ from knxgw.pressed_button import PressedButton
 from knxgw.service import Service
 from knxgw.store.certificate_files import CertificateFiles
 from knxgw.store.database import Database
+from knxgw.store.runs import RunEnding
 from knxgw.store.unapplied_file import UnappliedFile
 from knxgw.trial_reads import TrialReads
 from knxgw.updating import Surroundings, Updating, update_settings
@@ -151,7 +152,7 @@ class Living:
             accounts.note_of_host,
             on_moved=self.encryption.renew_if_due,  # its certificate names the addresses
         )
-        host = self.machine.for_pages()
+        host = self.machine.for_pages(partial(gateway.note_ending, RunEnding.REBOOTED))
         appliance = Appliance(slot=manager.slot, disk=firmware, host=host)
         service = Service(gateway, group, self._test_certificate, panel.test, appliance.rows)
         self._trials = TrialReads(lambda: _buses_of(gateway), group)

@@ -1,9 +1,10 @@
-"""Network and time of the machine: what pages may see of them, and have done to them. Source: website 40, 41."""
+"""The machine, its network and time: what pages may see of them, and have done to them. Source: website 40, 41, 67."""
 
 import asyncio
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import NoReturn
@@ -11,11 +12,11 @@ from typing import NoReturn
 from knxgw.config.model import Configuration
 from knxgw.errors import RejectedError
 from knxgw.host.adapters import ROOT
-from knxgw.host.answer import Answer, NetworkAnswer
+from knxgw.host.answer import Answer, Failure, NetworkAnswer, PartAnswer
 from knxgw.host.asking import Asking, Ports
 from knxgw.host.clock import boot_id, is_synchronised
 from knxgw.host.linux_machine import boot_s
-from knxgw.host.manager import Manager
+from knxgw.host.manager import Manager, is_container
 from knxgw.host.network import OwnAddress, ipv4_interfaces, own_addresses
 from knxgw.host.network_change import Phase
 from knxgw.host.network_plan import AUTOMATIC, IPv4Settings, Mode
@@ -23,7 +24,7 @@ from knxgw.host.networkd_file import Source, Written
 from knxgw.host.seen import SeenNetwork, has_time_service, see_network, see_time_service
 from knxgw.host.time_plan import MOST_SERVERS
 from knxgw.store.private_files import write_private
-from knxgw.website.host_settings import HostSettings, NetworkState, TimeState
+from knxgw.website.host_settings import HostSettings, NetworkState, RebootState, TimeState
 
 log = logging.getLogger(__name__)
 LOOK_S = 5.0  # how often it is looked for what the root side did, and for other time servers
@@ -55,8 +56,8 @@ class Machine:
         self._waiting: str | None = None  # the change that waited when it was looked last
         self._refused: tuple[str, ...] | None = None  # time servers that were asked for in vain
 
-    def for_pages(self) -> HostSettings:
-        """Return what pages may ask."""
+    def for_pages(self, on_reboot: Callable[[], None] = lambda: None) -> HostSettings:
+        """Return what pages may ask; `on_reboot`: the machine is about to restart, in a thread."""
         return HostSettings(
             network=self._network,
             time=self._time,
@@ -64,6 +65,8 @@ class Machine:
             keep=self._asking.keep,
             give_back=self._asking.give_back,
             set_clock=self._asking.set_clock,
+            reboot_state=self._reboot_state,
+            reboot=partial(self._reboot, on_reboot),
         )
 
     # --- what there is
@@ -101,10 +104,26 @@ class Machine:
             service=see_time_service(),
         )
 
+    def _reboot_state(self) -> RebootState:
+        answer = self._asking.answer()
+        last = None if answer is None else answer.reboot
+        # whoever was refused has read why; what failed later is known to nobody yet
+        is_failed = last is not None and last.failure is Failure.NOT_TAKEN
+        return RebootState(
+            is_offered=answer is not None and answer.can_reboot and not is_container(self._root),
+            failure=Failure.NOT_TAKEN if is_failed else None,
+        )
+
     def _change_network(self, settings: IPv4Settings, must_be_confirmed: bool) -> NetworkAnswer:  # noqa: FBT001 - as pages call it
         return self._asking.change_network(
             settings, Source.WEBSITE, must_be_confirmed=must_be_confirmed
         )
+
+    def _reboot(self, on_reboot: Callable[[], None]) -> PartAnswer:
+        found = self._asking.reboot()
+        if found.failure is None:
+            on_reboot()
+        return found
 
     # --- what goes on beside
 

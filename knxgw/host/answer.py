@@ -25,6 +25,8 @@ class Failure(StrEnum):
     ADDRESS_TAKEN = "address_taken"  # another machine of the network has it
     SYNCHRONISED = "synchronised"  # the clock: a time server sets it
     NOT_PLAUSIBLE = "not_plausible"
+    CHANGE_WAITS = "change_waits"  # of the network: a restart would return it
+    OTHER_BOOT = "other_boot"  # the machine has started since it was wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,8 @@ class Answer:
     time_servers: tuple[str, ...] = ()  # that the file of ours names
     servers: PartAnswer | None = None
     clock: PartAnswer | None = None
+    can_reboot: bool = False  # the root side knows how; one of an older version does not
+    reboot: PartAnswer | None = None  # without a failure: it is about to happen
     refusal: str = ""  # why the last file of wishes was refused as a whole
 
 
@@ -68,6 +72,7 @@ def answer_bytes(answer: Answer) -> bytes:
         "manager": answer.manager.value,
         "adapter": answer.adapter,
         "time_servers": list(answer.time_servers),
+        "can_reboot": answer.can_reboot,
         "refusal": answer.refusal,
     }
     if (network := answer.network) is not None:
@@ -85,7 +90,8 @@ def answer_bytes(answer: Answer) -> bytes:
             "id": written.id,
             "at": _text(written.at),
         }
-    for name, part in (("servers", answer.servers), ("clock", answer.clock)):
+    parts = {"servers": answer.servers, "clock": answer.clock, "reboot": answer.reboot}
+    for name, part in parts.items():
         if part is not None:
             content[name] = {"id": part.id, "failure": part.failure}
     return json.dumps(content).encode()
@@ -110,6 +116,8 @@ def _answer(found: Mapping[str, Any]) -> Answer:
         time_servers=tuple(map(str, found["time_servers"])),
         servers=_part(found["servers"]) if "servers" in found else None,
         clock=_part(found["clock"]) if "clock" in found else None,
+        can_reboot=found.get("can_reboot") is True,
+        reboot=_part(found["reboot"]) if "reboot" in found else None,
         refusal=str(found["refusal"]),
     )
 

@@ -17,6 +17,7 @@ from knxgw.host.root_folder import ANSWER, FOLDER, WANTED
 from knxgw.host.wanted import (
     ClockWish,
     NetworkWish,
+    RebootWish,
     ServersWish,
     Wanted,
     new_id,
@@ -86,6 +87,11 @@ class Asking:
         """Set the clock to the time that it is at this moment. Raises: RejectedError."""
         wish = ClockWish(id=new_id(), at=at, known_at=self._ports.now_s())
         return self._ask(Wanted(clock=wish), lambda found: _of_part(found.clock, wish.id))
+
+    def reboot(self) -> PartAnswer:
+        """Restart the machine; returns shortly before it ends, or with what keeps it. Raises: RejectedError."""
+        wish = RebootWish(id=new_id(), boot=self._ports.boot())
+        return self._ask(Wanted(reboot=wish), lambda found: _of_part(found.reboot, wish.id))
 
     def _end(self, wanted: Wanted, change: str) -> NetworkAnswer:
         def ended(found: Answer) -> NetworkAnswer | None:

@@ -76,6 +76,10 @@ class LinuxMachine:
         except OSError as err:
             raise HostError(f"the clock: {err.strerror}") from err
 
+    def reboot(self) -> None:
+        """Have the machine restarted in order; returns while it ends. Raises: HostError."""
+        _run("systemctl", "--no-wall", "reboot")
+
 
 def _run(*command: str) -> None:
     try:

@@ -67,9 +67,12 @@ def manager_of(adapter: Adapter | None, root: Path = ROOT) -> Manager:
             return Manager.NETWORK_MANAGER
         if any(adapter.name in _text(root / path).split() for path in _IFUPDOWN):
             return Manager.IFUPDOWN
-    if any((root / path).exists() for path in _CONTAINER):
-        return Manager.CONTAINER
-    return Manager.UNKNOWN
+    return Manager.CONTAINER if is_container(root) else Manager.UNKNOWN
+
+
+def is_container(root: Path = ROOT) -> bool:
+    """Tell whether this is a container: a restart of it is the business of whoever runs it."""
+    return any((root / path).exists() for path in _CONTAINER)
 
 
 def _of_file(network_file: str) -> Manager:

@@ -1,7 +1,7 @@
 """The side with the rights: takes wishes of the gateway, carries them out, and owns the way back.
 
 It runs as root from the installed program, for as long as there is something to do: a change of the network is
-waited for here, so that it returns even if the gateway does not live any more. Source: website 40, 41.
+waited for here, so that it returns even if the gateway does not live any more. Source: website 40, 41, 67.
 """
 
 import logging
@@ -20,12 +20,19 @@ from knxgw.host.network_change import CONFIRM_S, Change, Event, Phase
 from knxgw.host.network_files import NetworkFiles
 from knxgw.host.networkd_file import Written, read_text, text_of
 from knxgw.host.time_plan import is_plausible, servers_of, timesyncd_text
-from knxgw.host.wanted import ClockWish, NetworkWish, ServersWish, Wanted, WantedError
+from knxgw.host.wanted import (
+    ClockWish,
+    NetworkWish,
+    RebootWish,
+    ServersWish,
+    Wanted,
+    WantedError,
+)
 
 log = logging.getLogger(__name__)
 POLL_S = 0.5  # how often it is looked for wishes, while a change waits
 TRY_AGAIN_S = 1.0
-ANSWER_FIRST_S = 2.0  # for the page that says where the device will be
+ANSWER_FIRST_S = 2.0  # for the page that says where the device will be, or that it restarts
 
 
 class HostError(Exception):
@@ -61,6 +68,9 @@ class Machine(Protocol):
 
     def set_clock(self, at: datetime) -> None:
         """Set the clock. Raises: HostError."""
+
+    def reboot(self) -> None:
+        """Have the machine restarted in order; returns while it ends. Raises: HostError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +113,8 @@ class RootSide:
         self._time_file = places.time_servers
         self._change: Change | None = None
         self._confirm_until: datetime | None = None
-        self._answer = Answer(boot=boot, manager=Manager.UNKNOWN)
+        self._is_ending = False  # the machine restarts: what is wanted now is for nobody
+        self._answer = Answer(boot=boot, manager=Manager.UNKNOWN, can_reboot=True)
 
     def run(self) -> None:
         """Return what nobody has confirmed, then do what is wanted. Raises: HostError, OSError."""
@@ -113,6 +124,8 @@ class RootSide:
             wanted = self._taken()
             if wanted is not None:
                 self._carry_out(wanted)
+            if self._is_ending:
+                return
             if self._change is None or self._change.phase is not Phase.WAITING:
                 if wanted is None:
                     return
@@ -146,6 +159,8 @@ class RootSide:
             self._set_clock(wanted.clock)
         if wanted.network is not None:
             self._begin(wanted.network)
+        if wanted.reboot is not None:
+            self._reboot(wanted.reboot)
         self._say()
 
     # --- the network
@@ -312,6 +327,31 @@ class RootSide:
             return Failure.NOT_TAKEN
         log.info("the clock was set to %s", at.isoformat(timespec="seconds"))
         return None
+
+    # --- the machine
+
+    def _reboot(self, wish: RebootWish) -> None:
+        """Restart the machine. The wish is gone by now, so that a crash or a power cut cannot repeat it."""
+        failure = self._reboot_failure(wish)
+        self._answer = replace(self._answer, reboot=PartAnswer(id=wish.id, failure=failure))
+        if failure is not None:
+            return
+        self._say()
+        self._clock.sleep(ANSWER_FIRST_S)
+        try:
+            self._machine.reboot()
+        except HostError as err:
+            log.warning("the machine does not restart: %s", err)
+            failed = PartAnswer(id=wish.id, failure=Failure.NOT_TAKEN)
+            self._answer = replace(self._answer, reboot=failed)
+            return
+        log.info("the machine restarts, as the website asks for")
+        self._is_ending = True
+
+    def _reboot_failure(self, wish: RebootWish) -> Failure | None:
+        if wish.boot != self._answer.boot:  # a disk may give a file back that was removed
+            return Failure.OTHER_BOOT
+        return None if self._change is None else Failure.CHANGE_WAITS
 
     # --- answers
 

@@ -26,7 +26,8 @@ from knxgw.host.time_plan import MOST_SERVERS, is_plausible, is_time_server
 VERSION = 1
 LARGEST = 1 << 16  # bytes
 _ID = re.compile(r"[0-9a-f]{32}")
-_PARTS = {"network", "keep", "give_back", "time_servers", "clock"}
+_BOOT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # as the kernel writes it
+_PARTS = {"network", "keep", "give_back", "time_servers", "clock", "reboot"}
 _OTHER_SOURCES = {Source.WEBSITE, Source.ETS, Source.RESET}
 
 
@@ -62,6 +63,14 @@ class ClockWish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RebootWish:
+    """A restart of the machine; it comes alone, because nothing else can be answered after it."""
+
+    id: str
+    boot: str  # the start of the machine in which it is wanted: it means nothing in the next one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """All that is wanted at one moment; of each part the newest."""
 
@@ -70,6 +79,7 @@ class Wanted:
     give_back: str | None = None  # the id of the change that is not
     time_servers: ServersWish | None = None
     clock: ClockWish | None = None
+    reboot: RebootWish | None = None
 
 
 def new_id() -> str:
@@ -96,6 +106,8 @@ def wanted_bytes(wanted: Wanted) -> bytes:
     if (clock := wanted.clock) is not None:
         at = clock.at.astimezone(UTC).isoformat()
         content["clock"] = {"id": clock.id, "at": at, "known_at": clock.known_at}
+    if (reboot := wanted.reboot) is not None:
+        content["reboot"] = {"id": reboot.id, "boot": reboot.boot}
     return json.dumps(content).encode()
 
 
@@ -110,12 +122,15 @@ def read_wanted(content: bytes) -> Wanted:
     root = _object(found, {"version", *_PARTS}, required={"version"})
     if type(root["version"]) is not int or root["version"] != VERSION:
         raise WantedError("it is of another version of the program")
+    if "reboot" in root and len(root) > 2:
+        raise WantedError("a restart of the machine comes with something else")
     return Wanted(
         network=_network(root["network"]) if "network" in root else None,
         keep=_id(root["keep"]) if "keep" in root else None,
         give_back=_id(root["give_back"]) if "give_back" in root else None,
         time_servers=_servers(root["time_servers"]) if "time_servers" in root else None,
         clock=_clock(root["clock"]) if "clock" in root else None,
+        reboot=_reboot(root["reboot"]) if "reboot" in root else None,
     )
 
 
@@ -166,6 +181,14 @@ def _clock(value: object) -> ClockWish:
     if type(known_at) not in {int, float} or not 0 <= known_at < float("inf"):
         raise WantedError("the moment of the time is no number")
     return ClockWish(id=_id(found["id"]), at=moment.astimezone(UTC), known_at=float(known_at))
+
+
+def _reboot(value: object) -> RebootWish:
+    found = _object(value, {"id", "boot"}, required={"id", "boot"})
+    boot = found["boot"]
+    if not isinstance(boot, str) or not _BOOT.fullmatch(boot):
+        raise WantedError("a start of the machine has no such name")
+    return RebootWish(id=_id(found["id"]), boot=boot)
 
 
 def _object(value: object, known: set[str], *, required: set[str]) -> Mapping[str, Any]:

@@ -19,6 +19,7 @@ class RunEnding(StrEnum):
     STOPPED = "stopped"  # by the service manager, or by Ctrl-C
     RESTARTED = "restarted"  # asked for on the website
     RESET = "reset"  # likewise
+    REBOOTED = "rebooted"  # likewise, with the machine
     FAILED = "failed"  # an error of the program
 
 
@@ -29,6 +30,7 @@ class StartCause(StrEnum):
     STOPPED = "stopped"
     RESTARTED = "restarted"
     RESET = "reset"
+    REBOOTED = "rebooted"
     FAILED = "failed"
     POWER = "power"  # the machine started again, and the run before could not end in order
     KILLED = "killed"  # the program ended without a word, and the machine ran on
@@ -50,6 +52,8 @@ def start_cause(before: RunRow | None, boot: str) -> StartCause:
     """Return why a run has started, by the one before it and by the boot of the machine."""
     if before is None:
         return StartCause.FIRST
+    if before.ending == RunEnding.REBOOTED and boot and boot == before.boot:
+        return StartCause.STOPPED  # the machine did not restart then: somebody else ended the run
     if before.ending is not None:
         known = before.ending in set(StartCause)
         return StartCause(before.ending) if known else StartCause.UNKNOWN

@@ -45,6 +45,7 @@ ACTIONS: Mapping[str, str] = {
     "firmware_uploaded": marked("firmware uploaded"),
     "firmware_installed": marked("firmware installed"),
     "restart": marked("device restarted"),
+    "machine_restarted": marked("machine restarted"),
     "certificate_made": marked("certificate made by the device"),
     "certificate_uploaded": marked("certificate uploaded"),
     "certificate_removed": marked("uploaded certificate removed"),

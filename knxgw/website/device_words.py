@@ -14,6 +14,7 @@ CAUSES: Mapping[str, str] = {  # how the time before the start ended
     "stopped": marked("it was stopped in order"),
     "restarted": marked("a restart that somebody asked for on the website"),
     "reset": marked("a reset of the device"),
+    "rebooted": marked("a restart of the machine that somebody asked for on the website"),
     "failed": marked("an error of the program"),
     "power": marked("a power cut, or a restart of the machine"),
     "killed": marked("the program ended without a word"),

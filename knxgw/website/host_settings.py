@@ -1,4 +1,4 @@
-"""What pages may ask about network and time of the machine, and have done to them."""
+"""What pages may ask about the machine, its network and its time, and have done to them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from datetime import datetime
 from ipaddress import IPv4Address, IPv4Interface
 
 from knxgw.errors import RejectedError
-from knxgw.host.answer import NetworkAnswer, PartAnswer
+from knxgw.host.answer import Failure, NetworkAnswer, PartAnswer
 from knxgw.host.manager import Manager
 from knxgw.host.network_plan import AUTOMATIC, IPv4Settings
 from knxgw.host.networkd_file import Source
@@ -52,12 +52,24 @@ class TimeState:
     service: TimeService | None = None  # None: it does not answer
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebootState:
+    """Whether pages may restart the machine, and what became of the last try."""
+
+    is_offered: bool = False  # the side with the rights answers and can, and this is no container
+    failure: Failure | None = None  # of the operating system; None: there is none
+
+
 def _refuse(*_what: object) -> NetworkAnswer:
     raise RejectedError("the host manages network and time of this device")
 
 
 def _refuse_part(_at: datetime) -> PartAnswer:
     raise RejectedError("the host manages network and time of this device")
+
+
+def _refuse_reboot() -> PartAnswer:
+    raise RejectedError("the host restarts this machine")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,4 +83,7 @@ class HostSettings:
     keep: Callable[[str], NetworkAnswer] = _refuse  # the id of a change. Raises: RejectedError
     give_back: Callable[[str], NetworkAnswer] = _refuse  # as above
     set_clock: Callable[[datetime], PartAnswer] = _refuse_part  # Raises: RejectedError
+    reboot_state: Callable[[], RebootState] = RebootState
+    # returns seconds before it happens. Raises: RejectedError
+    reboot: Callable[[], PartAnswer] = _refuse_reboot
     links: KeepLinks = field(default_factory=KeepLinks)

@@ -93,10 +93,17 @@ FAILURES: Mapping[Failure, str] = {
         "Another device of the network has this address. Choose another one."
     ),
     Failure.SYNCHRONISED: marked("A time server sets the clock."),
+    Failure.CHANGE_WAITS: marked(
+        "A change of the network waits for its confirmation, and a restart would return it. Keep it or let it return first (Settings, Network)."
+    ),
+    Failure.OTHER_BOOT: marked("The machine has started since."),
     Failure.NOT_PLAUSIBLE: marked(
         "This cannot be the time. Check the clock of this computer, or what was typed."
     ),
 }
+NOT_REBOOTED = marked(
+    "The operating system did not restart; its journal says why (journalctl -u knxgw-host)."
+)
 CHANGES: Mapping[Phase, tuple[str, str]] = {  # tone and words; what waits has a card of its own
     Phase.ASKED: ("info", marked("A change of the network is being made.")),
     Phase.KEPT: ("good", marked("The last change is kept.")),

@@ -9,7 +9,7 @@ import pytest
 from knxgw.catalogue.load import catalogue
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration
-from knxgw.host.answer import Answer, NetworkAnswer, PartAnswer, answer_bytes
+from knxgw.host.answer import Answer, Failure, NetworkAnswer, PartAnswer, answer_bytes
 from knxgw.host.clock import boot_id
 from knxgw.host.manager import Manager
 from knxgw.host.network import OwnAddress
@@ -96,6 +96,39 @@ def test_a_return_by_itself_stands_in_the_audit_once(rig: Rig) -> None:
     rig.machine._note_return(rig.answers(network=waiting))
     rig.machine._note_return(rig.answers(network=replace(waiting, phase=Phase.KEPT)))
     assert rig.noted == ["network_returned"]
+
+
+@pytest.mark.proves("W67")
+def test_a_restart_is_offered_where_the_root_side_can_and_it_is_no_container(rig: Rig) -> None:
+    state = rig.machine.for_pages().reboot_state
+    assert not state().is_offered, "nobody answers"
+    rig.answers(can_reboot=False)
+    assert not state().is_offered, "the root side is of an older version"
+    rig.answers(can_reboot=True)
+    assert state().is_offered
+    write(rig.root, "run/systemd/container", "lxc")
+    assert not state().is_offered, "whoever runs the container restarts the machine"
+
+
+@pytest.mark.parametrize("failure", [None, Failure.CHANGE_WAITS])
+def test_the_run_ends_for_a_restart_only_if_the_machine_restarts(
+    rig: Rig, failure: Failure | None
+) -> None:
+    rig.machine._asking.reboot = lambda: PartAnswer(id="a" * 32, failure=failure)  # type: ignore[method-assign]
+    pages = rig.machine.for_pages(lambda: rig.noted.append("rebooted"))
+    assert pages.reboot().failure is failure
+    assert rig.noted == (["rebooted"] if failure is None else [])
+
+
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [(None, None), (Failure.NOT_TAKEN, Failure.NOT_TAKEN), (Failure.CHANGE_WAITS, None)],
+)
+def test_a_restart_that_failed_later_is_told_and_one_that_was_refused_is_not_told_twice(
+    rig: Rig, failure: Failure | None, said: Failure | None
+) -> None:
+    rig.answers(can_reboot=True, reboot=PartAnswer(id="a" * 32, failure=failure))
+    assert rig.machine.for_pages().reboot_state().failure is said
 
 
 def test_other_addresses_are_noticed_and_the_first_ones_are_no_others(rig: Rig) -> None:

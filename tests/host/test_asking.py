@@ -105,6 +105,23 @@ def test_a_disk_that_is_full_is_said(both: Both) -> None:
         both.asking.set_time_servers(())
 
 
+@pytest.mark.proves("W67")
+def test_a_restart_of_the_machine_is_answered_before_it_happens(both: Both) -> None:
+    done_then: list[int] = []
+    both.rig.at(both.rig.now_s + 2, lambda: done_then.append(both.rig.machine.reboots))
+    assert both.asking.reboot().failure is None
+    assert (done_then, both.rig.machine.reboots) == ([0], 1)
+
+
+@pytest.mark.proves("W67")
+def test_a_restart_that_nobody_takes_is_not_carried_out_later(both: Both) -> None:
+    both.path_unit = lambda: None
+    with pytest.raises(RejectedError, match="does not react"):
+        both.asking.reboot()
+    both.rig.run()
+    assert both.rig.machine.reboots == 0
+
+
 @pytest.mark.proves("W41")
 def test_servers_and_clock_are_answered_each_for_itself(both: Both) -> None:
     assert both.asking.set_time_servers(("192.0.2.123",)).failure is None

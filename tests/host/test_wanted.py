@@ -19,6 +19,7 @@ from knxgw.host.wanted import (
     LARGEST,
     ClockWish,
     NetworkWish,
+    RebootWish,
     ServersWish,
     Wanted,
     WantedError,
@@ -41,10 +42,12 @@ ALL = Wanted(
     clock=ClockWish(id="e" * 32, at=NOON, known_at=12.5),
 )
 
+REBOOT = Wanted(reboot=RebootWish(id="f" * 32, boot="1e2d3c4b-0000-4abc-8def-0123456789ab"))
 
-def changed(path: str, value: Any) -> bytes:
+
+def changed(path: str, value: Any, wanted: Wanted = ALL) -> bytes:
     """Return good wishes in which one value is another."""
-    content = json.loads(wanted_bytes(ALL))
+    content = json.loads(wanted_bytes(wanted))
     *above, last = path.split(".")
     place = content
     for name in above:
@@ -56,6 +59,7 @@ def changed(path: str, value: Any) -> bytes:
 def test_what_is_wanted_is_read_as_it_was_written() -> None:
     assert read_wanted(wanted_bytes(ALL)) == ALL
     assert read_wanted(wanted_bytes(Wanted())) == Wanted()
+    assert read_wanted(wanted_bytes(REBOOT)) == REBOOT
     assert new_id() != new_id()
 
 
@@ -100,6 +104,26 @@ def test_one_wrong_value_refuses_all(path: str, value: Any) -> None:
         read_wanted(changed(path, value))
 
 
+@pytest.mark.proves("W67")
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("reboot", True),
+        ("reboot", "f" * 32),
+        ("reboot.id", "f" * 31),
+        ("reboot.boot", ""),
+        ("reboot.boot", None),
+        ("reboot.boot", "1e2d3c4b-0000-4abc-8def-0123456789ab\n"),
+        ("reboot.argument", "--force"),
+        ("keep", "b" * 32),
+        ("command", "poweroff"),
+    ],
+)
+def test_a_restart_of_the_machine_is_read_as_strictly(path: str, value: Any) -> None:
+    with pytest.raises(WantedError):
+        read_wanted(changed(path, value, REBOOT))
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"[]", b"{", b"{}", b"\xff", b"[" * 5000, b" " * (LARGEST + 1), b'"x"']
 )
@@ -130,6 +154,18 @@ def test_whatever_stands_at_a_place_is_read_or_refused(path: str, value: Any) ->
         assert isinstance(read_wanted(changed(path, value)), Wanted)
 
 
+@given(st.sampled_from(("reboot", "reboot.id", "reboot.boot", "reboot.more", "keep")), json_values)
+def test_whatever_stands_in_a_wish_for_a_restart_is_read_or_refused(path: str, value: Any) -> None:
+    with suppress(WantedError):
+        assert isinstance(read_wanted(changed(path, value, REBOOT)), Wanted)
+
+
+@given(st.binary(max_size=200) | json_values.map(lambda one: json.dumps(one).encode()))
+def test_no_bytes_bring_the_reader_down(content: bytes) -> None:
+    with suppress(WantedError):
+        assert read_wanted(content).reboot is None
+
+
 def test_an_answer_is_read_as_it_was_written() -> None:
     whole = Answer(
         boot="boot",
@@ -140,9 +176,19 @@ def test_an_answer_is_read_as_it_was_written() -> None:
         time_servers=("ptbtime1.ptb.de",),
         servers=PartAnswer(id="d" * 32),
         clock=PartAnswer(id="e" * 32, failure=Failure.SYNCHRONISED),
+        can_reboot=True,
+        reboot=PartAnswer(id="f" * 32, failure=Failure.CHANGE_WAITS),
     )
     least = Answer(boot="", manager=Manager.UNKNOWN, refusal="it is no JSON")
     assert [read_answer(answer_bytes(one)) for one in (whole, least)] == [whole, least]
+
+
+def test_an_older_root_side_cannot_restart_the_machine() -> None:
+    content = json.loads(answer_bytes(Answer(boot="", manager=Manager.UNKNOWN, can_reboot=True)))
+    del content["can_reboot"]
+    found = read_answer(json.dumps(content).encode())
+    assert found is not None
+    assert not found.can_reboot
 
 
 @given(json_values)

@@ -12,7 +12,7 @@ import pytest
 from knxgw.firmware.keys import ALLOWS_DEVELOPMENT
 from tests.firmware.makers import firmware
 from tests.support.built_package import Built, Making
-from tests.support.machine import Done, Machine, nspawn
+from tests.support.machine import REBOOTED, Done, Machine, nspawn
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.peers, pytest.mark.long, pytest.mark.real]
@@ -37,6 +37,7 @@ def packages(built: Built) -> Path:
             break
         path.chmod(0o755)
     (folder / "by-hand.service").write_text(BY_HAND, encoding="utf-8")
+    (folder / "wants-reboot.service").write_text(WANTS_REBOOT, encoding="utf-8")
     (folder / "probe.service").write_text(probe_unit(built), encoding="utf-8")
     shutil.copy(Path(__file__).with_name("under_restrictions.py"), folder / "probe.py")
     for version, behaviour in UPDATES.items():
@@ -211,6 +212,37 @@ def test_the_restrictions_of_the_service_allow_what_the_gateway_does_and_nothing
             READY_S,
             "knxgw-host.service to be started",
         )
+
+
+WANTS_REBOOT = f"""[Service]
+Type=oneshot
+User=knxgw
+# As both services have it: nspawn gives whoever sees its own /proc another name of the boot
+ProtectProc=invisible
+ExecStart=/usr/lib/knxgw/venv/bin/python3 -I -c "from pathlib import Path; from knxgw.machine import asking_of; \\
+  assert asking_of(Path('{STATE}')).reboot().failure is None"
+"""
+
+
+@pytest.mark.proves("W67")
+@pytest.mark.parametrize("absent", [[], ["systemd-logind.service", "dbus.socket", "dbus.service"]])
+def test_the_root_side_restarts_the_machine_within_its_restrictions(
+    built: Built, packages: Path, root: Path, absent: list[str]
+) -> None:
+    with machine(root, packages) as one:
+        install(one, built.first)
+        wait_until_ready(one)
+        for unit in absent:  # then systemd is asked by its own socket
+            one.must("systemctl", "mask", "--now", unit)
+        wait_until(
+            lambda: one.run("test", "-e", f"{STATE}/host/answer.json").returncode == 0,
+            READY_S,
+            "the root side to say that it is there",
+        )
+        one.must("cp", "/packages/wants-reboot.service", "/etc/systemd/system/")
+        one.must("systemctl", "daemon-reload")
+        one.must("systemctl", "start", "wants-reboot")  # it has its answer before the machine ends
+        assert one.ended() == REBOOTED
 
 
 def update(one: Machine, version: str) -> None:

@@ -24,6 +24,8 @@ def run(boot: str = "one", ending: str | None = None) -> RunRow:
         (run(ending="stopped"), "two", StartCause.STOPPED),
         (run(ending="restarted"), "one", StartCause.RESTARTED),
         (run(ending="reset"), "one", StartCause.RESET),
+        (run(ending="rebooted"), "two", StartCause.REBOOTED),
+        (run(ending="rebooted"), "one", StartCause.STOPPED),  # the machine did not do it
         (run(ending="failed"), "one", StartCause.FAILED),
         (run(ending="of a newer version"), "one", StartCause.UNKNOWN),
         (run(), "two", StartCause.POWER),
@@ -43,7 +45,8 @@ def test_each_ending_is_the_cause_of_the_next_start(tmp_path: Path, ending: RunE
     assert runs.begin(AT, "0.2", "one") is StartCause.FIRST
     runs.ending = ending
     runs.end(AT, LATER)
-    assert RunHistory(database, InlineExecutor()).begin(LATER, "0.2", "one") == ending.value
+    boot = "two" if ending is RunEnding.REBOOTED else "one"
+    assert RunHistory(database, InlineExecutor()).begin(LATER, "0.2", boot) == ending.value
     newest, first = (entry.row for entry in History(tmp_path).runs().entries)
     assert (first.ended_at, first.ending) == (LATER, ending)
     assert (newest.started_at, newest.ended_at, newest.ending) == (LATER, None, None)

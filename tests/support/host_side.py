@@ -14,7 +14,7 @@ from knxgw.host.root_folder import RootFolder
 from knxgw.host.root_side import Clock, HostError, Places, Post, RootSide
 from knxgw.host.wanted import Wanted, read_wanted
 
-BOOT = "the first start"
+BOOT = "11111111-2222-3333-4444-555555555555"
 BEGIN = datetime(2026, 12, 1, 12, tzinfo=UTC)
 ETH0 = Adapter(name="eth0", index=2, is_wired=True, is_device=True)
 
@@ -34,6 +34,7 @@ class SimulatedMachine:
         self.has_service = True
         self.synchronised = False
         self.clock: datetime | None = None
+        self.reboots = 0
 
     def adapter(self, _written: str) -> Adapter | None:
         """Return the only adapter."""
@@ -72,6 +73,11 @@ class SimulatedMachine:
         """Set the clock."""
         self._fail()
         self.clock = at
+
+    def reboot(self) -> None:
+        """Restart, as soon as the run ends."""
+        self._fail()
+        self.reboots += 1
 
     def _fail(self) -> None:
         if self.failures:

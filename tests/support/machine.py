@@ -16,6 +16,7 @@ from tests.support.waiting import wait_until
 
 BOOT_S = 60.0
 END_S = 20.0
+REBOOTED = 133  # status of nspawn, with --keep-unit: the machine wants to start again
 _numbers = itertools.count(1)
 # nspawn lets nobody ask for the state of the clock; a machine does.
 _CLOCK = "--system-call-filter=adjtimex clock_adjtime"
@@ -67,6 +68,12 @@ class Machine:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.communicate()
+
+    def ended(self) -> int:
+        """Wait until the machine has ended by itself; return 0 or `REBOOTED`."""
+        said, _ = self._process.communicate(timeout=END_S)
+        assert self._process.returncode in {0, REBOOTED}, said.decode(errors="replace")
+        return self._process.returncode
 
     def _is_up(self) -> bool:
         if self._process.poll() is not None:

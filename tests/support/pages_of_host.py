@@ -1,4 +1,4 @@
-"""The twin of a machine for the pages: it takes settings as they are, or says why not."""
+"""The twin of a machine for the pages: it takes settings as they are and restarts, or says why not."""
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from knxgw.host.manager import Manager
 from knxgw.host.network_change import Phase
 from knxgw.host.network_plan import IPv4Settings
 from knxgw.host.networkd_file import Source
-from knxgw.website.host_settings import HostSettings, NetworkState, TimeState
+from knxgw.website.host_settings import HostSettings, NetworkState, RebootState, TimeState
 
 UNTIL = datetime(2026, 7, 1, 12, 2, tzinfo=UTC)
 CHANGE = "c" * 32
@@ -23,6 +23,7 @@ OURS = NetworkState(
     name_servers=("192.0.2.53",),
     source=Source.WEBSITE,
 )
+OFFERED = RebootState(is_offered=True)
 NO_SERVER = TimeState(can_set_clock=True, has_service=True)
 
 
@@ -32,10 +33,12 @@ class Host:
 
     state: NetworkState = OURS
     times: TimeState = NO_SERVER
+    reboot: RebootState = OFFERED
     failure: Failure | None = None  # of the next change
     answers: bool = True
     asked: list[tuple[IPv4Settings, bool]] = field(default_factory=list)
     clock: datetime | None = None
+    reboots: int = 0
 
     def settings(self) -> HostSettings:
         """Return what pages may ask."""
@@ -46,6 +49,8 @@ class Host:
             keep=lambda change: self.end(change, Phase.KEPT),
             give_back=lambda change: self.end(change, Phase.RETURNED),
             set_clock=self._set_clock,
+            reboot_state=lambda: self.reboot,
+            reboot=self._reboot,
         )
 
     def is_at(self, phase: Phase) -> bool:
@@ -78,6 +83,11 @@ class Host:
     def _set_clock(self, at: datetime) -> PartAnswer:
         self._react()
         self.clock = at
+        return PartAnswer(id=CHANGE, failure=self.failure)
+
+    def _reboot(self) -> PartAnswer:
+        self._react()
+        self.reboots += self.failure is None
         return PartAnswer(id=CHANGE, failure=self.failure)
 
     def _react(self) -> None:

@@ -36,6 +36,7 @@ RUN_ENDINGS: Mapping[str | None, str] = {
     RunEnding.STOPPED: marked("stopped"),
     RunEnding.RESTARTED: marked("restarted on the website"),
     RunEnding.RESET: marked("reset to the factory settings"),
+    RunEnding.REBOOTED: marked("machine restarted on the website"),
     RunEnding.FAILED: marked("error of the program"),
     None: marked("without notice: power cut, or killed"),
 }

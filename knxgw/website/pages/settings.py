@@ -1,16 +1,27 @@
-"""Settings: what this device lets people change today, and who manages the rest. Source: website 04, 12, 38, 39."""
+"""Settings: what this device lets people change today, and who manages the rest. Source: website 04, 12, 38, 39, 67."""
 
 import logging
 
 from flask import Blueprint, abort, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from knxgw.errors import RejectedError
+from knxgw.host.answer import Failure
 from knxgw.website.access.answers import Change, Outcome
 from knxgw.website.access.roles import Right
 from knxgw.website.bridge import DeviceControl
+from knxgw.website.host_words import FAILURES, NOT_REBOOTED
 from knxgw.website.pages.account import refusal
 from knxgw.website.pages.certificate import source_words
-from knxgw.website.pages.common import address, come_back, https_address, language, session, site
+from knxgw.website.pages.common import (
+    address,
+    come_back,
+    error_page,
+    https_address,
+    language,
+    session,
+    site,
+)
 from knxgw.website.pages.logs import logging_mode
 from knxgw.website.security import needs
 
@@ -24,6 +35,7 @@ RESET_WORDS = "reset"
 def settings() -> str:
     """Show what can be set here, by the right of whoever asks."""
     bridge, gate = site().bridge, site().gate
+    reboot = bridge.host.reboot_state()
     return render_template(
         "settings.html",
         sessions=gate.accounts.sessions_for(gate.token() or ""),
@@ -34,6 +46,8 @@ def settings() -> str:
         host_names=sorted(bridge.host_names()),
         is_programming=bridge.facts().panel.is_programming,
         can_restart=bridge.device.can_restart,
+        can_reboot=reboot.is_offered,
+        not_rebooted="" if reboot.failure is None else language().text(NOT_REBOOTED),
         newer_firmware=_newer_firmware(),
         host_network=bridge.host.network(),
         **logging_mode(),
@@ -88,6 +102,35 @@ def restart() -> AnyResponse | str:
     bridge.accounts.note(session(), "restart", address=address())
     bridge.device.restart()
     return render_template("restarting.html", next_page="/settings")
+
+
+@pages.post("/settings/restart-machine")
+@needs(Right.RESTART)
+def restart_machine() -> AnyResponse | str | tuple[str, int]:
+    """Restart the machine: everything on it ends in order, and the device with it."""
+    bridge = site().bridge
+    if not bridge.host.reboot_state().is_offered:
+        abort(409)
+    if not request.form.get("confirmed"):
+        return render_template("restart_machine.html")
+    try:
+        failure = bridge.host.reboot().failure
+    except RejectedError as err:
+        log.warning("website: the machine does not restart: %s", err)
+        words = language().text(
+            "Not restarted: the host does not react. See whether knxgw-host.path is active."
+        )
+        return error_page(words, 503)
+    if failure is not None:
+        return error_page(_why_not_rebooted(failure), 409)
+    log.warning("website: %s restarts the machine, from %s", session().account, address())
+    bridge.accounts.note(session(), "machine_restarted", address=address())
+    return render_template("restarting.html", next_page="/settings", is_machine=True)
+
+
+def _why_not_rebooted(failure: Failure) -> str:
+    why = language().text(FAILURES[failure])
+    return language().text("Not restarted: {reason}", reason=why)
 
 
 @pages.get("/settings/reset")

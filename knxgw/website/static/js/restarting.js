@@ -1,14 +1,16 @@
-// Waits for a device that restarts, then opens the next page.
+// Waits for a device that restarts, alone or with its machine, then opens the next page.
 
-const next = document.getElementById("restarting").dataset.next;
+const { next, staysS } = document.getElementById("restarting").dataset;
 const ELSEWHERE_MS = 15000; // another address cannot be asked from here
+const ASKED_MS = 5000; // a machine that is off answers nothing at all
 let wasAway = false;
 
 async function look() {
   let status = 0;
-  try { status = (await fetch("/health", { cache: "no-store" })).status; } catch { /* it is away */ }
+  const signal = AbortSignal.timeout(ASKED_MS);
+  try { status = (await fetch("/health", { cache: "no-store", signal })).status; } catch { /* it is away */ }
   if (status === 0) wasAway = true;
-  else if (wasAway || performance.now() > 20000) { location.assign(next); return; }
+  else if (wasAway || performance.now() > Number(staysS) * 1000) { location.assign(next); return; }
   setTimeout(look, 500);
 }
 
