@@ -90,7 +90,8 @@ class Launcher:
         self._is_told = False  # systemd, that the device has started
         self._given_up: set[str] = set()  # slots that did not start, until one did
         self._failures = 0  # one after the other, of the slot that runs
-        self._unsaved: BootState | None = None  # what the disk has not taken
+        self._unsaved: BootState | None = None  # what the disk has not taken,
+        self._stale: BootState | None = None  # and what it says instead
         self._wake_in, self._wake_out = socket.socketpair()
         for end in (self._wake_in, self._wake_out):
             end.settimeout(0)
@@ -111,6 +112,12 @@ class Launcher:
         child = self._child
         if child is not None and child.returncode is None:
             child.send_signal(number)
+
+    def close(self) -> None:
+        """Let the sockets go."""
+        self._notify.close()
+        self._wake_in.close()
+        self._wake_out.close()
 
     # --- one firmware after the other
 
@@ -349,8 +356,12 @@ class Launcher:
         return self._put_back(after) if after.is_restoring else after
 
     def _load(self) -> BootState:
-        """Return the state: what the disk has not taken holds until it takes something."""
-        return self._unsaved or self._disk.load()
+        """Return the state: what the disk has not taken holds, unless an installation has written since."""
+        stored = self._disk.load()
+        if self._unsaved is not None and stored == self._stale:
+            return self._unsaved
+        self._unsaved = None
+        return stored
 
     def _save(self, state: BootState) -> BootState:
         """Store a state; a disk that does not take it must not keep the device from running."""
@@ -358,7 +369,7 @@ class Launcher:
             self._disk.save(state)
         except OSError as err:
             say(f"the state of the launcher cannot be stored: {err}")
-            self._unsaved = state
+            self._unsaved, self._stale = state, self._disk.load()
         else:
             self._unsaved = None
         return state

@@ -19,6 +19,7 @@ import pytest
 
 from knxgw.firmware.boot_disk import BootDisk
 from knxgw.firmware.boot_state import BASE, BootState, EventKind, Reason, begin_trial
+from knxgw.firmware.launcher import Launcher
 from knxgw.firmware.launcher_archive import write_launcher
 from knxgw.firmware.notify import tell
 from knxgw.firmware.watch import Limits, NotifySocket, Watch
@@ -333,6 +334,22 @@ def test_a_disk_that_takes_nothing_does_not_keep_the_device_from_running(
     disk.root.write_text("a file stands where the folder should be")
     with launcher(archive, disk) as running:
         running.until("1.0 is ready")
+
+
+def test_what_the_disk_has_not_taken_holds_until_somebody_else_has_written(
+    disk: BootDisk,
+) -> None:
+    launching = Launcher(disk, (), Limits())
+    with closing(launching):
+        given = BootState(active="b")
+        disk.root.mkdir()
+        (disk.root / f"boot.json.{os.getpid()}.new").mkdir()  # in the way of whoever saves
+        assert launching._save(given) == given
+        assert launching._load() == given
+        (disk.root / f"boot.json.{os.getpid()}.new").rmdir()
+        written = BootState(active="a")
+        disk.save(written)  # an installation
+        assert launching._load() == written
 
 
 PATTERN = """import signal, sys
