@@ -305,8 +305,11 @@ def look_who_is_heard(notify: NotifySocket) -> None:
     tell(notify.name, "READY=1")
     assert notify.read() == ["READY=1"]
     if os.geteuid() == 0:
-        said = "import os, sys; os.setuid(65534); from knxgw.firmware.notify import tell; tell(sys.argv[1], 'READY=1')"
-        subprocess.run([sys.executable, "-c", said, notify.name], check=True)
+        program = (
+            "import os, socket, sys; out = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); "
+            "os.setuid(65534); out.sendto(b'READY=1', chr(0) + sys.argv[1][1:])"
+        )
+        subprocess.run([sys.executable, "-I", "-c", program, notify.name], check=True)
         assert notify.read() == []
 
 
