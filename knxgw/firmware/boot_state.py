@@ -88,6 +88,7 @@ class BootState:
     trial: Trial | None = None
     is_restoring: bool = False  # the state of before is being put back: goes on after a power cut
     has_returned: bool = False  # the running firmware has not said yet that another was given up
+    refused: str = ""  # version of a base that did not start, so that the active slot went on
     events: tuple[Event, ...] = ()
 
     def noting(self, event: Event) -> "BootState":
@@ -121,6 +122,7 @@ def _state(fields: Mapping[str, Any]) -> BootState:
         trial=None if trial is None else _trial(trial),
         is_restoring=fields["is_restoring"] is True,
         has_returned=fields["has_returned"] is True,
+        refused=str(fields.get("refused", "")),
         events=tuple(_event(one) for one in fields["events"])[-MOST_EVENTS:],
     )
 
@@ -207,16 +209,14 @@ def begin_trial(state: BootState, slot: str, version: str, at: str) -> BootState
 def candidates(state: BootState, installed: Mapping[str, str]) -> list[str]:
     """Return the slots that are there, the one to start first in front.
 
-    A base that is newer than the active slot was installed by the system's package manager: it goes first.
+    A base that is newer than the active slot was installed by the system's package manager: it goes first, unless
+    it was tried in vain before.
     """
     wanted: list[str] = []
     if state.trial is not None:
         wanted.append(state.trial.slot)
     active = state.active
-    if BASE in installed and (
-        active not in installed
-        or version_key(installed[BASE]) > version_key(installed.get(active, ""))
-    ):
+    if active not in installed or is_base_newer(state, installed):
         wanted.append(BASE)
     wanted.append(active)
     if state.previous is not None:
@@ -225,6 +225,13 @@ def candidates(state: BootState, installed: Mapping[str, str]) -> list[str]:
         installed, key=lambda slot: (version_key(installed[slot]), slot == BASE), reverse=True
     )
     return [slot for slot in dict.fromkeys(wanted) if slot in installed]
+
+
+def is_base_newer(state: BootState, installed: Mapping[str, str]) -> bool:
+    """Tell whether the package manager has brought a firmware that has to be tried."""
+    base = installed.get(BASE, "")
+    is_newer = version_key(base) > version_key(installed.get(state.active, ""))
+    return is_newer and base != state.refused
 
 
 def unused_slot(state: BootState, running: str) -> str | None:
@@ -251,6 +258,10 @@ def proved(state: BootState, slot: str, installed: Mapping[str, str], at: str) -
     if trial is not None and trial.slot == slot:
         kept = replace(state, active=slot, previous=trial.before, trial=None, has_returned=False)
         return kept.noting(Event(EventKind.KEPT, version, at))
+    if state.active == slot and is_base_newer(state, installed):  # it has not started
+        base = installed[BASE]
+        event = Event(EventKind.GIVEN_UP, base, at, Reason.FAILED_START, version)
+        return replace(state, refused=base, has_returned=True).noting(event)
     if state.active == slot:
         return replace(state, has_returned=False)
     before = installed.get(state.active, "")

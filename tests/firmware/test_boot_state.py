@@ -106,6 +106,16 @@ def test_a_newer_package_of_the_system_goes_first_and_an_older_one_does_not() ->
     assert (after.active, after.events[-1].kind) == (BASE, EventKind.KEPT)
 
 
+def test_a_newer_package_that_does_not_start_is_not_tried_at_each_start_again() -> None:
+    installed = {BASE: "1.3", "a": "1.2"}
+    after = proved(BootState(active="a"), "a", installed, AT)  # base was tried in vain before
+    assert (after.refused, after.has_returned) == ("1.3", True)
+    assert (after.events[-1].version, after.events[-1].instead) == ("1.3", "1.2")
+    assert candidates(after, installed) == ["a", BASE]
+    assert not proved(after, "a", installed, AT).has_returned
+    assert candidates(after, {BASE: "1.4", "a": "1.2"}) == [BASE, "a"]
+
+
 def test_a_firmware_in_force_that_another_one_had_to_replace_is_said_to_be_given_up() -> None:
     active = proved(on_trial(), "a", INSTALLED, AT)
     after = proved(active, BASE, INSTALLED, AT)
