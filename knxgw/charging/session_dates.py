@@ -34,8 +34,9 @@ def with_new_times(point: ChargingPoint, now: datetime, now_s: float) -> Chargin
 
     Start and end (when the vehicle last drew) follow from the monotonic clock, which was right all the time.
     What was stored before the gateway's restart is kept: a start, and an end if the vehicle has not drawn
-    since. After a stored start the duration grows to the end (`_with_stored_start`), unless the charger
-    counts it. A session that was over before the restart keeps all its times.
+    since. After a stored start the duration becomes at least end minus start (`_with_stored_start`): that adds
+    the time the gateway was off, which could not be known without a clock. A duration that the charger counts
+    stays. A session that was over before the restart keeps all its times.
     """
     state = point.session
     session, began_at = state.latest, state.began_at
@@ -45,7 +46,7 @@ def with_new_times(point: ChargingPoint, now: datetime, now_s: float) -> Chargin
     if state.drew_at is not None:
         last_draw_time = now - timedelta(seconds=now_s - state.drew_at)
     if state.is_restored and session.started_at is not None:
-        # one that the charger began again in the middle is too short: then the gateway counts it
+        # a charger that has begun its count again in the middle reports too little: then ours holds
         is_duration_counted_by_charger = (
             point.number(Quantity.SESSION_DURATION) is not None and not state.has_duration_restarted
         )
@@ -58,7 +59,7 @@ def with_new_times(point: ChargingPoint, now: datetime, now_s: float) -> Chargin
             last_draw_time,
             keeps_duration=is_duration_counted_by_charger,
         )
-    else:
+    else:  # begun in this run, or stored without a start, because the clock was not valid then
         started_at = now - timedelta(seconds=now_s - began_at)
         ended_at = last_draw_time or session.ended_at
         session = replace(session, started_at=started_at, ended_at=ended_at)

@@ -308,6 +308,9 @@ def _may_start_at_minimum(cycle: CycleState, *, fits: bool) -> bool:
 def _offer_to_free_points(cycle: CycleState) -> None:
     """Offer each free charging point (no vehicle takes part) its minimum where that fits, else 0 A.
 
+    A vehicle that still draws although its charger interrupts charging keeps its offer, if all commitments fit:
+    these contain its offer, so it is not deducted here.
+
     What is offered at one free point is not available to the next: two vehicles may be plugged in at the same
     moment. A new offer must fit `room_to_grant_ma`, as a start must; one that is there stays while it fits
     `room_to_raise_ma`. In a high-power window both must fit `least_room_now_ma`. To be called after newcomers
@@ -336,7 +339,7 @@ def _offer_to_free_points(cycle: CycleState) -> None:
             continue
         room_ma = room_to_keep_ma if participant.offer_ma else room_to_offer_ma
         fits = _may_start_at_minimum(cycle, fits=has_room(cycle, room_ma, participant))
-        if fits:
+        if fits:  # an offer to a free point is no commitment, so no room knows of it yet
             for index in participant.phases:
                 room_to_keep_ma[index] -= participant.settings.minimum_ma
                 room_to_offer_ma[index] -= participant.settings.minimum_ma

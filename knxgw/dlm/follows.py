@@ -220,8 +220,9 @@ def add_report(
 ) -> FollowCheck:
     """Return the check after a value of a phase's meter: keep the value, and examine those that are due.
 
-    A value is due once all chargers were read after it. While the chargers rest none is examined: the last
-    few are kept until a charger moves, or the meter shows export for the first time. `phase`: 0 to 2;
+    A value is due once all chargers that measure and have a vehicle were read after it. While the chargers rest
+    none is examined, since only a step of theirs tells anything: the last few are kept, enough to see a steady
+    level in them, until a charger moves, or the meter shows export for the first time. `phase`: 0 to 2;
     `spacing_s`: how far apart the values come.
     """
     nearly_constant_since, constant_since = unchanged_since(check.trail, report)
@@ -232,7 +233,8 @@ def add_report(
             kept = FEW_KEPT if spacing_s > STEADY_S else MANY_KEPT
             pending = (*check.trail.pending[-kept:], report)
             return check.with_trail(Trail(pending, nearly_constant_since, constant_since))
-        # the kept values are examined now, beginning with a level of their own
+        # a charger moves: the kept values are examined from scratch, and the steady ones among them become the
+        # level at which the step begins
         check = replace(
             check, rest=None, step=check.step._replace(from_level=None), present=NOWHERE
         )

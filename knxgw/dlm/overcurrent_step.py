@@ -271,9 +271,10 @@ def _carried_ma(cycle: CycleState, index: int, minimums_ma: int) -> int:
 
 
 def _shed_some(cycle: CycleState, running: list[Participant]) -> None:
-    """Stop some of `running` so that the minima of the others fit; then end the lock-out (queue).
+    """Stop some of `running` so that the minima of the others fit; then take the lock-out back (queue).
 
-    The lock-out stays where that is not enough: base load and the prioritised participant, which is never
+    To be called in the cycle that has confirmed the overcurrent, before the lock-out has stopped anybody.
+    `running`: the participants that are offered more than 0 A. The lock-out stays where that is not enough: base load and the prioritised participant, which is never
     stopped, are too much, or the base load alone. Source: load-management 18.1c, 18.1d.
     """
     leaving = queues.participants_to_shed(running, cycle.room_now_ma, cycle.settings, cycle.now_s)

@@ -154,9 +154,10 @@ def _has_meter_caught_up(cycle: CycleState, participant: Participant) -> bool:
 
     A complete set (a value of each phase) must have come since that raise, none of its values too old to
     raise by, and no single phase later than that set: the building may have grown on the phases that are
-    still to come, too. A meter that sends changes only may have nothing to send: there it is enough that no
-    telegram of its last moment is awaited for the participant's phases. Source: load-management 3.1h, 3.1k,
-    9.4d.
+    still to come, too. A meter that sends changes only is silent about a phase that has not changed, so no set
+    can be asked for after the raise: there it is enough that 0.5 s (`APART_S`) have passed since its newest
+    telegram, or that each of the participant's phases has sent within that time. Source: load-management
+    3.1h, 3.1k, 9.4d.
     """
     meter, sets = cycle.state.meter, cycle.state.meter.sets
     if cycle.has_meter_on_change:

@@ -30,8 +30,8 @@ def reconfigured(
 ) -> LoadManagement:
     """Return load management with other settings and participants; `state` is not changed.
 
-    A participant is kept if its number and its wired phases are the same; the last draw of any other counts
-    as the building's. A cycle is due. `is_same_measurement`: the values of the smart meter are still those of
+    A participant is kept if its number and its wired phases are the same; the last known draw of any
+    other counts as the building's. A cycle is due. `is_same_measurement`: the values of the smart meter are still those of
     this line; otherwise load management begins as at a start (`_restarted`). Source: load-management 11.7,
     16.70, 16.71.
     """
@@ -47,6 +47,7 @@ def reconfigured(
     phases = [phase.clone() for phase in state.phases]
     if settings.static_limit_ma is None:  # with a static limit no building is measured
         for number, participant in state.participants.items():
+            # a draw that is not known any more has moved into the base load already
             if number not in kept and participant.has_valid_currents and participant.is_reachable:
                 add_draw(phases, participant.draw_ma)
     are_all_kept = len(kept) == len(wanted_settings) == len(state.participants)

@@ -68,7 +68,10 @@ class _Streak:
 
 
 class ViolationLog:
-    """Logs violations: the first one, then at most one per `LOG_AGAIN_S`."""
+    """Logs that a charger reports or draws something else than was written, so that it is written again.
+
+    The first time, then at most once per `LOG_AGAIN_S` for each kind.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -76,7 +79,10 @@ class ViolationLog:
         self._unlogged: Counter[str] = Counter()
 
     def log(self, about: str, what: str, now_s: float) -> None:
-        """Log a violation of the kind `about`; `what` is the observation."""
+        """Log a violation; whoever calls writes the value again, and the message says so.
+
+        `about`: its kind, the name of a point or "draw"; `what`: the observation, as part of a sentence.
+        """
         allowance = self._allowances.setdefault(about, Allowance(most=1, every_s=LOG_AGAIN_S))
         if not allowance.take(now_s):
             self._unlogged[about] += 1

@@ -114,12 +114,16 @@ class Examination:
         return 2
 
     def next_request(self, now_s: float) -> Request | None:
-        """Return the read that is due now."""
+        """Return the read that is due now; None: none is due, or there is a verdict.
+
+        The first call starts the time limit (`LONGEST_S`). Before it asks, the examination comes to its verdict
+        or to its next step, where what was read is enough for that.
+        """
         if self._ends_at == math.inf:
             self._ends_at = now_s + LONGEST_S
         self._conclude(now_s)
         request = None if self.is_done else self._asker.next_request(now_s)
-        self._note_probe()
+        self._note_probe()  # asked for a request, it may have found that it is done
         if isinstance(request, Write):
             raise TypeError(f"an examination never writes, not {request.point}")
         return request
