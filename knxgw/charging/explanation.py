@@ -64,8 +64,9 @@ def _silent_charger_reason(
 ) -> Reason:
     """Return the reason to show for a charger without a fresh state.
 
-    `reason`: that of the decision; it stays only with load management, and while the link is not lost: then
-    it may tell more. `is_load_managed`: load management is on.
+    `reason`: that of the decision. It stays only with load management and while the link is not lost: the
+    charger answers, its state alone is old, and what load management decided may tell more.
+    `is_load_managed`: load management is on.
     """
     is_link_lost = point.link.condition not in (LinkCondition.STARTING, LinkCondition.GOOD)
     if not is_link_lost and not point.link.was_heard:

@@ -29,7 +29,7 @@ class ProcessInput(StrEnum):
     PLUGGED_IN_TO_WAIT = "plugged in, manual start"
     UNPLUGGED = "unplugged"
     START = "GO 54 = 1 while GO 50 shows 7"
-    START_OTHERWISE = "GO 54 = 1 in any other state"
+    START_OTHERWISE = "GO 54 = 1 in any other state"  # never possible: the fault `OpNotPossible`
     STOP = "GO 54 = 0"
 
 

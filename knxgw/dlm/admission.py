@@ -26,7 +26,8 @@ def admit_newcomers(
 
     They are not started yet. Both lists are changed in place: `waiting` (not empty) is sorted; with the queue
     a running participant whose turn is over may be stopped, and is removed from `running`. A waiting one
-    for which others gave way in vain has to wait before they do so again.
+    for which others gave way in vain has to wait before they do so again. Also noted: since when one that the
+    queue had stopped for lack of room has had room again.
     """
     waiting.sort(key=lambda participant: _admission_order(cycle, participant))
     _rotate_if_due(cycle, running, waiting)

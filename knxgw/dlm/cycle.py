@@ -278,11 +278,14 @@ def _hold_at_minimum(cycle: CycleState) -> None:
 def _may_unmeasured_still_rise(cycle: CycleState, newcomer: Participant) -> bool:
     """Tell whether an unmeasured vehicle on a newcomer's phases may still be rising (high-power window).
 
-    It is taken to draw its offer after T_ev, but an onboard charger may take longer to rise. Until then the
-    building seems smaller than it is, and in the window no peak is remembered that would show the difference.
+    It is taken to draw its offer after T_ev (6 s), but an onboard charger may take longer to rise: up to
+    15 s after a raise (`PEAK_HOLD_S`) it may still. Until then the building seems smaller than it is, and in
+    the window no peak is remembered that would show the difference. In an emergency the peaks count (false).
     Source: load-management 10.3.
     """
-    return not cycle.is_emergency and any(
+    if cycle.is_emergency:
+        return False
+    return any(
         participant is not newcomer
         and participant.offer_ma > 0
         and not participant.settings.measures_current

@@ -287,7 +287,8 @@ class Participant:
 def age_counts_from(participant: Participant) -> float:
     """Return the instant [monotonic s] from which the age of a participant's currents counts.
 
-    That is their last reading, or when the charger answered again after a loss, whichever is later.
+    That is their last reading, or when the charger answered again after a loss, whichever is later: a charger
+    that has just come back gets the time that one reading takes before its currents count as stale.
     """
     read_at = participant.read_at
     return (

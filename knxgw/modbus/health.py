@@ -82,9 +82,11 @@ class Health:
 
     @property
     def back_off_s(self) -> float:
-        """Return how long to pause requests [s] after silence or wrong answers.
+        """Return how long to pause requests [s] after silence or wrong answers in a row.
 
-        A single failure needs no pause, but a device that never answered may not exist.
+        1 s at first, and twice as long with each further one: up to 15 s after silence, 5 s after wrong
+        answers, because a device that answers wrongly is present. A single failure needs no pause, but a
+        device that never answered may not exist.
         """
         if self.wrong_count:
             return (

@@ -338,8 +338,9 @@ def _sums_of(
 ) -> Iterable[tuple[Quantity, list[Quantity]]]:
     """Return the sums to compute because the device provides single phases only, with the phases.
 
-    If a wired phase is missing there is no sum; a device that provides only its first phase is a
-    one-phase device.
+    `missing`: the names of the points that this device turned out not to have; `wired`: how many of its
+    phases are. If a wired phase is missing there is no sum: it would be too low. A device that provides only
+    its first phase is a one-phase device, and its sum is that phase.
     """
     points = {name: point for name, point in model.points.items() if name not in missing}
     available = {_MEASURED[name][0] for name, point in points.items() if _is_measured(name, point)}
