@@ -38,9 +38,12 @@ def main() -> int:
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside:
-        return run(options.kills, options.applies, options.seed) or update(
-            options.updates, options.seed
-        )
+        code = run(options.kills, options.applies, options.seed)
+        if not code and options.updates:
+            code = update(options.updates, options.seed)
+        if not code:
+            click.echo("nothing was broken")
+        return code
     if os.geteuid() != 0 or shutil.which("ip") is None:
         click.echo("network namespaces need root and iproute2 (apt install iproute2)", err=True)
         return 1
@@ -88,7 +91,6 @@ def run(kills: int, applies: int, seed: int) -> int:
     finally:
         torture.close()
     shutil.rmtree(directory)
-    click.echo("nothing was broken")
     return 0
 
 
