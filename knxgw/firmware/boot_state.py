@@ -2,8 +2,9 @@
 
 The launcher reads this module from its own folder, before any firmware is there to import from.
 
-A *slot* is a virtual environment with one firmware. `base` is the one that was installed with the system;
-`a` and `b` stand in the state directory, and an update writes the one that is not in use.
+A *slot* is a virtual environment with one firmware. `base` is the one that was installed with the system, whose
+package manager may bring a newer one; `a` and `b` stand in the state directory, and an update writes the one that is
+not in use.
 
     installed ──begin_trial──> trial ──kept──> active
                                  │
@@ -88,7 +89,7 @@ class BootState:
     trial: Trial | None = None
     is_restoring: bool = False  # the state of before is being put back: goes on after a power cut
     has_returned: bool = False  # the running firmware has not said yet that another was given up
-    refused: str = ""  # version of a base that did not start, so that the active slot went on
+    refused: str = ""  # version of a base that was given up: it is not tried again
     events: tuple[Event, ...] = ()
 
     def noting(self, event: Event) -> "BootState":
@@ -206,32 +207,30 @@ def begin_trial(state: BootState, slot: str, version: str, at: str) -> BootState
     return replace(state, trial=trial).noting(Event(EventKind.INSTALLED, version, at))
 
 
-def candidates(state: BootState, installed: Mapping[str, str]) -> list[str]:
-    """Return the slots that are there, the one to start first in front.
+def with_package(state: BootState, installed: Mapping[str, str], at: str) -> BootState:
+    """Return the state with the base on trial if it is newer than the active slot, and was not given up before.
 
-    A base that is newer than the active slot was installed by the system's package manager: it goes first, unless
-    it was tried in vain before.
+    The system's package manager has installed it then, while the firmware of the active slot was in force.
     """
+    base, active = installed.get(BASE, ""), installed.get(state.active)
+    if state.trial is not None or state.is_restoring or active is None or base == state.refused:
+        return state
+    is_newer = version_key(base) > version_key(active)
+    return begin_trial(state, BASE, base, at) if is_newer else state
+
+
+def candidates(state: BootState, installed: Mapping[str, str]) -> list[str]:
+    """Return the slots that are there, the one to start first in front."""
     wanted: list[str] = []
     if state.trial is not None:
         wanted.append(state.trial.slot)
-    active = state.active
-    if active not in installed or is_base_newer(state, installed):
-        wanted.append(BASE)
-    wanted.append(active)
+    wanted.append(state.active if state.active in installed else BASE)
     if state.previous is not None:
         wanted.append(state.previous)
     wanted += sorted(
         installed, key=lambda slot: (version_key(installed[slot]), slot == BASE), reverse=True
     )
     return [slot for slot in dict.fromkeys(wanted) if slot in installed]
-
-
-def is_base_newer(state: BootState, installed: Mapping[str, str]) -> bool:
-    """Tell whether the package manager has brought a firmware that has to be tried."""
-    base = installed.get(BASE, "")
-    is_newer = version_key(base) > version_key(installed.get(state.active, ""))
-    return is_newer and base != state.refused
 
 
 def unused_slot(state: BootState, running: str) -> str | None:
@@ -258,18 +257,16 @@ def proved(state: BootState, slot: str, installed: Mapping[str, str], at: str) -
     if trial is not None and trial.slot == slot:
         kept = replace(state, active=slot, previous=trial.before, trial=None, has_returned=False)
         return kept.noting(Event(EventKind.KEPT, version, at))
-    if state.active == slot and is_base_newer(state, installed):  # it has not started
-        base = installed[BASE]
-        event = Event(EventKind.GIVEN_UP, base, at, Reason.FAILED_START, version)
-        return replace(state, refused=base, has_returned=True).noting(event)
     if state.active == slot:
         return replace(state, has_returned=False)
     before = installed.get(state.active, "")
-    if version_key(version) > version_key(before):  # the package manager has installed it
+    if version_key(version) > version_key(before):  # the one in force is not there any more
         after = replace(state, active=slot, previous=state.active, has_returned=False)
         return after.noting(Event(EventKind.KEPT, version, at))
     event = Event(EventKind.GIVEN_UP, before, at, Reason.FAILED_START, version)
-    return replace(state, active=slot, previous=None, has_returned=True).noting(event)
+    refused = before if state.active == BASE else state.refused
+    after = replace(state, active=slot, previous=None, has_returned=True, refused=refused)
+    return after.noting(event)
 
 
 def gives_up(state: BootState, slot: str, reason: Reason) -> Reason | None:
@@ -315,4 +312,5 @@ def given_up(state: BootState, reason: Reason, instead: str, at: str) -> BootSta
         trial=None,
         is_restoring=trial.has_copy,
         has_returned=True,
+        refused=trial.version if trial.slot == BASE else state.refused,
     ).noting(event)

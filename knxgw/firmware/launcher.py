@@ -40,6 +40,7 @@ from knxgw.firmware.boot_state import (
     is_worn_out,
     proved,
     started,
+    with_package,
 )
 from knxgw.firmware.notify import ALIVE, READY
 from knxgw.firmware.watch import Limits, NotifySocket, Watch, say
@@ -142,7 +143,8 @@ class Launcher:
             state = self._give_up(state, Reason.NOT_THERE)
         if state.is_restoring:
             state = self._put_back(state)
-        return state
+        after = with_package(state, self._disk.installed(), _now())
+        return state if after is state else self._save(after)
 
     def _put_back(self, state: BootState) -> BootState:
         try:

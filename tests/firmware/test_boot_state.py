@@ -1,6 +1,7 @@
 """Which firmware starts next."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,6 +27,7 @@ from knxgw.firmware.boot_state import (
     reconstructed,
     started,
     unused_slot,
+    with_package,
 )
 
 AT = "2026-11-29T12:00:00+00:00"
@@ -98,22 +100,42 @@ def test_what_was_given_up_is_said_and_the_state_of_before_is_put_back_if_there_
     assert not proved(state, BASE, INSTALLED, AT).has_returned
 
 
-def test_a_newer_package_of_the_system_goes_first_and_an_older_one_does_not() -> None:
-    active = proved(on_trial(), "a", INSTALLED, AT)
-    assert candidates(active, {BASE: "1.3", "a": "1.2"}) == [BASE, "a"]
-    assert candidates(active, {BASE: "1.1", "a": "1.2"}) == ["a", BASE]
-    after = proved(active, BASE, {BASE: "1.3", "a": "1.2"}, AT)
-    assert (after.active, after.events[-1].kind) == (BASE, EventKind.KEPT)
+def test_a_newer_package_of_the_system_is_on_trial_and_an_older_one_is_left_alone() -> None:
+    active, newer = proved(on_trial(), "a", INSTALLED, AT), {BASE: "1.3", "a": "1.2"}
+    state = with_package(active, newer, AT)
+    assert candidates(state, newer) == [BASE, "a"]
+    assert with_package(state, newer, AT) is state, "once"
+    assert with_package(active, {BASE: "1.1", "a": "1.2"}, AT) is active
+    assert with_package(on_trial(), {BASE: "1.3", "a": "1.2"}, AT) == on_trial(), (
+        "one after the other"
+    )
+    assert with_package(BootState(), {BASE: "1.3"}, AT) == BootState(), (
+        "there is nothing to return to"
+    )
+    after = proved(state, BASE, newer, AT)
+    assert (after.active, after.previous, after.events[-1].kind) == (BASE, "a", EventKind.KEPT)
 
 
-def test_a_newer_package_that_does_not_start_is_not_tried_at_each_start_again() -> None:
+def test_a_newer_package_that_does_not_work_is_not_tried_at_each_start_again() -> None:
     installed = {BASE: "1.3", "a": "1.2"}
-    after = proved(BootState(active="a"), "a", installed, AT)  # base was tried in vain before
-    assert (after.refused, after.has_returned) == ("1.3", True)
-    assert (after.events[-1].version, after.events[-1].instead) == ("1.3", "1.2")
+    tried = with_package(BootState(active="a"), installed, AT)
+    assert tried.trial is not None
+    tried = replace(tried, trial=replace(tried.trial, has_copy=True))
+    after = given_up(tried, Reason.FAILED_START, "1.2", AT)
+    assert (after.active, after.refused, after.is_restoring) == ("a", "1.3", True)
+    assert with_package(after, {BASE: "1.4", "a": "1.2"}, AT) is after, "the state comes back first"
+    after = replace(after, is_restoring=False)
+    assert with_package(after, installed, AT) is after
     assert candidates(after, installed) == ["a", BASE]
-    assert not proved(after, "a", installed, AT).has_returned
-    assert candidates(after, {BASE: "1.4", "a": "1.2"}) == [BASE, "a"]
+    again = with_package(after, {BASE: "1.4", "a": "1.2"}, AT)
+    assert again.trial is not None, "a newer one is tried"
+
+
+def test_a_package_in_force_that_another_firmware_had_to_replace_is_not_tried_again() -> None:
+    installed = {BASE: "1.3", "a": "1.2"}
+    after = proved(BootState(), "a", installed, AT)
+    assert (after.active, after.has_returned) == ("a", True)
+    assert with_package(after, installed, AT) is after
 
 
 def test_a_firmware_in_force_that_another_one_had_to_replace_is_said_to_be_given_up() -> None:
@@ -156,7 +178,7 @@ def test_a_state_that_was_torn_anywhere_is_none_or_the_whole() -> None:
 
 
 HAPPENINGS = st.sampled_from(
-    ["update", "start", "proved", *Reason]  # each reason is a failure
+    ["update", "package", "start", "proved", *Reason]  # each reason is a failure
 )
 
 
@@ -179,6 +201,10 @@ def test_whatever_happens_there_is_a_firmware_to_start_and_the_running_one_is_no
             version += 1
             installed[slot] = f"1.{version}"
             state = begin_trial(state, slot, installed[slot], AT)
+        elif happening == "package":
+            version += 1
+            installed[BASE] = f"1.{version}"
+            state = with_package(state, installed, AT)
         elif happening == "start":
             state = started(state, first)
         elif happening == "proved":
@@ -189,7 +215,8 @@ def test_whatever_happens_there_is_a_firmware_to_start_and_the_running_one_is_no
             if reason is None:
                 state = failed(state, tried)
             else:
-                installed.pop(tried)
+                if tried != BASE:
+                    installed.pop(tried)
                 state = given_up(state, reason, "", AT)
         assert decode(encode(state)) == state
         assert state.active in installed

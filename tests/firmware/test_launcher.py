@@ -223,8 +223,32 @@ def test_a_newer_package_of_the_system_is_started_instead_of_an_older_update(
     slot(disk.path("a"), "0.9")
     disk.save(BootState(active="a"))
     with launcher(archive, disk) as running:
+        running.until("starting firmware 1.0 (slot base), on trial")
         running.until("firmware 1.0 works and is kept")
     assert disk.load().active == BASE
+
+
+@pytest.mark.proves("11.7", "11.10")
+def test_a_newer_package_that_does_not_work_gives_way_to_the_update_with_the_state_of_before(
+    archive: Path, disk: BootDisk
+) -> None:
+    slot(disk.path("a"), "1.1")
+    disk.save(BootState(active="a"))
+    with launcher(archive, disk) as running:
+        running.until("1.1 is ready")
+        running.end()
+    shutil.rmtree(disk.path(BASE))
+    slot(disk.path(BASE), "1.2", "never ready", 2)
+    with launcher(archive, disk) as running:
+        running.until("firmware 1.2 is given up (not_ready); 1.1 runs again")
+        running.until("1.1 is ready")
+        running.end()
+    assert disk.load().has_returned
+    assert starts(disk) == ["1.1", "1.1"]
+    assert number(disk) == 3, "numbers only grow"
+    with launcher(archive, disk) as running:
+        running.until("starting firmware 1.1 (slot a)\n")
+    assert disk.installed() == {BASE: "1.2", "a": "1.1"}, "it is the package manager's"
 
 
 def test_a_firmware_that_asks_to_be_started_again_is(archive: Path, tmp_path: Path) -> None:
