@@ -27,6 +27,9 @@ class Failure(StrEnum):
     NOT_PLAUSIBLE = "not_plausible"
     CHANGE_WAITS = "change_waits"  # of the network: a restart would return it
     OTHER_BOOT = "other_boot"  # the machine has started since it was wanted
+    JUST_STARTED = (
+        "just_started"  # whoever keeps restarting it must leave time to log in and stop that
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,7 @@ from knxgw.host.wanted import (
 log = logging.getLogger(__name__)
 POLL_S = 0.5  # how often it is looked for wishes, while a change waits
 TRY_AGAIN_S = 1.0
+LEAST_UP_S = 120.0  # from a start of the machine to its next one by the website
 ANSWER_FIRST_S = 2.0  # for the page that says where the device will be, or that it restarts
 
 
@@ -351,6 +352,8 @@ class RootSide:
     def _reboot_failure(self, wish: RebootWish) -> Failure | None:
         if wish.boot != self._answer.boot:  # a disk may give a file back that was removed
             return Failure.OTHER_BOOT
+        if self._clock.now_s() < LEAST_UP_S:
+            return Failure.JUST_STARTED
         return None if self._change is None else Failure.CHANGE_WAITS
 
     # --- answers

@@ -97,6 +97,9 @@ FAILURES: Mapping[Failure, str] = {
         "A change of the network waits for its confirmation, and a restart would return it. Keep it or let it return first (Settings, Network)."
     ),
     Failure.OTHER_BOOT: marked("The machine has started since."),
+    Failure.JUST_STARTED: marked(
+        "The machine started less than two minutes ago. Wait until these are over, and restart it then."
+    ),
     Failure.NOT_PLAUSIBLE: marked(
         "This cannot be the time. Check the clock of this computer, or what was typed."
     ),

@@ -57,6 +57,18 @@ def test_a_restart_is_refused_while_a_change_waits_that_it_would_return(rig: Hos
     assert rig.machine.reboots == 1, "and afterwards it is done"
 
 
+@pytest.mark.proves("W67")
+def test_a_restart_is_refused_in_the_first_two_minutes_so_that_somebody_can_stop_a_series_of_them(
+    rig: HostRig,
+) -> None:
+    rig.now_s = 119.0
+    assert rig.run(REBOOT).reboot == PartAnswer(id=FIRST, failure=Failure.JUST_STARTED)
+    assert rig.machine.reboots == 0
+    rig.now_s = 120.0
+    assert rig.run(REBOOT).reboot == PartAnswer(id=FIRST)
+    assert rig.machine.reboots == 1
+
+
 def test_a_system_that_does_not_restart_is_said_and_goes_on(rig: HostRig) -> None:
     rig.machine.failures = 1
     answer = rig.run(REBOOT)
