@@ -51,11 +51,12 @@ class LinuxMachine:
             log.warning("it cannot be asked who has %s: %s", address, err)
             return False
 
-    def take_network(self, adapter: str) -> None:
+    def take_network(self) -> None:
         """Let the network be as the files say. Raises: HostError."""
+        # An adapter whose file has changed begins anew by this. To have it begin a second time at once, with
+        # `reconfigure`, could leave it without its address: networkd 252 has the same lease again then, and
+        # the address is gone until much of the lease is over.
         _run("networkctl", "reload")
-        if adapter:  # one whose file stays the same is left alone by the command above
-            _run("networkctl", "reconfigure", adapter)
 
     def has_time_service(self) -> bool:
         """Tell whether there is a time service whose servers can be set."""

@@ -52,11 +52,8 @@ class Machine(Protocol):
     def has_other(self, adapter: str, address: IPv4Address) -> bool:
         """Tell whether another machine of the network has an address. May take seconds."""
 
-    def take_network(self, adapter: str) -> None:
-        """Let the network be as the files say. Raises: HostError.
-
-        An adapter that is named begins anew, even if its file is the same.
-        """
+    def take_network(self) -> None:
+        """Let the network be as the files say. Raises: HostError."""
 
     def has_time_service(self) -> bool:
         """Tell whether there is a time service whose servers can be set."""
@@ -213,16 +210,16 @@ class RootSide:
             self._note(wish.id, Phase.WAITING)
             self._say()
             self._clock.sleep(ANSWER_FIRST_S)
-        self._take(wish, adapter.name)
+        self._take(wish)
 
     def _is_taken(self, adapter: Adapter, wish: NetworkWish) -> bool:
         interface = wish.settings.interface
         return interface is not None and self._machine.has_other(adapter.name, interface.ip)
 
-    def _take(self, wish: NetworkWish, adapter: str) -> None:
+    def _take(self, wish: NetworkWish) -> None:
         """Let what was written hold; what the system does not take is given back."""
         try:
-            self._machine.take_network(adapter)
+            self._machine.take_network()
         except HostError as err:
             log.warning("the network does not take its settings: %s", err)
             self._end_waiting(Event.BROKEN, must_be_taken=False)
@@ -254,11 +251,9 @@ class RootSide:
 
     def _take_back(self, *, must_be_taken: bool) -> None:
         """Let what was before hold again, with some patience. Raises: HostError."""
-        written = self._written()
-        adapter = self._machine.adapter("" if written is None else written.adapter)
         for is_last in (False, False, True):
             try:
-                return self._machine.take_network("" if adapter is None else adapter.name)
+                return self._machine.take_network()
             except HostError as err:
                 log.warning("the network does not return yet: %s", err)
                 if is_last and must_be_taken:
@@ -302,7 +297,7 @@ class RootSide:
             return Failure.NOT_WRITTEN
         try:
             if is_other_network:
-                self._machine.take_network("")
+                self._machine.take_network()
             self._machine.take_time_servers()
         except HostError as err:
             log.warning("the time service does not take its servers: %s", err)

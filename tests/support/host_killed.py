@@ -19,11 +19,11 @@ def main(folder: Path, step: int) -> None:
     rig = HostRig(folder)
     take = rig.machine.take_network
 
-    def take_network(adapter: str) -> None:
-        sys.audit("knxgw.command", adapter)
-        take(adapter)
+    def take_network() -> None:
+        sys.audit("knxgw.command")
+        take()
         (folder / "holds").write_text(rig.machine.network, encoding="utf-8")
-        sys.audit("knxgw.command", adapter)
+        sys.audit("knxgw.command")
 
     rig.machine.take_network = take_network  # type: ignore[method-assign]
     steps = 0
