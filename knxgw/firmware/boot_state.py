@@ -189,14 +189,14 @@ def newest(installed: Mapping[str, str]) -> str:
 def reconstructed(installed: Mapping[str, str], proved_slots: Collection[str]) -> BootState:
     """Return the state of a device whose stored one is not there or cannot be read.
 
-    `proved_slots`: those that have proved themselves before. A newer one that has not is on trial.
+    `proved_slots`: those that have proved themselves before. A newer one that has not is on trial, and so is a newer
+    base: nobody knows any more whether it ever worked.
     """
-    trusted = {
-        slot: version for slot, version in installed.items() if slot in {BASE, *proved_slots}
-    }
-    active, newer = newest(trusted), newest(installed)
-    if active == newer or not trusted:
-        return BootState(active=newer)
+    proved_ones = {slot: version for slot, version in installed.items() if slot in proved_slots}
+    newer = newest(installed)
+    active = newest(proved_ones)  # the base, if no slot has proved itself
+    if active not in installed or version_key(installed[newer]) <= version_key(installed[active]):
+        return BootState(active=active if active in installed else newer)
     trial = Trial(slot=newer, version=installed[newer], before=active, may_lack_copy=True)
     return BootState(active=active, trial=trial)
 

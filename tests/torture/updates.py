@@ -20,7 +20,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from knxgw.firmware.boot_disk import DATABASE, STATE_FILE, BootDisk
-from knxgw.firmware.boot_state import BASE, version_key
+from knxgw.firmware.boot_state import BASE, SLOTS, version_key
 from knxgw.firmware.keys import ALLOWS_DEVELOPMENT
 from knxgw.firmware.launcher_archive import write_launcher
 from tests.firmware.makers import firmware, slot
@@ -56,9 +56,13 @@ class Updates:
         """Kill it so often. Raises: BrokenStateError."""
         self._start_and_look("at the first start")
         for number in range(1, kills + 1):
-            what = self._chance.choice(("install", "install", "start", "start", "start"))
+            what = self._chance.choice(("install", "install", "start", "start", "start", "package"))
             is_full = self._chance.random() < 0.15
             known = self._starts()
+            if what != "start" and self._disk.load().trial is not None:
+                self._start_and_look("to end the trial", until_settled=True)
+            if what == "package":
+                self._bring_package()
             with self._full_disk(is_full):
                 self._install_and_kill() if what == "install" else self._start_and_kill()
                 if self._chance.random() < 0.4:
@@ -77,12 +81,8 @@ class Updates:
 
     def _install_and_kill(self) -> None:
         """Install a firmware, a good one or a broken one, and kill the installation at any moment."""
-        if self._disk.load().trial is not None:
-            self._start_and_look("to end the trial", until_settled=True)
         self._version += 1
-        behaviour = "good" if self._chance.random() < 0.5 else self._chance.choice(BROKEN)
-        schema = 1 if self._chance.random() < 0.7 else 2
-        file = firmware(self._files, f"1.{self._version}", behaviour, schema)
+        file = firmware(self._files, f"1.{self._version}", *self._behaviour())
         slot_now = self._disk.load().active
         running = self._disk.installed().get(slot_now, "1.0")
         command = [sys.executable, "-m", "knxgw.firmware.install_process"]
@@ -107,6 +107,21 @@ class Updates:
         self._fresh = f"1.{self._version}"
         file.unlink()
         shutil.rmtree(self._files / f"wheels-1.{self._version}")
+
+    def _bring_package(self) -> None:
+        """Bring a newer firmware as a package does, where a slot is in force that can go on without it."""
+        state = self._disk.load()
+        if not state.is_restoring and state.active in SLOTS:
+            self._version += 1
+            base = self._disk.path(BASE)
+            shutil.rmtree(base)
+            slot(base, f"1.{self._version}", *self._behaviour())
+            self.tally["brought"] += 1
+
+    def _behaviour(self) -> tuple[str, int]:
+        """Return what a new firmware does, and its schema."""
+        behaviour = "good" if self._chance.random() < 0.5 else self._chance.choice(BROKEN)
+        return behaviour, 1 if self._chance.random() < 0.7 else 2
 
     def _start_and_kill(self) -> None:
         self._fresh = ""
