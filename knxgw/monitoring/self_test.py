@@ -207,8 +207,7 @@ def of_firmware(*, is_own: bool, version: str, on_trial: bool, was_given_up: boo
         problem = Problem.FIRMWARE_ON_TRIAL
     elif was_given_up:
         problem = Problem.FIRMWARE_GIVEN_UP
-    verdict = Verdict.GOOD if problem is None else Verdict.WARNING
-    return Row(check=Check.FIRMWARE, verdict=verdict, subject=version, problem=problem)
+    return _good_unless(problem, Check.FIRMWARE, version)
 
 
 def of_firmware_keys(*, is_own: bool, count: int) -> Row:
@@ -229,8 +228,7 @@ def of_time_source(*, is_used: bool, server: str, is_synchronised: bool, are_tak
         problem = Problem.TIME_SERVERS_NOT_TAKEN
     elif not is_synchronised:
         problem = Problem.TIME_SERVERS_SILENT
-    verdict = Verdict.GOOD if problem is None else Verdict.WARNING
-    return Row(check=Check.TIME_SOURCE, verdict=verdict, subject=server, problem=problem)
+    return _good_unless(problem, Check.TIME_SOURCE, server)
 
 
 def of_network(*, is_used: bool, adapter: str, is_waiting: bool, is_link_local: bool) -> Row:
@@ -242,8 +240,7 @@ def of_network(*, is_used: bool, adapter: str, is_waiting: bool, is_link_local: 
         problem = Problem.NETWORK_NOT_CONFIRMED
     elif is_link_local:
         problem = Problem.NETWORK_WITHOUT_DHCP
-    verdict = Verdict.GOOD if problem is None else Verdict.WARNING
-    return Row(check=Check.NETWORK, verdict=verdict, subject=adapter, problem=problem)
+    return _good_unless(problem, Check.NETWORK, adapter)
 
 
 def of_memory(used_b: int | None) -> Row:
@@ -278,6 +275,12 @@ def device_not_finished(check: Check, subject: str) -> Row:
 
 def _good(check: Check, figures: Mapping[str, float] | None = None) -> Row:
     return Row(check=check, verdict=Verdict.GOOD, figures=figures or {})
+
+
+def _good_unless(problem: Problem | None, check: Check, subject: str) -> Row:
+    """Return a row that is good, or a warning if there is a problem."""
+    verdict = Verdict.GOOD if problem is None else Verdict.WARNING
+    return Row(check=check, verdict=verdict, subject=subject, problem=problem)
 
 
 def _warning(check: Check, problem: Problem, figures: Mapping[str, float] | None = None) -> Row:

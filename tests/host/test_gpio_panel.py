@@ -445,10 +445,11 @@ async def test_an_error_of_its_own_ends_neither_the_panel_nor_the_device(
     async with panel() as at:
         shown: Callable[[], Leds] = at.leds
         at.leds = lambda: 1 / 0  # type: ignore[method-assign, assignment, return-value]
-        task = asyncio.ensure_future(at.panel.run(at.leds))  # noqa: TID251 - the test owns it
-        await asyncio.sleep(1)
-        assert not task.done()
-        task.cancel()
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(at.panel.run(at.leds))
+            await asyncio.sleep(1)
+            assert not task.done()
+            task.cancel()
         assert "please report this" in caplog.text
         caplog.clear()
         at.leds = shown  # type: ignore[method-assign]
