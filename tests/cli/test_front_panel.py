@@ -1,6 +1,5 @@
 """A device that lives takes its panel from the configuration, follows it, and lets go of it at the end."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -56,7 +55,7 @@ async def test_the_panel_of_the_configuration_is_held_followed_and_let_go(tmp_pa
             assert at.chip.written[0] == {22: False, 23: False, 24: True}, "it starts"
             assert at.has_button(device)
             at.chip.drive(17, is_high=False)
-            await asyncio.sleep(0.1)
+            await until(lambda: at.panel.is_pressed, 5, "the button to be pressed")
             at.chip.drive(17, is_high=True)
             await until(lambda: at.chip.levels[22], 5, "the Programming LED")
             moved = at.reload(MOVED, prepared)

@@ -102,6 +102,14 @@ class Gateway:
         return found.network
 
 
+def leased_address(machine: NetworkdMachine, network: Network) -> str:
+    """Return the address that the machine has got from the network."""
+    network.give_addresses()
+    machine.wait_for("192.0.2.1")
+    (address,) = machine.addresses()
+    return address
+
+
 @pytest.mark.proves("W40", "9.1", "9.2")
 def test_without_a_server_the_address_is_one_of_169_254_until_a_server_appears(
     machine_and_network: tuple[NetworkdMachine, Network],
@@ -127,9 +135,7 @@ def test_addresses_and_name_servers_change_and_what_is_not_confirmed_returns(
     machine_and_network: tuple[NetworkdMachine, Network],
 ) -> None:
     machine, network = machine_and_network
-    network.give_addresses()
-    machine.wait_for("192.0.2.1")
-    (leased,) = machine.addresses()
+    leased = leased_address(machine, network)
     gateway = Gateway(machine)
     # other name servers only
     dns_only = gateway.change({**AUTOMATIC, Field.DNS: "192.0.2.77"}, must_be_confirmed=False)
@@ -205,9 +211,7 @@ def test_a_browser_changes_the_address_and_keeps_it_at_the_new_place(
     machine_and_network: tuple[NetworkdMachine, Network],
 ) -> None:
     machine, network = machine_and_network
-    network.give_addresses()
-    machine.wait_for("192.0.2.1")
-    (leased,) = machine.addresses()
+    leased = leased_address(machine, network)
     machine.path_unit()
     machine.gateway(SITE)
     initial = machine.state / "knxgw.initial-password"
