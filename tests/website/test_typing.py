@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -16,8 +17,11 @@ from knxgw.config.load import load_configuration, parse_configuration
 from knxgw.config.not_allowed import NotAllowedError
 from knxgw.errors import Severity
 from knxgw.website.access.roles import Role
+from knxgw.website.bridge import DeviceControl
 from knxgw.website.config_form import POINTS
+from knxgw.website.configuring import Checked
 from knxgw.website.one_at_a_time import OneAtATime
+from knxgw.website.pages import configuration_typing
 from tests.support.own_configuration import Own
 from tests.support.plotted import site
 from tests.support.website import Website, website
@@ -33,6 +37,7 @@ from tests.website.test_pages import POINT
 
 FORM = "/config/form/charging_points/1"
 MAXIMUM = "charging_points[0].maximum_a"
+NAME = "charging_points[0].name"
 
 
 @pytest.fixture
@@ -277,6 +282,35 @@ def test_what_stands_in_the_file_and_is_no_choice_is_not_dropped_by_a_form(
 
 
 # --- one at a time
+
+
+@pytest.mark.proves("W62")
+def test_what_was_typed_last_is_kept_while_an_earlier_check_still_runs(
+    own: Own, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(configuration_typing, "PATIENCE_S", 0.0)
+    began, ends = Event(), Event()
+
+    def check(text: str) -> Checked:
+        if "First" in text:
+            began.set()
+            assert ends.wait(10.0)
+        return own.check(text)
+
+    configuring = replace(own.control().configuring, check=check)
+    with website(
+        lambda _language: site(POINT), device=DeviceControl(configuring=configuring)
+    ) as seen:
+        page = OpenPage(seen, FORM)
+        first = Thread(target=lambda: page.check({NAME: "First"}))
+        first.start()
+        assert began.wait(5.0)
+        page.typed[NAME] = "Second"
+        form = {"csrf": seen.csrf, **page.hidden, **page.typed, "turn": "2"}
+        assert seen.browser.post(f"{FORM}/check", data=form).status_code == 429
+        assert page.shown()[NAME] == "Second"
+        ends.set()
+        first.join()
 
 
 def test_one_account_waits_for_its_check_before_and_another_one_does_not() -> None:

@@ -24,7 +24,7 @@ from knxgw.website.pages.configuration_forms import (
     with_typed,
 )
 from knxgw.website.security import needs
-from knxgw.website.typed import basis_of, draft_with
+from knxgw.website.typed import Basis, Sheet, basis_of, draft_with
 
 pages = Blueprint("configuration_typing", __name__)
 PATIENCE_S = 2.0  # for the check before, of the same account
@@ -73,19 +73,13 @@ def _check(
 
     `typed` puts it into a text, `shown` sums up what the page shows of one. Raises: NotEditableError.
     """
-    account = session().account
-    with site().checks.turn(account, PATIENCE_S) as has_turn:
+    sheet = sheet_of_request()
+    basis, text, is_kept = _keep(
+        sheet, typed, shown
+    )  # also of a page that is closed during a check
+    with site().checks.turn(session().account, PATIENCE_S) as has_turn:
         if not has_turn:
             abort(Response(status=429, headers={"Retry-After": str(AGAIN_S)}))
-        kept = site().drafts.of(account)
-        draft = kept or _file_as_draft()
-        sheet = sheet_of_request()
-        basis = basis_of(draft, sheet, shown)
-        text = typed(basis.text)
-        is_kept = basis.may_be_kept and (
-            text == draft.text
-            or site().drafts.exchange(account, kept, draft_with(draft, basis, sheet, text))
-        )
         answer: dict[str, Any] = found(text).as_json()
     answer |= {
         "kept": is_kept,
@@ -93,6 +87,29 @@ def _check(
         "notice": "" if is_kept or basis.is_overtaken else language().text(ELSEWHERE),
     }
     return jsonify(answer)
+
+
+def _keep(
+    sheet: Sheet, typed: Callable[[str], str], shown: Callable[[str], str]
+) -> tuple[Basis, str, bool]:
+    """Put what is typed into the draft where that loses nothing.
+
+    Returns: into which text it belongs, what that makes of it, and whether it was kept. Raises: NotEditableError.
+    """
+    account, drafts = session().account, site().drafts
+    while True:
+        kept = drafts.of(account)
+        draft = kept or _file_as_draft()
+        basis = basis_of(draft, sheet, shown)
+        text = typed(basis.text)
+        if not basis.may_be_kept or text == draft.text:
+            return basis, text, basis.may_be_kept
+        if drafts.exchange(account, kept, draft_with(draft, basis, sheet, text)):
+            return (
+                basis,
+                text,
+                True,
+            )  # else another check has kept something meanwhile, so it was not in vain
 
 
 def _file_as_draft() -> Draft:
