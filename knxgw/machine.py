@@ -12,7 +12,7 @@ from typing import NoReturn
 from knxgw.config.model import Configuration
 from knxgw.errors import RejectedError
 from knxgw.host.adapters import ROOT
-from knxgw.host.answer import Answer, Failure, NetworkAnswer, PartAnswer
+from knxgw.host.answer import Failure, NetworkAnswer, NetworkSideAnswer, PartAnswer, TimeSideAnswer
 from knxgw.host.asking import Asking, Ports
 from knxgw.host.clock import boot_id, is_synchronised
 from knxgw.host.linux_machine import boot_s
@@ -21,6 +21,7 @@ from knxgw.host.network import OwnAddress, ipv4_interfaces, own_addresses
 from knxgw.host.network_change import Phase
 from knxgw.host.network_plan import AUTOMATIC, IPv4Settings, Mode
 from knxgw.host.networkd_file import Source, Written
+from knxgw.host.root_folder import FOLDER
 from knxgw.host.seen import SeenNetwork, has_time_service, see_network, see_time_service
 from knxgw.host.time_plan import MOST_SERVERS
 from knxgw.store.private_files import write_private
@@ -50,6 +51,7 @@ class Machine:
         self._configuration = configuration
         self._root = root  # of its files
         self._note = note
+        self._state = state
         self._asking = asking_of(state)
         self._on_moved = on_moved
         self._addresses: tuple[OwnAddress, ...] | None = None
@@ -72,7 +74,7 @@ class Machine:
     # --- what there is
 
     def _network(self) -> NetworkState:
-        answer, configuration = self._asking.answer(), self._configuration()
+        answer, configuration = self._asking.of_network(), self._configuration()
         written = None if answer is None else answer.written
         seen = see_network("" if written is None else written.adapter, self._root)
         state = _state_of(seen, written)
@@ -93,24 +95,24 @@ class Machine:
         )
 
     def _time(self) -> TimeState:
-        answer, is_right = self._asking.answer(), is_synchronised()
+        answer, is_right = self._asking.of_time(), is_synchronised()
         wanted = time_servers(self._configuration())
         return TimeState(
             is_synchronised=is_right,
             has_service=answer is not None and has_time_service(self._root),
             can_set_clock=answer is not None and not is_right,
             wanted=wanted,
-            are_taken=answer is None or answer.time_servers == wanted,
+            are_taken=answer is None or _are_taken(wanted, answer, self._asking.of_network()),
             service=see_time_service(),
         )
 
     def _reboot_state(self) -> RebootState:
-        answer = self._asking.answer()
+        answer = self._asking.of_time()
         last = None if answer is None else answer.reboot
         # whoever was refused has read why; what failed later is known to nobody yet
         is_failed = last is not None and last.failure is Failure.NOT_TAKEN
         return RebootState(
-            is_offered=answer is not None and answer.can_reboot and not is_container(self._root),
+            is_offered=answer is not None and not is_container(self._root),
             failure=Failure.NOT_TAKEN if is_failed else None,
         )
 
@@ -129,11 +131,12 @@ class Machine:
 
     async def look_after(self) -> NoReturn:
         """Note what the root side did by itself, and let it have the time servers of the configuration."""
+        await asyncio.to_thread(_make_folder, self._state)
         while True:
             await asyncio.sleep(LOOK_S)
-            answer = await asyncio.to_thread(self._asking.answer)
-            self._note_return(answer)
-            await self._take_time_servers(answer)
+            network = await asyncio.to_thread(self._asking.of_network)
+            self._note_return(network)
+            await self._take_time_servers(await asyncio.to_thread(self._asking.of_time), network)
             if self._has_moved(await asyncio.to_thread(own_addresses)):
                 await asyncio.to_thread(self._on_moved)
 
@@ -141,7 +144,7 @@ class Machine:
         before, self._addresses = self._addresses, addresses
         return before is not None and before != addresses
 
-    def _note_return(self, answer: Answer | None) -> None:
+    def _note_return(self, answer: NetworkSideAnswer | None) -> None:
         change = None if answer is None else answer.network
         if change is None:
             return
@@ -152,9 +155,11 @@ class Machine:
                 self._note("network_returned")
             self._waiting = None
 
-    async def _take_time_servers(self, answer: Answer | None) -> None:
+    async def _take_time_servers(
+        self, answer: TimeSideAnswer | None, network: NetworkSideAnswer | None
+    ) -> None:
         wanted = time_servers(self._configuration())
-        if answer is None or wanted in {answer.time_servers, self._refused}:
+        if answer is None or wanted == self._refused or _are_taken(wanted, answer, network):
             return  # the page says so; it is asked for again when they are others, or after a restart
         if not has_time_service(self._root):
             return
@@ -165,6 +170,14 @@ class Machine:
             self._refused = wanted
             return
         self._refused = None if taken.failure is None else wanted
+
+
+def _are_taken(
+    wanted: tuple[str, ...], answer: TimeSideAnswer, network: NetworkSideAnswer | None
+) -> bool:
+    """Tell whether the machine asks these time servers, and not before them those of its network."""
+    is_alone = network is None or network.uses_time_servers is not bool(wanted)
+    return answer.time_servers == wanted and is_alone
 
 
 def asking_of(state: Path) -> Asking:
@@ -178,11 +191,19 @@ def return_to_automatic(state: Path) -> None:
     May take seconds; nobody has to confirm it. What the host manages stays. Raises: RejectedError.
     """
     asking = asking_of(state)
-    if asking.answer() is None or see_network().manager is not Manager.NETWORKD:
+    if asking.of_network() is None or see_network().manager is not Manager.NETWORKD:
         return
     found = asking.return_to_automatic()
     if found.failure is not None:
         raise RejectedError(f"the network was not reset: {found.failure}")
+
+
+def _make_folder(state: Path) -> None:
+    """Make the folder in which the root side answers; it has not the right to give one away."""
+    try:
+        (state / FOLDER).mkdir(mode=_FOLDER_MODE, exist_ok=True)
+    except OSError as err:
+        log.warning("nobody can be asked to change network or time: %s", err)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -1,43 +1,97 @@
 """`knxgw host`: the side with the rights that the gateway does not have, and what it says."""
 
 import json
-import logging
 import os
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
 
 from knxgw.errors import GatewayError
 from knxgw.host.adapters import ROOT
-from knxgw.host.answer import LARGEST, Answer, answer_bytes, read_answer
+from knxgw.host.answer import (
+    network_answer_bytes,
+    read_network_answer,
+    read_time_answer,
+    time_answer_bytes,
+)
+from knxgw.host.asking import answer_in
 from knxgw.host.clock import boot_id, is_synchronised, system_clock
 from knxgw.host.linux_machine import TIME_FILE, LinuxMachine, boot_s
 from knxgw.host.network_files import FOLDER as NETWORK_FOLDER
 from knxgw.host.network_files import NetworkFiles
+from knxgw.host.network_side import NetworkSide
 from knxgw.host.networkd_file import read_text
-from knxgw.host.root_folder import ANSWER, FOLDER, RootFolder
-from knxgw.host.root_side import Clock, HostError, Places, Post, RootSide
-from knxgw.host.wanted import Wanted, WantedError, read_wanted
+from knxgw.host.root_folder import RootFolder, Side
+from knxgw.host.root_side import Clock, HostError, Post
+from knxgw.host.time_side import TimePlaces, TimeSide
+from knxgw.host.wanted import (
+    NetworkWanted,
+    TimeWanted,
+    WantedError,
+    read_network_wanted,
+    read_time_wanted,
+)
 
-log = logging.getLogger(__name__)
 
-
-def apply(state: Path) -> None:
-    """Carry out what the gateway of a state directory wants. Raises: GatewayError."""
+def apply(state: Path, side: Side) -> None:
+    """Carry out what the gateway of a state directory wants of one side. Raises: GatewayError."""
     _refuse_without_rights()
     try:
-        with RootFolder.opened(state) as folder:
-            side = RootSide(
-                LinuxMachine(),
-                _post(folder),
-                Clock(now_s=boot_s, utc_now=system_clock, sleep=time.sleep),
-                Places(network=_network_files(), time_servers=ROOT / TIME_FILE),
-                boot_id(),
-            )
-            side.run()
+        with _folder(state, side) as folder:
+            if side is Side.NETWORK:
+                _network_side(folder).run()
+            else:
+                _time_side(folder).run()
     except (OSError, WantedError, HostError) as err:
         raise GatewayError(f"what the gateway wants cannot be carried out: {err}") from err
+
+
+@contextmanager
+def _folder(state: Path, side: Side) -> Iterator[RootFolder]:
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(RootFolder.opened(state, side))
+        except (OSError, WantedError):
+            if side is Side.NETWORK:  # the way back needs nobody who asks for it
+                _give_back(_network_files(), LinuxMachine().take_network)
+            raise
+        yield folder
+
+
+def _network_side(folder: RootFolder) -> NetworkSide:
+    def take() -> NetworkWanted | None:
+        content = folder.take()
+        return None if content is None else read_network_wanted(content)
+
+    post = Post(
+        take=take,
+        answer=lambda answer: folder.answer(network_answer_bytes(answer)),
+        last=lambda: read_network_answer(folder.last_answer()),
+    )
+    return NetworkSide(LinuxMachine(), post, _clock(), _network_files(), boot_id())
+
+
+def _time_side(folder: RootFolder) -> TimeSide:
+    def take() -> TimeWanted | None:
+        content = folder.take()
+        return None if content is None else read_time_wanted(content)
+
+    post = Post(
+        take=take,
+        answer=lambda answer: folder.answer(time_answer_bytes(answer)),
+        last=lambda: read_time_answer(folder.last_answer()),
+    )
+    places = TimePlaces(
+        time_servers=ROOT / TIME_FILE, change_waits=lambda: _network_files().is_unconfirmed
+    )
+    return TimeSide(LinuxMachine(), post, _clock(), places, boot_id())
+
+
+def _clock() -> Clock:
+    return Clock(now_s=boot_s, utc_now=system_clock, sleep=time.sleep)
 
 
 def return_unconfirmed() -> None:
@@ -46,15 +100,16 @@ def return_unconfirmed() -> None:
     Raises: GatewayError.
     """
     _refuse_without_rights()
-    files = _network_files()
     try:
-        if files.is_unconfirmed:
-            files.give_back(lambda: None)
-            click.echo(
-                "the last change of the network was not confirmed; the settings before it hold"
-            )
+        _give_back(_network_files(), lambda: None)
     except OSError as err:
         raise GatewayError(f"the last change of the network cannot be taken back: {err}") from err
+
+
+def _give_back(files: NetworkFiles, take: Callable[[], None]) -> None:
+    if files.is_unconfirmed:
+        files.give_back(take)
+        click.echo("the last change of the network was not confirmed; the settings before it hold")
 
 
 def show(state: Path, *, as_json: bool) -> None:
@@ -65,17 +120,19 @@ def show(state: Path, *, as_json: bool) -> None:
     except OSError as err:
         raise GatewayError(f"the settings of the network cannot be read: {err}") from err
     adapter = machine.adapter("" if written is None else written.adapter)
-    said = _last_answer(state)
+    network = answer_in(state, Side.NETWORK, read_network_answer, boot_id())
+    of_time = answer_in(state, Side.TIME, read_time_answer, boot_id())
     rows = {
         "adapter": "" if adapter is None else adapter.name,
         "network managed by": machine.manager(adapter).value,
         "settings written by": "" if written is None else written.source.value,
         "time service": "systemd-timesyncd" if machine.has_time_service() else "",
         "clock synchronised": "yes" if is_synchronised() else "no",
-        "root side": "answers"
-        if said is not None and said.boot == boot_id()
-        else "does not answer",
-        "last change": "" if said is None or said.network is None else said.network.phase.value,
+        "root side, network": _answers(network),
+        "root side, time": _answers(of_time),
+        "last change": ""
+        if network is None or network.network is None
+        else network.network.phase.value,
     }
     if as_json:
         click.echo(json.dumps(rows, indent=2))
@@ -84,24 +141,8 @@ def show(state: Path, *, as_json: bool) -> None:
         click.echo(f"{name:20}{value or '-'}")
 
 
-def _post(folder: RootFolder) -> Post:
-    def take() -> Wanted | None:
-        content = folder.take()
-        return None if content is None else read_wanted(content)
-
-    return Post(
-        take=take,
-        answer=lambda answer: folder.answer(answer_bytes(answer)),
-        last=lambda: read_answer(folder.last_answer()),
-    )
-
-
-def _last_answer(state: Path) -> Answer | None:
-    try:
-        with (state / FOLDER / ANSWER).open("rb") as file:
-            return read_answer(file.read(LARGEST))
-    except OSError:
-        return None
+def _answers(said: object | None) -> str:
+    return "does not answer" if said is None else "answers"
 
 
 def _network_files() -> NetworkFiles:

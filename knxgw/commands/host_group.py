@@ -17,29 +17,34 @@ _state = click.option(
 def host() -> None:
     """Change the network and the time of this machine when the gateway asks for it.
 
-    The gateway itself may not change the machine. Its website leaves a file, host/wanted.json in the
-    state directory; the service knxgw-host runs `knxgw host apply` as root, which reads the file,
-    checks every value again, and carries it out. This works where systemd-networkd manages the network
+    The gateway itself may not change the machine. Its website leaves a file below host/ in the state
+    directory, network-wanted.json or time-wanted.json; the service knxgw-host-network or knxgw-host-time
+    runs `knxgw host apply` as root, which reads the file, checks every value again, and carries it out.
+    Neither of them has the rights of the other. This works where systemd-networkd manages the network
     and systemd-timesyncd the time. Elsewhere the website shows the settings and leaves them to the host.
     """
 
 
 @host.command(name="apply", short_help="Carry out what the gateway wants (as root).")
+@click.argument("side", type=click.Choice(["network", "time"]))
 @_state
-def apply_command(state: Path) -> None:
-    """Carry out what the gateway wants; the service knxgw-host runs this as root.
+def apply_command(state: Path, side: str) -> None:
+    """Carry out what the gateway wants of the network, or of time and machine.
 
-    A change that may cut off the browser is waited for: unless somebody confirms it on the website
-    within 120 s, the settings of before hold again. A change that was not confirmed when this was
-    killed or the machine lost power is taken back first. It ends when nothing is left to do.
+    The services knxgw-host-network and knxgw-host-time run this as root. "time" sets time servers and
+    clock, and restarts the machine. "network" changes the network: a change that may cut
+    off the browser is waited for, and unless somebody confirms it on the website within 120 s, the
+    settings of before hold again. A change that was not confirmed when this was killed or the machine
+    lost power is taken back first. It ends when nothing is left to do.
 
-    Exit status: 0 good, 1 the way back has to be tried again: start it once more.
+    Exit status: 0 good, 1 it has to be tried again: start it once more.
     """
     from knxgw.commands.host import apply  # noqa: PLC0415 - each command loads what it needs
     from knxgw.commands.log import set_up_log  # noqa: PLC0415 - as above
+    from knxgw.host.root_folder import Side  # noqa: PLC0415 - as above
 
     set_up_log(0)
-    apply(state)
+    apply(state, Side(side))
 
 
 @host.command(name="return-unconfirmed", short_help="Take back an unconfirmed change (as root).")

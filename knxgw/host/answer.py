@@ -1,17 +1,18 @@
 """What the root side answers, as it stands in a file; pure."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from knxgw.host.manager import Manager
 from knxgw.host.network_change import Phase
 from knxgw.host.network_plan import SettingsError, fields_of, read_settings
 from knxgw.host.networkd_file import Source, Written
 
+T = TypeVar("T")
 VERSION = 1
 LARGEST = 1 << 16  # bytes
 
@@ -51,32 +52,37 @@ class PartAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """All that the root side says."""
+class NetworkSideAnswer:
+    """All that the root side says of the network."""
 
     boot: str  # the start of the machine in which it was said
     manager: Manager
     adapter: str = ""  # that the settings are of; "": none was found
     network: NetworkAnswer | None = None
     written: Written | None = None  # what the file of ours says; None: there is none
+    uses_time_servers: bool = True  # those that the network names by DHCP
+    time_servers: PartAnswer | None = None
+    refusal: str = ""  # why the last file of wishes was refused as a whole
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeSideAnswer:
+    """All that the root side says of time and machine."""
+
+    boot: str  # the start of the machine in which it was said
     time_servers: tuple[str, ...] = ()  # that the file of ours names
     servers: PartAnswer | None = None
     clock: PartAnswer | None = None
-    can_reboot: bool = False  # the root side knows how; one of an older version does not
     reboot: PartAnswer | None = None  # without a failure: it is about to happen
     refusal: str = ""  # why the last file of wishes was refused as a whole
 
 
-def answer_bytes(answer: Answer) -> bytes:
+def network_answer_bytes(answer: NetworkSideAnswer) -> bytes:
     """Return an answer as the content of a file."""
     content: dict[str, Any] = {
-        "version": VERSION,
-        "boot": answer.boot,
         "manager": answer.manager.value,
         "adapter": answer.adapter,
-        "time_servers": list(answer.time_servers),
-        "can_reboot": answer.can_reboot,
-        "refusal": answer.refusal,
+        "uses_time_servers": answer.uses_time_servers,
     }
     if (network := answer.network) is not None:
         content["network"] = {
@@ -93,34 +99,68 @@ def answer_bytes(answer: Answer) -> bytes:
             "id": written.id,
             "at": _text(written.at),
         }
+    return _bytes(answer, content, {"time_servers": answer.time_servers})
+
+
+def time_answer_bytes(answer: TimeSideAnswer) -> bytes:
+    """Return an answer as the content of a file."""
+    content = {"time_servers": list(answer.time_servers)}
     parts = {"servers": answer.servers, "clock": answer.clock, "reboot": answer.reboot}
-    for name, part in parts.items():
-        if part is not None:
-            content[name] = {"id": part.id, "failure": part.failure}
-    return json.dumps(content).encode()
+    return _bytes(answer, content, parts)
 
 
-def read_answer(content: bytes) -> Answer | None:
+def _bytes(
+    answer: NetworkSideAnswer | TimeSideAnswer,
+    content: Mapping[str, Any],
+    parts: Mapping[str, PartAnswer | None],
+) -> bytes:
+    said = {
+        name: {"id": part.id, "failure": part.failure}
+        for name, part in parts.items()
+        if part is not None
+    }
+    head = {"version": VERSION, "boot": answer.boot, "refusal": answer.refusal}
+    return json.dumps({**head, **content, **said}).encode()
+
+
+def read_network_answer(content: bytes) -> NetworkSideAnswer | None:
     """Return what a file says; None: it is no answer that this program understands."""
+    return _read(content, _network_side)
+
+
+def read_time_answer(content: bytes) -> TimeSideAnswer | None:
+    """Return what a file says; None: it is no answer that this program understands."""
+    return _read(content, _time_side)
+
+
+def _read(content: bytes, answer: Callable[[Mapping[str, Any]], T]) -> T | None:
     try:
         found = json.loads(content)
-        return _answer(found) if found["version"] == VERSION else None
+        return answer(found) if found["version"] == VERSION else None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, SettingsError):
         return None
 
 
-def _answer(found: Mapping[str, Any]) -> Answer:
-    return Answer(
+def _network_side(found: Mapping[str, Any]) -> NetworkSideAnswer:
+    return NetworkSideAnswer(
         boot=str(found["boot"]),
         manager=Manager(found["manager"]),
         adapter=str(found["adapter"]),
         network=_network(found["network"]) if "network" in found else None,
         written=_written(found["written"]) if "written" in found else None,
+        uses_time_servers=bool(found["uses_time_servers"]),
+        time_servers=_part(found, "time_servers"),
+        refusal=str(found["refusal"]),
+    )
+
+
+def _time_side(found: Mapping[str, Any]) -> TimeSideAnswer:
+    return TimeSideAnswer(
+        boot=str(found["boot"]),
         time_servers=tuple(map(str, found["time_servers"])),
-        servers=_part(found["servers"]) if "servers" in found else None,
-        clock=_part(found["clock"]) if "clock" in found else None,
-        can_reboot=found.get("can_reboot") is True,
-        reboot=_part(found["reboot"]) if "reboot" in found else None,
+        servers=_part(found, "servers"),
+        clock=_part(found, "clock"),
+        reboot=_part(found, "reboot"),
         refusal=str(found["refusal"]),
     )
 
@@ -144,8 +184,11 @@ def _written(found: Mapping[str, Any]) -> Written:
     )
 
 
-def _part(found: Mapping[str, Any]) -> PartAnswer:
-    return PartAnswer(id=str(found["id"]), failure=_failure(found["failure"]))
+def _part(found: Mapping[str, Any], name: str) -> PartAnswer | None:
+    if name not in found:
+        return None
+    part = found[name]
+    return PartAnswer(id=str(part["id"]), failure=_failure(part["failure"]))
 
 
 def _failure(value: str | None) -> Failure | None:

@@ -61,10 +61,14 @@ class NetworkFiles:
         take()
         self.keep()
 
-    def use_time_servers_of_network(self, *, are_used: bool) -> bool:
-        """Let time servers that a DHCP server names be used or not; tell whether that is a change. Raises: OSError.
+    def uses_time_servers(self) -> bool:
+        """Tell whether time servers that a DHCP server names are used."""
+        return not (self.folder / _OWN_TIME).exists()
 
-        It holds for our file only: with a file of the host, the host says what is used.
+    def use_time_servers(self, *, are_used: bool) -> bool:
+        """Let time servers that a DHCP server names be used or not; tell whether networkd has to take it.
+
+        It holds for our file only: with a file of the host, the host says what is used. Raises: OSError.
         """
         path, text = self.folder / _OWN_TIME, "" if are_used else _OWN_TIME_TEXT
         if read_text(path) == text:

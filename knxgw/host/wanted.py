@@ -1,7 +1,7 @@
 """What the gateway asks of the root side, as it stands in a file; pure.
 
 The gateway runs without rights to change the machine. It writes what it wants; a small process with the rights
-reads it, trusts nothing of it, and reads every value again.
+reads it, trusts nothing of it, and reads every value again. There are two such processes and two files.
 """
 
 import json
@@ -27,7 +27,8 @@ VERSION = 1
 LARGEST = 1 << 16  # bytes
 _ID = re.compile(r"[0-9a-f]{32}")
 _BOOT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # as the kernel writes it
-_PARTS = {"network", "keep", "give_back", "time_servers", "clock", "reboot"}
+_NETWORK_PARTS = {"network", "keep", "give_back", "time_servers"}
+_TIME_PARTS = {"servers", "clock", "reboot"}
 _OTHER_SOURCES = {Source.WEBSITE, Source.ETS, Source.RESET}
 
 
@@ -71,13 +72,28 @@ class RebootWish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """All that is wanted at one moment; of each part the newest."""
+class NetworkServersWish:
+    """Whether time servers are used that the network names by DHCP."""
+
+    id: str
+    are_used: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkWanted:
+    """All that is wanted of the network at one moment; of each part the newest."""
 
     network: NetworkWish | None = None
     keep: str | None = None  # the id of the change that is to be kept
     give_back: str | None = None  # the id of the change that is not
-    time_servers: ServersWish | None = None
+    time_servers: NetworkServersWish | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeWanted:
+    """All that is wanted of time and machine at one moment; of each part the newest."""
+
+    servers: ServersWish | None = None
     clock: ClockWish | None = None
     reboot: RebootWish | None = None
 
@@ -87,9 +103,14 @@ def new_id() -> str:
     return secrets.token_hex(16)
 
 
-def wanted_bytes(wanted: Wanted) -> bytes:
+def wanted_bytes(wanted: NetworkWanted | TimeWanted) -> bytes:
     """Return what is wanted as the content of a file."""
-    content: dict[str, Any] = {"version": VERSION}
+    parts = _network_parts(wanted) if isinstance(wanted, NetworkWanted) else _time_parts(wanted)
+    return json.dumps({"version": VERSION, **parts}).encode()
+
+
+def _network_parts(wanted: NetworkWanted) -> Mapping[str, Any]:
+    content: dict[str, Any] = {}
     if (network := wanted.network) is not None:
         content["network"] = {
             "id": network.id,
@@ -102,36 +123,56 @@ def wanted_bytes(wanted: Wanted) -> bytes:
     if wanted.give_back is not None:
         content["give_back"] = wanted.give_back
     if (servers := wanted.time_servers) is not None:
-        content["time_servers"] = {"id": servers.id, "servers": list(servers.servers)}
+        content["time_servers"] = {"id": servers.id, "are_used": servers.are_used}
+    return content
+
+
+def _time_parts(wanted: TimeWanted) -> Mapping[str, Any]:
+    content: dict[str, Any] = {}
+    if (servers := wanted.servers) is not None:
+        content["servers"] = {"id": servers.id, "servers": list(servers.servers)}
     if (clock := wanted.clock) is not None:
         at = clock.at.astimezone(UTC).isoformat()
         content["clock"] = {"id": clock.id, "at": at, "known_at": clock.known_at}
     if (reboot := wanted.reboot) is not None:
         content["reboot"] = {"id": reboot.id, "boot": reboot.boot}
-    return json.dumps(content).encode()
+    return content
 
 
-def read_wanted(content: bytes) -> Wanted:
-    """Return what a file asks for, every value read anew. Raises: WantedError."""
+def read_network_wanted(content: bytes) -> NetworkWanted:
+    """Return what a file asks of the network, every value read anew. Raises: WantedError."""
+    root = _root(content, _NETWORK_PARTS)
+    return NetworkWanted(
+        network=_network(root["network"]) if "network" in root else None,
+        keep=_id(root["keep"]) if "keep" in root else None,
+        give_back=_id(root["give_back"]) if "give_back" in root else None,
+        time_servers=_network_servers(root["time_servers"]) if "time_servers" in root else None,
+    )
+
+
+def read_time_wanted(content: bytes) -> TimeWanted:
+    """Return what a file asks of time and machine, every value read anew. Raises: WantedError."""
+    root = _root(content, _TIME_PARTS)
+    if "reboot" in root and len(root) > 2:
+        raise WantedError("a restart of the machine comes with something else")
+    return TimeWanted(
+        servers=_servers(root["servers"]) if "servers" in root else None,
+        clock=_clock(root["clock"]) if "clock" in root else None,
+        reboot=_reboot(root["reboot"]) if "reboot" in root else None,
+    )
+
+
+def _root(content: bytes, parts: set[str]) -> Mapping[str, Any]:
     if len(content) > LARGEST:
         raise WantedError("it is too large")
     try:
         found = json.loads(content)
     except (ValueError, RecursionError) as err:
         raise WantedError("it is no JSON") from err
-    root = _object(found, {"version", *_PARTS}, required={"version"})
+    root = _object(found, {"version", *parts}, required={"version"})
     if type(root["version"]) is not int or root["version"] != VERSION:
         raise WantedError("it is of another version of the program")
-    if "reboot" in root and len(root) > 2:
-        raise WantedError("a restart of the machine comes with something else")
-    return Wanted(
-        network=_network(root["network"]) if "network" in root else None,
-        keep=_id(root["keep"]) if "keep" in root else None,
-        give_back=_id(root["give_back"]) if "give_back" in root else None,
-        time_servers=_servers(root["time_servers"]) if "time_servers" in root else None,
-        clock=_clock(root["clock"]) if "clock" in root else None,
-        reboot=_reboot(root["reboot"]) if "reboot" in root else None,
-    )
+    return root
 
 
 def _network(value: object) -> NetworkWish:
@@ -156,6 +197,11 @@ def _network(value: object) -> NetworkWish:
         source=Source(found["source"]),
         must_be_confirmed=_boolean(found["must_be_confirmed"]),
     )
+
+
+def _network_servers(value: object) -> NetworkServersWish:
+    found = _object(value, {"id", "are_used"}, required={"id", "are_used"})
+    return NetworkServersWish(id=_id(found["id"]), are_used=_boolean(found["are_used"]))
 
 
 def _servers(value: object) -> ServersWish:

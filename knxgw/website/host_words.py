@@ -23,7 +23,7 @@ MANAGERS: Mapping[Manager, str] = {
 }
 WHY_READ_ONLY: Mapping[Manager, str] = {
     Manager.NETWORKD: marked(
-        "The part of the program that may change the network does not run: see whether knxgw-host.path is active."
+        "The part of the program that may change the network does not run: see whether knxgw-host-network.path is active."
     ),
     Manager.OTHER_FILE: marked(
         "A file in /etc/systemd/network whose name comes before 10-knxgw.network sets this adapter. Remove or rename it to set the network here."
@@ -87,7 +87,7 @@ FAILURES: Mapping[Failure, str] = {
         "The settings cannot be stored: the disk is full, or cannot be written."
     ),
     Failure.NOT_TAKEN: marked(
-        "The operating system does not take the settings; its journal says why (journalctl -u knxgw-host)."
+        "The operating system does not take the settings; its journal says why (journalctl -u 'knxgw-host*')."
     ),
     Failure.ADDRESS_TAKEN: marked(
         "Another device of the network has this address. Choose another one."
@@ -105,7 +105,7 @@ FAILURES: Mapping[Failure, str] = {
     ),
 }
 NOT_REBOOTED = marked(
-    "The operating system did not restart; its journal says why (journalctl -u knxgw-host)."
+    "The operating system did not restart; its journal says why (journalctl -u 'knxgw-host*')."
 )
 CHANGES: Mapping[Phase, tuple[str, str]] = {  # tone and words; what waits has a card of its own
     Phase.ASKED: ("info", marked("A change of the network is being made.")),

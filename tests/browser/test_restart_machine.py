@@ -61,4 +61,4 @@ def test_a_machine_that_does_not_end_is_left_after_a_minute_for_the_page_that_sa
         expect(page.locator("#restarting")).to_be_visible()
         page.evaluate("window.elapsedMs = 61000")
         page.wait_for_url("**/settings")
-        expect(page.locator("main")).to_contain_text("journalctl -u knxgw-host")
+        expect(page.locator("main")).to_contain_text("journalctl -u 'knxgw-host*'")

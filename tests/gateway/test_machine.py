@@ -1,5 +1,6 @@
 """The gateway and its machine: what pages see, and what goes on beside."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,22 @@ import pytest
 from knxgw.catalogue.load import catalogue
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration
-from knxgw.host.answer import Answer, Failure, NetworkAnswer, PartAnswer, answer_bytes
+from knxgw.host.answer import (
+    Failure,
+    NetworkAnswer,
+    NetworkSideAnswer,
+    PartAnswer,
+    TimeSideAnswer,
+    network_answer_bytes,
+    time_answer_bytes,
+)
 from knxgw.host.clock import boot_id
 from knxgw.host.manager import Manager
 from knxgw.host.network import OwnAddress
 from knxgw.host.network_change import Phase
 from knxgw.host.network_plan import AUTOMATIC
 from knxgw.host.networkd_file import Source, Written
+from knxgw.host.root_folder import FOLDER, Side
 from knxgw.machine import Machine, bound_to, time_servers
 from tests.host.test_adapters_and_managers import CONFIGURED, add, write
 
@@ -45,12 +55,20 @@ class Rig:
         self.machine._asking.set_time_servers = self._set  # type: ignore[method-assign]
         self.refuses = False
 
-    def answers(self, **given: Any) -> Answer:
-        answer = Answer(boot=boot_id(), manager=Manager.NETWORKD, **given)
-        folder = self.state / "host"
-        folder.mkdir(exist_ok=True)
-        (folder / "answer.json").write_bytes(answer_bytes(answer))
+    def answers(self, **given: Any) -> NetworkSideAnswer:
+        answer = NetworkSideAnswer(boot=boot_id(), manager=Manager.NETWORKD, **given)
+        self._write(Side.NETWORK, network_answer_bytes(answer))
         return answer
+
+    def answers_of_time(self, **given: Any) -> TimeSideAnswer:
+        answer = TimeSideAnswer(boot=boot_id(), **given)
+        self._write(Side.TIME, time_answer_bytes(answer))
+        return answer
+
+    def _write(self, side: Side, content: bytes) -> None:
+        folder = self.state / FOLDER
+        folder.mkdir(exist_ok=True)
+        (folder / side.answer).write_bytes(content)
 
     def _set(self, servers: tuple[str, ...]) -> PartAnswer:
         self.asked.append(servers)
@@ -102,9 +120,9 @@ def test_a_return_by_itself_stands_in_the_audit_once(rig: Rig) -> None:
 def test_a_restart_is_offered_where_the_root_side_can_and_it_is_no_container(rig: Rig) -> None:
     state = rig.machine.for_pages().reboot_state
     assert not state().is_offered, "nobody answers"
-    rig.answers(can_reboot=False)
-    assert not state().is_offered, "the root side is of an older version"
-    rig.answers(can_reboot=True)
+    rig.answers()
+    assert not state().is_offered, "only the half of the network answers"
+    rig.answers_of_time()
     assert state().is_offered
     write(rig.root, "run/systemd/container", "lxc")
     assert not state().is_offered, "whoever runs the container restarts the machine"
@@ -127,7 +145,7 @@ def test_the_run_ends_for_a_restart_only_if_the_machine_restarts(
 def test_a_restart_that_failed_later_is_told_and_one_that_was_refused_is_not_told_twice(
     rig: Rig, failure: Failure | None, said: Failure | None
 ) -> None:
-    rig.answers(can_reboot=True, reboot=PartAnswer(id="a" * 32, failure=failure))
+    rig.answers_of_time(reboot=PartAnswer(id="a" * 32, failure=failure))
     assert rig.machine.for_pages().reboot_state().failure is said
 
 
@@ -147,14 +165,46 @@ async def test_the_time_servers_of_the_configuration_are_asked_for_where_they_ar
     wanted = ("ptbtime1.ptb.de", "192.0.2.123")
     assert time_servers(configuration()) == wanted
     assert time_servers(None) == ()
-    await rig.machine._take_time_servers(rig.answers(time_servers=()))
+    take = rig.machine._take_time_servers
+    await take(rig.answers_of_time(), None)
     assert rig.asked == [], "without a time service that is the host's"
     assert not rig.machine.for_pages().time().has_service
     (rig.root / "run/systemd/timesync").mkdir(parents=True)
     assert rig.machine.for_pages().time().has_service
-    await rig.machine._take_time_servers(rig.answers(time_servers=()))
-    await rig.machine._take_time_servers(rig.answers(time_servers=wanted))
+    await take(rig.answers_of_time(), None)
+    assert not rig.machine.for_pages().time().are_taken
+    taken = rig.answers_of_time(time_servers=wanted)
+    await take(taken, None)
+    assert rig.machine.for_pages().time().are_taken
     assert rig.asked == [wanted]
+
+
+@pytest.mark.real  # threads
+@pytest.mark.proves("W41")
+async def test_time_servers_that_the_network_names_must_not_be_asked_before_own_ones(
+    rig: Rig,
+) -> None:
+    (rig.root / "run/systemd/timesync").mkdir(parents=True)
+    taken = rig.answers_of_time(time_servers=time_servers(configuration()))
+    await rig.machine._take_time_servers(taken, rig.answers(uses_time_servers=True))
+    assert not rig.machine.for_pages().time().are_taken
+    assert rig.asked == [time_servers(configuration())]
+    await rig.machine._take_time_servers(taken, rig.answers(uses_time_servers=False))
+    assert rig.machine.for_pages().time().are_taken
+    assert len(rig.asked) == 1
+
+
+@pytest.mark.real  # threads
+async def test_the_gateway_makes_the_folder_in_which_the_root_side_answers(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def end(_seconds: float) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(asyncio, "sleep", end)
+    with pytest.raises(asyncio.CancelledError):
+        await rig.machine.look_after()
+    assert (rig.state / FOLDER).stat().st_mode & 0o777 == 0o750
 
 
 @pytest.mark.parametrize(

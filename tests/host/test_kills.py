@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from knxgw.host.networkd_file import read_text
-from knxgw.host.wanted import Wanted, wanted_bytes
+from knxgw.host.root_folder import Side
+from knxgw.host.wanted import NetworkWanted
 from tests.host.test_root_side import FIRST, SECOND, wish
 from tests.support.host_side import HostRig
 
@@ -21,7 +22,7 @@ def begun(folder: Path, *, is_confirmed: bool) -> HostRig:
     folder.mkdir()
     rig = HostRig(folder)
     rig.run(wish(FIRST, OLD, must_be_confirmed=False))
-    rig.want(wish(SECOND, NEW, must_be_confirmed=is_confirmed))
+    rig.want(Side.NETWORK, wish(SECOND, NEW, must_be_confirmed=is_confirmed))
     (folder / "holds").write_text(rig.machine.network, encoding="utf-8")
     rig.machine.network = ""  # from here on the other process says what the network has taken
     return rig
@@ -79,5 +80,5 @@ def test_a_kill_anywhere_leaves_one_or_the_other(
         assert len(found) == 1, f"file and network differ after a kill at step {step}: {found}"
         assert found <= {OLD, NEW}
         ends |= found
-        rig.run(wanted_bytes(Wanted()))  # and it still does what it is asked for
+        rig.run(NetworkWanted())  # and it still does what it is asked for
     assert ends

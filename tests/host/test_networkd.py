@@ -8,12 +8,28 @@ from pathlib import Path
 
 import pytest
 
-from knxgw.host.answer import Answer, Failure, NetworkAnswer, read_answer
+from knxgw.host.answer import (
+    Failure,
+    NetworkAnswer,
+    NetworkSideAnswer,
+    PartAnswer,
+    read_network_answer,
+    read_time_answer,
+)
 from knxgw.host.manager import Manager
 from knxgw.host.network_change import Phase
 from knxgw.host.network_plan import Field, read_settings
 from knxgw.host.networkd_file import Source
-from knxgw.host.wanted import NetworkWish, ServersWish, Wanted, new_id, wanted_bytes
+from knxgw.host.root_folder import Side
+from knxgw.host.wanted import (
+    NetworkServersWish,
+    NetworkWanted,
+    NetworkWish,
+    ServersWish,
+    TimeWanted,
+    new_id,
+    wanted_bytes,
+)
 from tests.support.networkd_machine import (
     NETWORKD,
     TOOLS,
@@ -66,20 +82,19 @@ class Gateway:
             source=Source.WEBSITE,
             must_be_confirmed=must_be_confirmed,
         )
-        self.ask(Wanted(network=wish))
+        self.ask(NetworkWanted(network=wish))
         self._machine.apply()
         wait_until(lambda: self._of(wish.id) is not None, 20.0, "an answer")
         return wish.id
 
-    def ask(self, wanted: Wanted) -> None:
+    def ask(self, wanted: NetworkWanted | TimeWanted) -> None:
         """Leave a wish."""
+        side = Side.NETWORK if isinstance(wanted, NetworkWanted) else Side.TIME
         folder = self._machine.state / "host"
-        folder.mkdir(exist_ok=True)
         new, owner = folder / "wanted.new", folder.parent.stat()
         new.write_bytes(wanted_bytes(wanted))
-        for path in (folder, new):  # the root side takes nothing of anybody else
-            os.chown(path, owner.st_uid, owner.st_gid)
-        new.rename(folder / "wanted.json")
+        os.chown(new, owner.st_uid, owner.st_gid)  # the root side takes nothing of anybody else
+        new.rename(folder / side.wanted)
 
     def wait_for(self, change: str, phase: Phase, timeout_s: float = 20.0) -> None:
         """Wait until a change is as far as this."""
@@ -90,10 +105,25 @@ class Gateway:
 
         wait_until(is_there, timeout_s, lambda: f"{phase}, not {self.answer()}")
 
-    def answer(self) -> Answer | None:
-        """Return what the root side says."""
-        path = self._machine.state / "host" / "answer.json"
-        return read_answer(path.read_bytes()) if path.exists() else None
+    def answer(self) -> NetworkSideAnswer | None:
+        """Return what the root side says of the network."""
+        path = self._machine.state / "host" / Side.NETWORK.answer
+        return read_network_answer(path.read_bytes()) if path.exists() else None
+
+    def set_time_servers(self, servers: tuple[str, ...]) -> None:
+        """Let these be asked, and those of the network only without any."""
+        self.ask(TimeWanted(servers=ServersWish(id=new_id(), servers=servers)))
+        self._machine.apply(Side.TIME).wait(20)
+        said = read_time_answer((self._machine.state / "host" / Side.TIME.answer).read_bytes())
+        assert said is not None
+        assert said.servers is not None
+        assert (said.servers.failure, said.time_servers) == (None, servers)
+        also = NetworkServersWish(id=new_id(), are_used=not servers)
+        self.ask(NetworkWanted(time_servers=also))
+        self._machine.apply().wait(20)
+        answer = self.answer()
+        assert answer is not None
+        assert answer.time_servers == PartAnswer(id=also.id)
 
     def _of(self, change: str) -> NetworkAnswer | None:
         found = self.answer()
@@ -147,7 +177,7 @@ def test_addresses_and_name_servers_change_and_what_is_not_confirmed_returns(
     machine.wait_for("192.0.2.20/24")
     wait_until(lambda: network.reaches("192.0.2.20"), 20.0, "the machine")
     assert "default via 192.0.2.1" in machine.run("ip", "route")
-    gateway.ask(Wanted(keep=kept))
+    gateway.ask(NetworkWanted(keep=kept))
     gateway.wait_for(kept, Phase.KEPT)
     answer = gateway.answer()
     assert answer is not None
@@ -155,7 +185,7 @@ def test_addresses_and_name_servers_change_and_what_is_not_confirmed_returns(
     # one that somebody does not want after all
     given_back = gateway.change({**PERMANENT, Field.ADDRESS: "192.0.2.30"})
     machine.wait_for("192.0.2.30/24")
-    gateway.ask(Wanted(give_back=given_back))
+    gateway.ask(NetworkWanted(give_back=given_back))
     gateway.wait_for(given_back, Phase.RETURNED)
     machine.wait_for("192.0.2.20/24")
     # one that another machine has: it is not taken, and nobody is disturbed
@@ -190,13 +220,7 @@ def test_own_time_servers_take_the_place_of_those_of_the_network(
     machine.wait_for("192.0.2.1")
     (leased,) = machine.addresses()
     for servers, by_network in (("ptbtime1.ptb.de",), ""), ((), "192.0.2.123"):
-        gateway.ask(Wanted(time_servers=ServersWish(id=new_id(), servers=servers)))
-        machine.apply().wait(20)
-        answer = gateway.answer()
-        assert answer is not None
-        assert answer.servers is not None
-        assert answer.servers.failure is None
-        assert answer.time_servers == servers
+        gateway.set_time_servers(servers)
         wait_until(
             lambda: machine.link().get("NTP") == by_network,  # noqa: B023 - in this very round
             20.0,
@@ -212,7 +236,7 @@ def test_a_browser_changes_the_address_and_keeps_it_at_the_new_place(
 ) -> None:
     machine, network = machine_and_network
     leased = leased_address(machine, network)
-    machine.path_unit()
+    machine.path_units()
     machine.gateway(SITE)
     initial = machine.state / "knxgw.initial-password"
     wait_until(initial.exists, 30.0, "the gateway")
@@ -265,7 +289,7 @@ def test_nobody_is_cut_off_for_more_than_130_s(
     machine.wait_for("192.0.2.1")
     gateway = Gateway(machine)
     kept = gateway.change(PERMANENT)
-    gateway.ask(Wanted(keep=kept))
+    gateway.ask(NetworkWanted(keep=kept))
     gateway.wait_for(kept, Phase.KEPT)
     machine.wait_for("192.0.2.20/24")
     wait_until(lambda: network.reaches("192.0.2.20"), 20.0, "the machine")

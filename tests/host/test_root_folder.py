@@ -1,16 +1,31 @@
 """The folder between gateway and root: whatever a broken gateway leaves there, root follows nothing."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from knxgw.host.root_folder import ANSWER, FOLDER, TAKEN, WANTED, RootFolder
+from knxgw.host.root_folder import FOLDER, RootFolder, Side
 from knxgw.host.wanted import LARGEST, WantedError
+
+WANTED, TAKEN, ANSWER = Side.TIME.wanted, Side.TIME.taken, Side.TIME.answer
+
+
+@contextmanager
+def opened(state: Path) -> Iterator[RootFolder]:
+    with RootFolder.opened(state, Side.TIME) as folder:
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def _made_by_the_gateway(tmp_path: Path) -> None:
+    (tmp_path / FOLDER).mkdir()
 
 
 def test_a_wish_is_taken_once(tmp_path: Path) -> None:
-    with RootFolder.opened(tmp_path) as folder:
+    with opened(tmp_path) as folder:
         assert folder.take() is None
         (tmp_path / FOLDER / WANTED).write_bytes(b"a wish")
         assert folder.take() == b"a wish"
@@ -19,7 +34,7 @@ def test_a_wish_is_taken_once(tmp_path: Path) -> None:
 
 
 def test_an_answer_replaces_the_one_before_and_can_be_read_by_the_gateway(tmp_path: Path) -> None:
-    with RootFolder.opened(tmp_path) as folder:
+    with opened(tmp_path) as folder:
         assert folder.last_answer() == b""
         folder.answer(b"one")
         (tmp_path / FOLDER / f"{ANSWER}.new").write_bytes(b"of somebody who was killed")
@@ -35,7 +50,7 @@ def test_an_answer_replaces_the_one_before_and_can_be_read_by_the_gateway(tmp_pa
 def test_a_link_to_a_secret_is_neither_read_nor_written(tmp_path: Path) -> None:
     secret = tmp_path / "shadow"
     secret.write_bytes(b"secret")
-    with RootFolder.opened(tmp_path) as folder:
+    with opened(tmp_path) as folder:
         (tmp_path / FOLDER / WANTED).symlink_to(secret)
         with pytest.raises(WantedError):
             folder.take()
@@ -51,7 +66,7 @@ def test_a_link_to_a_secret_is_neither_read_nor_written(tmp_path: Path) -> None:
 
 
 def test_a_pipe_or_a_folder_in_the_place_of_a_wish_holds_nobody_up(tmp_path: Path) -> None:
-    with RootFolder.opened(tmp_path) as folder:
+    with opened(tmp_path) as folder:
         os.mkfifo(tmp_path / FOLDER / WANTED)
         with pytest.raises(WantedError):
             folder.take()
@@ -62,7 +77,7 @@ def test_a_pipe_or_a_folder_in_the_place_of_a_wish_holds_nobody_up(tmp_path: Pat
 
 
 def test_a_wish_that_is_too_large_is_not_read(tmp_path: Path) -> None:
-    with RootFolder.opened(tmp_path) as folder:
+    with opened(tmp_path) as folder:
         (tmp_path / FOLDER / WANTED).write_bytes(b"x" * (LARGEST + 1))
         with pytest.raises(WantedError, match="too large"):
             folder.take()
@@ -71,20 +86,35 @@ def test_a_wish_that_is_too_large_is_not_read(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives files to somebody else")
 def test_what_belongs_to_somebody_else_than_the_gateway_is_refused(tmp_path: Path) -> None:
     state = tmp_path / "state"
-    state.mkdir()
-    os.chown(state, 1234, 1234)
-    with RootFolder.opened(state) as folder:
-        assert (state / FOLDER).stat().st_uid == 1234
+    (state / FOLDER).mkdir(parents=True)
+    for path in (state, state / FOLDER):
+        os.chown(path, 1234, 1234)
+    with opened(state) as folder:
         (state / FOLDER / WANTED).write_bytes(b"of root")
         with pytest.raises(WantedError, match="somebody else"):
             folder.take()
     os.chown(state / FOLDER, 4321, 4321)
-    with pytest.raises(WantedError, match="somebody else"), RootFolder.opened(state):
+    with pytest.raises(WantedError, match="somebody else"), opened(state):
         pass
 
 
 def test_a_link_in_the_place_of_the_folder_is_not_followed(tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / FOLDER).rename(tmp_path / "elsewhere")
     (tmp_path / FOLDER).symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(OSError, match="director"), RootFolder.opened(tmp_path):
+    with pytest.raises(OSError, match="director"), opened(tmp_path):
         pass
+
+
+def test_root_makes_no_folder_that_would_belong_to_root(tmp_path: Path) -> None:
+    (tmp_path / FOLDER).rmdir()
+    with pytest.raises(WantedError, match="has not made"), opened(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_each_half_of_the_root_side_has_files_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / FOLDER / Side.NETWORK.wanted).write_bytes(b"of the network")
+    with opened(tmp_path) as folder:
+        assert folder.take() is None
+    with RootFolder.opened(tmp_path, Side.NETWORK) as folder:
+        assert folder.take() == b"of the network"

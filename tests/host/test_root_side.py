@@ -8,13 +8,21 @@ from pathlib import Path
 import pytest
 
 from knxgw.host import files
-from knxgw.host.answer import Failure
+from knxgw.host.answer import Failure, PartAnswer
 from knxgw.host.manager import Manager
 from knxgw.host.network_change import Phase
 from knxgw.host.network_plan import AUTOMATIC, IPv4Settings, Mode
 from knxgw.host.networkd_file import Source
+from knxgw.host.root_folder import Side
 from knxgw.host.root_side import HostError
-from knxgw.host.wanted import ClockWish, NetworkWish, ServersWish, Wanted, wanted_bytes
+from knxgw.host.wanted import (
+    ClockWish,
+    NetworkServersWish,
+    NetworkWanted,
+    NetworkWish,
+    ServersWish,
+    TimeWanted,
+)
 from tests.support.host_side import BEGIN, BOOT, HostRig
 
 FIRST, SECOND, THIRD = "a" * 32, "b" * 32, "c" * 32
@@ -24,29 +32,29 @@ def permanent(address: str) -> IPv4Settings:
     return IPv4Settings(mode=Mode.PERMANENT, interface=IPv4Interface(address))
 
 
-def wish(change: str, address: str, *, must_be_confirmed: bool = True) -> bytes:
+def wish(change: str, address: str, *, must_be_confirmed: bool = True) -> NetworkWanted:
     network = NetworkWish(
         id=change,
         settings=permanent(address),
         source=Source.WEBSITE,
         must_be_confirmed=must_be_confirmed,
     )
-    return wanted_bytes(Wanted(network=network))
+    return NetworkWanted(network=network)
 
 
-def automatic(change: str) -> bytes:
+def automatic(change: str) -> NetworkWanted:
     """Return what a reset to the factory settings wants."""
     network = NetworkWish(
         id=change, settings=AUTOMATIC, source=Source.RESET, must_be_confirmed=False
     )
-    return wanted_bytes(Wanted(network=network))
+    return NetworkWanted(network=network)
 
 
 @pytest.fixture
 def rig(tmp_path: Path) -> HostRig:
     """Give a machine with a permanent address that was confirmed."""
     found = HostRig(tmp_path)
-    found.at(1010.0, lambda: found.want(wanted_bytes(Wanted(keep=FIRST))))
+    found.at(1010.0, lambda: found.want(Side.NETWORK, NetworkWanted(keep=FIRST)))
     answer = found.run(wish(FIRST, "192.0.2.10/24"))
     assert answer.network is not None
     assert answer.network.phase is Phase.KEPT
@@ -71,7 +79,7 @@ def test_the_page_learns_until_when_before_the_address_changes(rig: HostRig) -> 
     seen: list[tuple[float, list[str]]] = []
     began_s = rig.now_s
     rig.at(began_s, lambda: seen.append((rig.now_s, list(rig.machine.takes))))
-    rig.at(began_s + 50, lambda: rig.want(wanted_bytes(Wanted(keep=SECOND))))
+    rig.at(began_s + 50, lambda: rig.want(Side.NETWORK, NetworkWanted(keep=SECOND)))
     answer = rig.run(wish(SECOND, "192.0.2.20/24"))
     (waiting,) = {
         one.network for one in rig.answers if one.network and one.network.phase is Phase.WAITING
@@ -87,7 +95,7 @@ def test_the_page_learns_until_when_before_the_address_changes(rig: HostRig) -> 
 
 def test_somebody_who_does_not_want_to_wait_gives_it_back(rig: HostRig) -> None:
     began_s = rig.now_s
-    rig.at(began_s + 10, lambda: rig.want(wanted_bytes(Wanted(give_back=SECOND))))
+    rig.at(began_s + 10, lambda: rig.want(Side.NETWORK, NetworkWanted(give_back=SECOND)))
     answer = rig.run(wish(SECOND, "192.0.2.20/24"))
     assert answer.network is not None
     assert answer.network.phase is Phase.RETURNED
@@ -95,7 +103,7 @@ def test_somebody_who_does_not_want_to_wait_gives_it_back(rig: HostRig) -> None:
 
 
 def test_a_confirmation_of_another_change_confirms_nothing(rig: HostRig) -> None:
-    rig.at(rig.now_s + 10, lambda: rig.want(wanted_bytes(Wanted(keep=THIRD))))
+    rig.at(rig.now_s + 10, lambda: rig.want(Side.NETWORK, NetworkWanted(keep=THIRD)))
     answer = rig.run(wish(SECOND, "192.0.2.20/24"))
     assert answer.network is not None
     assert answer.network.phase is Phase.RETURNED
@@ -103,7 +111,7 @@ def test_a_confirmation_of_another_change_confirms_nothing(rig: HostRig) -> None
 
 @pytest.mark.proves("W40")
 def test_a_change_during_a_change_returns_to_what_was_confirmed_last(rig: HostRig) -> None:
-    rig.at(rig.now_s + 10, lambda: rig.want(wish(THIRD, "192.0.2.30/24")))
+    rig.at(rig.now_s + 10, lambda: rig.want(Side.NETWORK, wish(THIRD, "192.0.2.30/24")))
     answer = rig.run(wish(SECOND, "192.0.2.20/24"))
     assert answer.network is not None
     assert (answer.network.id, answer.network.phase) == (THIRD, Phase.RETURNED)
@@ -112,7 +120,7 @@ def test_a_change_during_a_change_returns_to_what_was_confirmed_last(rig: HostRi
 
 @pytest.mark.proves("W40", "W39")
 def test_a_reset_is_automatic_at_once_even_while_a_change_waits(rig: HostRig) -> None:
-    rig.at(rig.now_s + 10, lambda: rig.want(automatic(THIRD)))
+    rig.at(rig.now_s + 10, lambda: rig.want(Side.NETWORK, automatic(THIRD)))
     answer = rig.run(wish(SECOND, "192.0.2.20/24"))
     assert answer.network is not None
     assert (answer.network.id, answer.network.phase) == (THIRD, Phase.KEPT)
@@ -216,16 +224,15 @@ def test_a_wish_that_is_none_changes_nothing_and_is_gone(rig: HostRig) -> None:
     answer = rig.run(b'{"version": 1, "command": "reboot"}')
     assert answer.refusal == "it has an unknown key"
     assert rig.machine.takes == []
-    assert not (rig.state / "host" / "wanted.json").exists()
+    assert not (rig.folder / "network-wanted.json").exists()
     assert rig.run(wish(SECOND, "192.0.2.20/24", must_be_confirmed=False)).refusal == ""
 
 
 def test_an_answer_that_cannot_be_left_does_not_hold_up_the_way_back(rig: HostRig) -> None:
     def remove_folder() -> None:
-        folder = rig.state / "host"
-        for path in folder.iterdir():
+        for path in rig.folder.iterdir():
             path.unlink()
-        folder.rmdir()
+        rig.folder.rmdir()
 
     rig.at(rig.now_s + 10, remove_folder)
     rig.run(wish(SECOND, "192.0.2.20/24"))
@@ -238,36 +245,46 @@ def test_an_answer_that_cannot_be_left_does_not_hold_up_the_way_back(rig: HostRi
 @pytest.mark.proves("W41")
 def test_time_servers_are_set_and_those_of_the_system_come_back(rig: HostRig) -> None:
     servers = ServersWish(id=FIRST, servers=("ptbtime1.ptb.de", "192.0.2.123"))
-    answer = rig.run(wanted_bytes(Wanted(time_servers=servers)))
+    answer = rig.run_time(TimeWanted(servers=servers))
     assert answer.servers is not None
     assert (answer.servers.id, answer.servers.failure) == (FIRST, None)
     assert answer.time_servers == servers.servers
     assert "NTP=ptbtime1.ptb.de 192.0.2.123\n" in rig.machine.time_servers
-    answer = rig.run(wanted_bytes(Wanted(time_servers=ServersWish(id=SECOND, servers=()))))
+    answer = rig.run_time(TimeWanted(servers=ServersWish(id=SECOND, servers=())))
     assert answer.time_servers == ()
     assert rig.machine.time_servers == ""
     assert not rig.time_file.exists()
 
 
+def use_time_servers(change: str, *, are_used: bool) -> NetworkWanted:
+    return NetworkWanted(time_servers=NetworkServersWish(id=change, are_used=are_used))
+
+
 @pytest.mark.proves("W41")
 def test_own_time_servers_are_asked_instead_of_those_of_the_dhcp_server(rig: HostRig) -> None:
     dropped = rig.network.folder / "10-knxgw.network.d" / "50-time.conf"
-    servers = ServersWish(id=FIRST, servers=("ptbtime1.ptb.de",))
-    rig.run(wanted_bytes(Wanted(time_servers=servers)))
-    assert "UseNTP=no" in dropped.read_text("ascii")
-    assert rig.machine.takes == ["192.0.2.10/24"]
-    rig.run(wanted_bytes(Wanted(time_servers=servers)))
-    assert rig.machine.takes == ["192.0.2.10/24"], "nothing begins anew for what is there already"
-    rig.run(wanted_bytes(Wanted(time_servers=ServersWish(id=SECOND, servers=()))))
+    for change in (SECOND, THIRD):
+        answer = rig.run(use_time_servers(change, are_used=False))
+        assert answer.time_servers == PartAnswer(id=change)
+        assert not answer.uses_time_servers
+        assert "UseNTP=no" in dropped.read_text("ascii")
+        assert rig.machine.takes == ["192.0.2.10/24"], "nothing begins anew for what is there"
+    assert rig.run(use_time_servers(FIRST, are_used=True)).uses_time_servers
     assert not dropped.exists()
     assert rig.machine.takes == ["192.0.2.10/24"] * 2
+
+
+def test_a_network_that_does_not_take_its_time_servers_is_said(rig: HostRig) -> None:
+    rig.machine.failures = 1
+    answer = rig.run(use_time_servers(SECOND, are_used=False))
+    assert answer.time_servers == PartAnswer(id=SECOND, failure=Failure.NOT_TAKEN)
 
 
 @pytest.mark.proves("W41")
 def test_without_a_time_service_the_time_is_left_to_the_host(rig: HostRig) -> None:
     rig.machine.has_service = False
     servers = ServersWish(id=FIRST, servers=("ptbtime1.ptb.de",))
-    answer = rig.run(wanted_bytes(Wanted(time_servers=servers)))
+    answer = rig.run_time(TimeWanted(servers=servers))
     assert answer.servers is not None
     assert answer.servers.failure is Failure.MANAGED_BY_HOST
     assert not rig.time_file.exists()
@@ -277,7 +294,7 @@ def test_without_a_time_service_the_time_is_left_to_the_host(rig: HostRig) -> No
 def test_the_clock_is_set_to_the_time_that_it_is_when_it_is_set(rig: HostRig) -> None:
     noon = datetime(2026, 12, 24, 12, tzinfo=UTC)
     clock = ClockWish(id=FIRST, at=noon, known_at=rig.now_s - 3.0)
-    answer = rig.run(wanted_bytes(Wanted(clock=clock)))
+    answer = rig.run_time(TimeWanted(clock=clock))
     assert answer.clock is not None
     assert answer.clock.failure is None
     assert rig.machine.clock == noon + timedelta(seconds=3)
@@ -287,7 +304,7 @@ def test_the_clock_is_set_to_the_time_that_it_is_when_it_is_set(rig: HostRig) ->
 def test_a_clock_that_a_server_sets_is_left_alone(rig: HostRig) -> None:
     rig.machine.synchronised = True
     clock = ClockWish(id=FIRST, at=BEGIN, known_at=rig.now_s)
-    answer = rig.run(wanted_bytes(Wanted(clock=clock)))
+    answer = rig.run_time(TimeWanted(clock=clock))
     assert answer.clock is not None
     assert answer.clock.failure is Failure.SYNCHRONISED
     assert rig.machine.clock is None

@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knxgw.host.answer import Answer, Failure, NetworkAnswer, PartAnswer, answer_bytes, read_answer
+from knxgw.host.answer import (
+    Failure,
+    NetworkAnswer,
+    NetworkSideAnswer,
+    PartAnswer,
+    TimeSideAnswer,
+    network_answer_bytes,
+    read_network_answer,
+    read_time_answer,
+    time_answer_bytes,
+)
 from knxgw.host.manager import Manager
 from knxgw.host.network_change import Phase
 from knxgw.host.network_plan import IPv4Settings, Mode
@@ -18,34 +28,37 @@ from knxgw.host.networkd_file import Source, Written
 from knxgw.host.wanted import (
     LARGEST,
     ClockWish,
+    NetworkServersWish,
+    NetworkWanted,
     NetworkWish,
     RebootWish,
     ServersWish,
-    Wanted,
+    TimeWanted,
     WantedError,
     new_id,
-    read_wanted,
+    read_network_wanted,
+    read_time_wanted,
     wanted_bytes,
 )
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 DNS_ONLY = IPv4Settings(mode=Mode.AUTOMATIC, name_servers=(IPv4Address("192.0.2.53"),))
-ALL = Wanted(
+OF_NETWORK = NetworkWanted(
     network=NetworkWish(
         id="a" * 32, settings=DNS_ONLY, source=Source.WEBSITE, must_be_confirmed=True
     ),
     keep="b" * 32,
     give_back="c" * 32,
-    time_servers=ServersWish(
-        id="d" * 32, servers=("ptbtime1.ptb.de", "192.0.2.123", "2001:db8::1")
-    ),
+    time_servers=NetworkServersWish(id="d" * 32, are_used=False),
+)
+OF_TIME = TimeWanted(
+    servers=ServersWish(id="d" * 32, servers=("ptbtime1.ptb.de", "192.0.2.123", "2001:db8::1")),
     clock=ClockWish(id="e" * 32, at=NOON, known_at=12.5),
 )
+REBOOT = TimeWanted(reboot=RebootWish(id="f" * 32, boot="1e2d3c4b-0000-4abc-8def-0123456789ab"))
 
-REBOOT = Wanted(reboot=RebootWish(id="f" * 32, boot="1e2d3c4b-0000-4abc-8def-0123456789ab"))
 
-
-def changed(path: str, value: Any, wanted: Wanted = ALL) -> bytes:
+def changed(path: str, value: Any, wanted: NetworkWanted | TimeWanted) -> bytes:
     """Return good wishes in which one value is another."""
     content = json.loads(wanted_bytes(wanted))
     *above, last = path.split(".")
@@ -57,9 +70,10 @@ def changed(path: str, value: Any, wanted: Wanted = ALL) -> bytes:
 
 
 def test_what_is_wanted_is_read_as_it_was_written() -> None:
-    assert read_wanted(wanted_bytes(ALL)) == ALL
-    assert read_wanted(wanted_bytes(Wanted())) == Wanted()
-    assert read_wanted(wanted_bytes(REBOOT)) == REBOOT
+    for of_network in (OF_NETWORK, NetworkWanted()):
+        assert read_network_wanted(wanted_bytes(of_network)) == of_network
+    for of_time in (OF_TIME, TimeWanted(), REBOOT):
+        assert read_time_wanted(wanted_bytes(of_time)) == of_time
     assert new_id() != new_id()
 
 
@@ -84,12 +98,33 @@ def test_what_is_wanted_is_read_as_it_was_written() -> None:
         ("keep", 7),
         ("keep", "A" * 32),
         ("give_back", ""),
-        ("time_servers.servers", "pool.ntp.org"),
-        ("time_servers.servers", ["pool.ntp.org\nRootDistanceMaxSec=99"]),
-        ("time_servers.servers", ["two words"]),
-        ("time_servers.servers", ["-x"]),
-        ("time_servers.servers", ["[Time]"]),
-        ("time_servers.servers", ["a"] * 17),
+        ("servers", json.loads(wanted_bytes(OF_TIME))["servers"]),
+        ("clock", json.loads(wanted_bytes(OF_TIME))["clock"]),
+        ("reboot", json.loads(wanted_bytes(REBOOT))["reboot"]),
+        ("time_servers", True),
+        ("time_servers.are_used", 1),
+        ("time_servers.more", 1),
+    ],
+)
+def test_one_wrong_value_refuses_all_of_the_network(path: str, value: Any) -> None:
+    with pytest.raises(WantedError):
+        read_network_wanted(changed(path, value, OF_NETWORK))
+
+
+@pytest.mark.proves("W41")
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("version", 2),
+        ("command", "reboot"),
+        ("network", {}),
+        ("keep", "b" * 32),
+        ("servers.servers", "pool.ntp.org"),
+        ("servers.servers", ["pool.ntp.org\nRootDistanceMaxSec=99"]),
+        ("servers.servers", ["two words"]),
+        ("servers.servers", ["-x"]),
+        ("servers.servers", ["[Time]"]),
+        ("servers.servers", ["a"] * 17),
         ("clock.at", "1999-12-31T23:59:59+00:00"),
         ("clock.at", "2199-12-31T23:59:59+00:00"),
         ("clock.at", "2026-12-01T12:00:00"),
@@ -99,9 +134,9 @@ def test_what_is_wanted_is_read_as_it_was_written() -> None:
         ("clock.known_at", float("nan")),
     ],
 )
-def test_one_wrong_value_refuses_all(path: str, value: Any) -> None:
+def test_one_wrong_value_refuses_all_of_the_time(path: str, value: Any) -> None:
     with pytest.raises(WantedError):
-        read_wanted(changed(path, value))
+        read_time_wanted(changed(path, value, OF_TIME))
 
 
 @pytest.mark.proves("W67")
@@ -115,27 +150,29 @@ def test_one_wrong_value_refuses_all(path: str, value: Any) -> None:
         ("reboot.boot", None),
         ("reboot.boot", "1e2d3c4b-0000-4abc-8def-0123456789ab\n"),
         ("reboot.argument", "--force"),
-        ("keep", "b" * 32),
+        ("servers", {"id": "b" * 32, "servers": []}),
         ("command", "poweroff"),
     ],
 )
 def test_a_restart_of_the_machine_is_read_as_strictly(path: str, value: Any) -> None:
     with pytest.raises(WantedError):
-        read_wanted(changed(path, value, REBOOT))
+        read_time_wanted(changed(path, value, REBOOT))
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"[]", b"{", b"{}", b"\xff", b"[" * 5000, b" " * (LARGEST + 1), b'"x"']
 )
 def test_what_is_no_wish_is_refused(content: bytes) -> None:
-    with pytest.raises(WantedError):
-        read_wanted(content)
+    for read in (read_network_wanted, read_time_wanted):
+        with pytest.raises(WantedError):
+            read(content)
 
 
-PLACES = (
+NETWORK_PLACES = (
     *("version", "network", "network.settings", "network.settings.address", "keep"),
-    *("time_servers", "time_servers.servers", "clock", "clock.at", "clock.known_at"),
+    *("time_servers", "time_servers.are_used"),
 )
+TIME_PLACES = ("servers", "servers.servers", "clock", "clock.at", "clock.known_at")
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: (
@@ -145,52 +182,64 @@ json_values = st.recursive(
 )
 
 
-@given(
-    st.sampled_from(PLACES),
-    json_values,
-)
-def test_whatever_stands_at_a_place_is_read_or_refused(path: str, value: Any) -> None:
+@given(st.sampled_from(NETWORK_PLACES), json_values)
+def test_whatever_stands_in_a_wish_for_the_network_is_read_or_refused(
+    path: str, value: Any
+) -> None:
     with suppress(WantedError):
-        assert isinstance(read_wanted(changed(path, value)), Wanted)
+        assert isinstance(read_network_wanted(changed(path, value, OF_NETWORK)), NetworkWanted)
 
 
-@given(st.sampled_from(("reboot", "reboot.id", "reboot.boot", "reboot.more", "keep")), json_values)
+@given(st.sampled_from(TIME_PLACES), json_values)
+def test_whatever_stands_in_a_wish_for_the_time_is_read_or_refused(path: str, value: Any) -> None:
+    with suppress(WantedError):
+        assert isinstance(read_time_wanted(changed(path, value, OF_TIME)), TimeWanted)
+
+
+@given(st.sampled_from(("reboot", "reboot.id", "reboot.boot", "reboot.more", "clock")), json_values)
 def test_whatever_stands_in_a_wish_for_a_restart_is_read_or_refused(path: str, value: Any) -> None:
     with suppress(WantedError):
-        assert isinstance(read_wanted(changed(path, value, REBOOT)), Wanted)
+        assert isinstance(read_time_wanted(changed(path, value, REBOOT)), TimeWanted)
 
 
 @given(st.binary(max_size=200) | json_values.map(lambda one: json.dumps(one).encode()))
 def test_no_bytes_bring_the_reader_down(content: bytes) -> None:
     with suppress(WantedError):
-        assert read_wanted(content).reboot is None
+        assert read_network_wanted(content).network is None
+    with suppress(WantedError):
+        assert read_time_wanted(content).reboot is None
 
 
 def test_an_answer_is_read_as_it_was_written() -> None:
-    whole = Answer(
+    of_network = NetworkSideAnswer(
         boot="boot",
         manager=Manager.NETWORKD,
         adapter="eth0",
         network=NetworkAnswer(id="a" * 32, phase=Phase.WAITING, confirm_until=NOON),
         written=Written(adapter="eth0", settings=DNS_ONLY, source=Source.ETS, id="a" * 32, at=NOON),
+        uses_time_servers=False,
+        time_servers=PartAnswer(id="d" * 32, failure=Failure.NOT_TAKEN),
+    )
+    of_time = TimeSideAnswer(
+        boot="boot",
         time_servers=("ptbtime1.ptb.de",),
         servers=PartAnswer(id="d" * 32),
         clock=PartAnswer(id="e" * 32, failure=Failure.SYNCHRONISED),
-        can_reboot=True,
         reboot=PartAnswer(id="f" * 32, failure=Failure.CHANGE_WAITS),
     )
-    least = Answer(boot="", manager=Manager.UNKNOWN, refusal="it is no JSON")
-    assert [read_answer(answer_bytes(one)) for one in (whole, least)] == [whole, least]
+    least = NetworkSideAnswer(boot="", manager=Manager.UNKNOWN, refusal="it is no JSON")
+    for network in (of_network, least):
+        assert read_network_answer(network_answer_bytes(network)) == network
+    for time in (of_time, TimeSideAnswer(boot="", refusal="it is too large")):
+        assert read_time_answer(time_answer_bytes(time)) == time
 
 
-def test_an_older_root_side_cannot_restart_the_machine() -> None:
-    content = json.loads(answer_bytes(Answer(boot="", manager=Manager.UNKNOWN, can_reboot=True)))
-    del content["can_reboot"]
-    found = read_answer(json.dumps(content).encode())
-    assert found is not None
-    assert not found.can_reboot
+def test_an_answer_of_one_half_is_none_of_the_other() -> None:
+    assert read_network_answer(time_answer_bytes(TimeSideAnswer(boot=""))) is None
 
 
 @given(json_values)
 def test_what_is_no_answer_is_none(value: Any) -> None:
-    assert read_answer(json.dumps(value).encode()) is None
+    content = json.dumps(value).encode()
+    assert read_network_answer(content) is None
+    assert read_time_answer(content) is None

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from knxgw.firmware.keys import ALLOWS_DEVELOPMENT
+from knxgw.host.root_folder import Side
 from tests.firmware.makers import firmware
 from tests.support.built_package import Built, Making
 from tests.support.machine import REBOOTED, Done, Machine, nspawn
@@ -40,6 +41,12 @@ def packages(built: Built) -> Path:
     (folder / "wants-reboot.service").write_text(WANTS_REBOOT, encoding="utf-8")
     (folder / "probe.service").write_text(probe_unit(built), encoding="utf-8")
     shutil.copy(Path(__file__).with_name("under_restrictions.py"), folder / "probe.py")
+    (folder / "systemd-timesyncd.service").write_text(BY_HAND, encoding="utf-8")
+    for side in Side:
+        (folder / f"use-rights-{side}.service").write_text(
+            rights_unit(built, side), encoding="utf-8"
+        )
+    shutil.copy(Path(__file__).with_name("use_rights.py"), folder)
     for version, behaviour in UPDATES.items():
         firmware(folder, version, behaviour, SCHEMA)
     fake = folder / "other" / "python3"
@@ -83,9 +90,9 @@ def wait_until_ready(one: Machine) -> None:
     wait_until(is_ready, READY_S, lambda: f"the gateway to be ready: {said}")
 
 
-def main_process(one: Machine) -> str:
-    """Return the number of the first process of the service."""
-    return one.must("systemctl", "show", "--property=MainPID", "--value", "knxgw").strip()
+def main_process(one: Machine, service: str = "knxgw") -> str:
+    """Return the number of the first process of a service."""
+    return one.must("systemctl", "show", "--property=MainPID", "--value", service).strip()
 
 
 @pytest.mark.proves("H.99", "H.100")
@@ -96,10 +103,11 @@ def test_a_gateway_lives_from_its_installation_to_its_purge(
         # installed
         install(one, built.first)
         wait_until_ready(one)
-        assert one.must("systemctl", "is-enabled", "knxgw", "knxgw-host.path").split() == [
-            "enabled",
-            "enabled",
-        ]
+        paths = [f"knxgw-host-{side}.path" for side in Side]
+        services = [f"knxgw-host-{side}.service" for side in Side]
+        assert set(one.must("systemctl", "is-enabled", "knxgw", *paths, *services).split()) == {
+            "enabled"
+        }
         process = main_process(one)
         assert one.must("stat", "-c%U:%G", f"/proc/{process}").strip() == "knxgw:knxgw"
         groups = one.must("id", "-nG", "knxgw").split()
@@ -107,8 +115,8 @@ def test_a_gateway_lives_from_its_installation_to_its_purge(
         assert one.must("stat", "-c%a %U", STATE).split() == ["750", "knxgw"]
         assert one.must("stat", "-c%a %U:%G", "/etc/knxgw").split() == ["750", "root:knxgw"]
         password = one.must("knxgw", "password", "--initial")
-        verify = ["systemd-analyze", "verify", "--man=no", "knxgw.service", "knxgw-host.service"]
-        assert one.must(*verify, "knxgw-host-return.service", "knxgw-host.path") == ""
+        verify = ["systemd-analyze", "verify", "--man=no", "knxgw.service", *paths, *services]
+        assert one.must(*verify, "knxgw-host-return.service") == ""
         leftovers = "find /usr/lib/knxgw -user knxgw"
         assert one.must(*leftovers.split()) == ""
 
@@ -201,17 +209,60 @@ def test_the_restrictions_of_the_service_allow_what_the_gateway_does_and_nothing
         assert {line[5:] for line in said if line.startswith("yes: ")} == MAY
         assert {line[4:] for line in said if line.startswith("no: ")} == MAY_NOT
 
-        # a wish of the website starts the root side
-        wish = f"mkdir -p {STATE}/host && echo {{}} > {STATE}/host/wanted.json"
-        shown = ["systemctl", "show", "--property=ExecMainStartTimestampMonotonic", "--value"]
-        one.must("systemctl", "stop", "knxgw-host.service")  # it was started at the installation
-        before = one.must(*shown, "knxgw-host.service").strip()
-        one.must("setpriv", "--reuid=knxgw", "--regid=knxgw", "--init-groups", "sh", "-c", wish)
+
+@pytest.mark.proves("W40", "W41")
+@pytest.mark.parametrize("side", Side)
+def test_a_wish_of_the_website_starts_the_half_of_the_root_side_that_it_is_for(
+    built: Built, packages: Path, root: Path, side: Side
+) -> None:
+    with machine(root, packages) as one:
+        install(one, built.first)
+        wait_until_ready(one)
+        answers = [f"{STATE}/host/{half.answer}" for half in Side]
         wait_until(
-            lambda: one.must(*shown, "knxgw-host.service").strip() != before,
+            lambda: all(one.run("test", "-e", path).returncode == 0 for path in answers),
             READY_S,
-            "knxgw-host.service to be started",
+            "both halves to say that they are there",
         )
+        service = f"knxgw-host-{side}.service"
+        shown = ["systemctl", "show", "--property=ExecMainStartTimestampMonotonic", "--value"]
+        before = one.must(*shown, service).strip()
+        wish = f"echo {{}} > {STATE}/host/{side.wanted}"
+        one.must("setpriv", "--reuid=knxgw", "--regid=knxgw", "--init-groups", "sh", "-c", wish)
+        wait_until(lambda: one.must(*shown, service).strip() != before, READY_S, "a start of it")
+        wait_until(
+            lambda: "a key is missing" in one.must("cat", answers[list(Side).index(side)]),
+            READY_S,
+            "an answer",
+        )
+
+
+def rights_unit(built: Built, side: Side) -> str:
+    """Return the unit of a half of the root side, but with a program that does all that it may have to do."""
+    unit = built.staged.tree / f"usr/lib/systemd/system/knxgw-host-{side}.service"
+    text = re.sub(r"^Restart(Sec)?=.*\n", "", unit.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    start = "ExecStart=/usr/lib/knxgw/venv/bin/python3 -I /packages/use_rights.py"
+    return re.sub(r"^ExecStart=.*$", f"{start} {side}", text, count=1, flags=re.MULTILINE)
+
+
+@pytest.mark.proves("W40", "W41", "H.101")
+@pytest.mark.parametrize("side", Side)
+def test_the_restrictions_of_the_root_side_allow_what_it_does(
+    built: Built, packages: Path, root: Path, side: Side
+) -> None:
+    with machine(root, packages) as one:
+        install(one, built.first)
+        wait_until_ready(one)
+        for name in (f"use-rights-{side}.service", "systemd-timesyncd.service"):
+            one.must("cp", f"/packages/{name}", "/etc/systemd/system/")
+        one.must("systemctl", "daemon-reload")
+        one.must("systemctl", "start", "systemd-networkd", "systemd-timesyncd")
+        before = main_process(one, "systemd-timesyncd")
+        done = one.run("systemctl", "start", f"use-rights-{side}")
+        log = one.must("journalctl", "--output=cat", "-u", f"use-rights-{side}")
+        assert done.returncode == 0, log
+        assert "all was done" in log
+        assert (main_process(one, "systemd-timesyncd") != before) is (side is Side.TIME)
 
 
 WANTS_REBOOT = f"""[Service]
@@ -235,7 +286,7 @@ def test_the_root_side_restarts_the_machine_within_its_restrictions(
         for unit in absent:  # then systemd is asked by its own socket
             one.must("systemctl", "mask", "--now", unit)
         wait_until(
-            lambda: one.run("test", "-e", f"{STATE}/host/answer.json").returncode == 0,
+            lambda: one.run("test", "-e", f"{STATE}/host/{Side.TIME.answer}").returncode == 0,
             READY_S,
             "the root side to say that it is there",
         )

@@ -6,13 +6,28 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from knxgw.host.adapters import Adapter
-from knxgw.host.answer import Answer, answer_bytes, read_answer
+from knxgw.host.answer import (
+    NetworkSideAnswer,
+    TimeSideAnswer,
+    network_answer_bytes,
+    read_network_answer,
+    read_time_answer,
+    time_answer_bytes,
+)
 from knxgw.host.manager import Manager
 from knxgw.host.network_files import NetworkFiles
+from knxgw.host.network_side import NetworkSide
 from knxgw.host.networkd_file import read_text
-from knxgw.host.root_folder import RootFolder
-from knxgw.host.root_side import Clock, HostError, Places, Post, RootSide
-from knxgw.host.wanted import Wanted, read_wanted
+from knxgw.host.root_folder import FOLDER, RootFolder, Side
+from knxgw.host.root_side import Clock, HostError, Post
+from knxgw.host.time_side import TimePlaces, TimeSide
+from knxgw.host.wanted import (
+    NetworkWanted,
+    TimeWanted,
+    read_network_wanted,
+    read_time_wanted,
+    wanted_bytes,
+)
 
 BOOT = "11111111-2222-3333-4444-555555555555"
 BEGIN = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -89,13 +104,15 @@ class HostRig:
 
     def __init__(self, folder: Path) -> None:
         self.state = folder / "state"
-        self.state.mkdir(exist_ok=True)
+        self.folder = self.state / FOLDER
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.network = NetworkFiles(folder / "etc/systemd/network")
         self.time_file = folder / "etc/systemd/timesyncd.conf.d/50-knxgw.conf"
         self.machine = SimulatedMachine(self.network, self.time_file)
         self.now_s = 1000.0
         self.plans: list[tuple[float, Callable[[], None]]] = []  # what happens at which moment
-        self.answers: list[Answer] = []
+        self.answers: list[NetworkSideAnswer] = []
+        self.time_answers: list[TimeSideAnswer] = []
         self.boot = BOOT
 
     def at(self, now_s: float, do: Callable[[], None]) -> None:
@@ -114,31 +131,55 @@ class HostRig:
         """Return the time of the clock."""
         return BEGIN + timedelta(seconds=self.now_s - 1000.0)
 
-    def run(self, wanted: bytes | None = None) -> Answer:
-        """Run the root side to its end; return its last answer."""
-        with RootFolder.opened(self.state) as folder:
+    def run(self, wanted: NetworkWanted | bytes | None = None) -> NetworkSideAnswer:
+        """Run the half of the network to its end; return its last answer."""
+        with RootFolder.opened(self.state, Side.NETWORK) as folder:
             if wanted is not None:
-                self.want(wanted)
-            RootSide(
-                self.machine,
-                self._post(folder),
-                Clock(now_s=lambda: self.now_s, utc_now=self.utc_now, sleep=self.sleep),
-                Places(network=self.network, time_servers=self.time_file),
-                self.boot,
+                self.want(Side.NETWORK, wanted)
+            NetworkSide(
+                self.machine, self._network_post(folder), self._clock(), self.network, self.boot
             ).run()
         return self.answers[-1]
 
-    def want(self, wanted: bytes) -> None:
+    def run_time(self, wanted: TimeWanted | bytes | None = None) -> TimeSideAnswer:
+        """Run the half of time and machine to its end; return its last answer."""
+        with RootFolder.opened(self.state, Side.TIME) as folder:
+            if wanted is not None:
+                self.want(Side.TIME, wanted)
+            places = TimePlaces(
+                time_servers=self.time_file, change_waits=lambda: self.network.is_unconfirmed
+            )
+            TimeSide(self.machine, self._time_post(folder), self._clock(), places, self.boot).run()
+        return self.time_answers[-1]
+
+    def want(self, side: Side, wanted: NetworkWanted | TimeWanted | bytes) -> None:
         """Leave a wish, as the gateway does."""
-        (self.state / "host" / "wanted.json").write_bytes(wanted)
+        content = wanted if isinstance(wanted, bytes) else wanted_bytes(wanted)
+        (self.folder / side.wanted).write_bytes(content)
 
-    def _post(self, folder: RootFolder) -> Post:
-        def take() -> Wanted | None:
+    def _clock(self) -> Clock:
+        return Clock(now_s=lambda: self.now_s, utc_now=self.utc_now, sleep=self.sleep)
+
+    def _network_post(self, folder: RootFolder) -> Post[NetworkWanted, NetworkSideAnswer]:
+        def take() -> NetworkWanted | None:
             content = folder.take()
-            return None if content is None else read_wanted(content)
+            return None if content is None else read_network_wanted(content)
 
-        def answer(found: Answer) -> None:
-            folder.answer(answer_bytes(found))
+        def answer(found: NetworkSideAnswer) -> None:
+            folder.answer(network_answer_bytes(found))
             self.answers.append(found)
 
-        return Post(take=take, answer=answer, last=lambda: read_answer(folder.last_answer()))
+        return Post(
+            take=take, answer=answer, last=lambda: read_network_answer(folder.last_answer())
+        )
+
+    def _time_post(self, folder: RootFolder) -> Post[TimeWanted, TimeSideAnswer]:
+        def take() -> TimeWanted | None:
+            content = folder.take()
+            return None if content is None else read_time_wanted(content)
+
+        def answer(found: TimeSideAnswer) -> None:
+            folder.answer(time_answer_bytes(found))
+            self.time_answers.append(found)
+
+        return Post(take=take, answer=answer, last=lambda: read_time_answer(folder.last_answer()))

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from knxgw.host.root_folder import Side
 from tests.support.netns import REPOSITORY, Namespace
 from tests.support.waiting import wait_until
 
@@ -21,14 +22,10 @@ ADDRESS_S = 90.0  # networkd looks for a DHCP server each 64 s, when none has an
 _UNSHARE = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
 _STATE = "/run/knxgw"
 _NOBODY = 65534
-# with the rights that its unit leaves to root
-_RIGHTS = ("chown", "dac_override", "net_admin", "net_raw", "sys_time", "sys_admin")
-_SOME_RIGHTS = (
-    "setpriv",
-    f"--bounding-set=-all,{','.join(f'+{one}' for one in _RIGHTS)}",
-    "--no-new-privs",
-)
-_APPLY = (*_SOME_RIGHTS, sys.executable, "-m", "knxgw", "host", "apply", "--state", _STATE)
+_RIGHTS = {  # that the units of the root side leave to root
+    Side.NETWORK: ("dac_override", "net_raw"),
+    Side.TIME: ("dac_override", "sys_time"),
+}
 _ROUTER = "192.0.2.1"
 _KNOCK = """
 import socket, sys
@@ -51,8 +48,8 @@ mount -t sysfs sysfs /sys
 mount -o remount,ro /sys
 ip link set lo up
 dbus-daemon --system --fork --nopidfile --address=unix:path=/run/dbus/system_bus_socket 2>/dev/null
-mkdir -m 750 /run/knxgw
-chown 65534:65534 /run/knxgw
+mkdir -m 750 /run/knxgw /run/knxgw/host
+chown 65534:65534 /run/knxgw /run/knxgw/host
 mkdir /run/systemd/timesync
 cat > /run/systemctl <<'END'
 #!/bin/sh
@@ -125,15 +122,16 @@ class NetworkdMachine:
         arguments = ("run", "--config", "/run/site.yaml", "--state", _STATE)
         self.start(*_without_rights(), sys.executable, "-m", "knxgw", *arguments)
 
-    def path_unit(self) -> None:
-        """Start the root side whenever there is a wish, as knxgw-host.path does, and once now."""
-        apply = " ".join(_APPLY)
-        wish = f"{_STATE}/host/wanted.json"
-        self.start("sh", "-c", f"{apply}; while sleep 0.2; do [ ! -e {wish} ] || {apply}; done")
+    def path_units(self) -> None:
+        """Start the root side whenever there is a wish, as its units do, and once now."""
+        for side in Side:
+            apply = " ".join(_apply(side))
+            wish = f"{_STATE}/host/{side.wanted}"
+            self.start("sh", "-c", f"{apply}; while sleep 0.2; do [ ! -e {wish} ] || {apply}; done")
 
-    def apply(self) -> subprocess.Popen[bytes]:
-        """Start the root side, as knxgw-host.path does when there is a wish."""
-        return self.start(*_APPLY)
+    def apply(self, side: Side = Side.NETWORK) -> subprocess.Popen[bytes]:
+        """Start a half of the root side, as its unit does when there is a wish."""
+        return self.start(*_apply(side))
 
     def addresses(self) -> list[str]:
         """Return the IPv4 addresses of the adapter, with their nets."""
@@ -204,6 +202,12 @@ class Network:
     def reaches(self, address: str) -> bool:
         """Tell whether the machine answers here at an address."""
         return self.host.run(sys.executable, "-c", _KNOCK, address).returncode == 0
+
+
+def _apply(side: Side) -> tuple[str, ...]:
+    rights = f"--bounding-set=-all,{','.join(f'+{one}' for one in _RIGHTS[side])}"
+    command = (sys.executable, "-m", "knxgw", "host", "apply", side.value, "--state", _STATE)
+    return ("setpriv", rights, "--no-new-privs", *command)
 
 
 def _without_rights() -> tuple[str, ...]:

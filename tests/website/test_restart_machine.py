@@ -77,13 +77,13 @@ def test_what_keeps_it_from_restarting_is_said_and_not_noted_as_done() -> None:
         host.answers = False
         answer = found.post(PATH, confirmed="1")
         assert answer.status_code == 503
-        assert "knxgw-host.path" in text_of(answer.get_data(as_text=True))
+        assert "knxgw-host-time.path" in text_of(answer.get_data(as_text=True))
         assert NOTED not in noted(found)
 
 
 def test_a_system_that_did_not_restart_is_said_where_it_was_asked_for() -> None:
     host = Host(reboot=RebootState(is_offered=True, failure=Failure.NOT_TAKEN))
     with opened(host) as found:
-        assert "journalctl -u knxgw-host" in text_of(found.get("/settings"))
+        assert "journalctl -u &#39;knxgw-host*&#39;" in text_of(found.get("/settings"))
     with opened(Host()) as found:
-        assert "journalctl -u knxgw-host" not in text_of(found.get("/settings"))
+        assert "journalctl -u &#39;knxgw-host*&#39;" not in text_of(found.get("/settings"))

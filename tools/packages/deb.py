@@ -32,13 +32,20 @@ MAIL = "maintainers@knxgw.example.org"  # no mailbox: SECURITY.md says where to 
 COMMAND = "usr/bin/knxgw"
 SCRIPTS = ("config", "preinst", "postinst", "prerm", "postrm")  # maintainer scripts
 CONFFILE = "etc/default/knxgw"  # of the administrator: dpkg asks before it changes it
-# Of the administrator; knxgw-host.service writes there.
+# Of the administrator; the root side writes there.
 EMPTY = ("etc/systemd/network", "etc/systemd/timesyncd.conf.d")
 TREE = {  # file of the repository: where it stands on the machine
     "packaging/units/knxgw.service": "usr/lib/systemd/system/knxgw.service",
-    "packaging/units/knxgw-host.service": "usr/lib/systemd/system/knxgw-host.service",
-    "packaging/units/knxgw-host-return.service": "usr/lib/systemd/system/knxgw-host-return.service",
-    "packaging/units/knxgw-host.path": "usr/lib/systemd/system/knxgw-host.path",
+    **{
+        f"packaging/units/knxgw-host-{one}": f"usr/lib/systemd/system/knxgw-host-{one}"
+        for one in (
+            "network.service",
+            "network.path",
+            "time.service",
+            "time.path",
+            "return.service",
+        )
+    },
     "packaging/files/default": CONFFILE,
     "packaging/files/knxgw": COMMAND,
     "packaging/files/60-knxgw-gpio.rules": "usr/lib/udev/rules.d/60-knxgw-gpio.rules",

@@ -228,7 +228,7 @@ def _link_void() -> tuple[str, int]:
 def _not_done(err: RejectedError) -> str:
     log.warning("website: the network is not changed: %s", err)
     return language().text(
-        "Not saved: the host does not react. Nothing was changed; see whether knxgw-host.path is active."
+        "Not saved: the host does not react. Nothing was changed; see whether knxgw-host-network.path is active."
     )
 
 

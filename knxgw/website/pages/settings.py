@@ -118,7 +118,7 @@ def restart_machine() -> AnyResponse | str | tuple[str, int]:
     except RejectedError as err:
         log.warning("website: the machine does not restart: %s", err)
         words = language().text(
-            "Not restarted: the host does not react. See whether knxgw-host.path is active."
+            "Not restarted: the host does not react. See whether knxgw-host-time.path is active."
         )
         return error_page(words, 503)
     if failure is not None:

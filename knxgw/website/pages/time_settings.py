@@ -47,7 +47,7 @@ def clock() -> AnyResponse | tuple[str, int]:
     except RejectedError as err:
         log.warning("website: the clock is not set: %s", err)
         words = language().text(
-            "Not saved: the host does not react. Nothing was changed; see whether knxgw-host.path is active."
+            "Not saved: the host does not react. Nothing was changed; see whether knxgw-host-time.path is active."
         )
         return _page(state, failure=words), 503
     if done.failure is not None:
