@@ -1,0 +1,36 @@
+"""A KNX line: what one of its members sends reaches all the others.
+
+The device itself is a member, each tunnel of its server is one, and behind them may be a wire (routing, a tunnel
+of another interface). Without a wire the line is a whole one all the same: any KNX tool joins it by a tunnel.
+"""
+
+from typing import Protocol
+
+from xknx.cemi import CEMILData
+from xknx.telegram.address import IndividualAddress
+
+from knxgw.knx.frames import Outcome
+
+
+class Member(Protocol):
+    """Somebody on a line."""
+
+    @property
+    def individual_address(self) -> IndividualAddress:
+        """Return the address of this member; no two of a line have the same."""
+
+    def take(self, data: CEMILData) -> None:
+        """Take a frame that another member has sent, whoever it is for; only queues, never raises."""
+
+
+class Line(Protocol):
+    """A line as its members see it; in the event loop only."""
+
+    def join(self, member: Member) -> None:
+        """Hand a member all frames from now on."""
+
+    def leave(self, member: Member) -> None:
+        """Hand a member nothing more."""
+
+    async def send(self, member: Member, data: CEMILData) -> Outcome:
+        """Send a frame of a member to all others; return what became of it. Never raises, may wait for the wire."""
