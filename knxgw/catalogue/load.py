@@ -10,6 +10,7 @@ from typing import TypeVar
 from knxgw.catalogue.device_model import DeviceKind, DeviceModel
 from knxgw.catalogue.directory import product_db
 from knxgw.catalogue.load_faults import read_faults
+from knxgw.catalogue.load_interface_objects import read_interface_objects
 from knxgw.catalogue.load_models import read_model
 from knxgw.catalogue.load_objects import read_objects
 from knxgw.catalogue.load_parameters import read_parameters, read_retired
@@ -18,7 +19,13 @@ from knxgw.catalogue.product import Catalogue, Product
 from knxgw.catalogue.yaml_tree import Node, parse_tree, read_tree
 from knxgw.errors import ConfigError, FileLine, Plain, Problems
 
-FILES = ("objects", "parameters", "faults", "texts")  # and a file for each model in:
+FILES = (
+    "objects",
+    "parameters",
+    "faults",
+    "texts",
+    "interface_objects",
+)  # and a file for each model in:
 CHARGERS, METERS = "chargers", "meters"
 T = TypeVar("T")
 
@@ -93,19 +100,21 @@ def _sound(found: T | None, problems: Problems) -> T:
 
 def _without_models(directory: Path, problems: Problems) -> Catalogue | None:
     """Return the catalogue without a model; None when a file of it cannot be read."""
-    objects, parameters, faults, texts = (
+    objects, parameters, faults, texts, interface_objects = (
         _read(directory / f"{name}.yaml", problems) for name in FILES
     )
-    if not (objects and parameters and faults and texts):
+    if not (objects and parameters and faults and texts and interface_objects):
         return None
     known_faults, known_texts = read_faults(faults), read_texts(texts)
     known_parameters = read_parameters(parameters)
-    if not (known_faults and known_texts):
+    known_interface_objects = read_interface_objects(interface_objects)
+    if not (known_faults and known_texts and known_interface_objects):
         return None
     known_objects = read_objects(objects, known_texts)
     return Catalogue(
         product=Product(objects=known_objects, faults=known_faults, texts=known_texts),
         parameters=known_parameters,
+        interface_objects=known_interface_objects,
         retired=read_retired(parameters),
         chargers={},
         meters={},

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.faults import Faults
+from knxgw.catalogue.interface_objects import InterfaceObjects
 from knxgw.catalogue.objects import ObjectDefinition
 from knxgw.catalogue.parameters import ParameterDefinition
 from knxgw.catalogue.text import Text
@@ -37,6 +38,7 @@ class Catalogue:
 
     product: Product
     parameters: tuple[ParameterDefinition, ...]
+    interface_objects: InterfaceObjects  # of the KNX device
     retired: Mapping[str, Text]  # keys of parameters that are no more -> what to do about it
     chargers: Mapping[str, DeviceModel]
     meters: Mapping[str, DeviceModel]

@@ -1,0 +1,115 @@
+"""The interface objects of our KNX device, as `product_db/interface_objects.yaml` lists them. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+
+class PropertyType(IntEnum):
+    """Property data types: the value is the code of a property description.
+
+    Source: [knx-standard] 3/7/3 standardized identifier tables, property data types; the codes as
+    docs/knx-device.md lists them.
+    """
+
+    CONTROL = 0x00
+    UNSIGNED_CHAR = 0x02
+    UNSIGNED_INT = 0x04
+    UNSIGNED_LONG = 0x09
+    GENERIC_02 = 0x12
+    GENERIC_05 = 0x15
+    GENERIC_06 = 0x16
+    GENERIC_08 = 0x18
+    GENERIC_10 = 0x1A
+    VERSION = 0x30
+    BITSET8 = 0x33
+    BITSET16 = 0x34
+    ENUM8 = 0x35
+
+    @property
+    def octets(self) -> int:
+        """Return how long an element is, as it is read; what is written to `CONTROL` has ten octets."""
+        return _OCTETS[self]
+
+
+_OCTETS = {
+    PropertyType.CONTROL: 1,
+    PropertyType.UNSIGNED_CHAR: 1,
+    PropertyType.UNSIGNED_INT: 2,
+    PropertyType.UNSIGNED_LONG: 4,
+    PropertyType.GENERIC_02: 2,
+    PropertyType.GENERIC_05: 5,
+    PropertyType.GENERIC_06: 6,
+    PropertyType.GENERIC_08: 8,
+    PropertyType.GENERIC_10: 10,
+    PropertyType.VERSION: 2,
+    PropertyType.BITSET8: 1,
+    PropertyType.BITSET16: 2,
+    PropertyType.ENUM8: 1,
+}
+
+
+class LoadState(IntEnum):
+    """How far an object is loaded."""
+
+    UNLOADED = 0
+    LOADED = 1
+    LOADING = 2
+    ERROR = 3
+
+
+class LoadEvent(StrEnum):
+    """What ETS asks of the state of loading."""
+
+    START_LOADING = "start_loading"
+    LOAD_COMPLETED = "load_completed"
+    ADDITIONAL = "additional"
+    UNLOAD = "unload"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PropertyDefinition:
+    """One property of an interface object."""
+
+    id: int
+    key: str
+    type: PropertyType
+    elements: int  # most of them
+    read_level: int | None  # None: it cannot be read
+    write_level: int | None  # None: it cannot be written
+    is_kept: bool  # what is written survives a power cut
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceObjectDefinition:
+    """One interface object."""
+
+    key: str
+    index: int
+    type: int
+    text: str
+    properties: tuple[PropertyDefinition, ...]  # in the order of their numbers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """What an event makes of a state of loading."""
+
+    state: LoadState
+    error: int = 0  # DPT 20.011; 0 unless it fails
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceObjects:
+    """All interface objects, and how they are loaded."""
+
+    objects: tuple[InterfaceObjectDefinition, ...]  # in the order of their indexes, without a gap
+    transitions: Mapping[
+        tuple[LoadState, LoadEvent], Transition
+    ]  # what is not there changes nothing
+
+    def after(self, state: LoadState, event: LoadEvent) -> Transition:
+        """Return what an event makes of a state."""
+        return self.transitions.get((state, event), Transition(state=state))

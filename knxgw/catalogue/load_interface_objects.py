@@ -1,0 +1,118 @@
+"""Reads `interface_objects.yaml`: the interface objects of the KNX device and the states of loading."""
+
+from knxgw.catalogue.interface_objects import (
+    InterfaceObjectDefinition,
+    InterfaceObjects,
+    LoadEvent,
+    LoadState,
+    PropertyDefinition,
+    PropertyType,
+    Transition,
+)
+from knxgw.catalogue.yaml_tree import Node
+
+_LOWEST_LEVEL = 3  # of access, for a device of mask 57B0: everybody
+_MOST_ELEMENTS = 0xFFF
+_HIGHEST_ERROR = 18  # DPT 20.011
+_TYPES = {one.name.lower(): one for one in PropertyType}
+_STATES = {one.name.lower(): one for one in LoadState}
+_PROPERTY_KEYS = ("id", "key", "type", "elements", "read", "write", "kept", "en")
+
+
+def read_interface_objects(root: Node) -> InterfaceObjects | None:
+    """Return all interface objects; None (with findings) when a section is missing."""
+    root.only_keys(("objects", "load_states", "unknown_event_error"))
+    objects, states = root.require("objects"), root.require("load_states")
+    unknown = root.require("unknown_event_error")
+    if not (objects and states and unknown):
+        return None
+    return InterfaceObjects(
+        objects=_read_objects(objects),
+        transitions=_read_transitions(states, unknown.integer(1, _HIGHEST_ERROR) or 0),
+    )
+
+
+def _read_objects(node: Node) -> tuple[InterfaceObjectDefinition, ...]:
+    found: list[InterfaceObjectDefinition] = []
+    for item in node.items():
+        item.only_keys(("key", "index", "type", "en", "properties"))
+        key, index, kind = item.require("key"), item.require("index"), item.require("type")
+        text, properties = item.require("en"), item.require("properties")
+        if not (key and index and kind and text and properties):
+            continue
+        if index.integer(0, 0xFF) != len(found):
+            index.report("the indexes have a gap", f"write index: {len(found)}")
+        found.append(
+            InterfaceObjectDefinition(
+                key=key.text(),
+                index=len(found),
+                type=kind.integer(0, 0xFFFF) or 0,
+                text=text.text(),
+                properties=_read_properties(properties),
+            )
+        )
+    return tuple(found)
+
+
+def _read_properties(node: Node) -> tuple[PropertyDefinition, ...]:
+    found: list[PropertyDefinition] = []
+    for item in node.items():
+        item.only_keys(_PROPERTY_KEYS)
+        one = _read_property(item)
+        if one is None:
+            continue
+        if found and one.id <= found[-1].id:
+            item.report(f"property {one.id} does not follow its predecessor", "sort them by id")
+        found.append(one)
+    return tuple(found)
+
+
+def _read_property(node: Node) -> PropertyDefinition | None:
+    number, key, kind, text = (node.require(name) for name in ("id", "key", "type", "en"))
+    if not (number and key and kind and text):
+        return None
+    word = kind.choice(_TYPES)
+    elements, kept = node.get("elements"), node.get("kept")
+    if word is None:
+        return None
+    return PropertyDefinition(
+        id=number.integer(1, 0xFF) or 0,
+        key=key.text(),
+        type=_TYPES[word],
+        elements=1 if elements is None else elements.integer(1, _MOST_ELEMENTS) or 1,
+        read_level=_read_level(node.get("read")),
+        write_level=_read_level(node.get("write")),
+        is_kept=kept is not None and bool(kept.boolean()),
+        text=text.text(),
+    )
+
+
+def _read_level(node: Node | None) -> int | None:
+    return None if node is None else node.integer(0, _LOWEST_LEVEL)
+
+
+def _read_transitions(
+    node: Node, unknown_error: int
+) -> dict[tuple[LoadState, LoadEvent], Transition]:
+    found: dict[tuple[LoadState, LoadEvent], Transition] = {}
+    for item in node.items():
+        item.only_keys(("state", "code", "additional_error", *LoadEvent))
+        name, code = item.require("state"), item.require("code")
+        word = name.choice(_STATES) if name else None
+        if word is None or code is None:
+            continue
+        if code.integer() != _STATES[word]:
+            code.report(f"the code of {word} is {_STATES[word]}", f"write code: {_STATES[word]}")
+        error = item.get("additional_error")
+        errors = {
+            LoadEvent.OTHER: unknown_error,
+            LoadEvent.ADDITIONAL: 0 if error is None else error.integer(1, _HIGHEST_ERROR) or 0,
+        }
+        for event in LoadEvent:
+            target = item.get(event)
+            next_word = target.choice(_STATES) if target else None
+            if next_word is not None:
+                found[_STATES[word], event] = Transition(
+                    state=_STATES[next_word], error=errors.get(event, 0)
+                )
+    return found

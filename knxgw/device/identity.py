@@ -1,0 +1,43 @@
+"""What tells this device from others, and what it says of its network; values only."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+MASK_VERSION = 0x57B0  # KNX IP, System B
+MANUFACTURER = 0x00FA  # of devices in development; a registered product has its own
+UNASSIGNED = 0xFFFF  # individual address 15.15.255: a device that nobody has programmed
+SETUP_MULTICAST = IPv4Address("224.0.23.12")
+MAX_APDU_LENGTH = 254
+NOWHERE = IPv4Address("0.0.0.0")  # noqa: S104 - an address that is not there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What stays the same for the life of the device."""
+
+    serial_number: bytes  # 6 octets, the manufacturer first
+    order_number: str = "knxgw"  # at most 10 characters
+    hardware_type: bytes = b"\0\0knxg"  # 6 octets; the product entry for ETS compares them
+    version: tuple[int, int, int] = (0, 0, 0)  # magic, version, revision: 5, 5 and 6 bits
+    firmware_revision: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IpState:
+    """The network of the device, as it is now."""
+
+    is_dhcp: bool = False
+    is_auto_ip: bool = False  # an address of 169.254, because no DHCP server answers
+    address: IPv4Address = NOWHERE
+    mask: IPv4Address = NOWHERE
+    gateway: IPv4Address = NOWHERE
+    dhcp_server: IPv4Address = NOWHERE
+    mac_address: bytes = bytes(6)
+    routing_multicast: IPv4Address = NOWHERE  # NOWHERE: no member of a routing group
+    has_tunnels: bool = False
+
+
+def serial_number_of(device: bytes) -> bytes:
+    """Return the serial number of a device, made of what else tells it from others (at least 4 octets)."""
+    own = device[:4] if any(device[:4]) else b"\0\0\0\1"  # ETS distrusts 00FA 00000000
+    return MANUFACTURER.to_bytes(2, "big") + own

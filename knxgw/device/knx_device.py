@@ -1,0 +1,240 @@
+"""The KNX device: frames that are for it come in, its answers go out. Pure; time and chance are handed in.
+
+Four ways to speak to it: connected (a tool opens a connection, see `transport_layer`), connectionless, by
+broadcast (to all devices, or to the one in programming mode or with a serial number), and locally, without a
+line. What is asked is served by `services`; what a device is stands in `model`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from xknx.cemi import CEMIFlags, CEMILData, CEMIPriority
+from xknx.exceptions import XKNXException
+from xknx.telegram import apci
+from xknx.telegram.address import GroupAddress, IndividualAddress
+from xknx.telegram.apci import APCI
+from xknx.telegram.tpci import TPCI, TConnect, TDataBroadcast, TDataConnected, TDataIndividual
+
+from knxgw.device.model import DUPLICATE_ADDRESS, DeviceModel
+from knxgw.device.services import FREE_LEVEL, HIGHEST_LEVEL, Answer, Services
+from knxgw.device.tables import group_addresses
+from knxgw.device.transport_layer import Tpdu, TransportLayer
+from knxgw.knx.raw_service import RawService, apdu_of
+
+BROADCAST = GroupAddress("0/0/0")
+LONGEST_WAIT_S = 1.0  # before an answer that several devices may give at once
+_SERIAL_NUMBER, _GROUP_ADDRESSES = (0, 11), (1, 23)  # object type, property
+_IN_PROGRAMMING_MODE, _EX_FACTORY, _JUST_SWITCHED_ON = 1, 2, 3  # operands of the first
+JUST_SWITCHED_ON_S = 240.0
+EX_FACTORY_DEVICE = 0xFF
+MULTICAST_OCTETS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A frame that goes out."""
+
+    data: CEMILData
+    delay_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """The device starts anew, once everything before is out."""
+
+
+Output = Send | Restart
+
+
+class KnxDevice:
+    """One device on a line."""
+
+    def __init__(
+        self, model: DeviceModel, *, chance: Callable[[], float], switched_on_at: float
+    ) -> None:
+        """Put a device on its line; `chance`: a random number from 0 to below 1."""
+        self.model = model
+        self._services = Services(model)
+        self._transport = TransportLayer()
+        self._level = FREE_LEVEL  # of access, of the connection
+        self._chance = chance
+        self._switched_on_at = switched_on_at
+
+    @property
+    def individual_address(self) -> IndividualAddress:
+        """Return its address."""
+        return IndividualAddress(self.model.individual_address)
+
+    @property
+    def is_connected(self) -> bool:
+        """Tell whether a tool has a connection."""
+        return self._transport.peer is not None
+
+    def due_at(self) -> float:
+        """Return when `tick` has something to do [s]."""
+        return self._transport.due_at()
+
+    # --- in
+
+    def receive(self, data: CEMILData, now_s: float) -> list[Output]:
+        """Take a frame that is for this device, or for all; return what goes out."""
+        if data.src_addr == self.individual_address:
+            self.model.device_control |= DUPLICATE_ADDRESS
+            return []
+        if isinstance(data.tpci, TDataBroadcast):
+            return self._broadcast(data, now_s)
+        if data.dst_addr != self.individual_address:
+            return []
+        if isinstance(data.tpci, TDataConnected):
+            return self._connected(data, data.tpci.sequence_number, now_s)
+        if isinstance(data.tpci, TDataIndividual):
+            answer = self._services.serve(apdu_of(data), FREE_LEVEL)
+            tpdu = Tpdu(data.src_addr, TDataIndividual(), answer.apdu or b"")
+            return [*([] if answer.apdu is None else [self._out(tpdu)]), *_restart(answer)]
+        found = self._transport.control(data.src_addr, data.tpci, now_s)
+        if isinstance(data.tpci, TConnect) and self._transport.peer == data.src_addr:
+            self._level = FREE_LEVEL
+        return [self._out(one) for one in found]
+
+    def serve_locally(self, apdu: bytes) -> tuple[bytes | None, bool]:
+        """Serve an APDU of a tool that manages the device without a line; tell whether it starts anew then."""
+        answer = self._services.serve(apdu, HIGHEST_LEVEL)
+        return answer.apdu, answer.is_restart
+
+    def tick(self, now_s: float) -> list[Output]:
+        """Do what time asks for."""
+        return [self._out(one) for one in self._transport.tick(now_s)]
+
+    def restarted(self, now_s: float) -> None:
+        """Start anew: connections end without a word, programming mode and verify mode too."""
+        self._transport.close()
+        self._level = FREE_LEVEL
+        self.model.device_control = 0
+        self.model.outside.set_programming(False)
+        self._switched_on_at = now_s
+
+    def link_lost(self) -> None:
+        """Forget a connection whose tool cannot be reached."""
+        self._transport.close()
+
+    # --- connected
+
+    def _connected(self, data: CEMILData, number: int, now_s: float) -> list[Output]:
+        is_new, found = self._transport.data(data.src_addr, number, now_s)
+        out: list[Output] = [self._out(one) for one in found]
+        if not is_new:
+            return out
+        answer = self._services.serve(apdu_of(data), self._level)
+        if answer.level is not None:
+            self._level = answer.level
+        if answer.apdu is not None:
+            out += [self._out(one) for one in self._transport.respond(answer.apdu, now_s)]
+        return [*out, *_restart(answer)]
+
+    def _out(self, tpdu: Tpdu) -> Send:
+        return Send(self._frame(tpdu.destination, tpdu.tpci, tpdu.apdu))
+
+    def _frame(
+        self, destination: IndividualAddress | GroupAddress, tpci: TPCI, apdu: bytes
+    ) -> CEMILData:
+        return CEMILData(
+            flags=CEMIFlags(
+                priority=CEMIPriority.SYSTEM,
+                hop_count=self.model.kept["device.routing_count"][0] >> 4 & 0b111,
+            ),
+            src_addr=self.individual_address,
+            dst_addr=destination,
+            tpci=tpci,
+            payload=RawService(apdu) if apdu else None,
+        )
+
+    # --- by broadcast
+
+    def _broadcast(self, data: CEMILData, now_s: float) -> list[Output]:
+        try:
+            asked = APCI.from_knx(apdu_of(data))
+        except (XKNXException, ValueError, IndexError):
+            return []
+        model = self.model
+        match asked:
+            case apci.IndividualAddressRead() if model.outside.is_programming():
+                return [self._to_all(apci.IndividualAddressResponse())]
+            case apci.IndividualAddressWrite(address=address) if model.outside.is_programming():
+                self._take_address(address)
+            case apci.IndividualAddressSerialRead(serial=serial) if self._is_meant(serial):
+                response = apci.IndividualAddressSerialResponse(
+                    serial=serial, address=IndividualAddress(0)
+                )
+                return [self._to_all(response)]
+            case apci.IndividualAddressSerialWrite(serial=serial, address=address) if (
+                self._is_meant(serial)
+            ):
+                self._take_address(address)
+            case apci.SystemNetworkParameterRead():
+                return self._say_serial_number(asked, now_s)
+            case apci.NetworkParameterRead():
+                return self._say_group_addresses(asked)
+            case _:
+                self._write_domain(apdu_of(data))
+        return []
+
+    def _write_domain(self, raw: bytes) -> None:
+        """Take the multicast group of routing that somebody writes to our serial number."""
+        head = bytes.fromhex("03EE") + self.model.identity.serial_number
+        if raw[: len(head)] == head and len(raw) == len(head) + MULTICAST_OCTETS:
+            self.model.keep("ip_parameter.routing_multicast", raw[len(head) :])
+
+    def _is_meant(self, serial: bytes) -> bool:
+        return serial == self.model.identity.serial_number
+
+    def _take_address(self, address: IndividualAddress) -> None:
+        if self.model.address_may_be_written and address.raw:
+            self.model.set_individual_address(address.raw)
+
+    def _to_all(self, said: APCI, delay_s: float = 0.0) -> Send:
+        return Send(self._frame(BROADCAST, TDataBroadcast(), bytes(said.to_knx())), delay_s)
+
+    def _say_serial_number(
+        self, asked: apci.SystemNetworkParameterRead, now_s: float
+    ) -> list[Output]:
+        """Say the serial number, if the question is for such a device; after a while, because others do."""
+        operand = asked.test_info
+        if (asked.object_type, asked.property_id) != _SERIAL_NUMBER or not operand:
+            return []
+        model = self.model
+        is_asked = {
+            _IN_PROGRAMMING_MODE: model.outside.is_programming(),
+            _EX_FACTORY: model.individual_address & 0xFF == EX_FACTORY_DEVICE,
+            _JUST_SWITCHED_ON: now_s - self._switched_on_at < JUST_SWITCHED_ON_S,
+        }.get(operand[0], False)
+        if not is_asked:
+            return []
+        said = bytes(asked.to_knx())
+        response = bytes.fromhex("01C9") + said[2:] + model.identity.serial_number
+        longest_s = max(LONGEST_WAIT_S, float(operand[1])) if len(operand) > 1 else LONGEST_WAIT_S
+        frame = self._frame(BROADCAST, TDataBroadcast(), response)
+        return [Send(frame, self._chance() * longest_s)]
+
+    def _say_group_addresses(self, asked: apci.NetworkParameterRead) -> list[Output]:
+        """Say that we use one of some group addresses, so that a tool does not give it to another object."""
+        where = asked.test_info
+        if (asked.object_type, asked.property_id) != _GROUP_ADDRESSES or len(where) < 3:
+            return []
+        first = int.from_bytes(where[1:3], "big")
+        last = first + where[0]
+        table = self.model.loadables[1]
+        used = group_addresses(table.segment.content) if table.is_loaded else ()
+        if not any(first <= one <= last for one in used):
+            return []
+        said = bytes(asked.to_knx())
+        response = bytes.fromhex("03DB") + said[2:]
+        return [
+            Send(
+                self._frame(BROADCAST, TDataBroadcast(), response),
+                self._chance() * LONGEST_WAIT_S,
+            )
+        ]
+
+
+def _restart(answer: Answer) -> list[Output]:
+    return [Restart()] if answer.is_restart else []

@@ -1,0 +1,442 @@
+"""What the device is, to whoever manages it: interface objects with their properties and memory. Pure.
+
+Each property has a reader, most of them here; those that can be written have a writer, or their value is simply
+kept. `product_db/interface_objects.yaml` says which properties there are and who may do what.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from xknx.telegram.apci import ReturnCode
+
+from knxgw.catalogue.interface_objects import (
+    InterfaceObjectDefinition,
+    InterfaceObjects,
+    LoadState,
+    PropertyDefinition,
+    PropertyType,
+)
+from knxgw.device.identity import (
+    MANUFACTURER,
+    MASK_VERSION,
+    MAX_APDU_LENGTH,
+    SETUP_MULTICAST,
+    UNASSIGNED,
+    Identity,
+    IpState,
+)
+from knxgw.device.loading import CONTROL_OCTETS, Loadable
+from knxgw.device.memory import Segment, holder
+from knxgw.device.tables import error_in
+
+ADDRESS_MAY_BE_WRITTEN = 1 << 2  # in service control
+DUPLICATE_ADDRESS, VERIFY_MODE = 1 << 1, 1 << 2  # in device control
+MEDIUM_KNX_IP = 0x0020
+_FEATURES = (
+    1,
+    2,
+    3,
+    4,
+    6,
+    11,
+    12,
+)  # extended properties and memory, restart, verify, authorize, frames, TL
+_RUNNING, _HALTED = 1, 0  # run states
+_DHCP, _AUTO_IP, _PERMANENT = 1 << 2, 1 << 3, 1 << 0
+_DEFAULTS: Mapping[str, bytes] = {  # of what is kept
+    "device.service_control": ADDRESS_MAY_BE_WRITTEN.to_bytes(2, "big"),
+    "device.download_counter": bytes(2),
+    "device.routing_count": b"\x60",
+    "application.program_version": bytes(5),
+    "second_application.program_version": bytes(5),
+    "ip_parameter.project_installation_id": bytes(2),
+    "ip_parameter.additional_addresses": b"",
+    "ip_parameter.assignment": bytes([_DHCP | _AUTO_IP]),
+    "ip_parameter.ip": bytes(4),
+    "ip_parameter.mask": bytes(4),
+    "ip_parameter.gateway": bytes(4),
+    "ip_parameter.routing_multicast": SETUP_MULTICAST.packed,
+    "ip_parameter.ttl": b"\x10",
+    "ip_parameter.friendly_name": bytes(30),
+    "ip_parameter.busy_wait_ms": (100).to_bytes(2, "big"),
+}
+
+
+class PropertyError(Exception):
+    """A property cannot be read or written; says why."""
+
+    def __init__(self, code: ReturnCode) -> None:
+        super().__init__(code.name)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Elements:
+    """Which elements of which property somebody means."""
+
+    owner: InterfaceObjectDefinition | None  # None: there is no such object
+    number: int  # of the property
+    start: int  # 0: how many elements there are
+    count: int
+
+    def definition(self) -> PropertyDefinition:
+        """Return what they are. Raises: PropertyError, if there is no such property."""
+        if self.owner is not None:
+            for one in self.owner.properties:
+                if one.id == self.number:
+                    return one
+        raise PropertyError(ReturnCode.E_ADDRESS_VOID)
+
+    def name(self) -> str:
+        """Return the name of the property in the tables of readers and writers. Raises: PropertyError."""
+        definition = self.definition()
+        return f"{self.owner.key if self.owner else ''}.{definition.key}"
+
+
+@dataclass(slots=True, kw_only=True)
+class Outside:
+    """What the model asks of the rest of the device."""
+
+    ip: Callable[[], IpState] = IpState
+    is_programming: Callable[[], bool] = lambda: False
+    set_programming: Callable[[bool], None] = lambda _on: None
+    sent: Callable[[], tuple[int, int]] = lambda: (0, 0)  # telegrams to IP, to KNX
+
+
+@dataclass(slots=True, kw_only=True)
+class Unsaved:
+    """What has changed since it was stored last."""
+
+    is_state: bool = False
+    segments: set[int] = field(default_factory=set)  # indexes of objects
+
+    def __bool__(self) -> bool:
+        return self.is_state or bool(self.segments)
+
+
+class DeviceModel:
+    """The interface objects of one device."""
+
+    def __init__(self, rules: InterfaceObjects, identity: Identity, outside: Outside) -> None:
+        self.rules = rules
+        self.identity = identity
+        self.outside = outside
+        self.individual_address = UNASSIGNED
+        self.kept = dict(_DEFAULTS)
+        self.device_control = 0
+        self.communication_mode = 0
+        self.unsaved = Unsaved()
+        self.loadables = {
+            one.index: Loadable(one, rules)
+            for one in rules.objects
+            if any(each.key == "load_state" for each in one.properties)
+        }
+        self._readers = self._all_readers()
+        self._writers = self._all_writers()
+
+    # --- objects
+
+    def object_at(self, index: int) -> InterfaceObjectDefinition | None:
+        """Return the object of an index, None: there is none."""
+        return self.rules.objects[index] if index < len(self.rules.objects) else None
+
+    def object_of(self, kind: int, instance: int) -> InterfaceObjectDefinition | None:
+        """Return the object of a type; no type has a second instance."""
+        if instance != 1:
+            return None
+        return next((one for one in self.rules.objects if one.type == kind), None)
+
+    @property
+    def segments(self) -> list[Segment]:
+        """Return the memory of all objects."""
+        return [one.segment for one in self.loadables.values()]
+
+    @property
+    def is_configured(self) -> bool:
+        """Tell whether everything is loaded that the device needs to run."""
+        return all(
+            one.is_loaded for index, one in self.loadables.items() if one.segment.arena.octets
+        )
+
+    @property
+    def is_loading(self) -> bool:
+        """Tell whether a download has begun and not ended."""
+        return any(one.state is LoadState.LOADING for one in self.loadables.values())
+
+    # --- properties
+
+    def read(self, asked: Elements, level: int) -> bytes:
+        """Return elements of a property; from 0 on: their number, two octets. Raises: PropertyError."""
+        definition = asked.definition()
+        if definition.read_level is None:
+            raise PropertyError(ReturnCode.E_ACCESS_WRITE_ONLY)
+        if level > definition.read_level:
+            raise PropertyError(ReturnCode.E_ACCESS_DENIED)
+        value = self._readers[asked.name()]()
+        octets = definition.type.octets
+        there = len(value) // octets
+        if asked.start == 0 and asked.count == 1:
+            return there.to_bytes(2, "big")
+        if asked.start == 0 or asked.count == 0 or asked.start + asked.count - 1 > there:
+            raise PropertyError(ReturnCode.E_ADDRESS_VOID)
+        return value[(asked.start - 1) * octets : (asked.start - 1 + asked.count) * octets]
+
+    def write(self, asked: Elements, octets: bytes, level: int) -> None:
+        """Write elements of a property; from 0 on: how many there are. Raises: PropertyError."""
+        definition = asked.definition()
+        if definition.write_level is None:
+            raise PropertyError(ReturnCode.E_ACCESS_READ_ONLY)
+        if level > definition.write_level:
+            raise PropertyError(ReturnCode.E_ACCESS_DENIED)
+        if definition.type is PropertyType.CONTROL:
+            self._control(asked, octets)
+            return
+        name = asked.name()
+        value = _with_elements(self._readers[name](), asked, octets)
+        writer = self._writers.get(name)
+        if writer is not None:
+            writer(value)
+        else:
+            self.keep(name, value)
+
+    def _control(self, asked: Elements, octets: bytes) -> None:
+        if asked.start != 1 or asked.count != 1 or asked.owner is None:
+            raise PropertyError(ReturnCode.E_ADDRESS_VOID)
+        if len(octets) != CONTROL_OCTETS:
+            raise PropertyError(ReturnCode.E_DATA_TYPE_CONFLICT)
+        if (
+            asked.definition().key != "load_state"
+        ):  # run control: the device runs whenever it is loaded
+            return
+        loadable = self.loadables[asked.owner.index]
+        before = loadable.state
+        loadable.control(octets)
+        if loadable.state is not before:
+            self.unsaved.is_state = True
+        if loadable.is_loaded and before is LoadState.LOADING:
+            self._check_table(loadable)
+
+    def _check_table(self, loadable: Loadable) -> None:
+        """Take what was loaded, or say what is wrong with it: a device must not run with half a table."""
+        index = loadable.definition.index
+        error = error_in(index, loadable.segment.content)
+        if error:
+            loadable.fail(error)
+        else:
+            self.unsaved.segments.add(index)
+
+    def keep(self, name: str, value: bytes) -> None:
+        """Remember a value that survives a power cut."""
+        if self.kept[name] != value:
+            self.kept[name] = value
+            self.unsaved.is_state = True
+
+    def set_individual_address(self, address: int) -> None:
+        """Take another individual address."""
+        if self.individual_address != address:
+            self.individual_address = address
+            self.unsaved.is_state = True
+
+    @property
+    def address_may_be_written(self) -> bool:
+        """Tell whether services may write the individual address."""
+        return bool(
+            int.from_bytes(self.kept["device.service_control"], "big") & ADDRESS_MAY_BE_WRITTEN
+        )
+
+    @property
+    def is_verifying(self) -> bool:
+        """Tell whether a write to memory is answered."""
+        return bool(self.device_control & VERIFY_MODE)
+
+    # --- memory
+
+    def segment_at(self, address: int, count: int) -> tuple[Loadable, Segment] | None:
+        """Return who has a whole range of memory, None: nobody."""
+        segment = holder(self.segments, address, count)
+        if segment is None:
+            return None
+        owner = next(one for one in self.loadables.values() if one.segment is segment)
+        return owner, segment
+
+    # --- resets
+
+    def forget_links(self) -> None:
+        """Let group address and association table be empty, if they are loaded."""
+        for index in (1, 2):
+            segment = self.loadables[index].segment
+            if segment.octets:
+                segment.write(segment.address, bytes(segment.octets))
+                self.unsaved.segments.add(index)
+
+    def unload_all(self) -> None:
+        """Unload every object."""
+        for one in self.loadables.values():
+            one.unload()
+        self.unsaved.is_state = True
+
+    def reset(self) -> None:
+        """Let everything but the individual address be as when the device was new."""
+        self.unload_all()
+        counter = self.kept["device.download_counter"]
+        self.kept = {**_DEFAULTS, "device.download_counter": counter}
+
+    def count_download(self) -> None:
+        """Count that a master reset has erased something."""
+        before = int.from_bytes(self.kept["device.download_counter"], "big")
+        self.keep("device.download_counter", min(before + 1, 0xFFFF).to_bytes(2, "big"))
+
+    # --- readers and writers
+
+    def _all_readers(self) -> Mapping[str, Callable[[], bytes]]:
+        readers: dict[str, Callable[[], bytes]] = {
+            **self._device_readers(),
+            **self._ip_readers(),
+            **self._cemi_readers(),
+        }
+        for one in self.rules.objects:
+            readers[f"{one.key}.object_type"] = _constant(one.type, 2)
+            readers[f"{one.key}.object_index"] = _constant(one.index, 1)
+        for loadable in self.loadables.values():
+            readers.update(_loadable_readers(loadable))
+        for name in self.kept:
+            readers[name] = lambda name=name: self.kept[name]  # type: ignore[misc]
+        return readers
+
+    def _device_readers(self) -> Mapping[str, Callable[[], bytes]]:
+        identity, outside = self.identity, self.outside
+        magic, version, revision = identity.version
+        features = sum(1 << bit for bit in _FEATURES)
+        return {
+            "device.firmware_revision": _constant(identity.firmware_revision, 1),
+            "device.serial_number": lambda: identity.serial_number,
+            "device.manufacturer": _constant(MANUFACTURER, 2),
+            "device.device_control": lambda: bytes([self.device_control]),
+            "device.order_number": lambda: identity.order_number.encode("latin-1").ljust(10, b"\0"),
+            "device.version": _constant(magic << 11 | version << 6 | revision, 2),
+            "device.error_flags": _constant(0xFF, 1),
+            "device.programming_mode": lambda: bytes([outside.is_programming()]),
+            "device.max_apdu_length": _constant(MAX_APDU_LENGTH, 2),
+            "device.subnetwork_address": lambda: bytes([self.individual_address >> 8]),
+            "device.device_address": lambda: bytes([self.individual_address & 0xFF]),
+            "device.object_list": lambda: b"".join(
+                one.type.to_bytes(2, "big") for one in self.rules.objects
+            ),
+            "device.hardware_type": lambda: identity.hardware_type,
+            "device.device_descriptor": _constant(MASK_VERSION, 2),
+            "device.features": _constant(features, 10),
+        }
+
+    def _ip_readers(self) -> Mapping[str, Callable[[], bytes]]:
+        ip = self.outside.ip
+        return {
+            "ip_parameter.individual_address": lambda: self.individual_address.to_bytes(2, "big"),
+            "ip_parameter.current_assignment": lambda: bytes([_assignment(ip())]),
+            "ip_parameter.ip_capabilities": _constant(0b110, 1),  # DHCP, AutoIP
+            "ip_parameter.current_ip": lambda: ip().address.packed,
+            "ip_parameter.current_mask": lambda: ip().mask.packed,
+            "ip_parameter.current_gateway": lambda: ip().gateway.packed,
+            "ip_parameter.dhcp_server": lambda: ip().dhcp_server.packed,
+            "ip_parameter.mac_address": lambda: ip().mac_address,
+            "ip_parameter.setup_multicast": lambda: SETUP_MULTICAST.packed,
+            "ip_parameter.device_capabilities": lambda: _capabilities(ip()),
+            "ip_parameter.device_state": _constant(0, 1),
+            "ip_parameter.sent_to_ip": lambda: self.outside.sent()[0].to_bytes(4, "big"),
+            "ip_parameter.sent_to_knx": lambda: self.outside.sent()[1].to_bytes(4, "big"),
+        }
+
+    def _cemi_readers(self) -> Mapping[str, Callable[[], bytes]]:
+        return {
+            "cemi_server.medium_type": _constant(MEDIUM_KNX_IP, 2),
+            "cemi_server.communication_mode": lambda: bytes([self.communication_mode]),
+            "cemi_server.medium_availability": _constant(MEDIUM_KNX_IP, 2),
+            "cemi_server.additional_info_types": lambda: b"",
+            "cemi_server.client_subnetwork": lambda: bytes([self.individual_address >> 8]),
+            "cemi_server.client_device": lambda: bytes([self.individual_address & 0xFF]),
+            "cemi_server.communication_modes": _constant(1, 2),  # link layer
+            "cemi_server.max_interface_apdu": _constant(MAX_APDU_LENGTH, 2),
+            "cemi_server.max_local_apdu": _constant(MAX_APDU_LENGTH, 2),
+        }
+
+    def _all_writers(self) -> Mapping[str, Callable[[bytes], None]]:
+        return {
+            "device.device_control": self._write_device_control,
+            "device.programming_mode": lambda value: self.outside.set_programming(
+                bool(value[0] & 1)
+            ),
+            "device.subnetwork_address": lambda value: self.set_individual_address(
+                value[0] << 8 | self.individual_address & 0xFF
+            ),
+            "device.device_address": lambda value: self.set_individual_address(
+                self.individual_address & 0xFF00 | value[0]
+            ),
+            "ip_parameter.individual_address": lambda value: self.set_individual_address(
+                int.from_bytes(value, "big")
+            ),
+            "cemi_server.communication_mode": self._write_communication_mode,
+        }
+
+    def _write_device_control(self, value: bytes) -> None:
+        self.device_control = value[0] & (DUPLICATE_ADDRESS | VERIFY_MODE)
+
+    def _write_communication_mode(self, value: bytes) -> None:
+        if value[0] != 0:
+            raise PropertyError(ReturnCode.E_DATA_VOID)
+        self.communication_mode = value[0]
+
+
+def _with_elements(value: bytes, asked: Elements, octets: bytes) -> bytes:
+    """Return a value in which some elements are others. Raises: PropertyError."""
+    definition = asked.definition()
+    each = definition.type.octets
+    there = len(value) // each
+    if asked.start == 0:
+        if asked.count != 1 or octets != bytes(2) or definition.elements == 1:
+            raise PropertyError(ReturnCode.E_DATA_VOID)
+        return b""
+    if len(octets) != asked.count * each or asked.count == 0:
+        raise PropertyError(ReturnCode.E_DATA_TYPE_CONFLICT)
+    end = asked.start + asked.count - 1
+    if asked.start > there + 1 or end > definition.elements:  # no holes
+        raise PropertyError(ReturnCode.E_ADDRESS_VOID)
+    return value[: (asked.start - 1) * each] + octets + value[end * each :]
+
+
+def _loadable_readers(one: Loadable) -> Mapping[str, Callable[[], bytes]]:
+    key = one.definition.key
+    return {
+        f"{key}.load_state": lambda: bytes([one.state]),
+        f"{key}.run_state": lambda: bytes([_RUNNING if one.is_loaded else _HALTED]),
+        f"{key}.table_reference": lambda: one.segment.address.to_bytes(4, "big"),
+        f"{key}.table": lambda: _elements_of_table(one),
+        f"{key}.pei_type": _constant(0, 1),
+        f"{key}.memory_control": lambda: one.segment.control_block if one.is_loaded else b"",
+        f"{key}.error_code": lambda: bytes([one.error]),
+    }
+
+
+def _elements_of_table(one: Loadable) -> bytes:
+    """Return a table without its count, as far as the segment has it."""
+    if not one.is_loaded:
+        return b""
+    each = next(each.type.octets for each in one.definition.properties if each.key == "table")
+    content = one.segment.content
+    count = int.from_bytes(content[:2], "big")
+    rows = content[2 : 2 + count * each]
+    return rows[: len(rows) // each * each]
+
+
+def _constant(value: int, octets: int) -> Callable[[], bytes]:
+    content = value.to_bytes(octets, "big")
+    return lambda: content
+
+
+def _assignment(ip: IpState) -> int:
+    if ip.is_auto_ip:
+        return _AUTO_IP
+    return _DHCP if ip.is_dhcp else _PERMANENT
+
+
+def _capabilities(ip: IpState) -> bytes:
+    is_routing = bool(int(ip.routing_multicast))
+    return (1 | ip.has_tunnels << 1 | is_routing << 2).to_bytes(2, "big")
