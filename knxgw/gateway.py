@@ -8,6 +8,7 @@ lives.
 import asyncio
 import gc
 import logging
+import random
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
@@ -22,14 +23,18 @@ from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.model import Configuration
 from knxgw.config.summary import serial_line_text
 from knxgw.device.front_panel import ButtonContact, FrontPanel
+from knxgw.device.identity import Identity, serial_number_of
+from knxgw.device.kept_state import restore
+from knxgw.device.knx_device import KnxDevice
+from knxgw.device.model import DeviceModel, Outside
 from knxgw.device.panel import Leds, PanelState, Phase, leds, meaning, patterns
 from knxgw.errors import GatewayError, RejectedError
 from knxgw.host.clock import boot_id, is_synchronised, system_clock
 from knxgw.links.keep_alive import keep_alive
 from knxgw.links.knx_group_communication import GroupCommunication
+from knxgw.links.knx_management import KnxManagement
 from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.links.knx_port import BusAttachment, KnxPort
-from knxgw.links.knx_programming import ProgrammingMode
 from knxgw.links.knx_telegram_tap import TelegramTap
 from knxgw.links.modbus import quiet_pymodbus
 from knxgw.links.modbus_request_tap import RequestTap
@@ -53,7 +58,9 @@ from knxgw.station.show import unconfigured_view
 from knxgw.station.view import SiteView
 from knxgw.store.accounts import AccountStore
 from knxgw.store.database import Database, FaultRow
+from knxgw.store.device_id import device_id
 from knxgw.store.history import History
+from knxgw.store.knx_device_files import KnxDeviceFiles
 from knxgw.store.runs import RunEnding, RunHistory
 from knxgw.store.writer import StoreWriter
 from knxgw.website.device_facts import DeviceFacts, PanelFacts
@@ -125,6 +132,9 @@ class Gateway:
         self._secure_numbers = SecureNumbers(  # one for all links: not all of them are stored yet
             self._database.load_numbers(), self._store_writer, self.valid_now, self._loop.time
         )
+        self._device_files = KnxDeviceFiles(self._database.directory)
+        self.knx_device = self._stored_device(configuration)
+        self._management = KnxManagement(self.knx_device, self._store_device, self._restart_device)
         self._knx: KnxPort | None = None
         self._join(self._session(world.link), world.link)
         self.application: Application | None = None
@@ -272,6 +282,35 @@ class Gateway:
             return None
         return self._loop.time() - begun_at
 
+    # --- the KNX device
+
+    def _stored_device(self, configuration: Configuration | None) -> KnxDevice:
+        """Return the device as it was stored, or as it is configured at first."""
+        directory = self._database.directory
+        model = DeviceModel(
+            self.catalogue.interface_objects,
+            Identity(serial_number=serial_number_of(device_id(directory).bytes)),
+            Outside(
+                is_programming=lambda: self.panel.is_programming,
+                set_programming=self.set_programming,
+            ),
+        )
+        if configuration is not None:
+            model.configure_address(configuration.knx.individual_address)
+        state = self._device_files.state()
+        if state and not restore(model, state, self._device_files.segment):
+            log.warning("what ETS has written was damaged: the device has to be programmed again")
+        return KnxDevice(model, chance=random.random, switched_on_at=self._loop.time())
+
+    async def _store_device(self, state: bytes, segments: Mapping[int, bytes]) -> None:
+        await self._loop.run_in_executor(
+            self.world.executor, self._device_files.write, state, segments
+        )
+
+    async def _restart_device(self) -> None:
+        """Start anew, as a tool asks for; chargers and telegrams go on."""
+        log.info("the KNX device has started anew, as a tool has asked for")
+
     # --- life
 
     async def run(self) -> NoReturn:
@@ -281,6 +320,7 @@ class Gateway:
                 self._group = group
                 group.create_task(self._store_writer.run(), name="store")
                 group.create_task(self._watch_clock(), name="clock")
+                group.create_task(self._management.run(), name="management")
                 group.create_task(self._settle_memory(), name="memory")
                 group.create_task(self._record_plot(), name="plot")
                 group.create_task(self._note_alive(), name="alive")
@@ -365,12 +405,12 @@ class Gateway:
             self.world.log.scrubber.learn_secret(secret)
         port = KnxPort(link, TelegramTap(self.recorder.telegrams.note, self.world.wall_clock))
         GroupCommunication(port, self.objects, self.inbox.put).join()
-        ProgrammingMode(port, lambda: self.panel.is_programming).join()
         return port
 
     def _join(self, session: KnxPort | None, link: BusAttachment | None) -> None:
         """Use a session from now on; group objects answer no faster than its link can."""
         self._knx = session
+        self._management.join(session)
         if link is not None:
             self.objects.outbox.limits = link.response_limits
 

@@ -7,6 +7,7 @@ kept. `product_db/interface_objects.yaml` says which properties there are and wh
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from xknx.telegram.address import IndividualAddress
 from xknx.telegram.apci import ReturnCode
 
 from knxgw.catalogue.interface_objects import (
@@ -230,6 +231,11 @@ class DeviceModel:
         if self.kept[name] != value:
             self.kept[name] = value
             self.unsaved.is_state = True
+
+    def configure_address(self, address: str | None) -> None:
+        """Begin with an address that somebody has configured, until a tool programs another one."""
+        if address is not None:
+            self.individual_address = IndividualAddress(address).raw
 
     def set_individual_address(self, address: int) -> None:
         """Take another individual address."""

@@ -16,9 +16,11 @@ from xknx.cemi import CEMIFrame, CEMILData, CEMIMessageCode
 from xknx.core import XknxConnectionState
 from xknx.exceptions import CommunicationError, UnsupportedCEMIMessage, XKNXException
 from xknx.telegram.address import IndividualAddress
+from xknx.telegram.tpci import TDataConnected
 
 from knxgw.errors import LinkError
 from knxgw.knx.frames import Outcome
+from knxgw.knx.raw_service import with_unread_service
 from knxgw.links.knx_guard import Hooks
 from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.links.network_adapter import AdapterWatch
@@ -29,6 +31,8 @@ wire = logging.getLogger("knxgw.wire.knx")
 CONFIRMATION_TIMEOUT_S = 3.0
 ALIVE_CHECK_S = 10.0  # far below the 60 s of the standard: a dead interface must be noticed
 ROUTING_SLOT_S = 0.02  # a routing sender may send one telegram each 20 ms
+
+_DATA_INDICATION = bytes([CEMIMessageCode.L_DATA_IND.value])
 
 OnFrame = Callable[[CEMILData], None]
 
@@ -42,6 +46,9 @@ class KnxLink(Protocol):
     @property
     def individual_address(self) -> IndividualAddress:
         """Return our address on this link."""
+
+    def take_address(self, address: IndividualAddress) -> bool:
+        """Use another address; tell whether this link can: that of a tunnel belongs to its interface."""
 
     def keep_numbers(self, numbers: SecureNumbers) -> None:
         """Hear where the timer of IP Secure routing is kept; before `open`."""
@@ -103,6 +110,10 @@ class XknxLink(ABC):
     def individual_address(self) -> IndividualAddress:
         """Return our address on this link."""
         return self._xknx.current_address
+
+    def take_address(self, address: IndividualAddress) -> bool:
+        """Use another address; tell whether this link can."""
+        return False
 
     @property
     def has_room(self) -> bool:
@@ -222,9 +233,11 @@ class XknxLink(ABC):
             frame = CEMIFrame.from_knx(raw)
         except UnsupportedCEMIMessage as err:  # well formed, but a service nobody here speaks
             wire.debug("not for us: %s", err)
+            self._unread(raw)
             return
         except (XKNXException, IndexError, ValueError):
             self._malformed(raw)
+            self._unread(raw)
             return
         if not isinstance(frame.data, CEMILData):
             return
@@ -236,3 +249,10 @@ class XknxLink(ABC):
             self._confirmed.set()
         elif frame.code is CEMIMessageCode.L_DATA_IND and self._on_frame is not None:
             self._on_frame(frame.data)
+
+    def _unread(self, raw: bytes) -> None:
+        """Hand on a frame whose service cannot be read: a device acknowledges it all the same."""
+        if raw[:1] == _DATA_INDICATION and len(raw) > 1 and self._on_frame is not None:
+            data = with_unread_service(raw[2 + raw[1] :])
+            if data is not None and isinstance(data.tpci, TDataConnected):
+                self._on_frame(data)

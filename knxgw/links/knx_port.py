@@ -127,6 +127,10 @@ class KnxPort:
         """Return our address on the link."""
         return self._link.individual_address
 
+    def take_address(self, address: IndividualAddress) -> bool:
+        """Use another address on the link; tell whether it can."""
+        return self._link.take_address(address)
+
     # --- those who speak here
 
     def register(self, receiver: Receiver, *kinds: FrameKind) -> None:

@@ -6,6 +6,7 @@ from xknx import XKNX
 from xknx.cemi import CEMIFrame
 from xknx.exceptions import CommunicationError
 from xknx.knxip import KNXIPFrame, RoutingBusy
+from xknx.telegram.address import IndividualAddress
 
 from knxgw.errors import LinkError
 from knxgw.links.knx import ROUTING_SLOT_S, XknxLink
@@ -31,6 +32,7 @@ class RoutingLink(XknxLink):
         self._make = make
         self._routing: AnyRouting | None = None
         self._busy_at = float("-inf")
+        self._address: IndividualAddress | None = None  # that was programmed, if any was
         self._adapter_has_run = False
 
     @property
@@ -38,9 +40,17 @@ class RoutingLink(XknxLink):
         """Tell whether the medium's 50 telegrams/s leave room beside the answers to reads."""
         return self._routing is None or self._routing.has_room
 
+    def take_address(self, address: IndividualAddress) -> bool:
+        """Use another address."""
+        self._address = address
+        self._xknx.current_address = address
+        return True
+
     async def _connect(self) -> None:
         self._routing = await self._make(self._xknx, self._hooks, self._numbers)
         await self._routing.connect()
+        if self._address is not None:
+            self._xknx.current_address = self._address
         self._adapter = AdapterWatch(self._routing.local_ip, self._routing.multicast_group)
         is_running = self._adapter.is_running
         if is_running is False and self._adapter_has_run:

@@ -40,15 +40,17 @@ class MemoryLine:
     def carry(self, sender: "MemoryLink", data: CEMILData) -> None:
         """Hand a frame to all other members."""
         loop = asyncio.get_running_loop()
+        read = CEMILData.from_knx(data.to_knx())  # as it comes from a wire
         for member in self.members:
             if member is not sender:
-                loop.call_soon(member.receive, data)
+                loop.call_soon(member.receive, read)
 
 
 class MemoryLink:
     """One member of the line; a `KnxLink`."""
 
     response_limits = ResponseLimits()
+    is_programmable = False  # else the address is that of an interface
 
     def __init__(self, line: MemoryLine, address: IndividualAddress) -> None:
         self.malformed = 0
@@ -61,6 +63,12 @@ class MemoryLink:
     def individual_address(self) -> IndividualAddress:
         """Return our address on the line."""
         return self._address
+
+    def take_address(self, address: IndividualAddress) -> bool:
+        """Use another address, where this link can."""
+        if self.is_programmable:
+            self._address = address
+        return self.is_programmable
 
     @property
     def has_room(self) -> bool:

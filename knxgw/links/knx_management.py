@@ -1,0 +1,150 @@
+"""The KNX device on the port: what tools ask of it goes in, its answers go out, changes are stored before that.
+
+One request after the other: the answer to what was written leaves once it survives a power cut.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
+from typing import NoReturn
+
+from xknx.cemi import CEMILData
+
+from knxgw.device.kept_state import state_bytes
+from knxgw.device.knx_device import KnxDevice, Output, Restart, Send
+from knxgw.knx.frames import FrameKind, Security
+from knxgw.links.knx_port import KnxPort
+
+log = logging.getLogger(__name__)
+MOST_WAITING = 64  # frames; a tool sends one after the other
+SENT_S = 3.0  # for the last answers, before the device starts anew
+_TICK_S = 1.0  # how late a connection may be closed
+
+StoreDevice = Callable[
+    [bytes, Mapping[int, bytes]], Awaitable[None]
+]  # state, memory. Raises: OSError
+
+
+class KnxManagement:
+    """Serves whoever manages the device, over whichever port there is."""
+
+    def __init__(
+        self, device: KnxDevice, store: StoreDevice, on_restart: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Serve a device; `on_restart`: a tool has it start anew, connections are closed already."""
+        self.device = device
+        self._store = store
+        self._on_restart = on_restart
+        self._port: KnxPort | None = None
+        self._waiting: asyncio.Queue[CEMILData | None] = asyncio.Queue(MOST_WAITING)
+        self._delayed: set[asyncio.TimerHandle] = set()
+        self.dropped = 0  # frames that were too many
+
+    # --- the port
+
+    def join(self, port: KnxPort | None) -> None:
+        """Use a port from now on, None: there is none."""
+        if self._port is not None:
+            self._port.unregister(self)
+        self._port = port
+        if port is not None:
+            port.register(self, FrameKind.BROADCAST, FrameKind.INDIVIDUAL, FrameKind.CONTROL)
+            self._use_address()
+
+    def link_up(self) -> None:
+        """Have the address that the link can have."""
+        self._use_address()
+
+    def link_down(self) -> None:
+        """Forget the connection of a tool that cannot be reached."""
+        self.device.link_lost()
+        for one in self._delayed:
+            one.cancel()
+        self._delayed.clear()
+
+    def _use_address(self) -> None:
+        """Use the address of the device on the link, or that of the link in the device."""
+        if self._port is None:
+            return
+        if not self._port.take_address(self.device.individual_address) and self._port.is_up:
+            self.device.model.individual_address = self._port.individual_address.raw
+
+    def take(self, data: CEMILData, security: Security) -> None:
+        """Queue a frame for the device; one that Data Secure has refused is not obeyed."""
+        if security is Security.REFUSED:
+            return
+        try:
+            self._waiting.put_nowait(data)
+        except asyncio.QueueFull:
+            self.dropped += 1
+
+    # --- life
+
+    async def run(self) -> NoReturn:
+        """Serve until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            data = await self._next(loop)
+            out = (
+                self.device.tick(loop.time())
+                if data is None
+                else self.device.receive(data, loop.time())
+            )
+            await self._carry_out(out)
+
+    async def changed(self) -> None:
+        """Store what somebody has changed at the device without a frame."""
+        await self._store_changes()
+        self._use_address()
+
+    async def _next(self, loop: asyncio.AbstractEventLoop) -> CEMILData | None:
+        """Wait for a frame; None: time asks for something."""
+        wait_s = max(0.0, self.device.due_at() - loop.time())
+        try:
+            async with asyncio.timeout(min(wait_s, _TICK_S) if self.device.is_connected else None):
+                return await self._waiting.get()
+        except TimeoutError:
+            return None
+
+    async def _carry_out(self, out: Iterable[Output]) -> None:
+        is_stored = await self._store_changes()
+        sent = [self._send(one) for one in out if isinstance(one, Send)] if is_stored else []
+        self._use_address()
+        if any(isinstance(one, Restart) for one in out):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SENT_S):
+                    await asyncio.gather(*(one for one in sent if one is not None))
+            self.device.restarted(asyncio.get_running_loop().time())
+            await self._on_restart()
+
+    async def _store_changes(self) -> bool:
+        """Store what has changed; tell whether it is stored. Without that a tool gets no answer."""
+        model = self.device.model
+        if not model.unsaved:
+            return True
+        segments = {
+            index: model.loadables[index].segment.content for index in model.unsaved.segments
+        }
+        try:
+            await self._store(state_bytes(model), segments)
+        except OSError as err:
+            log.warning("what a tool has written is not stored, and not answered: %s", err)
+            return False
+        model.unsaved.segments.clear()
+        model.unsaved.is_state = False
+        return True
+
+    def _send(self, one: Send) -> asyncio.Future[object] | None:
+        if self._port is None:
+            return None
+        if not one.delay_s:
+            return self._port.send(one.data)  # type: ignore[return-value]
+        loop = asyncio.get_running_loop()
+        handle = loop.call_later(one.delay_s, self._send_late, one.data)
+        self._delayed = {left for left in self._delayed if left.when() > loop.time()} | {handle}
+        return None
+
+    def _send_late(self, data: CEMILData) -> None:
+        if self._port is not None:
+            self._port.send(data)
