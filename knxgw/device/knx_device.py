@@ -16,7 +16,7 @@ from xknx.telegram.apci import APCI
 from xknx.telegram.tpci import TPCI, TConnect, TDataBroadcast, TDataConnected, TDataIndividual
 
 from knxgw.device.model import DUPLICATE_ADDRESS, DeviceModel
-from knxgw.device.services import FREE_LEVEL, HIGHEST_LEVEL, Answer, Services
+from knxgw.device.services import FREE_LEVEL, HIGHEST_LEVEL, Answer, EraseCode, Services
 from knxgw.device.tables import group_addresses
 from knxgw.device.transport_layer import Tpdu, TransportLayer
 from knxgw.knx.raw_service import RawService, apdu_of
@@ -41,6 +41,8 @@ class Send:
 @dataclass(frozen=True, slots=True)
 class Restart:
     """The device starts anew, once everything before is out."""
+
+    erases: EraseCode
 
 
 Output = Send | Restart
@@ -96,17 +98,17 @@ class KnxDevice:
             self._level = FREE_LEVEL
         return [self._out(one) for one in found]
 
-    def serve_locally(self, apdu: bytes) -> tuple[bytes | None, bool]:
-        """Serve an APDU of a tool that manages the device without a line; tell whether it starts anew then."""
-        answer = self._services.serve(apdu, HIGHEST_LEVEL)
-        return answer.apdu, answer.is_restart
+    def serve_locally(self, apdu: bytes) -> Answer:
+        """Serve an APDU of a tool that manages the device without a line."""
+        return self._services.serve(apdu, HIGHEST_LEVEL)
 
     def tick(self, now_s: float) -> list[Output]:
         """Do what time asks for."""
         return [self._out(one) for one in self._transport.tick(now_s)]
 
-    def restarted(self, now_s: float) -> None:
+    def restart(self, erases: EraseCode, now_s: float) -> None:
         """Start anew: connections end without a word, programming mode and verify mode too."""
+        self._services.erase(erases)
         self._transport.close()
         self._level = FREE_LEVEL
         self.model.device_control = 0
@@ -237,4 +239,4 @@ class KnxDevice:
 
 
 def _restart(answer: Answer) -> list[Output]:
-    return [Restart()] if answer.is_restart else []
+    return [] if answer.restart is None else [Restart(answer.restart)]

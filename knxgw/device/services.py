@@ -54,7 +54,9 @@ class Answer:
     """What an APDU brings about."""
 
     apdu: bytes | None = None  # None: it has no answer
-    is_restart: bool = False  # the device starts anew once the answer is out
+    restart: EraseCode | None = (
+        None  # what is erased, and the device starts anew, once the answer is out
+    )
     level: int | None = None  # of access, which the connection has from now on
 
 
@@ -86,6 +88,8 @@ class Services:
             apci.MemoryWrite: self._write_memory,
             apci.MemoryExtendedRead: self._read_extended_memory,
             apci.MemoryExtendedWrite: self._write_extended_memory,
+            apci.UserMemoryRead: self._read_user_memory,
+            apci.UserMemoryWrite: self._write_user_memory,
             apci.AuthorizeRequest: self._authorize,
             apci.Restart: self._restart,
             apci.RestartMasterReset: self._reset,
@@ -114,7 +118,7 @@ class Services:
         return replace(_answer(apci.AuthorizeResponse(level=level)), level=level)
 
     def _restart(self, _asked: apci.Restart, _level: int) -> Answer:
-        return Answer(is_restart=True)
+        return Answer(restart=EraseCode.CONFIRMED_RESTART)  # it erases nothing
 
     def _reset(self, asked: apci.RestartMasterReset, _level: int) -> Answer:
         error = ResetError.NONE
@@ -127,11 +131,10 @@ class Services:
         # a download goes on at once after this one
         took_s = 0 if not is_done or asked.erase_code == EraseCode.RESET_APPLICATION else RESTART_S
         said = apci.RestartMasterResetResponse(error_code=error.value, process_time=took_s)
-        if is_done:
-            self._erase(EraseCode(asked.erase_code))
-        return replace(_answer(said), is_restart=is_done)
+        return replace(_answer(said), restart=EraseCode(asked.erase_code) if is_done else None)
 
-    def _erase(self, code: EraseCode) -> None:
+    def erase(self, code: EraseCode) -> None:
+        """Erase what a master reset asks for; its answer has left from the address of before."""
         model = self._model
         match code:
             case EraseCode.FACTORY_RESET:
@@ -291,6 +294,20 @@ class Services:
         data = self._memory(asked.address, len(asked.data)) if is_done else None
         return _answer(apci.MemoryResponse(address=asked.address, data=data or b""))
 
+    def _read_user_memory(self, asked: apci.UserMemoryRead, _level: int) -> Answer:
+        nothing = _answer(apci.UserMemoryResponse(address=asked.address, data=b""))
+        value = self._memory(asked.address, asked.count)
+        if value is None:
+            return nothing
+        return _fitting(apci.UserMemoryResponse(address=asked.address, data=value), nothing)
+
+    def _write_user_memory(self, asked: apci.UserMemoryWrite, _level: int) -> Answer:
+        is_done = self._write(asked) is ReturnCode.E_SUCCESS
+        if not self._model.is_verifying:
+            return NOTHING
+        data = self._memory(asked.address, len(asked.data)) if is_done else None
+        return _answer(apci.UserMemoryResponse(address=asked.address, data=data or b""))
+
     def _read_extended_memory(self, asked: apci.MemoryExtendedRead, _level: int) -> Answer:
         def said(code: ReturnCode, data: bytes = b"") -> Answer:
             head = bytes([0x01, 0xFE, code.value]) + asked.address.to_bytes(3, "big")
@@ -315,7 +332,9 @@ class Services:
         found = self._model.segment_at(address, count) if count else None
         return None if found is None else found[1].read(address, count)
 
-    def _write(self, asked: apci.MemoryWrite | apci.MemoryExtendedWrite) -> ReturnCode:
+    def _write(
+        self, asked: apci.MemoryWrite | apci.UserMemoryWrite | apci.MemoryExtendedWrite
+    ) -> ReturnCode:
         """Write memory whose object is being loaded; all of it, or nothing."""
         if not asked.data or asked.count != len(asked.data):
             return ReturnCode.E_COMMAND_INVALID

@@ -111,11 +111,12 @@ class KnxManagement:
         is_stored = await self._store_changes()
         sent = [self._send(one) for one in out if isinstance(one, Send)] if is_stored else []
         self._use_address()
-        if any(isinstance(one, Restart) for one in out):
+        for restart in (one for one in out if isinstance(one, Restart)):
             with suppress(TimeoutError):
                 async with asyncio.timeout(SENT_S):
                     await asyncio.gather(*(one for one in sent if one is not None))
-            self.device.restarted(asyncio.get_running_loop().time())
+            self.device.restart(restart.erases, asyncio.get_running_loop().time())
+            await self.changed()
             await self._on_restart()
 
     async def _store_changes(self) -> bool:

@@ -80,7 +80,8 @@ class DeviceRig:
         for one in out:
             if isinstance(one, Restart):
                 self.restarts += 1
-                self.device.restarted(self.now_s)
+                self.device.restart(one.erases, self.now_s)
+                self._store()
         return [one.data for one in out if isinstance(one, Send)]
 
     def _store(self) -> None:
