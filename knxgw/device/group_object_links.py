@@ -1,0 +1,41 @@
+"""The tables that ETS has loaded, as links of group objects. Pure."""
+
+from collections.abc import Mapping
+
+from knxgw.catalogue.flags import Flags, Priority
+from knxgw.config.model import GroupAddress, GroupObjectLink
+from knxgw.device.model import DeviceModel
+from knxgw.device.tables import LoadedObject, links_of
+
+_PRIORITIES = (Priority.SYSTEM, Priority.NORMAL, Priority.URGENT, Priority.LOW)  # by their code
+
+
+def group_object_links(model: DeviceModel) -> Mapping[int, GroupObjectLink]:
+    """Return the link of each group object that has a group address, by its number."""
+    addresses, associations, objects = (
+        model.loadables[index].segment.content for index in (1, 2, 3)
+    )
+    loaded = links_of(addresses, associations, objects)
+    return {
+        number: GroupObjectLink(
+            addresses=tuple(_address(raw) for raw in linked),
+            flags=_flags(loaded.objects[number]),
+            priority=_PRIORITIES[loaded.objects[number].priority],
+        )
+        for number, linked in loaded.addresses.items()
+    }
+
+
+def _flags(one: LoadedObject) -> Flags:
+    return Flags(
+        communication=one.communication,
+        read=one.read,
+        write=one.write,
+        transmit=one.transmit,
+        update=one.update,
+        read_on_init=one.read_on_init,
+    )
+
+
+def _address(raw: int) -> GroupAddress:
+    return GroupAddress(f"{raw >> 11}/{raw >> 8 & 0b111}/{raw & 0xFF}")
