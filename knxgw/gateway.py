@@ -8,7 +8,6 @@ lives.
 import asyncio
 import gc
 import logging
-import random
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
@@ -23,16 +22,12 @@ from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.model import Configuration
 from knxgw.config.summary import serial_line_text
 from knxgw.device.front_panel import ButtonContact, FrontPanel
-from knxgw.device.identity import Identity, serial_number_of
-from knxgw.device.kept_state import restore
-from knxgw.device.knx_device import KnxDevice
-from knxgw.device.model import DeviceModel, Outside
+from knxgw.device.model import Outside
 from knxgw.device.panel import Leds, PanelState, Phase, leds, meaning, patterns
 from knxgw.errors import GatewayError, RejectedError
 from knxgw.host.clock import boot_id, is_synchronised, system_clock
 from knxgw.links.keep_alive import keep_alive
 from knxgw.links.knx_group_communication import GroupCommunication
-from knxgw.links.knx_management import KnxManagement
 from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.links.knx_port import BusAttachment, KnxPort
 from knxgw.links.knx_telegram_tap import TelegramTap
@@ -43,6 +38,8 @@ from knxgw.monitoring.plot_ring import HOUR
 from knxgw.monitoring.plot_sample import sample
 from knxgw.monitoring.recorder import Recorder
 from knxgw.objects.server import ObjectServer
+from knxgw.programmed import Programmed
+from knxgw.programmed import Surroundings as Programming
 from knxgw.station.actions import Action, command_of
 from knxgw.station.initial import unknown_in
 from knxgw.station.model import (
@@ -58,9 +55,7 @@ from knxgw.station.show import unconfigured_view
 from knxgw.station.view import SiteView
 from knxgw.store.accounts import AccountStore
 from knxgw.store.database import Database, FaultRow
-from knxgw.store.device_id import device_id
 from knxgw.store.history import History
-from knxgw.store.knx_device_files import KnxDeviceFiles
 from knxgw.store.runs import RunEnding, RunHistory
 from knxgw.store.writer import StoreWriter
 from knxgw.website.device_facts import DeviceFacts, PanelFacts
@@ -132,14 +127,24 @@ class Gateway:
         self._secure_numbers = SecureNumbers(  # one for all links: not all of them are stored yet
             self._database.load_numbers(), self._store_writer, self.valid_now, self._loop.time
         )
-        self._device_files = KnxDeviceFiles(self._database.directory)
-        self.knx_device = self._stored_device(configuration)
-        self._management = KnxManagement(self.knx_device, self._store_device, self._restart_device)
+        self.programmed = Programmed(
+            Programming(
+                directory=self._database.directory,
+                catalogue=catalogue,
+                executor=world.executor,
+                outside=Outside(
+                    is_programming=lambda: self.panel.is_programming,
+                    set_programming=self.set_programming,
+                ),
+            ),
+            configuration,
+        )
         self._knx: KnxPort | None = None
         self._join(self._session(world.link), world.link)
         self.application: Application | None = None
-        if configuration is not None:
-            self.application = self._new_application(configuration)
+        effective = self.programmed.configuration()
+        if effective is not None:
+            self.application = self._new_application(effective)
         self._changing = asyncio.Lock()
         self._group: asyncio.TaskGroup | None = None  # while it runs
         self._tasks: dict[str, asyncio.Task[NoReturn]] = {}  # those that may be exchanged
@@ -282,35 +287,6 @@ class Gateway:
             return None
         return self._loop.time() - begun_at
 
-    # --- the KNX device
-
-    def _stored_device(self, configuration: Configuration | None) -> KnxDevice:
-        """Return the device as it was stored, or as it is configured at first."""
-        directory = self._database.directory
-        model = DeviceModel(
-            self.catalogue.interface_objects,
-            Identity(serial_number=serial_number_of(device_id(directory).bytes)),
-            Outside(
-                is_programming=lambda: self.panel.is_programming,
-                set_programming=self.set_programming,
-            ),
-        )
-        if configuration is not None:
-            model.configure_address(configuration.knx.individual_address)
-        state = self._device_files.state()
-        if state and not restore(model, state, self._device_files.segment):
-            log.warning("what ETS has written was damaged: the device has to be programmed again")
-        return KnxDevice(model, chance=random.random, switched_on_at=self._loop.time())
-
-    async def _store_device(self, state: bytes, segments: Mapping[int, bytes]) -> None:
-        await self._loop.run_in_executor(
-            self.world.executor, self._device_files.write, state, segments
-        )
-
-    async def _restart_device(self) -> None:
-        """Start anew, as a tool asks for; chargers and telegrams go on."""
-        log.info("the KNX device has started anew, as a tool has asked for")
-
     # --- life
 
     async def run(self) -> NoReturn:
@@ -320,7 +296,8 @@ class Gateway:
                 self._group = group
                 group.create_task(self._store_writer.run(), name="store")
                 group.create_task(self._watch_clock(), name="clock")
-                group.create_task(self._management.run(), name="management")
+                group.create_task(self.programmed.management.run(), name="management")
+                group.create_task(self._follow_download(), name="download")
                 group.create_task(self._settle_memory(), name="memory")
                 group.create_task(self._record_plot(), name="plot")
                 group.create_task(self._note_alive(), name="alive")
@@ -360,11 +337,27 @@ class Gateway:
         """
         async with self._changing:
             session = None if isinstance(link, KeepLink) else self._session(link)
-            await self._change_application(configuration)
+            before, self.programmed.own = self.programmed.own, configuration
+            try:
+                await self._change_application(await self.programmed.configuration_soon())
+            except BaseException:
+                self.programmed.own = before
+                raise
             if not isinstance(link, KeepLink):
                 await self._finish("knx")
                 self._join(session, link)
                 self._begin("knx")
+
+    async def _follow_download(self) -> NoReturn:
+        """Let the application be what ETS has loaded, and stop it while ETS is at it."""
+        while True:
+            await self.programmed.other_stage()
+            async with self._changing:
+                try:
+                    await self._change_application(await self.programmed.configuration_soon())
+                except Exception:
+                    log.exception("what ETS has loaded does not run")
+                    await self._unload()
 
     async def _change_application(self, configuration: Configuration | None) -> None:
         if configuration is None:
@@ -410,7 +403,7 @@ class Gateway:
     def _join(self, session: KnxPort | None, link: BusAttachment | None) -> None:
         """Use a session from now on; group objects answer no faster than its link can."""
         self._knx = session
-        self._management.join(session)
+        self.programmed.management.join(session)
         if link is not None:
             self.objects.outbox.limits = link.response_limits
 

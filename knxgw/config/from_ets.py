@@ -5,7 +5,7 @@ the device's own file.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from knxgw.catalogue.parameters import ParameterDefinition
 from knxgw.catalogue.product import Catalogue
@@ -13,7 +13,7 @@ from knxgw.config.assemble import assemble
 from knxgw.config.convert import Value, convert
 from knxgw.config.group_objects import definitions, key_of, nearest
 from knxgw.config.model import Configuration, ConfigurationSource, GroupObjectLink
-from knxgw.config.parameter_memory import OWN, texts_of
+from knxgw.config.parameter_memory import texts_of
 from knxgw.config.report import Report, parameter_and_entry
 from knxgw.config.schema import Section, build_schema
 from knxgw.config.values import SectionSource, read_values
@@ -32,11 +32,11 @@ def configuration_from_ets(
     image: bytes,
     links: Mapping[int, GroupObjectLink],
     catalogue: Catalogue,
-    own: SectionSource | None,
+    own: Configuration | None,
 ) -> LoadedByEts:
     """Return the configuration of a memory image and tables; anything wrong with it becomes a finding.
 
-    `own`: the file of the device itself, None: it has none.
+    `own`: what the device's own file says, None: there is none.
     """
     ids = {one.key: one.ets_id for one in catalogue.parameters}
 
@@ -45,7 +45,7 @@ def configuration_from_ets(
         return EtsParameter(ids.get(parameter), entry, key)
 
     report = Report(place)
-    root = _EtsSection("", dict(texts_of(image, catalogue)), catalogue, own)
+    root = _EtsSection("", dict(texts_of(image, catalogue)), catalogue)
     values = read_values(build_schema(catalogue.parameters), root, catalogue, report)
     configuration = assemble(
         values,
@@ -54,52 +54,53 @@ def configuration_from_ets(
         report,
         source=ConfigurationSource.ETS,
     )
+    if configuration is not None and own is not None:
+        configuration = _of_this_machine(configuration, own)
     return LoadedByEts(configuration=configuration, findings=tuple(report.findings))
+
+
+def _of_this_machine(configuration: Configuration, own: Configuration) -> Configuration:
+    """Return a configuration with what belongs to the machine; see `parameter_memory.OWN`."""
+    return replace(
+        configuration,
+        knx=own.knx,
+        website=own.website,
+        firmware=own.firmware,
+        panel=own.panel,
+        device=replace(configuration.device, ntp_servers=own.device.ntp_servers),
+    )
 
 
 class _EtsSection:
     """A section of the parameters; see `SectionSource`."""
 
-    def __init__(
-        self, key: str, texts: Mapping[str, str], catalogue: Catalogue, own: SectionSource | None
-    ) -> None:
+    def __init__(self, key: str, texts: Mapping[str, str], catalogue: Catalogue) -> None:
         self._key = key
         self._texts = texts
         self._catalogue = catalogue
-        self._own = own
 
     def section(self, section: Section) -> SectionSource | None:
         """Return a section below, None: nothing of it is given."""
         key = self._below(section.name)
-        own = None if self._own is None else self._own.section(section)
-        if f"{key}." in OWN:
-            return own
         is_given = any(one.startswith(f"{key}.") for one in self._texts)
-        return _EtsSection(key, self._texts, self._catalogue, own) if is_given or own else None
+        return _EtsSection(key, self._texts, self._catalogue) if is_given else None
 
     def entries(self, section: Section) -> Sequence[tuple[str, SectionSource]]:
         """Return the entries of a list that have a value."""
         name = self._below(section.name)
         keys = sorted({one.partition(".")[0] for one in self._texts if one.startswith(f"{name}[")})
-        return [(key, _EtsSection(key, self._texts, self._catalogue, None)) for key in keys]
+        return [(key, _EtsSection(key, self._texts, self._catalogue)) for key in keys]
 
     def has_value(self, name: str) -> bool:
         """Tell whether a parameter is given."""
-        if self._is_own(name):
-            return self._own is not None and self._own.has_value(name)
         return self._below(name) in self._texts
 
     def value(self, name: str, parameter: ParameterDefinition) -> Value:
         """Return a parameter that is given. Raises: NotAllowedError."""
-        if self._is_own(name) and self._own is not None:
-            return self._own.value(name, parameter)
         return convert(parameter, self._texts[self._below(name)], self._catalogue)
 
     def _below(self, name: str) -> str:
         return f"{self._key}.{name}" if self._key else name
-
-    def _is_own(self, name: str) -> bool:
-        return self._below(name) in OWN
 
 
 def _known(

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from knxgw.catalogue.parameters import ParameterDefinition, ParameterType
 from knxgw.catalogue.product import Catalogue
 
-OWN = ("knx.", "website.", "firmware.", "panel.", "device.ntp_servers", "serial.port")
+OWN = ("knx.", "website.", "firmware.", "panel.", "device.ntp_servers")
 ENTRIES = 5  # of a list: charging points
 _NOT_GIVEN, _NUMBER, _FIRST_WORD = 0, 1, 2
 _ABSENT = 0xFF

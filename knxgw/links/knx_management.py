@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from xknx.cemi import CEMILData
 
+from knxgw.device.download import Download, Stage, stage_of
 from knxgw.device.kept_state import state_bytes
 from knxgw.device.knx_device import KnxDevice, Output, Restart, Send
 from knxgw.knx.frames import FrameKind, Security
@@ -19,7 +20,7 @@ from knxgw.links.knx_port import KnxPort
 log = logging.getLogger(__name__)
 MOST_WAITING = 64  # frames; a tool sends one after the other
 SENT_S = 3.0  # for the last answers, before the device starts anew
-_TICK_S = 1.0  # how late a connection may be closed
+_SOONEST_S = 0.001
 
 StoreDevice = Callable[
     [bytes, Mapping[int, bytes]], Awaitable[None]
@@ -30,12 +31,14 @@ class KnxManagement:
     """Serves whoever manages the device, over whichever port there is."""
 
     def __init__(
-        self, device: KnxDevice, store: StoreDevice, on_restart: Callable[[], Awaitable[None]]
+        self, device: KnxDevice, store: StoreDevice, on_stage: Callable[[Stage], None]
     ) -> None:
-        """Serve a device; `on_restart`: a tool has it start anew, connections are closed already."""
+        """Serve a device; `on_stage`: what ETS has made of it has changed, and holds from now on."""
         self.device = device
+        self.download = Download(stage_of(device.model))
+        self.restarts = 0  # that tools have asked for
         self._store = store
-        self._on_restart = on_restart
+        self._on_stage = on_stage
         self._port: KnxPort | None = None
         self._waiting: asyncio.Queue[CEMILData | None] = asyncio.Queue(MOST_WAITING)
         self._delayed: set[asyncio.TimerHandle] = set()
@@ -92,6 +95,7 @@ class KnxManagement:
                 else self.device.receive(data, loop.time())
             )
             await self._carry_out(out)
+            self._look_at_stage(has_restarted=any(isinstance(one, Restart) for one in out))
 
     async def changed(self) -> None:
         """Store what somebody has changed at the device without a frame."""
@@ -100,9 +104,10 @@ class KnxManagement:
 
     async def _next(self, loop: asyncio.AbstractEventLoop) -> CEMILData | None:
         """Wait for a frame; None: time asks for something."""
-        wait_s = max(0.0, self.device.due_at() - loop.time())
+        due_at = min(self.device.due_at(), self.download.due_at())
+        wait_s = None if due_at == float("inf") else max(_SOONEST_S, due_at - loop.time())
         try:
-            async with asyncio.timeout(min(wait_s, _TICK_S) if self.device.is_connected else None):
+            async with asyncio.timeout(wait_s):
                 return await self._waiting.get()
         except TimeoutError:
             return None
@@ -116,8 +121,19 @@ class KnxManagement:
                 async with asyncio.timeout(SENT_S):
                     await asyncio.gather(*(one for one in sent if one is not None))
             self.device.restart(restart.erases, asyncio.get_running_loop().time())
+            self.restarts += 1
             await self.changed()
-            await self._on_restart()
+
+    def _look_at_stage(self, *, has_restarted: bool) -> None:
+        now_s = asyncio.get_running_loop().time()
+        is_connected = self.device.is_connected
+        if self.download.seen(
+            stage_of(self.device.model),
+            now_s,
+            is_connected=is_connected,
+            has_restarted=has_restarted,
+        ):
+            self._on_stage(self.download.stage)
 
     async def _store_changes(self) -> bool:
         """Store what has changed; tell whether it is stored. Without that a tool gets no answer."""

@@ -35,6 +35,7 @@ from xknx.telegram.address import IndividualAddress
 
 from knxgw.catalogue.load import catalogue
 from knxgw.config.model import KnxLinkKind
+from knxgw.device.download import Stage
 from knxgw.device.identity import Identity, serial_number_of
 from knxgw.device.kept_state import restore
 from knxgw.device.knx_device import KnxDevice
@@ -67,6 +68,7 @@ class Device:
     state: bytes = b""
     segments: dict[int, bytes] = field(default_factory=dict)
     is_programming: bool = False
+    stages: list[Stage] = field(default_factory=list)
     restarts: int = 0
 
     def __post_init__(self) -> None:
@@ -85,9 +87,6 @@ class Device:
         self.segments |= segments
         self.state = state
 
-    async def restarted(self) -> None:
-        self.restarts += 1
-
 
 @asynccontextmanager
 async def on_routing(device: Device) -> AsyncGenerator[XKNX, None]:
@@ -100,7 +99,7 @@ async def on_routing(device: Device) -> AsyncGenerator[XKNX, None]:
     served = KnxManagement(
         KnxDevice(device.model, chance=lambda: 0.0, switched_on_at=loop.time()),
         device.store,
-        device.restarted,
+        device.stages.append,
     )
     config = ConnectionConfig(
         connection_type=ConnectionType.ROUTING,
@@ -117,6 +116,7 @@ async def on_routing(device: Device) -> AsyncGenerator[XKNX, None]:
                     yield xknx
             finally:
                 running.cancel()
+                device.restarts = served.restarts
 
 
 async def test_xknx_finds_and_addresses_a_device_in_programming_mode() -> None:
@@ -128,8 +128,8 @@ async def test_xknx_finds_and_addresses_a_device_in_programming_mode() -> None:
         await nm_individual_address_write(xknx, "1.1.30")
         assert device.model.individual_address == IndividualAddress("1.1.30").raw
         assert not device.is_programming, "it has started anew"
-        assert device.restarts == 1
         assert await nm_individual_address_check(xknx, "1.1.30")
+    assert device.restarts == 1
     assert Device(device.state).model.individual_address == IndividualAddress("1.1.30").raw
 
 
@@ -196,6 +196,7 @@ async def test_xknx_downloads_a_device_as_a_whole() -> None:
     device = Device()
     async with on_routing(device) as xknx:
         await download(xknx)
+    assert device.stages == [Stage.LOADING, Stage.LOADED]
     again = Device(device.state, device.segments)
     assert again.model.is_configured
     assert {index: again.model.loadables[index].segment.content for index in CONTENTS} == CONTENTS
@@ -207,6 +208,5 @@ async def test_xknx_resets_a_device() -> None:
         said = await dm_restart(xknx, DEVICE, master_reset=True, erase_code=7)
         assert said is not None
         assert said.error_code == 0
-        assert device.restarts == 1
         said = await dm_restart(xknx, DEVICE, master_reset=True, erase_code=2)
         assert device.model.individual_address == 0xFFFF

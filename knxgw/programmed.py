@@ -1,0 +1,113 @@
+"""The device as ETS has programmed it: what is stored of it, who serves its tools, what it is to do.
+
+While ETS loads it, nothing runs. What ETS has loaded to the end is the configuration; else it is that of the
+device's own file.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+
+from knxgw.catalogue.product import Catalogue
+from knxgw.config.from_ets import configuration_from_ets
+from knxgw.config.model import Configuration
+from knxgw.device.download import Stage
+from knxgw.device.group_object_links import group_object_links
+from knxgw.device.identity import Identity, serial_number_of
+from knxgw.device.kept_state import restore
+from knxgw.device.knx_device import KnxDevice
+from knxgw.device.model import DeviceModel, Outside
+from knxgw.links.knx_management import KnxManagement
+from knxgw.store.device_id import device_id
+from knxgw.store.knx_device_files import KnxDeviceFiles
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the device has around it."""
+
+    directory: Path  # of the state
+    catalogue: Catalogue
+    executor: Executor  # that writes to the disk
+    outside: Outside
+
+
+class Programmed:
+    """One device; in the event loop only."""
+
+    def __init__(self, surroundings: Surroundings, own: Configuration | None) -> None:
+        """Restore a device; `own`: what its own file says, None: there is none."""
+        self._loop = asyncio.get_running_loop()
+        self._executor = surroundings.executor
+        self._catalogue = surroundings.catalogue
+        self._files = KnxDeviceFiles(surroundings.directory)
+        self.own = own
+        model = self._restored(surroundings)
+        self.management = KnxManagement(
+            KnxDevice(model, chance=random.random, switched_on_at=self._loop.time()),
+            self._store,
+            self._note_stage,
+        )
+        self._has_other_stage = asyncio.Event()
+
+    @property
+    def model(self) -> DeviceModel:
+        """Return what the device is."""
+        return self.management.device.model
+
+    @property
+    def stage(self) -> Stage:
+        """Return what ETS has made of the device."""
+        return self.management.download.stage
+
+    async def other_stage(self) -> None:
+        """Wait until ETS has made something else of the device."""
+        await self._has_other_stage.wait()
+        self._has_other_stage.clear()
+
+    def configuration(self) -> Configuration | None:
+        """Return the configuration that holds; None: the device is not to do anything."""
+        if self.stage is not Stage.LOADED:
+            return self.own if self.stage is Stage.UNTOUCHED else None
+        image = self.model.loadables[4].segment.content
+        loaded = configuration_from_ets(
+            image, group_object_links(self.model), self._catalogue, self.own
+        )
+        for finding in loaded.findings:
+            log.warning("what ETS has loaded: %s", finding)
+        return loaded.configuration
+
+    async def configuration_soon(self) -> Configuration | None:
+        """Return the same, without holding up the loop while models are looked up."""
+        if self.stage is Stage.LOADED:
+            return await asyncio.to_thread(self.configuration)
+        return self.configuration()
+
+    def _restored(self, surroundings: Surroundings) -> DeviceModel:
+        """Return the device as it was stored, or as it is configured at first."""
+        serial_number = serial_number_of(device_id(surroundings.directory).bytes)
+        model = DeviceModel(
+            self._catalogue.interface_objects,
+            Identity(serial_number=serial_number),
+            surroundings.outside,
+        )
+        if self.own is not None:
+            model.configure_address(self.own.knx.individual_address)
+        state = self._files.state()
+        if state and not restore(model, state, self._files.segment):
+            log.warning("what ETS has written was damaged: the device has to be programmed again")
+        return model
+
+    async def _store(self, state: bytes, segments: Mapping[int, bytes]) -> None:
+        write: Callable[[bytes, Mapping[int, bytes]], None] = self._files.write
+        await self._loop.run_in_executor(self._executor, write, state, segments)
+
+    def _note_stage(self, stage: Stage) -> None:
+        log.info("the KNX device is %s", stage.value)
+        self._has_other_stage.set()
