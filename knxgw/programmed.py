@@ -86,7 +86,7 @@ class Programmed:
     async def configuration_soon(self) -> Configuration | None:
         """Return the same, without holding up the loop while models are looked up."""
         if self.stage is Stage.LOADED:
-            return await asyncio.to_thread(self.configuration)
+            return await self._loop.run_in_executor(self._executor, self.configuration)
         return self.configuration()
 
     def _restored(self, surroundings: Surroundings) -> DeviceModel:

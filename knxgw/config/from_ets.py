@@ -13,7 +13,7 @@ from knxgw.config.assemble import assemble
 from knxgw.config.convert import Value, convert
 from knxgw.config.group_objects import definitions, key_of, nearest
 from knxgw.config.model import Configuration, ConfigurationSource, GroupObjectLink
-from knxgw.config.parameter_memory import texts_of
+from knxgw.config.parameter_memory import OWN, texts_of
 from knxgw.config.report import Report, parameter_and_entry
 from knxgw.config.schema import Section, build_schema
 from knxgw.config.values import SectionSource, read_values
@@ -56,7 +56,8 @@ def configuration_from_ets(
     )
     if configuration is not None and own is not None:
         configuration = _of_this_machine(configuration, own)
-    return LoadedByEts(configuration=configuration, findings=tuple(report.findings))
+    about = [one for one in report.findings if not one.place.key.startswith(OWN)]
+    return LoadedByEts(configuration=configuration, findings=tuple(about))
 
 
 def _of_this_machine(configuration: Configuration, own: Configuration) -> Configuration:
