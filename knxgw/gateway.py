@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
@@ -28,6 +28,7 @@ from knxgw.errors import GatewayError, RejectedError
 from knxgw.host.clock import boot_id, is_synchronised, system_clock
 from knxgw.links.keep_alive import keep_alive
 from knxgw.links.knx_group_communication import GroupCommunication
+from knxgw.links.knx_line import DeviceOnLine, KnxLine
 from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.links.knx_port import BusAttachment, KnxPort
 from knxgw.links.knx_telegram_tap import TelegramTap
@@ -139,6 +140,7 @@ class Gateway:
             ),
             configuration,
         )
+        self.line = KnxLine()  # it outlives each link
         self._knx: KnxPort | None = None
         self._join(self._session(world.link), world.link)
         self.application: Application | None = None
@@ -275,8 +277,8 @@ class Gateway:
 
     @property
     def is_on_knx(self) -> bool:
-        """Tell whether the device is to be reached on KNX at all."""
-        return self._knx is not None
+        """Tell whether the device is connected with a KNX installation, and not on a line of its own."""
+        return self._is_on_wire
 
     async def store_took_s(self) -> float | None:
         """Return how long the disk took to store something [s]; None: it did not."""
@@ -389,10 +391,10 @@ class Gateway:
             self.inbox.close()
             self.objects.load((), UTC)
 
-    def _session(self, link: BusAttachment | None) -> KnxPort | None:
-        """Return a session on a link; nothing is connected yet."""
-        if link is None:
-            return None
+    def _session(self, wire: BusAttachment | None) -> KnxPort:
+        """Return a session on a line, with that wire or without one; nothing is connected yet."""
+        device = DeviceOnLine(self.line, None if wire is None else wire.link)
+        link = BusAttachment(link=device) if wire is None else replace(wire, link=device)
         link.keep_numbers(self._secure_numbers)
         for secret in link.secrets:
             self.world.log.scrubber.learn_secret(secret)
@@ -403,6 +405,7 @@ class Gateway:
     def _join(self, session: KnxPort | None, link: BusAttachment | None) -> None:
         """Use a session from now on; group objects answer no faster than its link can."""
         self._knx = session
+        self._is_on_wire = link is not None
         self.programmed.management.join(session)
         if link is not None:
             self.objects.outbox.limits = link.response_limits

@@ -1,7 +1,8 @@
-"""The line of this device: a wire, or none, with the device itself and the tunnels of its server on it.
+"""The line of this device: the device itself, the tunnels of its server, and a wire, if there is one.
 
 Without a wire (`knx.link: none`) it is a line of its own: whoever joins it by a tunnel speaks with the device.
-With one, a tunnel reaches what the device reaches, and what is for the device or a tunnel stays here.
+With one, a tunnel reaches what the device reaches; what is for the device or for a tunnel stays here. The line
+outlives the wire: tunnels stay open while another link is configured.
 """
 
 import asyncio
@@ -21,19 +22,11 @@ UNASSIGNED = IndividualAddress("15.15.255")
 
 
 class KnxLine:
-    """One line; in the event loop only. `DeviceOnLine` is the device's end of it."""
+    """One line; in the event loop only. See `Line`."""
 
-    def __init__(self, wire: KnxLink | None) -> None:
-        self.wire = wire
-        self.on_frame: OnFrame | None = None  # of the device, while its link is open
-        self.own_address = UNASSIGNED  # without a wire, which has one of its own
+    def __init__(self) -> None:
+        self.device: DeviceOnLine | None = None  # the device's end, while it is connected
         self._members: list[Member] = []
-        self._wire_turn = asyncio.Lock()  # a wire takes one frame after the other
-
-    @property
-    def individual_address(self) -> IndividualAddress:
-        """Return the address of the device."""
-        return self.own_address if self.wire is None else self.wire.individual_address
 
     def join(self, member: Member) -> None:
         """Hand a member all frames from now on."""
@@ -46,17 +39,78 @@ class KnxLine:
 
     async def send(self, member: Member, data: CEMILData) -> Outcome:
         """Send a frame of a member to all others; return what became of it."""
-        self.indicate(data, but=member)
-        if self.on_frame is not None:
-            self.on_frame(data)
-        if self.wire is None or self._stays_here(data):
-            return Outcome.CONFIRMED
-        if self.on_frame is None:  # the wire is not connected
+        device = self.device
+        if device is None:
             return Outcome.DROPPED
+        self.indicate(data, but=member)
+        device.hand_in(data)
+        if self._stays_here(data, device):
+            return Outcome.CONFIRMED
         try:
-            return await self.send_on_wire(data)
+            return await device.send_on_wire(data)
         except LinkError:  # the session of the device hears of it, too
             return Outcome.DROPPED
+
+    def indicate(self, data: CEMILData, *, but: Member | None = None) -> None:
+        """Hand a frame to all members, but to whoever has sent it."""
+        for member in tuple(self._members):
+            if member is not but:
+                member.take(data)
+
+    def _stays_here(self, data: CEMILData, device: "DeviceOnLine") -> bool:
+        here = {device.individual_address, *(one.individual_address for one in self._members)}
+        return isinstance(data.dst_addr, IndividualAddress) and data.dst_addr in here
+
+
+class DeviceOnLine:
+    """The device's link to its line, with the wire behind it. See `KnxLink`."""
+
+    def __init__(self, line: KnxLine, wire: KnxLink | None) -> None:
+        self.wire = wire
+        self.malformed = 0
+        self.response_limits = ResponseLimits() if wire is None else wire.response_limits
+        self._line = line
+        self._own_address = UNASSIGNED  # without a wire, which has one of its own
+        self._on_frame: OnFrame | None = None
+        self._wire_turn = asyncio.Lock()  # a wire takes one frame after the other
+
+    @property
+    def individual_address(self) -> IndividualAddress:
+        """Return our address on this link."""
+        return self._own_address if self.wire is None else self.wire.individual_address
+
+    def take_address(self, address: IndividualAddress) -> bool:
+        """Use another address; tell whether this link can."""
+        if self.wire is not None:
+            return self.wire.take_address(address)
+        self._own_address = address
+        return True
+
+    def keep_numbers(self, numbers: SecureNumbers) -> None:
+        """Hear where the timer of IP Secure routing is kept; before `open`."""
+        if self.wire is not None:
+            self.wire.keep_numbers(numbers)
+
+    async def open(self, on_frame: OnFrame, on_lost: Callable[[], None]) -> None:
+        """Connect the wire, if there is one, and be on the line. Raises: LinkError."""
+        self._on_frame = on_frame
+        if self.wire is not None:
+            await self.wire.open(self._from_wire, on_lost)
+        self._line.device = self
+
+    def hand_in(self, data: CEMILData) -> None:
+        """Hand the device a frame of another member of the line."""
+        if self._on_frame is not None:
+            self._on_frame(data)
+
+    def _from_wire(self, data: CEMILData) -> None:
+        self._line.indicate(data)
+        self.hand_in(data)
+
+    async def send(self, data: CEMILData) -> Outcome:
+        """Send one frame and wait for its confirmation. Raises: LinkError."""
+        self._line.indicate(data)
+        return await self.send_on_wire(data)
 
     async def send_on_wire(self, data: CEMILData) -> Outcome:
         """Send a frame to the wire, if there is one. Raises: LinkError."""
@@ -65,80 +119,25 @@ class KnxLine:
         async with self._wire_turn:
             return await self.wire.send(data)
 
-    def indicate(self, data: CEMILData, *, but: Member | None = None) -> None:
-        """Hand a frame to all members, but to whoever has sent it."""
-        for member in tuple(self._members):
-            if member is not but:
-                member.take(data)
-
-    def from_wire(self, data: CEMILData) -> None:
-        """Take a frame that has come from the wire."""
-        self.indicate(data)
-        if self.on_frame is not None:
-            self.on_frame(data)
-
-    def _stays_here(self, data: CEMILData) -> bool:
-        here = {self.individual_address, *(one.individual_address for one in self._members)}
-        return isinstance(data.dst_addr, IndividualAddress) and data.dst_addr in here
-
-
-class DeviceOnLine:
-    """The device's link to its line. See `KnxLink`."""
-
-    def __init__(self, line: KnxLine) -> None:
-        self.line = line
-        self.malformed = 0
-
-    @property
-    def response_limits(self) -> ResponseLimits:
-        """Return how many answers may wait on this link."""
-        return ResponseLimits() if self.line.wire is None else self.line.wire.response_limits
-
-    @property
-    def individual_address(self) -> IndividualAddress:
-        """Return our address on this link."""
-        return self.line.individual_address
-
-    def take_address(self, address: IndividualAddress) -> bool:
-        """Use another address; tell whether this link can."""
-        if self.line.wire is not None:
-            return self.line.wire.take_address(address)
-        self.line.own_address = address
-        return True
-
-    def keep_numbers(self, numbers: SecureNumbers) -> None:
-        """Hear where the timer of IP Secure routing is kept; before `open`."""
-        if self.line.wire is not None:
-            self.line.wire.keep_numbers(numbers)
-
-    async def open(self, on_frame: OnFrame, on_lost: Callable[[], None]) -> None:
-        """Connect the wire, if there is one. Raises: LinkError."""
-        if self.line.wire is not None:
-            await self.line.wire.open(self.line.from_wire, on_lost)
-        self.line.on_frame = on_frame
-
-    async def send(self, data: CEMILData) -> Outcome:
-        """Send one frame and wait for its confirmation. Raises: LinkError."""
-        self.line.indicate(data)
-        return await self.line.send_on_wire(data)
-
     async def check(self) -> None:
         """Make sure that the other side is still there. Raises: LinkError."""
-        if self.line.wire is not None:
-            await self.line.wire.check()
+        if self.wire is not None:
+            await self.wire.check()
 
     @property
     def has_room(self) -> bool:
         """Tell whether a telegram that was not requested may be sent now without delaying answers."""
-        return self.line.wire is None or self.line.wire.has_room
+        return self.wire is None or self.wire.has_room
 
     def note_backlog(self, waiting: int, now_s: float) -> None:
         """Hear how many answers wait, so that senders can be asked to slow down."""
-        if self.line.wire is not None:
-            self.line.wire.note_backlog(waiting, now_s)
+        if self.wire is not None:
+            self.wire.note_backlog(waiting, now_s)
 
     async def close(self) -> None:
-        """Disconnect; never raises."""
-        self.line.on_frame = None
-        if self.line.wire is not None:
-            await self.line.wire.close()
+        """Leave the line, and disconnect; never raises."""
+        if self._line.device is self:
+            self._line.device = None
+        self._on_frame = None
+        if self.wire is not None:
+            await self.wire.close()
