@@ -1,6 +1,7 @@
 """The TCP connections of clients: admitted, heard, slowed down, closed."""
 
 import asyncio
+import socket
 from contextlib import suppress
 from typing import Protocol
 
@@ -9,6 +10,9 @@ from knxgw.knxip.streams import Streams
 from knxgw.knxip.wire import Place, split_stream
 
 CHUNK = 4096  # octets read at once: so much is answered, then it is seen whether the answers go out
+MOST_UNSENT = (
+    32 * 1024
+)  # octets that wait in the system, and as many here: what waits longer is old
 FAREWELL_S = 1.0  # in which clients take our last words
 
 
@@ -141,6 +145,9 @@ class _Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as asyncio documents it
         """Ask for a place."""
         self._transport = transport
+        transport.set_write_buffer_limits(high=MOST_UNSENT)
+        connected = transport.get_extra_info("socket")
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MOST_UNSENT)
         ip, port = transport.get_extra_info("peername")[:2]
         self._stream = self._clients.admit(self, _now_s())
         self._place = Place(ip, port, self._stream)

@@ -5,6 +5,7 @@ import errno
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from knxgw.errors import LinkError
@@ -57,16 +58,21 @@ class Sockets:
 
     async def open(self, wanted: Place, hooks: Hooks) -> None:
         """Open them there; port 0: any that is free. Raises: LinkError, nothing is open then."""
-        try:
-            await self._open_pair(wanted, hooks)
-            if hooks.searched is not None:
-                await self._open_udp(_search_socket(wanted.ip), hooks.searched, hooks)
-        except OSError as err:
-            self.close()
-            raise _explained(err, wanted) from err
-        except BaseException:
-            self.close()
-            raise
+        with ExitStack() as bound:  # until the loop has them
+            try:
+                udp, tcp = _pair(wanted, bound)
+                searched = None
+                if hooks.searched is not None:
+                    searched = bound.enter_context(_search_socket(wanted.ip))
+            except OSError as err:
+                raise _explained(err, wanted) from err
+            bound.pop_all()
+        self.own = Place(wanted.ip, udp.getsockname()[1])
+        self._datagrams = await self._open_udp(udp, hooks.received, hooks)
+        if searched is not None and hooks.searched is not None:
+            await self._open_udp(searched, hooks.searched, hooks)
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(hooks.stream, sock=tcp)
 
     def send(self, raw: bytes, to: Place) -> bool:
         """Send a datagram; return whether there was room for it."""
@@ -85,25 +91,6 @@ class Sockets:
             self._listener.close()
             self._listener = None
 
-    async def _open_pair(self, wanted: Place, hooks: Hooks) -> None:
-        """Open UDP and TCP on one port. Raises: OSError."""
-        tries_left = _TRIES if wanted.port == 0 else 1
-        while True:
-            udp = _bound(wanted)
-            port = udp.getsockname()[1]
-            self._datagrams = await self._open_udp(udp, hooks.received, hooks)
-            tries_left -= 1
-            try:
-                loop = asyncio.get_running_loop()
-                self._listener = await loop.create_server(hooks.stream, wanted.ip, port)
-            except OSError:
-                if not tries_left:
-                    raise
-                self.close()
-            else:
-                self.own = Place(wanted.ip, port)
-                return
-
     async def _open_udp(
         self, ready: socket.socket, received: OnDatagram, hooks: Hooks
     ) -> _Datagrams:
@@ -115,15 +102,29 @@ class Sockets:
         return protocol
 
 
-def _bound(wanted: Place) -> socket.socket:
-    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        udp.settimeout(0)
-        udp.bind((wanted.ip, wanted.port))
-    except OSError:
-        udp.close()
-        raise
-    return udp
+def _pair(wanted: Place, bound: ExitStack) -> tuple[socket.socket, socket.socket]:
+    """Return sockets for UDP and TCP, on one port. Raises: OSError."""
+    for is_last in (*[False] * _TRIES, True):
+        with ExitStack() as trial:
+            udp = trial.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            # with its protocol named: else asyncio does not set TCP_NODELAY, and answers wait 40 ms
+            tcp = trial.enter_context(
+                socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+            )
+            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # after a restart
+            udp.bind((wanted.ip, wanted.port))
+            try:
+                tcp.bind(udp.getsockname())
+                tcp.listen()
+            except OSError:
+                if is_last or wanted.port:
+                    raise
+                continue  # with another number
+            udp.settimeout(0)
+            tcp.settimeout(0)
+            bound.push(trial.pop_all())
+            return udp, tcp
+    raise AssertionError("the last try returns or raises")
 
 
 def _search_socket(own_ip: str) -> socket.socket:

@@ -50,10 +50,10 @@ class Manager:
         self.counter = (self.counter + 1) & 0xFF
         return self.trial.say(body, self.place)
 
-    def say(self, cemi: bytes) -> list[Sent]:
+    def say(self, cemi: bytes) -> None:
         """Let the device say something later."""
         channel = self.trial.channel(self.number)
-        return self.trial.take(self.trial.endpoint.say(channel, cemi, self.trial.now_s))
+        self.trial.take(self.trial.endpoint.say(channel, cemi, self.trial.now_s))
 
     def answered(self) -> list[Sent]:
         """Let the device do what it was asked last; return what the server sends."""

@@ -156,6 +156,8 @@ class Attacked(Trial):
             case 4 | 5:
                 for channel in self.endpoint.channels:
                     self.do(self.endpoint.indicate(channel, group_read(), self.now_s))
+            case _:
+                pass
         if chance.random() < 0.3:
             self.work()
 

@@ -173,7 +173,7 @@ def test_only_a_device_with_the_service_answers(family: int, version: int, *, fo
 
 
 def test_what_is_not_mandatory_does_not_select() -> None:
-    optional = [
+    optional: list[SRP | bytes] = [
         SRP(SearchRequestParameterType.SELECT_BY_PROGRAMMING_MODE, mandatory=False),
         SRP(SearchRequestParameterType.SELECT_BY_MAC_ADDRESS, mandatory=False, data=bytes(6)),
         bytes.fromhex("027b"),  # nobody knows what that is

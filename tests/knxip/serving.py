@@ -1,0 +1,137 @@
+"""The server on 127.0.0.1, and clients of xknx that use it."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from xknx import XKNX
+from xknx.cemi import CEMIFrame, CEMILData, CEMIMessageCode
+from xknx.dpt import DPTArray
+from xknx.io.device_management_connection import (
+    TCPDeviceManagementConnection,
+    UDPDeviceManagementConnection,
+)
+from xknx.io.tunnel import TCPTunnel, UDPTunnel
+from xknx.telegram.address import GroupAddress
+from xknx.telegram.apci import GroupValueRead, GroupValueResponse
+from xknx.telegram.tpci import TDataGroup
+
+from knxgw.knxip.ports import Description
+from knxgw.knxip.server import KnxIpServer, KnxIpSettings
+from tests.support.knxip_device import (
+    OWN,
+    DeviceOnLine,
+    LineOfMembers,
+    MemoryProperties,
+    description,
+)
+
+LOCALHOST = "127.0.0.1"
+Tunnel = UDPTunnel | TCPTunnel
+Manager = UDPDeviceManagementConnection | TCPDeviceManagementConnection
+
+
+def answer_read(data: CEMILData) -> CEMILData | None:
+    """Answer a read of a group address as the device does."""
+    if not isinstance(data.payload, GroupValueRead):
+        return None
+    return CEMILData(
+        src_addr=OWN,
+        dst_addr=data.dst_addr,
+        tpci=TDataGroup(),
+        payload=GroupValueResponse(DPTArray((12, 34))),
+    )
+
+
+class Site:
+    """A server, the line behind it and the device on it."""
+
+    def __init__(self, said: Description, **settings: Any) -> None:
+        self.said = said
+        self.line = LineOfMembers()
+        self.device = DeviceOnLine(self.line, answer_read)
+        self.properties = MemoryProperties()
+        where = KnxIpSettings(
+            **{"address": LOCALHOST, "port": 0, "hears_searches": False, **settings}
+        )
+        self.server = KnxIpServer(where, self.line, lambda: self.said, self.properties)
+
+    @property
+    def port(self) -> int:
+        """Return where it listens."""
+        return self.server.port
+
+
+@asynccontextmanager
+async def site(**settings: Any) -> AsyncGenerator[Site, None]:
+    """Run a server with what is behind it."""
+    one = Site(description(ip_address=LOCALHOST), **settings)
+    await one.server.start()
+    try:
+        yield one
+    finally:
+        await one.server.stop()
+
+
+class Ear:
+    """What a client hears through its tunnel."""
+
+    def __init__(self) -> None:
+        self.heard: asyncio.Queue[CEMIFrame] = asyncio.Queue()
+
+    def take(self, raw: bytes) -> None:
+        """Note a message."""
+        self.heard.put_nowait(CEMIFrame.from_knx(raw))
+
+    async def wait_for(self, code: CEMIMessageCode) -> CEMILData:
+        """Return the next message of that kind; others are passed over. Raises: TimeoutError."""
+        async with asyncio.timeout(5.0):
+            while (frame := await self.heard.get()).code is not code:
+                pass
+        assert isinstance(frame.data, CEMILData)
+        return frame.data
+
+
+@asynccontextmanager
+async def tunnel(
+    port: int, *, by_tcp: bool, **settings: Any
+) -> AsyncGenerator[tuple[Tunnel, Ear], None]:
+    """Open a tunnel with xknx."""
+    ear, xknx = Ear(), XKNX()
+    where: dict[str, Any] = {"gateway_ip": LOCALHOST, "gateway_port": port, "auto_reconnect": False}
+    client: Tunnel
+    if by_tcp:
+        client = TCPTunnel(xknx, ear.take, **where, **settings)
+    else:
+        client = UDPTunnel(xknx, ear.take, local_ip=LOCALHOST, **where, **settings)
+    await client.connect()
+    try:
+        yield client, ear
+    finally:
+        await client.disconnect()
+
+
+def manager(port: int, *, by_tcp: bool, **settings: Any) -> Manager:
+    """Return a device management connection of xknx, to be entered."""
+    if by_tcp:
+        return TCPDeviceManagementConnection(LOCALHOST, port, **settings)
+    return UDPDeviceManagementConnection(LOCALHOST, port, LOCALHOST, **settings)
+
+
+def read_of(address: str) -> CEMIFrame:
+    """Return the request to read a group address."""
+    return CEMIFrame(
+        code=CEMIMessageCode.L_DATA_REQ,
+        data=CEMILData(
+            src_addr=OWN,
+            dst_addr=GroupAddress(address),
+            tpci=TDataGroup(),
+            payload=GroupValueRead(),
+        ),
+    )
+
+
+async def send(client: Tunnel, frame: CEMIFrame) -> None:
+    """Send through a tunnel."""
+    await client.send_cemi(frame)
