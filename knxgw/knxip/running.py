@@ -25,7 +25,7 @@ from knxgw.knxip.statistics import Statistics
 from knxgw.knxip.wire import Place
 
 log = logging.getLogger(__name__)
-LAST_WORK_S = 1.0  # in which what clients have asked is still done at the end
+LAST_REQUESTS_S = 1.0  # in which what clients have asked is still done at the end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class RunningServer:
         self._endpoint: KnxIpEndpoint | None = None
         self._workers: dict[Channel, _Worker] = {}
         self._group = asyncio.TaskGroup()
-        self._at_work: set[asyncio.Task[None]] = set()
+        self._busy: set[asyncio.Task[None]] = set()
         self._serving: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -104,8 +104,8 @@ class RunningServer:
         self._schedule()
         self._sockets.close()
         await self._clients.close()
-        if self._at_work:
-            await asyncio.wait(self._at_work, timeout=LAST_WORK_S)
+        if self._busy:
+            await asyncio.wait(self._busy, timeout=LAST_REQUESTS_S)
         if self._serving is not None:
             self._serving.cancel()
             await asyncio.wait({self._serving})
@@ -119,7 +119,7 @@ class RunningServer:
                 case Send():
                     self._send(effect)
                 case Transmit() | Manage():
-                    self._workers[effect.channel].jobs.put_nowait(effect)
+                    self._workers[effect.channel].requests.put_nowait(effect)
                 case Opened(channel):
                     self._start_worker(channel)
                 case Closed(channel):
@@ -175,9 +175,9 @@ class RunningServer:
             tunnel = _Tunnel(channel.address, lambda data: self._indicate(channel, data))
             self._device.line.join(tunnel)
         worker = self._workers[channel] = _Worker(tunnel)
-        task = self._group.create_task(self._work(worker), name=f"channel {channel.number}")
-        self._at_work.add(task)
-        task.add_done_callback(self._at_work.discard)
+        task = self._group.create_task(self._carry_out(worker), name=f"channel {channel.number}")
+        self._busy.add(task)
+        task.add_done_callback(self._busy.discard)
         stream = channel.opener.stream
         if stream is not None and self._clients.is_held(stream):
             self.stream_held(stream, is_held=True)
@@ -186,7 +186,7 @@ class RunningServer:
         worker = self._workers.pop(channel)
         if worker.tunnel is not None:
             self._device.line.leave(worker.tunnel)
-        worker.jobs.put_nowait(None)
+        worker.requests.put_nowait(None)
 
     def _indicate(self, channel: Channel, data: CEMILData) -> None:
         if self._endpoint is not None:
@@ -201,25 +201,28 @@ class RunningServer:
             is_ready.set()
             await asyncio.Event().wait()  # until it is cancelled
 
-    async def _work(self, worker: "_Worker") -> None:
-        while (job := await worker.jobs.get()) is not None:
-            if isinstance(job, Manage):
-                await self._manage(job)
+    async def _carry_out(self, worker: "_Worker") -> None:
+        while (asked := await worker.requests.get()) is not None:
+            if isinstance(asked, Manage):
+                await self._manage(asked)
             elif worker.tunnel is not None:
-                outcome = await self._device.line.send(worker.tunnel, job.data)
-                if self._endpoint is not None:
-                    channel, cemi = job.channel, job.cemi
-                    self.apply(self._endpoint.transmitted(channel, cemi, outcome, _now_s()))
+                await self._transmit(asked, worker.tunnel)
 
-    async def _manage(self, job: Manage) -> None:
-        channel = job.channel
+    async def _transmit(self, asked: Transmit, tunnel: "_Tunnel") -> None:
+        outcome = await self._device.line.send(tunnel, asked.data)
+        if self._endpoint is not None:
+            now_s = _now_s()
+            self.apply(self._endpoint.transmitted(asked.channel, asked.cemi, outcome, now_s))
+
+    async def _manage(self, asked: Manage) -> None:
+        channel = asked.channel
         answer = await perform(
-            job.request, self._device.properties, lambda cemi: self._say(channel, cemi)
+            asked.request, self._device.properties, lambda cemi: self._say(channel, cemi)
         )
         if self._endpoint is None:
             return
         self.apply(self._endpoint.managed(channel, answer, _now_s()))
-        if isinstance(job.request, Reset):
+        if isinstance(asked.request, Reset):
             log.info("KNXnet/IP server: a client has the IP side start anew; connections end")
             self.apply(self._endpoint.end())
 
@@ -262,7 +265,9 @@ class _Worker:
 
     def __init__(self, tunnel: _Tunnel | None) -> None:
         self.tunnel = tunnel
-        self.jobs: asyncio.Queue[Transmit | Manage | None] = asyncio.Queue()  # few: see the channel
+        self.requests: asyncio.Queue[Transmit | Manage | None] = (
+            asyncio.Queue()
+        )  # few: see the channel
 
 
 def _now_s() -> float:

@@ -58,21 +58,22 @@ class Sockets:
 
     async def open(self, wanted: Place, hooks: Hooks) -> None:
         """Open them there; port 0: any that is free. Raises: LinkError, nothing is open then."""
-        with ExitStack() as bound:  # until the loop has them
+        with ExitStack() as opened:  # closes all of it, unless it comes to the end
             try:
-                udp, tcp = _pair(wanted, bound)
+                udp, tcp = _pair(wanted, opened)
                 searched = None
                 if hooks.searched is not None:
-                    searched = bound.enter_context(_search_socket(wanted.ip))
+                    searched = opened.enter_context(_search_socket(wanted.ip))
             except OSError as err:
                 raise _explained(err, wanted) from err
-            bound.pop_all()
-        self.own = Place(wanted.ip, udp.getsockname()[1])
-        self._datagrams = await self._open_udp(udp, hooks.received, hooks)
-        if searched is not None and hooks.searched is not None:
-            await self._open_udp(searched, hooks.searched, hooks)
-        loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(hooks.stream, sock=tcp)
+            opened.callback(self.close)
+            self.own = Place(wanted.ip, udp.getsockname()[1])
+            self._datagrams = await self._open_udp(udp, hooks.received, hooks)
+            if searched is not None and hooks.searched is not None:
+                await self._open_udp(searched, hooks.searched, hooks)
+            loop = asyncio.get_running_loop()
+            self._listener = await loop.create_server(hooks.stream, sock=tcp)
+            opened.pop_all()
 
     def send(self, raw: bytes, to: Place) -> bool:
         """Send a datagram; return whether there was room for it."""
@@ -102,7 +103,7 @@ class Sockets:
         return protocol
 
 
-def _pair(wanted: Place, bound: ExitStack) -> tuple[socket.socket, socket.socket]:
+def _pair(wanted: Place, opened: ExitStack) -> tuple[socket.socket, socket.socket]:
     """Return sockets for UDP and TCP, on one port. Raises: OSError."""
     for is_last in (*[False] * _TRIES, True):
         with ExitStack() as trial:
@@ -122,7 +123,7 @@ def _pair(wanted: Place, bound: ExitStack) -> tuple[socket.socket, socket.socket
                 continue  # with another number
             udp.settimeout(0)
             tcp.settimeout(0)
-            bound.push(trial.pop_all())
+            opened.push(trial.pop_all())
             return udp, tcp
     raise AssertionError("the last try returns or raises")
 

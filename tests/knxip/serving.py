@@ -1,4 +1,4 @@
-"""The server on 127.0.0.1, and clients of xknx that use it."""
+"""Clients of xknx that use the server on 127.0.0.1."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -7,71 +7,19 @@ from typing import Any
 
 from xknx import XKNX
 from xknx.cemi import CEMIFrame, CEMILData, CEMIMessageCode
-from xknx.dpt import DPTArray
 from xknx.io.device_management_connection import (
     TCPDeviceManagementConnection,
     UDPDeviceManagementConnection,
 )
 from xknx.io.tunnel import TCPTunnel, UDPTunnel
 from xknx.telegram.address import GroupAddress
-from xknx.telegram.apci import GroupValueRead, GroupValueResponse
+from xknx.telegram.apci import GroupValueRead
 from xknx.telegram.tpci import TDataGroup
 
-from knxgw.knxip.ports import Description
-from knxgw.knxip.server import KnxIpServer, KnxIpSettings
-from tests.support.knxip_device import (
-    OWN,
-    DeviceOnLine,
-    LineOfMembers,
-    MemoryProperties,
-    description,
-)
+from tests.support.knxip_device import LOCALHOST, OWN
 
-LOCALHOST = "127.0.0.1"
 Tunnel = UDPTunnel | TCPTunnel
 Manager = UDPDeviceManagementConnection | TCPDeviceManagementConnection
-
-
-def answer_read(data: CEMILData) -> CEMILData | None:
-    """Answer a read of a group address as the device does."""
-    if not isinstance(data.payload, GroupValueRead):
-        return None
-    return CEMILData(
-        src_addr=OWN,
-        dst_addr=data.dst_addr,
-        tpci=TDataGroup(),
-        payload=GroupValueResponse(DPTArray((12, 34))),
-    )
-
-
-class Site:
-    """A server, the line behind it and the device on it."""
-
-    def __init__(self, said: Description, **settings: Any) -> None:
-        self.said = said
-        self.line = LineOfMembers()
-        self.device = DeviceOnLine(self.line, answer_read)
-        self.properties = MemoryProperties()
-        where = KnxIpSettings(
-            **{"address": LOCALHOST, "port": 0, "hears_searches": False, **settings}
-        )
-        self.server = KnxIpServer(where, self.line, lambda: self.said, self.properties)
-
-    @property
-    def port(self) -> int:
-        """Return where it listens."""
-        return self.server.port
-
-
-@asynccontextmanager
-async def site(**settings: Any) -> AsyncGenerator[Site, None]:
-    """Run a server with what is behind it."""
-    one = Site(description(ip_address=LOCALHOST), **settings)
-    await one.server.start()
-    try:
-        yield one
-    finally:
-        await one.server.stop()
 
 
 class Ear:

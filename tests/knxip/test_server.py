@@ -23,16 +23,19 @@ from knxgw.knx.line import Member
 from knxgw.knxip.clients import CHUNK, MOST_UNSENT
 from knxgw.knxip.server import KnxIpServer, KnxIpSettings
 from knxgw.knxip.wire import framed
-from tests.knxip.serving import LOCALHOST, Ear, Site, manager, read_of, site, tunnel
+from tests.knxip.serving import Ear, manager, read_of, tunnel
 from tests.knxip.trial import MANAGEMENT, STREAM, TUNNEL, connect, group_read, raw
 from tests.support.knxip_device import (
+    LOCALHOST,
     MAC,
     NAME,
     OWN,
     TUNNELS,
     LineOfMembers,
     MemoryProperties,
+    Site,
     description,
+    site,
 )
 from tests.support.knxip_server import eventually
 

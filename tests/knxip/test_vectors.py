@@ -1,4 +1,4 @@
-"""Frames as others write them, byte by byte. Source: the device reference, 10.2 and 10.7."""
+"""Frames as xknx and other servers write them, byte by byte."""
 
 import socket
 

@@ -1,12 +1,20 @@
-"""A device for the KNXnet/IP server: a line and properties in memory, and how it describes itself."""
+"""A device for the KNXnet/IP server: a line and properties in memory, and how it describes itself.
+
+`python -m tests.support.knxip_device 10.77.0.1` serves it there, on the usual port.
+"""
 
 import asyncio
-from collections.abc import Callable
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 from xknx.cemi import CEMIErrorCode, CEMILData
+from xknx.dpt import DPTArray, DPTBinary
 from xknx.telegram.address import IndividualAddress
+from xknx.telegram.apci import GroupValueRead, GroupValueResponse, GroupValueWrite
+from xknx.telegram.tpci import TDataGroup
 
 from knxgw.knx.frames import Outcome
 from knxgw.knx.line import Member
@@ -17,6 +25,10 @@ from knxgw.knxip.ports import (
     IpCapability,
     PropertyAddress,
 )
+from knxgw.knxip.server import KnxIpServer, KnxIpSettings
+from knxgw.knxip.wire import PORT
+
+LOCALHOST = "127.0.0.1"
 
 OWN = IndividualAddress("1.1.5")
 TUNNELS = (IndividualAddress("1.1.6"), IndividualAddress("1.1.7"))
@@ -173,3 +185,66 @@ class MemoryProperties:
         """Note it."""
         self.local.append((tpdu, is_connected))
         self.answers.append(answer)
+
+
+class GroupValues:
+    """What the device answers to reads: the value written last, 0C22 where there was none."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, DPTArray | DPTBinary] = {}
+
+    def answer(self, data: CEMILData) -> CEMILData | None:
+        """Take a write, answer a read."""
+        address = str(data.dst_addr)
+        if isinstance(data.payload, GroupValueWrite):
+            self._values[address] = data.payload.value
+        if not isinstance(data.payload, GroupValueRead):
+            return None
+        value = self._values.get(address, DPTArray((0x0C, 0x22)))
+        return CEMILData(
+            src_addr=OWN,
+            dst_addr=data.dst_addr,
+            tpci=TDataGroup(),
+            payload=GroupValueResponse(value),
+        )
+
+
+class Site:
+    """A server, the line behind it and the device on it."""
+
+    def __init__(self, said: Description, **settings: Any) -> None:
+        self.said = said
+        self.line = LineOfMembers()
+        self.device = DeviceOnLine(self.line, GroupValues().answer)
+        self.properties = MemoryProperties()
+        where = KnxIpSettings(
+            **{"address": LOCALHOST, "port": 0, "hears_searches": False, **settings}
+        )
+        self.server = KnxIpServer(where, self.line, lambda: self.said, self.properties)
+
+    @property
+    def port(self) -> int:
+        """Return where it listens."""
+        return self.server.port
+
+
+@asynccontextmanager
+async def site(**settings: Any) -> AsyncGenerator[Site, None]:
+    """Run a server with what is behind it."""
+    said = description(ip_address=settings.get("address", LOCALHOST))
+    one = Site(said, **settings)
+    await one.server.start()
+    try:
+        yield one
+    finally:
+        await one.server.stop()
+
+
+async def _serve(address: str) -> None:
+    async with site(address=address, port=PORT, hears_searches=True):
+        print("ready", flush=True)  # noqa: T201 - for the test that has started it
+        await asyncio.Event().wait()  # until it is ended
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(sys.argv[1]))
