@@ -58,10 +58,6 @@ class Clients:
         if stream in self._open:
             self._open[stream].send(raw)
 
-    def is_held(self, stream: int) -> bool:
-        """Tell whether a client takes nothing for now."""
-        return stream in self._open and self._open[stream].is_held
-
     def due_at(self) -> float | None:
         """Return when `tick` has to be called [s]."""
         return self._streams.due_at(self._listener.streams_in_use())

@@ -81,9 +81,9 @@ class Connections:
         return channel
 
     def connect(
-        self, request: Connect | UnknownProtocol, source: Place, now_s: float
+        self, request: Connect | UnknownProtocol, source: Place, now_s: float, *, is_held: bool
     ) -> list[Effect]:
-        """Answer CONNECT_REQUEST."""
+        """Answer CONNECT_REQUEST; `is_held`: the way back takes nothing more for now."""
         if isinstance(request, UnknownProtocol):
             return [self._refused(ErrorCode.E_HOST_PROTOCOL_TYPE, source)]
         control = answer_place(request.control_endpoint, source)
@@ -108,6 +108,7 @@ class Connections:
             heard_at=now_s,
             address=address,
         )
+        channel.sender.is_held = is_held
         self._channels[number] = channel
         self._last_number = number
         self._statistics.connections += 1

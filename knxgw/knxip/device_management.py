@@ -57,6 +57,4 @@ async def _read(request: ReadProperty, properties: PropertyServer) -> bytes | CE
 async def _write(request: WriteProperty, properties: PropertyServer) -> CEMIErrorCode | None:
     if request.count == 0:
         return CEMIErrorCode.CEMI_ERROR_PROP_INDEX_RANGE
-    if not request.data:
-        return CEMIErrorCode.CEMI_ERROR_TYPE_CONFLICT
     return await properties.write(request.address, request.start, request.count, request.data)

@@ -61,6 +61,7 @@ class KnxIpEndpoint:
         self._own, self._describe, self._statistics = own, describe, statistics
         self._connections = Connections(own, describe, statistics, most_management)
         self._discovery = Discovery(own, describe, statistics)
+        self._held: set[int] = set()  # TCP connections that take nothing for now
 
     @property
     def streams_in_use(self) -> frozenset[int]:
@@ -150,12 +151,14 @@ class KnxIpEndpoint:
 
     def hold(self, stream: int) -> None:
         """Send nothing to the tunnels of a TCP connection for now: its client is slow."""
+        self._held.add(stream)
         for channel in self._connections.channels:
             if channel.opener.stream == stream:
                 channel.sender.is_held = True
 
     def release(self, stream: int, now_s: float) -> list[Effect]:
         """Go on after `hold`."""
+        self._held.discard(stream)
         effects: list[Effect] = []
         for channel in self._connections.channels:
             if channel.opener.stream == stream:
@@ -165,6 +168,7 @@ class KnxIpEndpoint:
 
     def lose_stream(self, stream: int) -> list[Effect]:
         """Take the end of a TCP connection."""
+        self._held.discard(stream)
         return self._connections.lose_stream(stream)
 
     def tick(self, now_s: float) -> list[Effect]:
@@ -191,7 +195,8 @@ class KnxIpEndpoint:
             case ConnectionStateRequest():
                 effects = self._connections.state(request, source, now_s)
             case Connect() | UnknownProtocol():
-                effects = self._connections.connect(request, source, now_s)
+                is_held = source.stream in self._held
+                effects = self._connections.connect(request, source, now_s, is_held=is_held)
             case DisconnectRequest():
                 effects = self._connections.disconnect(request, source)
             case Unserved():

@@ -178,9 +178,6 @@ class RunningServer:
         task = self._group.create_task(self._carry_out(worker), name=f"channel {channel.number}")
         self._busy.add(task)
         task.add_done_callback(self._busy.discard)
-        stream = channel.opener.stream
-        if stream is not None and self._clients.is_held(stream):
-            self.stream_held(stream, is_held=True)
 
     def _end_worker(self, channel: Channel) -> None:
         worker = self._workers.pop(channel)

@@ -117,6 +117,7 @@ def test_who_wants_to_know_is_told_what_changes() -> None:
         Feature.MAX_APDU_LENGTH: "0037",
     }
     assert other.channel.told is None
+    assert trial.take(trial.endpoint.described_anew(trial.now_s)) == []  # he knows
     put(knowing, ENABLE, "00")
     trial.describe(is_bus_connected=True)
     assert trial.take(trial.endpoint.described_anew(trial.now_s)) == []

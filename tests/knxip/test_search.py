@@ -155,6 +155,7 @@ def test_only_a_device_in_programming_mode_answers_who_looks_for_one() -> None:
     assert not is_found(trial, SRP.with_programming_mode())
     trial.describe(is_in_programming_mode=True)
     assert is_found(trial, SRP.with_programming_mode())
+    assert not is_found(trial, bytes.fromhex("04810000"))  # has data that nobody knows
 
 
 def test_only_the_device_with_the_mac_address_answers() -> None:

@@ -22,6 +22,7 @@ from knxgw.knx.frames import Outcome
 from knxgw.knx.line import Member
 from knxgw.knxip.clients import CHUNK, MOST_UNSENT
 from knxgw.knxip.server import KnxIpServer, KnxIpSettings
+from knxgw.knxip.streams import IDLE_S
 from knxgw.knxip.wire import framed
 from tests.knxip.serving import Ear, manager, read_of, tunnel
 from tests.knxip.trial import MANAGEMENT, STREAM, TUNNEL, connect, group_read, raw
@@ -97,6 +98,8 @@ async def test_a_slot_is_free_again_as_soon_as_a_tool_leaves(*, by_tcp: bool) ->
                     async with tunnel(one.port, by_tcp=by_tcp):
                         pass
             await eventually(lambda: not one.server.connections, "free slots")
+        assert one.server._running is not None
+        assert not one.server._running._busy  # nor does any worker wait for ever
         assert one.server.statistics.connections == 3 * len(TUNNELS)
 
 
@@ -371,14 +374,29 @@ async def test_a_slow_client_loses_the_newest_telegrams_and_the_others_none() ->
 async def test_a_tcp_connection_that_says_nothing_is_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("knxgw.knxip.streams.IDLE_S", 0.05)
     async with site() as one, tunnel(one.port, by_tcp=True):
+        monkeypatch.setattr("knxgw.knxip.streams.IDLE_S", 0.05)
         reader, writer = await asyncio.open_connection(LOCALHOST, one.port)
         async with asyncio.timeout(5):
             assert await reader.read() == b""
         writer.close()
         assert one.server.connections == 1
         assert one.server.statistics.streams_closed == 1
+
+
+async def test_a_tcp_connection_that_says_something_now_and_then_stays() -> None:
+    async with site() as one:
+        reader, writer = await asyncio.open_connection(LOCALHOST, one.port)
+        await eventually(lambda: one.server.streams == 1, "the connection")
+        running = one.server._running
+        assert running is not None
+        heard_at = running._clients._streams._heard_at
+        heard_at[1] -= IDLE_S  # a minute ago
+        writer.write(SEARCH_BY_TCP)
+        assert (await reader.readexactly(78)).startswith(b"\x06\x10\x02\x02")
+        assert one.server.streams == 1
+        assert running._clients._streams.idle(heard_at[1] + IDLE_S - 0.01, ()) == []
+        writer.close()
 
 
 async def test_a_tcp_client_that_goes_without_a_word_frees_its_slots() -> None:
@@ -399,6 +417,19 @@ async def test_what_is_no_frame_closes_a_stream_after_what_came_before() -> None
         assert answer.startswith(bytes.fromhex("06100202")) or answer == b""
         assert one.server.statistics.searches_answered == 1
         assert one.server.statistics.malformed == 1
+        writer.close()
+
+
+async def test_a_frame_that_comes_octet_by_octet_is_answered() -> None:
+    async with site() as one:
+        reader, writer = await asyncio.open_connection(LOCALHOST, one.port)
+        for octet in SEARCH_BY_TCP * 3:
+            writer.write(bytes((octet,)))
+            await writer.drain()
+        async with asyncio.timeout(5):
+            for _ in range(3):
+                assert (await reader.readexactly(78)).startswith(b"\x06\x10\x02\x02")
+        assert one.server.statistics.malformed == 0
         writer.close()
 
 

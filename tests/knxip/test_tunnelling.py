@@ -91,6 +91,15 @@ def test_a_confirmation_says_what_became_of_the_frame(
     assert confirmation.data.dst_addr == destination
 
 
+def test_an_error_that_the_client_itself_has_set_is_not_confirmed() -> None:
+    trial = Trial()
+    trial.tunnel().request(bytes.fromhex("1100bde000000a03010000"))
+    assert not trial.transmitted[0].data.flags.confirm_error
+    (confirmation,) = messages(outcome(trial))
+    assert isinstance(confirmation.data, CEMILData)
+    assert not confirmation.data.flags.confirm_error
+
+
 def test_control_fields_and_additional_information_stay_as_they_are() -> None:
     trial = Trial()
     urgent = bytes.fromhex("11 04 0102abcd b8 d0 0000 0a03 01 0000".replace(" ", ""))
@@ -110,6 +119,17 @@ def test_a_repeated_request_is_acknowledged_again_and_not_obeyed() -> None:
     assert acks(client.request(READ)) == [(0, ErrorCode.E_NO_ERROR)]
     assert len(trial.transmitted) == 1
     assert trial.statistics.repeated == 1
+
+
+def test_a_repeated_request_is_known_where_the_counter_goes_round() -> None:
+    trial = Trial()
+    client = trial.tunnel()
+    for _ in range(256):
+        client.request(READ)
+        outcome(trial)
+    client.counter = 255
+    assert acks(client.request(READ)) == [(255, ErrorCode.E_NO_ERROR)]
+    assert len(trial.transmitted) == 256
 
 
 @pytest.mark.parametrize("counter", [2, 100, 254])
@@ -250,6 +270,15 @@ def test_for_a_slow_client_so_many_wait_and_the_newest_are_lost(source: Place) -
         sent += trial.take(trial.endpoint.release(source.stream, trial.now_s))
     heard = [one.data.dst_addr for one in messages(sent) if isinstance(one.data, CEMILData)]
     assert heard == [GroupAddress(number + 1) for number in range(kept)]  # the first ones, in order
+
+
+def test_a_tunnel_that_is_opened_by_a_slow_client_waits_too() -> None:
+    trial = Trial()
+    trial.endpoint.hold(7)
+    client = trial.tunnel(STREAM)
+    assert client.hear(group_read()) == []
+    assert len(trial.take(trial.endpoint.release(7, trial.now_s))) == 1
+    assert len(client.hear(group_read())) == 1
 
 
 def numbered(number: int) -> CEMILData:

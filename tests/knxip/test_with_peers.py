@@ -1,11 +1,15 @@
 """The server with clients of others in a namespace: knxd as a tunnel client, knxtool behind it, xknx's scanner."""
 
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xknx.knxip import DescriptionRequest, SearchRequest
 
+from knxgw.knxip.wire import PORT, SEARCH_GROUP
+from tests.knxip.trial import BACK, raw
 from tests.support.netns import BusNamespace, wait_for_line
 from tests.support.peers import knxtool_groupread, knxtool_groupwrite, require_peers
 from tests.support.waiting import wait_until
@@ -44,6 +48,29 @@ def test_knxtool_reads_and_writes_through_knxd_and_a_tunnel(bus: BusNamespace, k
         assert knxtool_groupread(bus, knxd, address) == bytes.fromhex("0c22")
         knxtool_groupwrite(bus, knxd, address, "12", f"{number:02x}")
         assert knxtool_groupread(bus, knxd, address) == bytes((0x12, number))
+
+
+def asked_by_multicast(bus: BusNamespace, request: bytes) -> bytes | None:
+    """Send something to the search group; return the answer, None: there is none."""
+
+    def ask() -> bytes | None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            asking.bind((bus.address, 0))
+            asking.settimeout(0.3)
+            asking.sendto(request, (SEARCH_GROUP, PORT))
+            try:
+                return asking.recv(1024)
+            except TimeoutError:
+                return None
+
+    return bus.call(ask)
+
+
+def test_by_multicast_searches_alone_are_answered(bus: BusNamespace) -> None:
+    answer = asked_by_multicast(bus, raw(SearchRequest(BACK)))
+    assert answer is not None
+    assert answer.startswith(bytes.fromhex("06100202"))
+    assert asked_by_multicast(bus, raw(DescriptionRequest(BACK))) is None
 
 
 def test_the_scanner_finds_the_device_by_multicast(bus: BusNamespace) -> None:
