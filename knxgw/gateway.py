@@ -394,7 +394,7 @@ class Gateway:
     def _session(self, wire: BusAttachment | None) -> KnxPort:
         """Return a session on a line, with that wire or without one; nothing is connected yet."""
         device = DeviceOnLine(self.line, None if wire is None else wire.link)
-        link = BusAttachment(link=device) if wire is None else replace(wire, link=device)
+        link = replace(wire or BusAttachment(link=device), link=device, overhear=device.overhear)
         link.keep_numbers(self._secure_numbers)
         for secret in link.secrets:
             self.world.log.scrubber.learn_secret(secret)

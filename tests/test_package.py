@@ -22,7 +22,19 @@ ENTRIES = (
     "knxgw.firmware.install_process",  # a process of its own, which `updating.py` starts
     "knxgw.host.gpio_pattern",  # a process of its own, which a launcher starts
 )
-KEPT: dict[str, str] = {}  # module: when it will be
+# module: when it will be
+KEPT = dict.fromkeys(
+    (
+        "knxgw.knx.line",
+        "knxgw.knxip",
+        *(
+            f"knxgw.knxip.{path.stem}"
+            for path in (ROOT / "knxgw" / "knxip").glob("*.py")
+            if path.stem != "__init__"
+        ),
+    ),
+    "when the gateway has a KNX line of its own",
+)
 
 
 def reached() -> tuple[set[str], set[str]]:

@@ -72,6 +72,7 @@ class DeviceOnLine:
         self._line = line
         self._own_address = UNASSIGNED  # without a wire, which has one of its own
         self._on_frame: OnFrame | None = None
+        self._is_handing_in = False  # what the device takes now has come from the line
         self._wire_turn = asyncio.Lock()  # a wire takes one frame after the other
 
     @property
@@ -95,17 +96,22 @@ class DeviceOnLine:
         """Connect the wire, if there is one, and be on the line. Raises: LinkError."""
         self._on_frame = on_frame
         if self.wire is not None:
-            await self.wire.open(self._from_wire, on_lost)
+            await self.wire.open(on_frame, on_lost)
         self._line.device = self
 
     def hand_in(self, data: CEMILData) -> None:
         """Hand the device a frame of another member of the line."""
         if self._on_frame is not None:
-            self._on_frame(data)
+            self._is_handing_in = True
+            try:
+                self._on_frame(data)
+            finally:
+                self._is_handing_in = False
 
-    def _from_wire(self, data: CEMILData) -> None:
-        self._line.indicate(data)
-        self.hand_in(data)
+    def overhear(self, data: CEMILData) -> None:
+        """Hand the other members what has come to the device from its wire."""
+        if not self._is_handing_in:
+            self._line.indicate(data)
 
     async def send(self, data: CEMILData) -> Outcome:
         """Send one frame and wait for its confirmation. Raises: LinkError."""

@@ -10,6 +10,7 @@ value. The frame with the highest KNX priority goes first; at equal priority sou
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn, Protocol
 
@@ -38,6 +39,7 @@ class BusAttachment:
     data_secure: DataSecureStage | None = None  # None: nothing is secured
     risks: tuple[Finding, ...] = ()  # what is not secured although a keyring is there
     secrets: tuple[str | bytes, ...] = field(default=(), repr=False)  # that no log may show
+    overhear: Callable[[CEMILData], None] | None = None  # every frame, whoever it is for
 
     @property
     def response_limits(self) -> ResponseLimits:
@@ -103,6 +105,7 @@ class KnxPort:
         self._link = attachment.link
         self._tap = tap
         self._data_secure = attachment.data_secure
+        self._overhear = attachment.overhear
         self._receivers: dict[FrameKind, list[Receiver]] = {kind: [] for kind in FrameKind}
         self._queue = SendQueue()
         self._sources: list[Source] = [self._queue]  # who has sent last stands last
@@ -284,6 +287,8 @@ class KnxPort:
 
     def _on_frame(self, data: CEMILData) -> None:
         """Take a frame from the link."""
+        if self._overhear is not None:
+            self._overhear(data)
         kind = kind_of(data, self._link.individual_address)
         if kind is None:
             self.unclaimed += 1

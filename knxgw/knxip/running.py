@@ -1,0 +1,271 @@
+"""The server from its start to its stop: sockets around the endpoint, and a worker for each connection.
+
+A worker carries out what its client asks, in order: a frame onto the line, a property of the device. What a
+client has asked before it leaves is still done.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from xknx.cemi import CEMILData
+from xknx.telegram.address import IndividualAddress
+
+from knxgw.knx.line import Line
+from knxgw.knxip.cemi import Reset
+from knxgw.knxip.channel import Channel
+from knxgw.knxip.clients import Clients
+from knxgw.knxip.device_management import perform
+from knxgw.knxip.effects import Closed, Effect, Manage, Opened, Send, Transmit
+from knxgw.knxip.endpoint import KnxIpEndpoint
+from knxgw.knxip.ports import Description, PropertyServer
+from knxgw.knxip.sockets import Hooks, Sockets
+from knxgw.knxip.statistics import Statistics
+from knxgw.knxip.wire import Place
+
+log = logging.getLogger(__name__)
+LAST_REQUESTS_S = 1.0  # in which what clients have asked is still done at the end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """The device that is served."""
+
+    line: Line
+    describe: Callable[[], Description]
+    properties: PropertyServer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much is taken at once."""
+
+    streams: int  # TCP connections
+    management: int  # device management connections
+
+
+class RunningServer:
+    """Between `open` and `close`; used once. It hears sockets only while it has an endpoint."""
+
+    def __init__(self, device: Device, limits: Limits, statistics: Statistics) -> None:
+        self._device, self._limits, self._statistics = device, limits, statistics
+        self._clients = Clients(limits.streams, self, statistics)
+        self._sockets = Sockets()
+        self._endpoint: KnxIpEndpoint | None = None
+        self._workers: dict[Channel, _Worker] = {}
+        self._group = asyncio.TaskGroup()
+        self._busy: set[asyncio.Task[None]] = set()
+        self._serving: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def port(self) -> int:
+        """Return the port it listens at."""
+        return self._sockets.own.port
+
+    @property
+    def streams(self) -> int:
+        """Return how many TCP connections there are."""
+        return len(self._clients)
+
+    @property
+    def endpoint(self) -> KnxIpEndpoint | None:
+        """Return what decides; None: it does not run."""
+        return self._endpoint
+
+    async def open(self, wanted: Place, *, hears_searches: bool) -> None:
+        """Listen there. Raises: LinkError, nothing is open then."""
+        hooks = Hooks(
+            received=self._received,
+            searched=self._searched if hears_searches else None,
+            failed=self._not_sent,
+            stream=self._clients.protocol,
+        )
+        await self._sockets.open(wanted, hooks)
+        self._endpoint = KnxIpEndpoint(
+            self._sockets.own, self._device.describe, self._statistics, self._limits.management
+        )
+        is_ready = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self._serving = loop.create_task(self._serve(is_ready), name="KNXnet/IP server")
+        await is_ready.wait()
+
+    async def failed(self) -> None:
+        """Wait until a worker has raised; `close` says what."""
+        if self._serving is not None:
+            await asyncio.wait({self._serving})
+
+    async def close(self) -> None:
+        """Say goodbye and close. Raises: what a worker has raised."""
+        if self._endpoint is not None:
+            self.apply(self._endpoint.end())
+        self._endpoint = None
+        self._schedule()
+        self._sockets.close()
+        await self._clients.close()
+        if self._busy:
+            await asyncio.wait(self._busy, timeout=LAST_REQUESTS_S)
+        if self._serving is not None:
+            self._serving.cancel()
+            await asyncio.wait({self._serving})
+            if not self._serving.cancelled() and (err := self._serving.exception()) is not None:
+                raise err
+
+    def apply(self, effects: list[Effect]) -> None:
+        """Carry out what the endpoint wants."""
+        for effect in effects:
+            match effect:
+                case Send():
+                    self._send(effect)
+                case Transmit() | Manage():
+                    self._workers[effect.channel].requests.put_nowait(effect)
+                case Opened(channel):
+                    self._start_worker(channel)
+                case Closed(channel):
+                    self._end_worker(channel)
+        self._schedule()
+
+    def streams_in_use(self) -> frozenset[int]:
+        """Return the TCP connections that have connections open."""
+        return frozenset() if self._endpoint is None else self._endpoint.streams_in_use
+
+    def stream_opened(self) -> None:
+        """Take note of a new TCP connection."""
+        self._schedule()
+
+    def stream_said(self, raw: bytes, source: Place) -> None:
+        """Take a frame that came by TCP."""
+        self._received(raw, source)
+
+    def stream_held(self, stream: int, *, is_held: bool) -> None:
+        """Send nothing to the tunnels of a slow client, or go on."""
+        if self._endpoint is None:
+            return
+        if is_held:
+            self._endpoint.hold(stream)
+        else:
+            self.apply(self._endpoint.release(stream, _now_s()))
+
+    def stream_closed(self, stream: int) -> None:
+        """End what was open in a TCP connection."""
+        if self._endpoint is not None:
+            self.apply(self._endpoint.lose_stream(stream))
+
+    def _received(self, raw: bytes, source: Place) -> None:
+        if self._endpoint is not None:
+            self.apply(self._endpoint.take(raw, source, _now_s()))
+
+    def _searched(self, raw: bytes, source: Place) -> None:
+        if self._endpoint is not None:
+            self.apply(self._endpoint.take(raw, source, _now_s(), by_multicast=True))
+
+    def _not_sent(self) -> None:
+        self._statistics.not_sent += 1
+
+    def _send(self, effect: Send) -> None:
+        if effect.to.stream is not None:
+            self._clients.send(effect.raw, effect.to.stream)
+        elif not self._sockets.send(effect.raw, effect.to):
+            self._not_sent()
+
+    def _start_worker(self, channel: Channel) -> None:
+        tunnel = None
+        if channel.address is not None:
+            tunnel = _Tunnel(channel.address, lambda data: self._indicate(channel, data))
+            self._device.line.join(tunnel)
+        worker = self._workers[channel] = _Worker(tunnel)
+        task = self._group.create_task(self._carry_out(worker), name=f"channel {channel.number}")
+        self._busy.add(task)
+        task.add_done_callback(self._busy.discard)
+
+    def _end_worker(self, channel: Channel) -> None:
+        worker = self._workers.pop(channel)
+        if worker.tunnel is not None:
+            self._device.line.leave(worker.tunnel)
+        worker.requests.put_nowait(None)
+
+    def _indicate(self, channel: Channel, data: CEMILData) -> None:
+        if self._endpoint is not None:
+            self.apply(self._endpoint.indicate(channel, data, _now_s()))
+
+    def _say(self, channel: Channel, cemi: bytes) -> None:
+        if self._endpoint is not None:
+            self.apply(self._endpoint.say(channel, cemi, _now_s()))
+
+    async def _serve(self, is_ready: asyncio.Event) -> None:
+        async with self._group:
+            is_ready.set()
+            await asyncio.Event().wait()  # until it is cancelled
+
+    async def _carry_out(self, worker: "_Worker") -> None:
+        while (asked := await worker.requests.get()) is not None:
+            if isinstance(asked, Manage):
+                await self._manage(asked)
+            elif worker.tunnel is not None:
+                await self._transmit(asked, worker.tunnel)
+
+    async def _transmit(self, asked: Transmit, tunnel: "_Tunnel") -> None:
+        outcome = await self._device.line.send(tunnel, asked.data)
+        if self._endpoint is not None:
+            now_s = _now_s()
+            self.apply(self._endpoint.transmitted(asked.channel, asked.cemi, outcome, now_s))
+
+    async def _manage(self, asked: Manage) -> None:
+        channel = asked.channel
+        answer = await perform(
+            asked.request, self._device.properties, lambda cemi: self._say(channel, cemi)
+        )
+        if self._endpoint is None:
+            return
+        self.apply(self._endpoint.managed(channel, answer, _now_s()))
+        if isinstance(asked.request, Reset):
+            log.info("KNXnet/IP server: a client has the IP side start anew; connections end")
+            self.apply(self._endpoint.end())
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._clients.tick(_now_s())
+        if self._endpoint is not None:
+            self.apply(self._endpoint.tick(_now_s()))
+
+    def _schedule(self) -> None:
+        """Have `_tick` called when something is due."""
+        due_at = None if self._endpoint is None else self._due_at(self._endpoint)
+        if self._timer is not None and self._timer.when() != due_at:
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None and due_at is not None:
+            self._timer = asyncio.get_running_loop().call_at(due_at, self._tick)
+
+    def _due_at(self, endpoint: KnxIpEndpoint) -> float | None:
+        moments = (endpoint.due_at(), self._clients.due_at())
+        return min((one for one in moments if one is not None), default=None)
+
+
+class _Tunnel:
+    """An open tunnel as the line sees it."""
+
+    def __init__(self, address: IndividualAddress, take: Callable[[CEMILData], None]) -> None:
+        self._address, self._take = address, take
+
+    @property
+    def individual_address(self) -> IndividualAddress:
+        return self._address
+
+    def take(self, data: CEMILData) -> None:
+        self._take(data)
+
+
+class _Worker:
+    """What a connection has to do, and as whom."""
+
+    def __init__(self, tunnel: _Tunnel | None) -> None:
+        self.tunnel = tunnel
+        self.requests: asyncio.Queue[Transmit | Manage | None] = (
+            asyncio.Queue()
+        )  # few: see the channel
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
