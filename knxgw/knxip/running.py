@@ -230,9 +230,9 @@ class RunningServer:
             self.apply(self._endpoint.tick(_now_s()))
 
     def _schedule(self) -> None:
-        """Have `_tick` called when something is due."""
+        """Have `_tick` called when something is due, or before: it looks again then."""
         due_at = None if self._endpoint is None else self._due_at(self._endpoint)
-        if self._timer is not None and self._timer.when() != due_at:
+        if self._timer is not None and (due_at is None or due_at < self._timer.when()):
             self._timer.cancel()
             self._timer = None
         if self._timer is None and due_at is not None:

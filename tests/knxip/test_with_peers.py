@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from xknx.knxip import DescriptionRequest, SearchRequest
+from xknx.knxip import DescriptionRequest, RoutingIndication, SearchRequest
 
 from knxgw.knxip.wire import PORT, SEARCH_GROUP
-from tests.knxip.trial import BACK, raw
+from tests.knxip.trial import BACK, cemi, group_read, raw
 from tests.support.netns import BusNamespace, wait_for_line
 from tests.support.peers import knxtool_groupread, knxtool_groupwrite, require_peers
 from tests.support.waiting import wait_until
@@ -17,6 +17,24 @@ from tests.support.waiting import wait_until
 pytestmark = [pytest.mark.peers, pytest.mark.real]
 
 DEVICE = (sys.executable, "-m", "tests.support.knxip_device")
+ROUTER = (
+    sys.executable,
+    "-c",
+    """
+import asyncio, sys
+from xknx import XKNX
+from xknx.cemi import CEMIFrame
+from xknx.io.routing import Routing
+
+async def main():
+    routing = Routing(XKNX(), None, lambda raw: print(CEMIFrame.from_knx(raw), flush=True), sys.argv[2])
+    await routing.connect()
+    print("ready", flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+""",
+)
 KNXD = ("knxd", "-e", "1.1.250", "-E", "1.1.251:4", "-t", "1023", "-f", "9")
 SCAN = (sys.executable, "-m", "xknx", "scan")
 
@@ -71,6 +89,23 @@ def test_by_multicast_searches_alone_are_answered(bus: BusNamespace) -> None:
     assert answer is not None
     assert answer.startswith(bytes.fromhex("06100202"))
     assert asked_by_multicast(bus, raw(DescriptionRequest(BACK))) is None
+
+
+@pytest.mark.parametrize("is_router_first", [False, True])
+def test_the_search_group_is_shared_with_who_listens_for_routing(
+    tmp_path: Path, *, is_router_first: bool
+) -> None:
+    require_peers()
+    with BusNamespace() as bus:
+        log, heard = tmp_path / "device.log", tmp_path / "router.log"
+        device, router = (*DEVICE, bus.address), (*ROUTER, "--local-ip", bus.address)
+        order = [(device, log), (router, heard)]
+        for argv, output in reversed(order) if is_router_first else order:
+            bus.popen(*argv, stdout=output)
+            wait_for_line(output, "ready")
+        assert asked_by_multicast(bus, raw(SearchRequest(BACK))) is not None
+        asked_by_multicast(bus, raw(RoutingIndication(raw_cemi=cemi(group_read()))))
+        wait_for_line(heard, "1/2/3")
 
 
 def test_the_scanner_finds_the_device_by_multicast(bus: BusNamespace) -> None:
