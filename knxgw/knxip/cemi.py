@@ -12,6 +12,7 @@ from xknx.exceptions import UnsupportedCEMIMessage
 from xknx.telegram.address import IndividualAddress
 
 from knxgw.errors import DecodeError
+from knxgw.knx.raw_service import with_unread_service
 from knxgw.knxip.ports import FunctionAnswer, PropertyAddress
 from knxgw.knxip.wire import PARSE_ERRORS
 
@@ -121,14 +122,16 @@ def local_indication(tpdu: bytes, *, is_connected: bool) -> bytes:
 
 
 def read_data_request(cemi: bytes, source: IndividualAddress) -> CEMILData | None:
-    """Return the frame of an L_Data.req, sent by `source`; None: with an APDU that xknx does not know.
+    """Return the frame of an L_Data.req, sent by `source`; None: of a format that nobody here speaks.
 
-    Raises: DecodeError.
+    A service that xknx cannot read goes on as it is: whoever it is for may know it. Raises: DecodeError.
     """
     try:
         data = CEMIFrame.from_knx(cemi).data
     except UnsupportedCEMIMessage:
-        return None
+        data = with_unread_service(cemi[2 + cemi[1] :]) if len(cemi) > 1 else None
+        if data is None:
+            return None
     except PARSE_ERRORS as err:
         raise DecodeError(f"{cemi.hex()}: {err}") from err
     if not isinstance(data, CEMILData):

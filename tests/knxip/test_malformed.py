@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 import pytest
@@ -211,17 +211,8 @@ def body_or_refusal(frame: bytes) -> None:
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run what the device does."""
-    return LOOP.run_until_complete(coroutine)
-
-
-LOOP = asyncio.new_event_loop()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def loop_is_closed() -> Iterator[None]:
-    """Close the loop of the device at the end."""
-    yield
-    LOOP.close()
+    with asyncio.Runner() as runner:
+        return runner.run(coroutine)
 
 
 @pytest.mark.parametrize("seed", range(4))
