@@ -31,6 +31,7 @@ from knxgw.host.on_loop import wait_on
 from knxgw.host.panel_environment import of_machine, panel_settings, words_of
 from knxgw.host.service import ServiceManager, answers_health, tell_health
 from knxgw.judgement import Prepared, identity
+from knxgw.knx_server import KnxServer
 from knxgw.links.modbus_buses import ModbusBuses
 from knxgw.machine import Machine
 from knxgw.monitoring.log_ring import SIMPLE, LogRecorder
@@ -221,7 +222,9 @@ class Living:
         self._firmware = firmware
         if manager.slot:
             self._take_panel(prepared.configuration)
+        self.knx_server = KnxServer(gateway, lambda: prepared.listener.address.host)
         self._background = [
+            group.create_task(self.knx_server.run(), name="KNXnet/IP server"),
             group.create_task(
                 tell_health(manager, tell, self._is_served, notes=(READY, ALIVE)), name="health"
             ),

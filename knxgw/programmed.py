@@ -19,7 +19,7 @@ from knxgw.device.download import Stage
 from knxgw.device.group_object_links import group_object_links
 from knxgw.device.identity import Identity, serial_number_of
 from knxgw.device.kept_state import restore
-from knxgw.device.knx_device import KnxDevice
+from knxgw.device.knx_device import IndividualAddress, KnxDevice
 from knxgw.device.model import DeviceModel, Outside
 from knxgw.links.knx_management import KnxManagement
 from knxgw.store.device_id import device_id
@@ -60,6 +60,15 @@ class Programmed:
     def model(self) -> DeviceModel:
         """Return what the device is."""
         return self.management.device.model
+
+    @property
+    def address(self) -> IndividualAddress:
+        """Return the individual address that was programmed, or configured."""
+        return self.management.device.individual_address
+
+    def tunnel_addresses(self, most: int, first: int) -> tuple[IndividualAddress, ...]:
+        """Return the addresses of the tunnels, as ETS has given them, else on the line of the device."""
+        return self.management.device.tunnel_addresses(most, first)
 
     @property
     def stage(self) -> Stage:

@@ -132,6 +132,7 @@ def _knx(values: Values, report: Report) -> KnxSettings:
         multicast_group=values.text("multicast_group"),
         keyring=values.optional_text("keyring"),
         keyring_password_file=_password_file(values, report),
+        server_port=values.optional_integer("server_port"),
     )
 
 

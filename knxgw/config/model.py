@@ -104,6 +104,7 @@ class KnxSettings:
     multicast_group: str
     keyring: str | None  # path
     keyring_password_file: str | None
+    server_port: int | None = None  # of the KNXnet/IP server; None: there is none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from knxgw.device.tables import group_addresses
 from knxgw.device.transport_layer import Tpdu, TransportLayer
 from knxgw.knx.raw_service import RawService, apdu_of
 
+__all__ = ["BROADCAST", "IndividualAddress", "KnxDevice", "Output", "Restart", "Send"]
 BROADCAST = GroupAddress("0/0/0")
 LONGEST_WAIT_S = 1.0  # before an answer that several devices may give at once
 _SERIAL_NUMBER, _GROUP_ADDRESSES = (0, 11), (1, 23)  # object type, property
@@ -66,6 +67,15 @@ class KnxDevice:
     def individual_address(self) -> IndividualAddress:
         """Return its address."""
         return IndividualAddress(self.model.individual_address)
+
+    def tunnel_addresses(self, most: int, first: int) -> tuple[IndividualAddress, ...]:
+        """Return the addresses of tunnels: those of property 53, else device numbers from `first` on."""
+        given = self.model.kept["ip_parameter.additional_addresses"]
+        raw = [int.from_bytes(given[at : at + 2], "big") for at in range(0, len(given), 2)]
+        if not raw:
+            line, own = self.model.individual_address & 0xFF00, self.model.individual_address
+            raw = [line | number for number in range(first, 0xFF) if line | number != own]
+        return tuple(IndividualAddress(one) for one in raw[:most])
 
     @property
     def is_connected(self) -> bool:

@@ -334,7 +334,9 @@ class DeviceModel:
         }
 
     def _ip_readers(self) -> Mapping[str, Callable[[], bytes]]:
-        ip = self.outside.ip
+        def ip() -> IpState:
+            return self.outside.ip()
+
         return {
             "ip_parameter.individual_address": lambda: self.individual_address.to_bytes(2, "big"),
             "ip_parameter.current_assignment": lambda: bytes([_assignment(ip())]),

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import NoReturn
 
 from xknx.cemi import CEMILData
@@ -27,6 +28,14 @@ StoreDevice = Callable[
 ]  # state, memory. Raises: OSError
 
 
+@dataclass(frozen=True, slots=True)
+class Local:
+    """An APDU of a tool that manages the device without a line."""
+
+    apdu: bytes
+    answer: Callable[[bytes], None]
+
+
 class KnxManagement:
     """Serves whoever manages the device, over whichever port there is."""
 
@@ -40,7 +49,7 @@ class KnxManagement:
         self._store = store
         self._on_stage = on_stage
         self._port: KnxPort | None = None
-        self._waiting: asyncio.Queue[CEMILData | None] = asyncio.Queue(MOST_WAITING)
+        self._waiting: asyncio.Queue[CEMILData | Local] = asyncio.Queue(MOST_WAITING)
         self._delayed: set[asyncio.TimerHandle] = set()
         self.dropped = 0  # frames that were too many
 
@@ -82,18 +91,26 @@ class KnxManagement:
         except asyncio.QueueFull:
             self.dropped += 1
 
+    def take_local(self, apdu: bytes, answer: Callable[[bytes], None]) -> None:
+        """Queue an APDU of a tool that manages the device without a line."""
+        try:
+            self._waiting.put_nowait(Local(apdu, answer))
+        except asyncio.QueueFull:
+            self.dropped += 1
+
     # --- life
 
     async def run(self) -> NoReturn:
         """Serve until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            data = await self._next(loop)
-            out = (
-                self.device.tick(loop.time())
-                if data is None
-                else self.device.receive(data, loop.time())
-            )
+            asked = await self._next(loop)
+            if isinstance(asked, Local):
+                out = await self._serve_locally(asked)
+            elif asked is None:
+                out = self.device.tick(loop.time())
+            else:
+                out = self.device.receive(asked, loop.time())
             await self._carry_out(out)
             self._look_at_stage(has_restarted=any(isinstance(one, Restart) for one in out))
 
@@ -102,7 +119,14 @@ class KnxManagement:
         await self._store_changes()
         self._use_address()
 
-    async def _next(self, loop: asyncio.AbstractEventLoop) -> CEMILData | None:
+    async def _serve_locally(self, asked: "Local") -> list[Output]:
+        """Serve an APDU without a line; what it has changed is stored before the answer."""
+        answer = self.device.serve_locally(asked.apdu)
+        if await self._store_changes() and answer.apdu is not None:
+            asked.answer(answer.apdu)
+        return [] if answer.restart is None else [Restart(answer.restart)]
+
+    async def _next(self, loop: asyncio.AbstractEventLoop) -> "CEMILData | Local | None":
         """Wait for a frame; None: time asks for something."""
         due_at = min(self.device.due_at(), self.download.due_at())
         wait_s = None if due_at == float("inf") else max(_SOONEST_S, due_at - loop.time())

@@ -1,0 +1,233 @@
+"""The KNXnet/IP server of the running device: where it listens, and what it says of the device.
+
+It listens on the KNX interface only. Without a KNX connection that is the loopback interface: a tool on this
+machine joins the line of the device. Where the site uses a keyring it does not listen, for its tunnels are not
+secured.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import NoReturn
+
+from knxgw.config.model import Configuration, KnxLinkKind
+from knxgw.device.cemi_errors import CEMIErrorCode, cemi_error
+from knxgw.device.identity import NOWHERE, IpState
+from knxgw.device.model import Elements, PropertyError
+from knxgw.device.services import HIGHEST_LEVEL
+from knxgw.gateway import Gateway
+from knxgw.host.network import ipv4_interfaces, own_addresses
+from knxgw.host.seen import see_network
+from knxgw.knxip.ports import (
+    Description,
+    FunctionAnswer,
+    IpAssignment,
+    IpCapability,
+    PropertyAddress,
+)
+from knxgw.knxip.server import KnxIpServer, KnxIpSettings
+from knxgw.links.keep_alive import keep_alive
+
+log = logging.getLogger(__name__)
+LOOPBACK = "127.0.0.1"
+PORT = 3671
+LOOK_S = 5.0  # how often it is looked for another address of the machine, or other settings
+LAST_DELAY_S = 30.0  # between tries to listen at a port that another program uses
+TUNNELS = 4
+_FIRST_TUNNEL = 241  # device number, unless ETS has given tunnels their addresses
+_WITHOUT_A_GATEWAY = "0.0.0.0"  # noqa: S104 - an address that is not there
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where it listens."""
+
+    address: str
+    port: int
+
+
+class KnxServer:
+    """The server of one gateway; in the event loop only."""
+
+    def __init__(
+        self, gateway: Gateway, unconfigured_host: Callable[[], str], port: int = PORT
+    ) -> None:
+        """Serve a gateway; `unconfigured_host`: where a device without a configuration has its website."""
+        self._gateway = gateway
+        self._unconfigured_host = unconfigured_host
+        self._port = port
+        self._listening: Listening | None = None
+        self._server: KnxIpServer | None = None
+        gateway.programmed.model.outside.ip = self._ip
+
+    @property
+    def server(self) -> KnxIpServer | None:
+        """Return the server that runs, or tries to; None: it is not to run."""
+        return self._server
+
+    async def run(self) -> NoReturn:
+        """Serve until cancelled, each time where the configuration wants it."""
+        while True:
+            wanted = await asyncio.to_thread(self._wanted)
+            if wanted is None:
+                self._server = None
+                await asyncio.sleep(LOOK_S)
+                continue
+            await self._serve(wanted)
+
+    async def _serve(self, wanted: Listening) -> None:
+        """Serve at a place for as long as that is wanted."""
+        self._listening = wanted
+        self._server = server = KnxIpServer(
+            KnxIpSettings(address=wanted.address, port=wanted.port),
+            self._gateway.line,
+            self._description,
+            LocalManagement(self._gateway),
+        )
+        async with asyncio.TaskGroup() as group:
+            serving = group.create_task(
+                keep_alive("KNXnet/IP server", server.run, last_delay_s=LAST_DELAY_S)
+            )
+            await self._until_other_than(wanted)
+            serving.cancel()
+
+    async def _until_other_than(self, wanted: Listening) -> None:
+        """Wait until it is to listen somewhere else, or nowhere."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if await asyncio.to_thread(self._wanted) != wanted:
+                return
+
+    def _wanted(self) -> Listening | None:
+        own = self._gateway.programmed.own
+        if own is None:
+            host = self._unconfigured_host()
+            address = _address_of_machine() if host == _WITHOUT_A_GATEWAY else host
+            return None if address is None else Listening(address, self._port)
+        if own.knx.server_port is None or own.knx.keyring is not None:
+            return None
+        address = own.knx.local_ip or (
+            LOOPBACK if own.knx.link is KnxLinkKind.NONE else _address_of_machine()
+        )
+        return None if address is None else Listening(address, own.knx.server_port)
+
+    def _ip(self) -> IpState:
+        return ip_state(self._gateway.programmed.own, self._listening)
+
+    def _description(self) -> Description:
+        """Return what the device says of itself."""
+        model = self._gateway.programmed.model
+        ip = self._ip()
+        own = self._gateway.programmed.own
+        name = model.kept["ip_parameter.friendly_name"].rstrip(b"\0").decode("latin-1")
+        line = self._gateway.line.device
+        address = line.individual_address if line else self._gateway.programmed.address
+        return Description(
+            name=name or ("knxgw" if own is None else own.device.name),
+            individual_address=address,
+            serial_number=model.identity.serial_number,
+            mac_address=ip.mac_address,
+            ip_address=str(ip.address),
+            subnet_mask=str(ip.mask),
+            gateway=str(ip.gateway),
+            current_assignment=IpAssignment.DHCP if ip.is_dhcp else IpAssignment.MANUAL,
+            possible_assignments=IpAssignment.DHCP | IpAssignment.AUTO_IP | IpAssignment.MANUAL,
+            ip_capabilities=IpCapability.DHCP | IpCapability.AUTO_IP,
+            routing_group=None if ip.routing_multicast == NOWHERE else str(ip.routing_multicast),
+            installation_id=int.from_bytes(
+                model.kept["ip_parameter.project_installation_id"], "big"
+            ),
+            is_in_programming_mode=model.outside.is_programming(),
+            is_bus_connected=line is not None,
+            tunnel_addresses=self._gateway.programmed.tunnel_addresses(TUNNELS, _FIRST_TUNNEL),
+        )
+
+
+class LocalManagement:
+    """The properties of the device for a tool with a device management connection; see `PropertyServer`."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._programmed = gateway.programmed
+
+    async def read(self, address: PropertyAddress, start: int, count: int) -> bytes | CEMIErrorCode:
+        """Return elements of a property."""
+        try:
+            return self._programmed.model.read(self._elements(address, start, count), HIGHEST_LEVEL)
+        except PropertyError as err:
+            return cemi_error(err.code)
+
+    async def write(
+        self, address: PropertyAddress, start: int, count: int, data: bytes
+    ) -> CEMIErrorCode | None:
+        """Write elements of a property, and store them."""
+        try:
+            self._programmed.model.write(self._elements(address, start, count), data, HIGHEST_LEVEL)
+        except PropertyError as err:
+            return cemi_error(err.code)
+        await self._programmed.management.changed()
+        return None
+
+    async def command(self, address: PropertyAddress, data: bytes) -> FunctionAnswer | None:
+        """Call a function property: there is none."""
+        return None
+
+    async def state(self, address: PropertyAddress, data: bytes) -> FunctionAnswer | None:
+        """Read the state of a function property: there is none."""
+        return None
+
+    async def reset(self) -> None:
+        """Start the IP side anew: it follows its settings by itself."""
+        log.info("a tool asked the KNXnet/IP server to start anew")
+
+    def take_local(
+        self, tpdu: bytes, answer: Callable[[bytes], None], *, is_connected: bool
+    ) -> None:
+        """Serve an APDU that came without a line."""
+        self._programmed.management.take_local(tpdu, answer)
+
+    def _elements(self, address: PropertyAddress, start: int, count: int) -> Elements:
+        owner = self._programmed.model.object_of(address.object_type, address.instance)
+        return Elements(owner, address.property_id, start, count)
+
+
+def ip_state(own: Configuration | None, listening: Listening | None) -> IpState:
+    """Return the network of the device as it is, for tools."""
+    is_routing = own is not None and own.knx.link is KnxLinkKind.ROUTING
+    group = IPv4Address(own.knx.multicast_group) if own is not None and is_routing else NOWHERE
+    address = NOWHERE if listening is None else IPv4Address(listening.address)
+    if address.is_loopback or address == NOWHERE:
+        return IpState(address=address, routing_multicast=group, has_tunnels=listening is not None)
+    seen = see_network()
+    found = next(
+        (one for one in own_addresses(with_link_local=True) if one.address == str(address)), None
+    )
+    interfaces = () if found is None else ipv4_interfaces(found.adapter)
+    mask = next((one.netmask for one in interfaces if one.ip == address), NOWHERE)
+    return IpState(
+        is_dhcp=seen.is_leased,
+        is_auto_ip=address.is_link_local,
+        address=address,
+        mask=mask,
+        gateway=seen.gateway or NOWHERE,
+        mac_address=bytes(6) if found is None else _mac(found.mac),
+        routing_multicast=group,
+        has_tunnels=True,
+    )
+
+
+def _mac(text: str) -> bytes:
+    try:
+        found = bytes.fromhex(text.replace(":", ""))
+    except ValueError:
+        return bytes(6)
+    return found if len(found) == 6 else bytes(6)
+
+
+def _address_of_machine() -> str | None:
+    """Return the IPv4 address at which others reach this machine, None: it has no network."""
+    adapter = see_network().adapter
+    if adapter is None:
+        return None
+    return next((str(one.ip) for one in ipv4_interfaces(adapter.name)), None)
