@@ -77,6 +77,7 @@ generate: $(STAMP) ## pages of docs/ that are made from product_db/, the tests a
 	$(BIN)/python -m tools.pages.catalogue chargers > docs/chargers.md
 	$(BIN)/python -m tools.pages.catalogue meters > docs/meters.md
 	$(BIN)/python -m tools.pages.catalogue charging-point > docs/charging-point.md
+	$(BIN)/python -m tools.pages.catalogue knx-device > docs/knx-device.md
 	$(BIN)/python -m tests.conformance > docs/conformance.md
 	$(BIN)/python -m tools.pages.bench docs/bench.md
 	$(BIN)/python -m tools.pages.translations

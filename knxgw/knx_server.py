@@ -1,8 +1,8 @@
 """The KNXnet/IP server of the running device: where it listens, and what it says of the device.
 
 It listens on the KNX interface only. Without a KNX connection that is the loopback interface: a tool on this
-machine joins the line of the device. Where the site uses a keyring it does not listen, for its tunnels are not
-secured.
+machine joins the line of the device. It does not listen where the site uses a keyring, for its tunnels are not
+secured, nor where the device itself uses a tunnel: the interface has others.
 """
 
 import asyncio
@@ -36,6 +36,7 @@ PORT = 3671
 LOOK_S = 5.0  # how often it is looked for another address of the machine, or other settings
 LAST_DELAY_S = 30.0  # between tries to listen at a port that another program uses
 TUNNELS = 4
+_SERVED = {KnxLinkKind.ROUTING, KnxLinkKind.NONE}  # behind a tunnel its interface has tunnels
 _FIRST_TUNNEL = 241  # device number, unless ETS has given tunnels their addresses
 _WITHOUT_A_GATEWAY = "0.0.0.0"  # noqa: S104 - an address that is not there
 
@@ -106,12 +107,13 @@ class KnxServer:
             host = self._unconfigured_host()
             address = _address_of_machine() if host == _WITHOUT_A_GATEWAY else host
             return None if address is None else Listening(address, self._port)
-        if own.knx.server_port is None or own.knx.keyring is not None:
+        knx = own.knx
+        if knx.server_port is None or knx.keyring is not None or knx.link not in _SERVED:
             return None
-        address = own.knx.local_ip or (
-            LOOPBACK if own.knx.link is KnxLinkKind.NONE else _address_of_machine()
+        address = knx.local_ip or (
+            LOOPBACK if knx.link is KnxLinkKind.NONE else _address_of_machine()
         )
-        return None if address is None else Listening(address, own.knx.server_port)
+        return None if address is None else Listening(address, knx.server_port)
 
     def _ip(self) -> IpState:
         return ip_state(self._gateway.programmed.own, self._listening)

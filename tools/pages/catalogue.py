@@ -24,6 +24,7 @@ from knxgw.website.model_words import (
     watchdog_words,
 )
 from tools.pages.charging_point import charging_point_page, numbers_of, reason_table
+from tools.pages.knx_device import knx_device_page
 
 _GENERATED = "<!-- Made by `make generate` from product_db/: change that, not this page. -->\n"
 
@@ -371,6 +372,7 @@ PAGES: Mapping[str, Callable[[Catalogue], str]] = {
     "chargers": chargers_page,
     "meters": meters_page,
     "charging-point": lambda catalogue: charging_point_page(catalogue.product),
+    "knx-device": knx_device_page,
 }
 
 

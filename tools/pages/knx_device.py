@@ -1,0 +1,164 @@
+"""Writes the page of the KNX device, `docs/knx-device.md`, from the catalogue and the device's own tables; pure."""
+
+from collections.abc import Iterable
+
+from knxgw.catalogue.interface_objects import (
+    InterfaceObjectDefinition,
+    InterfaceObjects,
+    LoadEvent,
+    LoadState,
+    PropertyDefinition,
+)
+from knxgw.catalogue.product import Catalogue
+from knxgw.config.parameter_memory import size_of
+from knxgw.device.download import UNLOADED_S
+from knxgw.device.identity import MASK_VERSION, MAX_APDU_LENGTH
+from knxgw.device.memory import ARENAS
+from knxgw.device.transport_layer import ACKNOWLEDGE_S, CONNECTION_S, MOST_REPETITIONS
+
+_INTRODUCTION = f"""\
+# The KNX device
+
+For integrators who want to know what ETS meets, and for contributors. The gateway is a KNX IP device of mask
+version {MASK_VERSION:04X} (System B). KNX tools find it, give it an individual address, read its properties, download and
+unload it, and have it start anew: over routing, through a KNX IP interface or router, and through its own
+KNXnet/IP server (`knx.server_port`), which on a machine without a KNX connection listens at 127.0.0.1:3671.
+
+**There is no product entry for ETS yet**, so ETS cannot make a download for it. xknx's management procedures do
+everything described here; [tests](../tests/device/) hold it, with the download of ETS 6 to a device of the same
+management model. KNX Data Secure for tools and the security object are not part of it yet.
+
+```sh
+knxgw demo                                             # in one terminal
+python -m xknx scan --local-ip 127.0.0.1               # in another one: the gateway and its tunnels
+python -m xknx group read --gateway 127.0.0.1 1/1/50   # the state of charging point 1
+```
+
+## What it does when ETS loads it
+
+- While any object is being loaded, or some are loaded and others not, nothing is controlled: the APP LED flashes slowly, as
+  without a configuration, and chargers keep the offer for the time without the gateway.
+- When all are loaded and the device starts anew (or the tool disconnects), parameters and tables become the running
+  configuration. The program does not start again; KNX connection and website stay.
+- A device that ETS has unloaded does what its own configuration file says, {UNLOADED_S:.0f} s later.
+- ETS does not know the settings by which it reaches the device (KNX connection, website, front panel, firmware, time servers): they come from
+  the device's own file in any case.
+- What cannot run is written to the log, with the number of the parameter, and nothing is controlled.
+
+Everything that a tool writes is stored before it is answered. A power cut at any moment leaves each object as it was loaded before, being loaded,
+or unloaded, never half of one that runs. A factory reset erases it all; the serial number stays.
+"""
+_SERVICES = f"""\
+## Services
+
+| service | answer |
+|---|---|
+| connection (T_Connect …) | one at a time; another tool is told T_Disconnect. It ends after {CONNECTION_S:.0f} s without traffic. An answer is repeated {MOST_REPETITIONS} times, each {ACKNOWLEDGE_S:.0f} s without T_ACK |
+| A_DeviceDescriptor_Read | {MASK_VERSION:04X}; other types than 0: type 3F |
+| A_PropertyValue_Read, Write; A_PropertyDescription_Read | the tables below; what is not there, too long or not allowed: number of elements 0 |
+| A_PropertyExtValue_Read, WriteCon, WriteUnCon; A_PropertyExtDescription_Read | the same by type and instance, with return codes |
+| A_FunctionProperty…, A_FunctionPropertyExt… | no property is a function yet |
+| A_Memory_Read, Write; A_UserMemory_…; A_MemoryExtended_… | memory that is allocated; written only while its object is being loaded, as a whole or not at all. Verify mode is bit 2 of device control |
+| A_Authorize_Request | level 0 for the key FFFFFFFF, 3 for others |
+| A_Restart | the device starts anew: connections, programming mode and verify mode end. Chargers and telegrams go on |
+| master reset (A_Restart with erase code) | see below; the answer leaves first |
+| A_IndividualAddress_Read, Write | in programming mode |
+| A_IndividualAddressSerialNumber_Read, Write; A_DomainAddressSerialNumber_Write | with our serial number |
+| A_SystemNetworkParameter_Read | serial number of devices in programming mode, without an address, just switched on |
+| A_NetworkParameter_Read | whether we use one of some group addresses |
+| anything else | is acknowledged in a connection, and has no answer |
+
+| erase code | erases |
+|---|---|
+| 1 | nothing: a restart that is confirmed |
+| 2 | everything that a tool has written |
+| 3 | the individual address: 15.15.255 |
+| 4, 5 | the application program with its parameters, unless it is being loaded |
+| 6 | group addresses and associations |
+| 7 | as 2, but for the individual address |
+
+The longest APDU is {MAX_APDU_LENGTH} octets.
+"""
+_MEMORY = """\
+## Memory
+
+Each object has its segment at a fixed address, so a partial download finds it where and as it was. The
+size is the one that the tool allocates; a fill value is filled in. The memory control block (property 27) is there once the
+object is loaded: size, access FF, CRC-16/AUG-CCITT over the whole segment.
+
+| object | address | at most |
+|---|---|---|
+"""
+_TABLES = """\
+| table | its content, most significant octet first |
+|---|---|
+| group addresses | count; addresses in ascending order, each once |
+| associations | count; pairs of the place of an address in its table (from 1) and the number of a group object. The first pair of a group object is the address that it sends to |
+| group objects | count; for each number from 1 on: flags (update 80, transmit 40, read on init 20, write 10, read 08, communication 04, priority 03), then the size: 0 to 6 one to seven bits, 7 to 14: 1, 2, 3, 4, 6, 8, 10, 14 octets |
+
+Group objects have the numbers of [objects.md](objects.md). A table that says more rows than it has, or addresses
+that are not sorted, end in the state error instead of loaded.
+"""
+
+
+def knx_device_page(catalogue: Catalogue) -> str:
+    """Return the whole page."""
+    rules = catalogue.interface_objects
+    parts = [
+        "<!-- Made by `make generate` from product_db/: change that, not this page. -->\n",
+        _INTRODUCTION,
+        _SERVICES,
+        "## Interface objects\n",
+        *(_object(one) for one in rules.objects),
+        _load_states(rules),
+        _MEMORY + _arenas(rules),
+        f"The parameters take {size_of(catalogue.parameters)} octets; `knxgw/config/parameter_memory.py` says which octets are whose.\n",
+        _TABLES,
+    ]
+    return "\n".join(parts)
+
+
+def _object(one: InterfaceObjectDefinition) -> str:
+    head = f"### {one.index}: {one.text} (type {one.type})\n\n"
+    table = "| id | property | data type | elements | read | write | kept |\n|---|---|---|---|---|---|---|\n"
+    return head + table + "".join(_property(each) for each in one.properties)
+
+
+def _property(one: PropertyDefinition) -> str:
+    levels = ["-" if level is None else str(level) for level in (one.read_level, one.write_level)]
+    name = one.type.name.lower()
+    kept = "yes" if one.is_kept else ""
+    return f"| {one.id} | {one.text} | {name} | {one.elements} | {levels[0]} | {levels[1]} | {kept} |\n"
+
+
+def _load_states(rules: InterfaceObjects) -> str:
+    head = (
+        "## States of loading\n\nWhat each event (first octet of the ten that are written to property 5) makes of each state; an error "
+        "has its code (DPT 20.011) in property 28. While an object is being loaded, event 3 with 0B allocates memory: no room is "
+        "error 13, another kind of allocation error 11.\n\n"
+        "| state | 1 start loading | 2 load completed | 3 additional | 4 unload | other |\n|---|---|---|---|---|---|\n"
+    )
+    return head + "".join(_state(rules, state) for state in LoadState)
+
+
+def _state(rules: InterfaceObjects, state: LoadState) -> str:
+    cells = list(_cells(rules, state))
+    return f"| {state.value} {state.name.lower()} | {' | '.join(cells)} |\n"
+
+
+def _cells(rules: InterfaceObjects, state: LoadState) -> Iterable[str]:
+    for event in LoadEvent:
+        if state is LoadState.LOADING and event is LoadEvent.ADDITIONAL:
+            yield "allocates"
+            continue
+        after = rules.after(state, event)
+        code = f" ({after.error})" if after.error else ""
+        yield "stays" if after.state is state and not code else f"{after.state.name.lower()}{code}"
+
+
+def _arenas(rules: InterfaceObjects) -> str:
+    names = {one.index: one.text for one in rules.objects}
+    return "".join(
+        f"| {index}: {names[index]} | {arena.address:04X} | {arena.octets} octets |\n"
+        for index, arena in sorted(ARENAS.items())
+    )
