@@ -21,6 +21,7 @@ from knxgw.catalogue.product import Catalogue
 from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.model import Configuration
 from knxgw.config.summary import serial_line_text
+from knxgw.device.download import Stage
 from knxgw.device.front_panel import ButtonContact, FrontPanel
 from knxgw.device.model import Outside
 from knxgw.device.panel import Leds, PanelState, Phase, leds, meaning, patterns
@@ -224,6 +225,8 @@ class Gateway:
             start_cause=self.start_cause.value,
             knx_link=None if configuration is None else configuration.knx.link.value,
             configuration_source=None if configuration is None else configuration.source.value,
+            is_being_loaded=self.programmed.stage is Stage.LOADING,
+            serial=self.programmed.serial_number,
             serial_line=None
             if configuration is None or configuration.serial is None
             else serial_line_text(configuration.serial),

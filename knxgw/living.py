@@ -19,6 +19,7 @@ from knxgw.appliance_test import Appliance
 from knxgw.catalogue.load import catalogue
 from knxgw.commissioning import SettingUp, own_networks
 from knxgw.config.model import Configuration, PanelSettings
+from knxgw.device.download import Stage
 from knxgw.factory_reset import FactoryReset
 from knxgw.firmware import panel_text
 from knxgw.firmware.boot_disk import BootDisk
@@ -222,6 +223,7 @@ class Living:
         self._firmware = firmware
         if manager.slot:
             self._take_panel(prepared.configuration)
+        gateway.programmed.on_stage = partial(_note_stage, accounts)
         self.knx_server = KnxServer(gateway, lambda: prepared.listener.address.host)
         self._background = [
             group.create_task(self.knx_server.run(), name="KNXnet/IP server"),
@@ -398,6 +400,13 @@ def set_logging(
         loop.call_soon_threadsafe(lambda: log_recorder.extend(loop.time()))
     else:
         loop.call_soon_threadsafe(log_recorder.set_mode, SIMPLE)
+
+
+def _note_stage(accounts: Accounts, stage: Stage) -> None:
+    """Let the history tell what ETS has made of the device."""
+    action = {Stage.LOADED: "ets_loaded", Stage.UNTOUCHED: "ets_unloaded"}.get(stage)
+    if action is not None:
+        accounts.note_of_host(action)
 
 
 def _adapters_of(addresses: Iterable[OwnAddress]) -> tuple[AdapterFacts, ...]:

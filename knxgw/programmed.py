@@ -55,11 +55,18 @@ class Programmed:
             self._note_stage,
         )
         self._has_other_stage = asyncio.Event()
+        self.on_stage: Callable[[Stage], None] = lambda _stage: None  # e.g. for the history
 
     @property
     def model(self) -> DeviceModel:
         """Return what the device is."""
         return self.management.device.model
+
+    @property
+    def serial_number(self) -> str:
+        """Return the serial number as ETS shows it: 00FA:12345678."""
+        digits = self.model.identity.serial_number.hex().upper()
+        return f"{digits[:4]}:{digits[4:]}"
 
     @property
     def address(self) -> IndividualAddress:
@@ -119,4 +126,5 @@ class Programmed:
 
     def _note_stage(self, stage: Stage) -> None:
         log.info("the KNX device is %s", stage.value)
+        self.on_stage(stage)
         self._has_other_stage.set()

@@ -16,7 +16,7 @@ _MOST_ELEMENTS = 0xFFF
 _HIGHEST_ERROR = 18  # DPT 20.011
 _TYPES = {one.name.lower(): one for one in PropertyType}
 _STATES = {one.name.lower(): one for one in LoadState}
-_PROPERTY_KEYS = ("id", "key", "type", "elements", "read", "write", "kept", "en")
+_PROPERTY_KEYS = ("id", "key", "type", "elements", "read", "write", "kept", "meaning")
 
 
 def read_interface_objects(root: Node) -> InterfaceObjects | None:
@@ -35,9 +35,9 @@ def read_interface_objects(root: Node) -> InterfaceObjects | None:
 def _read_objects(node: Node) -> tuple[InterfaceObjectDefinition, ...]:
     found: list[InterfaceObjectDefinition] = []
     for item in node.items():
-        item.only_keys(("key", "index", "type", "en", "properties"))
+        item.only_keys(("key", "index", "type", "meaning", "properties"))
         key, index, kind = item.require("key"), item.require("index"), item.require("type")
-        text, properties = item.require("en"), item.require("properties")
+        text, properties = item.require("meaning"), item.require("properties")
         if not (key and index and kind and text and properties):
             continue
         if index.integer(0, 0xFF) != len(found):
@@ -68,7 +68,7 @@ def _read_properties(node: Node) -> tuple[PropertyDefinition, ...]:
 
 
 def _read_property(node: Node) -> PropertyDefinition | None:
-    number, key, kind, text = (node.require(name) for name in ("id", "key", "type", "en"))
+    number, key, kind, text = (node.require(name) for name in ("id", "key", "type", "meaning"))
     if not (number and key and kind and text):
         return None
     word = kind.choice(_TYPES)

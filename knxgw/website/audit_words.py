@@ -55,6 +55,8 @@ ACTIONS: Mapping[str, str] = {
     "clock_set": marked("clock set"),
     "configuration_taken": marked("configuration read again"),
     "configuration_changed": marked("configuration changed"),
+    "ets_loaded": marked("loaded by ETS"),
+    "ets_unloaded": marked("unloaded by ETS"),
 }
 VALUES: Mapping[str, str] = {
     "on": marked("on"),

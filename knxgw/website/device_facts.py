@@ -49,6 +49,7 @@ class DeviceFacts:
     adapters: tuple[AdapterFacts, ...] = ()  # those with such an address
     serial_line: str | None = None  # RS485, with its settings; None: none is configured
     configuration_source: str | None = None  # a `ConfigurationSource`; None: not configured
+    is_being_loaded: bool = False  # by ETS: nothing is controlled
     clock_source: str | None = None  # ntp, knx, system; None: the clock is not set
     panel: PanelFacts = field(default_factory=PanelFacts)
     warnings: tuple[Finding, ...] = ()  # what `check` says of the running configuration

@@ -9,6 +9,9 @@ from knxgw.website.language import Language, marked
 
 PRODUCT = marked("knxgw, KNX gateway for charging points")
 WITH_KNX_DEVICE = marked("none yet (comes with the KNX device)")
+BEING_LOADED = marked(
+    "ETS is loading the device, or was cut off: nothing is controlled until it has loaded everything"
+)
 CAUSES: Mapping[str, str] = {  # how the time before the start ended
     "first": marked("first start"),
     "stopped": marked("it was stopped in order"),
@@ -82,6 +85,8 @@ def _lines(facts: DeviceFacts, words: Language, now: datetime) -> Iterator[tuple
 
 def _configuration(facts: DeviceFacts, words: Language) -> str:
     """Return where the configuration comes from."""
+    if facts.is_being_loaded:
+        return words.text(BEING_LOADED)
     if facts.configuration_source is None:
         return words.text("Not configured")
     source = SOURCES.get(facts.configuration_source, facts.configuration_source)

@@ -1,0 +1,101 @@
+"""Frames that somebody has changed, from the octets of a wire to the device: nothing escapes, nothing is half done."""
+
+import random
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+from xknx.cemi import CEMIFrame, CEMILData
+
+from knxgw.catalogue.interface_objects import LoadState
+from knxgw.links.knx import XknxLink
+from tests.device.test_management_services import COMPLETED, START, UNLOAD, allocation, control
+from tests.support.knx_device_rig import SERIAL, DeviceRig
+
+IS_FUZZ = settings.get_current_profile_name() == "fuzz"
+MUTANTS = 100_000 if IS_FUZZ else 2_000
+APDUS = [
+    *("0300", "0302", "03d500381001", "03d5000b1001", "03d504071001", "03d5041b1001", "03d800360c"),
+    *("03d100ffffffff", "03d7000e100104", "03d7064c1001" + "41", "0380", "03810400", "03810700"),
+    *("01fd20004000", "01fb02004000" + "0102", "020ca000", "0284a000" + "00010a03", "02c1024000"),
+    *("01cc000000100b010001", "01ce0011001038010001" + "00" * 16, "01d200000010360000", "01d400110010050400"),
+    *(control(index, value) for index in range(6) for value in (START, allocation(64), COMPLETED, UNLOAD)),
+    *(f"03dc{SERIAL.hex()}", f"03de{SERIAL.hex()}110500000000", "0100", "00c01105"),
+    *("01c8000000b001", "03da000117010a03", "03c0", "02ff", "03f19000"),
+]  # fmt: skip
+
+
+class Wire(XknxLink):
+    """The receiving side of a link, without a wire."""
+
+    async def _connect(self) -> None:
+        raise NotImplementedError
+
+    async def _send(self, frame: CEMIFrame) -> None:
+        raise NotImplementedError
+
+    async def _disconnect(self) -> None:
+        raise NotImplementedError
+
+
+def frames() -> list[bytes]:
+    """Return good frames: connections, requests with numbers, without a connection, by broadcast."""
+    found = [
+        bytes.fromhex("2900b06011011105" + tail)
+        for tail in ("0080", "0081", "00c2", "00c6", "00c3")
+    ]
+    for apdu in APDUS:
+        raw = bytes.fromhex(apdu)
+        for first in (0x00, 0x00, 0x40, 0x44):  # without a connection, and with the first numbers
+            body = bytes([len(raw) - 1, first | raw[0]]) + raw[1:]
+            found.append(bytes.fromhex("2900306011011105") + body)
+        found.append(bytes.fromhex("2900b0e011010000") + bytes([len(raw) - 1]) + raw)
+    return found
+
+
+def mutants(count: int, seed: int) -> Iterator[bytes]:
+    """Yield frames of which half are changed."""
+    chance = random.Random(seed)  # noqa: S311 - to be the same again
+    good = frames()
+    for _ in range(count):
+        frame = bytearray(chance.choice(good))
+        match chance.randrange(8):
+            case 0:
+                frame[chance.randrange(len(frame))] = chance.randrange(256)
+            case 1:
+                del frame[chance.randrange(len(frame)) :]
+            case 2:
+                frame += chance.randbytes(chance.randrange(1, 260))
+            case 3:
+                at = chance.randrange(len(frame))
+                frame[at:at] = chance.randbytes(chance.randrange(1, 5))
+        yield bytes(frame)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_frame_of_a_wire_brings_the_device_down(seed: int) -> None:
+    rig, wire = DeviceRig(), Wire()
+    answers = 0
+
+    def take(data: CEMILData) -> None:
+        nonlocal answers
+        answers += len(rig.receive(data))
+
+    wire._on_frame = take
+    for frame in mutants(MUTANTS // 4, seed):
+        wire._received(frame)
+        rig.wait(0.01)
+        if rig.device.individual_address.raw != 0x1105:  # a mutant has programmed another one
+            rig.model.set_individual_address(0x1105)
+        for one in rig.model.loadables.values():
+            octets = one.segment.octets
+            assert octets is None or octets <= one.segment.arena.octets
+            assert (one.state is LoadState.UNLOADED) <= (octets is None)
+    assert answers > MUTANTS // 40, "the device was reached"
+    assert rig.ask("0300") == "034057b0"
+    rig.model.unsaved.is_state = True
+    rig.ask("0300")
+    again = DeviceRig(rig.disk)
+    assert {index: one.state for index, one in again.model.loadables.items()} == {
+        index: one.state for index, one in rig.model.loadables.items()
+    }
