@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from knxgw import __version__
 from knxgw.application import Application, Surroundings
 from knxgw.catalogue.product import Catalogue
+from knxgw.charging.records import without_commands
 from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.model import Configuration
 from knxgw.config.summary import serial_line_text
@@ -46,6 +47,7 @@ from knxgw.station.actions import Action, command_of
 from knxgw.station.initial import unknown_in
 from knxgw.station.model import (
     EARLIEST_VALID,
+    BusAsked,
     ClockSet,
     ClockSource,
     StateLost,
@@ -373,11 +375,17 @@ class Gateway:
             return
         self.application = self._new_application(configuration)
         self._begin("application")
+        if self.knx_is_up:  # nobody comes onto the line whom it would hear that from
+            self.objects.bus_ready()
+            self.inbox.put(BusAsked())
 
     def _new_application(self, configuration: Configuration) -> Application:
         """Return an application that begins with what was stored."""
         was_damaged = self._database.put_aside is not None
-        application = Application(configuration, self._stored(configuration), self._surroundings)
+        stored = self._stored(configuration)
+        if self.programmed.is_fully_loaded_anew():
+            stored = {scope: without_commands(record) for scope, record in stored.items()}
+        application = Application(configuration, stored, self._surroundings)
         if was_damaged:
             self.inbox.put(StateLost())
         if self.world.update_failed:

@@ -82,6 +82,16 @@ class Programmed:
         """Return what ETS has made of the device."""
         return self.management.download.stage
 
+    def is_fully_loaded_anew(self) -> bool:
+        """Tell, once, whether ETS has loaded everything after it had unloaded everything.
+
+        What people had commanded before does not hold then. Source: load-management 16.50.
+        """
+        download = self.management.download
+        is_new = self.stage is Stage.LOADED and download.is_full
+        download.is_full = False
+        return is_new
+
     async def other_stage(self) -> None:
         """Wait until ETS has made something else of the device."""
         await self._has_other_stage.wait()

@@ -54,6 +54,15 @@ def to_record(point: ChargingPoint) -> dict[str, Any]:
     }
 
 
+def without_commands(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a stored charging point without what somebody has commanded.
+
+    Source: load-management 16.50, 16.52.
+    """
+    commands = {"interruption": False, "setpoint_ma": None}
+    return {**record, **{name: value for name, value in commands.items() if name in record}}
+
+
 def urgent_values(point: ChargingPoint) -> tuple[object, ...]:
     """Return those values of the record of which a change must be stored at once.
 

@@ -35,13 +35,13 @@ class Download:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage  # that holds
         self._unloaded_since: float | None = None
-        self.is_changed = (
-            False  # ETS has changed what is loaded, and the device has not started anew
-        )
+        self.is_changed = False  # since it was loaded, and it has not started anew
+        self.is_full = False  # everything was unloaded before
 
     def seen(self, stage: Stage, now_s: float, *, is_connected: bool, has_restarted: bool) -> bool:
         """See the device after something has happened; tell whether another stage holds, or the same anew."""
         if stage is Stage.LOADING:
+            self.is_full = self.stage is Stage.UNTOUCHED or (self.is_full and self.is_changed)
             self._unloaded_since, self.is_changed = None, True
             return self._take(Stage.LOADING)
         if stage is Stage.LOADED:
@@ -52,6 +52,7 @@ class Download:
             return is_new
         if self.stage is Stage.UNTOUCHED:
             return False
+        self.is_full = self.is_changed = True
         if is_connected or self._unloaded_since is None:
             self._unloaded_since = now_s
             return self._take(Stage.LOADING)

@@ -38,10 +38,20 @@ def test_a_tool_that_goes_without_a_restart_has_its_download_all_the_same() -> N
     assert seen(download, Stage.LOADED, connected=False)
 
 
-def test_a_partial_download_takes_effect_again() -> None:
+def test_a_partial_download_takes_effect_again_and_is_no_full_one() -> None:
     download = Download(Stage.LOADED)
     assert seen(download, Stage.LOADING)
     assert seen(download, Stage.LOADED, restart=True)
+    assert not download.is_full
+
+
+@pytest.mark.parametrize("stages", [(Stage.UNTOUCHED,), (Stage.LOADED, Stage.LOADING)])
+def test_a_download_after_everything_was_unloaded_is_a_full_one(stages: tuple[Stage, ...]) -> None:
+    download = Download(stages[0])
+    for stage in (*stages[1:], Stage.UNTOUCHED, Stage.LOADING):
+        seen(download, stage)
+    seen(download, Stage.LOADED, restart=True)
+    assert download.is_full
 
 
 def test_an_unloaded_device_returns_to_its_own_configuration_after_a_while() -> None:

@@ -119,6 +119,7 @@ async def on_routing(device: Device) -> AsyncGenerator[XKNX, None]:
                 device.restarts = served.restarts
 
 
+@pytest.mark.proves("8.17")
 async def test_xknx_finds_and_addresses_a_device_in_programming_mode() -> None:
     device = Device()
     async with on_routing(device) as xknx:

@@ -69,6 +69,8 @@ def mutants(count: int, seed: int) -> Iterator[bytes]:
             case 3:
                 at = chance.randrange(len(frame))
                 frame[at:at] = chance.randbytes(chance.randrange(1, 5))
+            case _:
+                pass  # it stays good
         yield bytes(frame)
 
 

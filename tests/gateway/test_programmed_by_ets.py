@@ -13,7 +13,7 @@ from knxgw.device.download import UNLOADED_S, Stage
 from knxgw.device.panel import Led
 from tests.support.ets_image import texts_of_file
 from tests.support.line_tool import LineTool, tables
-from tests.support.world import World, from_payload
+from tests.support.world import World, from_payload, to_payload
 
 SITE = """
 device: {name: Garage, language: en}
@@ -24,6 +24,7 @@ group_objects: {50: [1/1/50], 507: [1/1/200]}
 """
 BY_ETS = SITE.replace("Garage", "Carport").replace("127.0.0.1", NULLMODEM_HOST)
 READ_AND_SEND = 0x4F  # transmit, read, communication; low priority
+WRITE_AND_UPDATE = 0xB7  # and read at the start
 LINKED = {50: ("2/1/50", READ_AND_SEND, 8), 507: ("2/1/200", READ_AND_SEND, 1)}
 
 
@@ -126,6 +127,50 @@ async def test_what_is_written_to_the_file_meanwhile_waits_for_the_end_of_ets(
 def _name(world: World) -> str:
     configuration = world.gateway.configuration
     return "" if configuration is None else configuration.device.name
+
+
+@pytest.mark.proves("D16.50", "D16.51", "D16.52")
+async def test_a_full_download_clears_what_was_commanded_and_a_partial_one_keeps_it(
+    tmp_path: Path,
+) -> None:
+    linked = {
+        **LINKED,
+        1: ("2/0/1", WRITE_AND_UPDATE, 1),
+        55: ("2/1/55", WRITE_AND_UPDATE, 1),
+        61: ("2/1/61", READ_AND_SEND, 16),
+    }
+    loaded = {4: image_of(texts_of_file(BY_ETS), catalogue()), **tables(linked)}
+    async with World(SITE, tmp_path) as world:
+        world.strict = False
+        world.answers["2/0/1"] = to_payload("1.001", value=False)
+
+        async def downloaded(*indexes: int) -> None:
+            tool, before = LineTool(world.line), world.gateway.application
+            await tool.connect()
+            if not indexes:
+                await tool.unload()
+            chosen = {index: loaded[index] for index in indexes} or loaded
+            await tool.write(chosen)
+            await tool.complete(chosen)
+            await tool.restart()
+            await world.until(lambda: world.gateway.application not in {None, before}, 10.0)
+            await world.sleep(15)
+
+        def is_interrupted() -> bool:
+            application = world.gateway.application
+            assert application is not None
+            return application.station.points[PointNumber(1)].control.is_interrupted
+
+        await downloaded()
+        await world.write("2/1/55", value=True)
+        await world.sleep(2)
+        assert is_interrupted()
+        await downloaded(4)
+        assert is_interrupted(), "other parameters change no command"
+        world.answers["2/0/1"] = to_payload("1.001", value=True)
+        await downloaded()
+        assert not is_interrupted()
+        assert world.gateway.view().grid_control, "it was read from the bus"
 
 
 async def test_a_session_goes_on_through_a_partial_download(tmp_path: Path) -> None:
