@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import NoReturn
 
-from knxgw.config.model import Configuration, KnxLinkKind
+from knxgw.config.model import Configuration, KnxLinkKind, KnxSettings
 from knxgw.device.cemi_errors import CEMIErrorCode, cemi_error
 from knxgw.device.identity import NOWHERE, IpState
 from knxgw.device.model import Elements, PropertyError
@@ -107,13 +107,7 @@ class KnxServer:
             host = self._unconfigured_host()
             address = _address_of_machine() if host == _WITHOUT_A_GATEWAY else host
             return None if address is None else Listening(address, self._port)
-        knx = own.knx
-        if knx.server_port is None or knx.keyring is not None or knx.link not in _SERVED:
-            return None
-        address = knx.local_ip or (
-            LOOPBACK if knx.link is KnxLinkKind.NONE else _address_of_machine()
-        )
-        return None if address is None else Listening(address, knx.server_port)
+        return listening_of(own.knx)
 
     def _ip(self) -> IpState:
         return ip_state(self._gateway.programmed.own, self._listening)
@@ -145,6 +139,14 @@ class KnxServer:
             is_bus_connected=line is not None,
             tunnel_addresses=self._gateway.programmed.tunnel_addresses(TUNNELS, _FIRST_TUNNEL),
         )
+
+
+def listening_of(knx: KnxSettings) -> Listening | None:
+    """Return where the server listens with these settings; None: nowhere, or there is no network yet."""
+    if knx.server_port is None or knx.keyring is not None or knx.link not in _SERVED:
+        return None
+    address = knx.local_ip or (LOOPBACK if knx.link is KnxLinkKind.NONE else _address_of_machine())
+    return None if address is None else Listening(address, knx.server_port)
 
 
 class LocalManagement:

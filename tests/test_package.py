@@ -22,19 +22,7 @@ ENTRIES = (
     "knxgw.firmware.install_process",  # a process of its own, which `updating.py` starts
     "knxgw.host.gpio_pattern",  # a process of its own, which a launcher starts
 )
-# module: when it will be
-KEPT = dict.fromkeys(
-    (
-        "knxgw.knx.line",
-        "knxgw.knxip",
-        *(
-            f"knxgw.knxip.{path.stem}"
-            for path in (ROOT / "knxgw" / "knxip").glob("*.py")
-            if path.stem != "__init__"
-        ),
-    ),
-    "when the gateway has a KNX line of its own",
-)
+KEPT: dict[str, str] = {}  # modules that nothing reaches yet, and what they wait for
 
 
 def reached() -> tuple[set[str], set[str]]:

@@ -8,8 +8,7 @@ from enum import IntEnum, StrEnum
 class PropertyType(IntEnum):
     """Property data types: the value is the code of a property description.
 
-    Source: [knx-standard] 3/7/3 standardized identifier tables, property data types; the codes as
-    docs/knx-device.md lists them.
+    Source: [knx-standard] 3/7/3 (standardized identifiers).
     """
 
     CONTROL = 0x00

@@ -2,7 +2,7 @@
 
 One small file says what the device is; the memory of each object is a file of its own, written before the small
 one says that it is loaded. So a power cut in a download leaves an object that is being loaded, or the one of
-before that is unloaded, never half of one that runs. Source: docs/knx-device.md, what survives.
+before that is unloaded, never half of one that runs.
 """
 
 import json

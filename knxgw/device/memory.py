@@ -2,7 +2,7 @@
 
 ETS allocates a segment, asks where it is (property 7) and writes there. Arenas do not move, so that a partial
 download finds its segment where it was, with the octets of before. All of it is below 0x10000, where the plain
-memory services reach it too. Source: docs/knx-device.md, memory.
+memory services reach it too.
 """
 
 import binascii

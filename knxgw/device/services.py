@@ -1,7 +1,7 @@
 """The management services: what a tool asks of the device in one APDU, and the answer. Pure.
 
 Requests are read by xknx; answers that it cannot write are written here. Whatever is no request of ours, or is
-none at all, has no answer. Source: docs/knx-device.md, services.
+none at all, has no answer. `docs/knx-device.md` lists them.
 """
 
 from collections.abc import Callable, Mapping

@@ -2,7 +2,7 @@
 
 Addresses are numbered from 1 in the order of their table (TSAP); associations lead from them to group objects
 (ASAP, the number of the group object). The first association of a group object has the address that it sends to.
-Source: docs/knx-device.md, tables.
+`docs/knx-device.md` shows their octets.
 """
 
 from collections.abc import Iterator, Mapping

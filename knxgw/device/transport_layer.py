@@ -5,7 +5,7 @@ device has one connection at a time: whoever else asks is told that it is closed
 the connection-oriented server; whatever a tool does wrong ends its connection, never the device.
 
 States: closed (`_peer` is None), open and idle, open and waiting for an acknowledgement (`_unacknowledged`).
-Source: [knx-standard] 3/3/4 transport layer, connection-oriented communication, as docs/knx-device.md has it.
+Source: [knx-standard] 3/3/4 (transport layer).
 """
 
 from collections import deque

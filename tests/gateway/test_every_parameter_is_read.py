@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import knxgw.config.model as words
-from knxgw import judgement, living
+from knxgw import judgement, knx_server, living
 from knxgw.announcement import Announcement
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.parameters import ParameterDefinition, ParameterType
@@ -271,6 +271,7 @@ async def test_every_field_of_the_configuration_is_read(read: set[Field], tmp_pa
     somewhere = Listener(Address("127.0.0.1", 1))
     Announcement(tmp_path, lambda: configuration, lambda: somewhere, system_clock).introduction()
     time_servers(configuration)
+    assert knx_server.listening_of(configuration.knx) is not None
     judgement._certificate(load_configuration(file, catalogue()), configuration, None)
     told = {  # no word of the file: what the checks say of it, and what no source names yet
         "ConfigurationFault",
