@@ -1,4 +1,4 @@
-"""`python -m tests.torture [--kills N] [--applies N] [--updates N] [--seed N]`: kill a gateway, look what it left behind.
+"""`python -m tests.torture [--kills N] [--applies N] [--updates N] [--downloads N] [--seed N]`: kill a gateway, look at it.
 
 Everything runs in a network namespace of its own, which needs root and iproute2; its KNX
 telegrams cannot leave the machine.
@@ -18,6 +18,7 @@ import click
 from tests.cli.test_factory_reset import assert_reset
 from tests.support.netns import REPOSITORY, Namespace
 from tests.torture.applies import Applies
+from tests.torture.downloads import Downloads
 from tests.torture.drive import Torture
 from tests.torture.journal import BrokenStateError
 from tests.torture.test_updates import prepared
@@ -34,6 +35,7 @@ def main() -> int:
     parser.add_argument(
         "--updates", type=int, default=200, help="kills while one is updated or reset"
     )
+    parser.add_argument("--downloads", type=int, default=200, help="kills while a tool loads one")
     parser.add_argument("--seed", type=int, help="else a new one each time")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -41,6 +43,8 @@ def main() -> int:
         code = run(options.kills, options.applies, options.seed)
         if not code and options.updates:
             code = update(options.updates, options.seed)
+        if not code and options.downloads:
+            code = download(options.downloads, options.seed)
         if not code:
             click.echo("nothing was broken")
         return code
@@ -51,6 +55,7 @@ def main() -> int:
     with Namespace() as host:
         argv = ["--inside", "--kills", str(options.kills), "--applies", str(options.applies)]
         argv += ["--updates", str(options.updates), "--seed", str(seed)]
+        argv += ["--downloads", str(options.downloads)]
         inside = ["ip", "netns", "exec", host.name, sys.executable, "-m", "tests.torture", *argv]
         return subprocess.run(inside, cwd=REPOSITORY, check=False).returncode
 
@@ -70,6 +75,19 @@ def update(kills: int, seed: int) -> int:
         return 1
     if has_disk:
         subprocess.run(["umount", directory], check=True)
+    shutil.rmtree(directory)
+    return 0
+
+
+def download(kills: int, seed: int) -> int:
+    """Have a tool load a device here, and kill it meanwhile."""
+    directory = Path(tempfile.mkdtemp(prefix="knxgw-downloads-"))
+    try:
+        Downloads(directory, seed).run(kills, click.echo)
+    except BrokenStateError as err:
+        click.echo(f"seed {seed}: {err}")
+        click.echo(f"what it left is kept in {directory}")
+        return 1
     shutil.rmtree(directory)
     return 0
 
