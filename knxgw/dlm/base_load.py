@@ -358,16 +358,21 @@ def _draw_range_ma(
     """Return what a participant may have drawn of a phase (0 to 2) when a sample was taken.
 
     It is one value if its readings around the sample are steady, else their range, which reaches up to a
-    raise that was taken back between two readings. Where a new offer may have been followed and no reading
-    shows that yet, it reaches to that offer; without measurement to the two offers before, too.
+    raise that was taken back between two readings, and down to a lower offer that was. Where a new offer may have
+    been followed and no reading shows that yet, it reaches to that offer; without measurement to the two offers
+    before, too.
     """
     may_have_followed = _may_have_followed(participant, sample, settings)
-    steady = None if may_have_followed else steady_draw_about(participant, sample.sampled_at)
+    may_dip = _may_have_dipped(participant, phase, sample.sampled_at)
+    is_moving = may_have_followed or may_dip
+    steady = None if is_moving else steady_draw_about(participant, sample.sampled_at)
     if steady is not None:
         only_ma = steady[phase]
         return DrawRange(least_ma=only_ma, likely_ma=only_ma, most_ma=only_ma)
     least_ma, most_ma = draw_range_about(participant, sample.sampled_at, sample.arrived_at, phase)
     most_ma = max(most_ma, _unseen_peak_ma(participant, phase, sample.sampled_at))
+    if may_dip:
+        least_ma = min(least_ma, participant.transition.dips_to_ma)
     if may_have_followed and phase in participant.phases:
         least_ma, most_ma = min(least_ma, participant.offer_ma), max(most_ma, participant.offer_ma)
         if not participant.settings.measures_current:
@@ -403,6 +408,15 @@ def _unseen_peak_ma(participant: Participant, phase: int, sampled_at: float) -> 
         participant.offer_ma < raised_to_ma and sampled_at < participant.transition.rises_until
     )
     return raised_to_ma if was_lowered_again and phase in participant.phases else 0
+
+
+def _may_have_dipped(participant: Participant, phase: int, sampled_at: float) -> bool:
+    """Tell whether a vehicle may have drawn less of a phase (0 to 2) at a sample than the readings around it show.
+
+    One that was lowered and raised again before it was read to have obeyed may have drawn as little as the lower
+    offer meanwhile (`Transition.dips_to_ma`). Source: load-management 7.2h.
+    """
+    return sampled_at - EARLY_S < participant.transition.dips_until and phase in participant.phases
 
 
 def _is_covered_by_readings(sample: Sample, readable: list[Participant]) -> bool:
