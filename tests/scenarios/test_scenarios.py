@@ -111,6 +111,7 @@ CATALOGUE = [
     pytest.param("maximum-lowered-while-a-car-draws", marks=pytest.mark.proves("D13.1a")),
     pytest.param("over-range-stays", marks=pytest.mark.proves("D3.1b")),
     pytest.param("restart-on-change-after-slow-readings", marks=pytest.mark.proves("D12.4d")),
+    pytest.param("offer-moves-between-free-points", marks=pytest.mark.proves("D5.5")),
     pytest.param("offer-withdrawn-and-given-again", marks=pytest.mark.proves("D7.2h")),
     pytest.param("two-plug-in-at-once", marks=pytest.mark.proves("D5.5")),
     pytest.param("overcurrent-of-two-that-overdraw", marks=pytest.mark.proves("D12.4f")),
