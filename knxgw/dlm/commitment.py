@@ -140,24 +140,28 @@ def _offered_without_vehicle_ma(cycle: CycleState) -> list[int]:
     return offered_ma
 
 
-def withdrawn_from_others_ma(cycle: CycleState, participant: Participant) -> list[int]:
+def withdrawn_from_others_ma(
+    cycle: CycleState, participant: Participant, *, counts_seen: bool = False
+) -> list[int]:
     """Return per phase [mA] what others may take of offers that were withdrawn from them while they were free.
 
     That counts until a vehicle must have obeyed: one that was plugged in since the last reading may still draw,
-    or begin to, also when the charger has acknowledged 0 A, or when it has been read in between and did not
-    draw yet. What `participant` itself lost does not count. Source: load-management 5.5.
+    also when the charger has acknowledged 0 A. What `participant` itself lost does not count. `counts_seen`:
+    so does the vehicle of one that was read since, and takes part, but has not charged: it may begin to. A
+    start does not wait for that, as each of several vehicles that are plugged in together would delay the others.
+    Source: load-management 5.5.
     """
     withdrawn_ma = [0] * len(cycle.phases)
     for other in cycle.participants.values():
         if other is participant or other.offer_ma or cycle.now_s >= other.transition.obey_by_at:
             continue
-        # of one that has charged, and of one that was raised a moment ago, the commitment says what it may draw
+        # of one that was raised a moment ago the commitment says what it may draw
         may_begin = (
-            other.is_reachable
+            other.takes_part
             and not other.use.has_charged
             and cycle.now_s >= other.transition.rises_until
         )
-        if _is_free(other) or may_begin:
+        if _is_free(other) or (counts_seen and may_begin):
             for index in other.phases:
                 unread_ma = other.transition.previous_offer_ma - other.draw_ma[index]
                 withdrawn_ma[index] += max(0, unread_ma)

@@ -370,7 +370,7 @@ def _has_room_for_new_offer(
     """
     if not has_room(cycle, room_ma, participant):
         return False
-    withdrawn_ma = withdrawn_from_others_ma(cycle, participant)
+    withdrawn_ma = withdrawn_from_others_ma(cycle, participant, counts_seen=True)
     left_ma = [ma - taken for ma, taken in zip(room_ma, withdrawn_ma, strict=True)]
     fits = has_room(cycle, left_ma, participant)
     if not fits:
