@@ -357,22 +357,30 @@ def _draw_range_ma(
 ) -> DrawRange:
     """Return what a participant may have drawn of a phase (0 to 2) when a sample was taken.
 
+    That is what its readings leave possible; where its vehicle may have followed a lower offer unseen, less.
+    """
+    drawn = _draw_range_by_readings_ma(participant, phase, sample, settings)
+    if not _may_have_dipped(participant, phase, sample.sampled_at):
+        return drawn
+    return drawn._replace(least_ma=min(drawn.least_ma, participant.transition.dips_to_ma))
+
+
+def _draw_range_by_readings_ma(
+    participant: Participant, phase: int, sample: Sample, settings: Settings
+) -> DrawRange:
+    """Return what a participant may have drawn of a phase (0 to 2) when a sample was taken, by its readings.
+
     It is one value if its readings around the sample are steady, else their range, which reaches up to a
-    raise that was taken back between two readings, and down to a lower offer that was. Where a new offer may have
-    been followed and no reading shows that yet, it reaches to that offer; without measurement to the two offers
-    before, too.
+    raise that was taken back between two readings. Where a new offer may have been followed and no reading
+    shows that yet, it reaches to that offer; without measurement to the two offers before, too.
     """
     may_have_followed = _may_have_followed(participant, sample, settings)
-    may_dip = _may_have_dipped(participant, phase, sample.sampled_at)
-    is_moving = may_have_followed or may_dip
-    steady = None if is_moving else steady_draw_about(participant, sample.sampled_at)
+    steady = None if may_have_followed else steady_draw_about(participant, sample.sampled_at)
     if steady is not None:
         only_ma = steady[phase]
         return DrawRange(least_ma=only_ma, likely_ma=only_ma, most_ma=only_ma)
     least_ma, most_ma = draw_range_about(participant, sample.sampled_at, sample.arrived_at, phase)
     most_ma = max(most_ma, _unseen_peak_ma(participant, phase, sample.sampled_at))
-    if may_dip:
-        least_ma = min(least_ma, participant.transition.dips_to_ma)
     if may_have_followed and phase in participant.phases:
         least_ma, most_ma = min(least_ma, participant.offer_ma), max(most_ma, participant.offer_ma)
         if not participant.settings.measures_current:
