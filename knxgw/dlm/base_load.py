@@ -357,6 +357,19 @@ def _draw_range_ma(
 ) -> DrawRange:
     """Return what a participant may have drawn of a phase (0 to 2) when a sample was taken.
 
+    That is what its readings leave possible; where its vehicle may have followed a lower offer unseen, less.
+    """
+    drawn = _draw_range_by_readings_ma(participant, phase, sample, settings)
+    if not _may_have_dipped(participant, phase, sample.sampled_at):
+        return drawn
+    return drawn._replace(least_ma=min(drawn.least_ma, participant.transition.dips_to_ma))
+
+
+def _draw_range_by_readings_ma(
+    participant: Participant, phase: int, sample: Sample, settings: Settings
+) -> DrawRange:
+    """Return what a participant may have drawn of a phase (0 to 2) when a sample was taken, by its readings.
+
     It is one value if its readings around the sample are steady, else their range, which reaches up to a
     raise that was taken back between two readings. Where a new offer may have been followed and no reading
     shows that yet, it reaches to that offer; without measurement to the two offers before, too.
@@ -403,6 +416,15 @@ def _unseen_peak_ma(participant: Participant, phase: int, sampled_at: float) -> 
         participant.offer_ma < raised_to_ma and sampled_at < participant.transition.rises_until
     )
     return raised_to_ma if was_lowered_again and phase in participant.phases else 0
+
+
+def _may_have_dipped(participant: Participant, phase: int, sampled_at: float) -> bool:
+    """Tell whether a vehicle may have drawn less of a phase (0 to 2) at a sample than the readings around it show.
+
+    One that was lowered and raised again before it was read to have obeyed may have drawn as little as the lower
+    offer meanwhile (`Transition.dips_to_ma`). Source: load-management 7.2h.
+    """
+    return sampled_at - EARLY_S < participant.transition.dips_until and phase in participant.phases
 
 
 def _is_covered_by_readings(sample: Sample, readable: list[Participant]) -> bool:

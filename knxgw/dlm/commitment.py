@@ -115,8 +115,11 @@ def try_to_claim_start(
     ]
     if any(spare_ma[index] < 0 for index in participant.phases):
         return False
-    free_points_ma = _offered_without_vehicle_ma(cycle)
-    if all(spare_ma[index] >= free_points_ma[index] for index in participant.phases):
+    offered_ma = _offered_without_vehicle_ma(cycle)
+    withdrawn_ma = withdrawn_from_others_ma(cycle, participant)
+    if all(
+        spare_ma[index] >= offered_ma[index] + withdrawn_ma[index] for index in participant.phases
+    ):
         return True
     for index in participant.phases:
         cycle.claimed_ma[index] += participant.least_ma(index)
@@ -127,23 +130,50 @@ def try_to_claim_start(
 def _offered_without_vehicle_ma(cycle: CycleState) -> list[int]:
     """Return per phase [mA] what free charging points (no vehicle takes part) are offered.
 
-    Only what can be withdrawn counts: nothing of a charger that cannot be reached. An offer that was just
-    withdrawn counts until a vehicle must have obeyed: one that was plugged in since the last reading may
-    still draw, also when the charger has acknowledged 0 A.
+    Only what can be withdrawn counts: nothing of a charger that cannot be reached.
     """
-    free_points_ma = [0] * len(cycle.phases)
+    offered_ma = [0] * len(cycle.phases)
     for participant in cycle.participants.values():
-        can_be_withdrawn = (
-            participant.may_charge and participant.has_valid_currents and participant.is_reachable
-        )
-        if participant.takes_part or not can_be_withdrawn:
+        if _is_free(participant):
+            for index in participant.phases:
+                offered_ma[index] += participant.offer_ma
+    return offered_ma
+
+
+def withdrawn_from_others_ma(
+    cycle: CycleState, participant: Participant, *, counts_seen: bool = False
+) -> list[int]:
+    """Return per phase [mA] what others may take of offers that were withdrawn from them while they were free.
+
+    That counts until a vehicle must have obeyed: one that was plugged in since the last reading may still draw,
+    also when the charger has acknowledged 0 A. What `participant` itself lost does not count. `counts_seen`:
+    so does the vehicle of one that was read since, and takes part, but has not charged: it may begin to. A
+    start does not wait for that, as each of several vehicles that are plugged in together would delay the others.
+    Source: load-management 5.5.
+    """
+    withdrawn_ma = [0] * len(cycle.phases)
+    for other in cycle.participants.values():
+        if other is participant or other.offer_ma or cycle.now_s >= other.transition.obey_by_at:
             continue
-        offer_ma = participant.offer_ma
-        if offer_ma == 0 and cycle.now_s < participant.transition.obey_by_at:
-            offer_ma = participant.transition.previous_offer_ma
-        for index in participant.phases:
-            free_points_ma[index] += offer_ma
-    return free_points_ma
+        # of one that was raised a moment ago the commitment says what it may draw
+        may_begin = (
+            other.takes_part
+            and not other.use.has_charged
+            and cycle.now_s >= other.transition.rises_until
+        )
+        if _is_free(other) or (counts_seen and may_begin):
+            for index in other.phases:
+                unread_ma = other.transition.previous_offer_ma - other.draw_ma[index]
+                withdrawn_ma[index] += max(0, unread_ma)
+    return withdrawn_ma
+
+
+def _is_free(participant: Participant) -> bool:
+    """Tell whether a charging point is free (no vehicle takes part), and its offer can be withdrawn."""
+    can_be_withdrawn = (
+        participant.may_charge and participant.has_valid_currents and participant.is_reachable
+    )
+    return can_be_withdrawn and not participant.takes_part
 
 
 def has_room_for_commitments(cycle: CycleState, participant: Participant) -> bool:

@@ -42,7 +42,12 @@ from collections.abc import Mapping, Sequence
 from knxgw.catalogue.codes import FaultCode, Reason
 from knxgw.dlm import meter as meters
 from knxgw.dlm.base_load import AT_REST_S, add_draw, examine_at_rest, note_base_load, reexamine
-from knxgw.dlm.commitment import has_room, has_room_for_commitments, try_to_claim_start
+from knxgw.dlm.commitment import (
+    has_room,
+    has_room_for_commitments,
+    try_to_claim_start,
+    withdrawn_from_others_ma,
+)
 from knxgw.dlm.cycle_state import CycleState
 from knxgw.dlm.finish import finish
 from knxgw.dlm.follows import Answer
@@ -315,8 +320,9 @@ def _offer_to_free_points(cycle: CycleState) -> None:
     these contain its offer, so it is not deducted here.
 
     What is offered at one free point is not available to the next: two vehicles may be plugged in at the same
-    moment. A new offer must fit `room_to_grant_ma`, as a start must; one that is there stays while it fits
-    `room_to_raise_ma`. In a high-power window both must fit `least_room_now_ma`. To be called after newcomers
+    moment. So those that have an offer come first, and what one of them has lost is offered to no other until a
+    vehicle must have obeyed. A new offer must fit `room_to_grant_ma`, as a start must; one that is there stays
+    while it fits `room_to_raise_ma`. In a high-power window both must fit `least_room_now_ma`. To be called after newcomers
     have claimed their minima, which are left out of the room. Source: load-management 5.4, 5.5, 7.2d.
     """
     # as in `_hold_at_minimum`: the emergency counts before the window
@@ -327,9 +333,9 @@ def _offer_to_free_points(cycle: CycleState) -> None:
     room_to_offer_ma = _unclaimed_ma(
         cycle, cycle.least_room_now_ma if is_in_window else cycle.room_to_grant_ma
     )
-    for number, participant in cycle.participants.items():
-        if not _is_free_point(cycle, participant):
-            continue
+    free_points = [one for one in cycle.participants.values() if _is_free_point(cycle, one)]
+    for participant in sorted(free_points, key=lambda one: one.offer_ma == 0):
+        number = participant.settings.number
         # more than the minimum, while its vehicle still draws although the charger interrupts charging
         may_keep_offer = (
             participant.draws_while_interrupting
@@ -340,14 +346,36 @@ def _offer_to_free_points(cycle: CycleState) -> None:
             cycle.set_offer(participant, min(participant.offer_ma, participant.highest_offer_ma))
             cycle.reasons[number] = Reason.MINIMUM
             continue
-        room_ma = room_to_keep_ma if participant.offer_ma else room_to_offer_ma
-        fits = _may_start_at_minimum(cycle, fits=has_room(cycle, room_ma, participant))
+        fits = _may_start_at_minimum(
+            cycle,
+            fits=has_room(cycle, room_to_keep_ma, participant)
+            if participant.offer_ma
+            else _has_room_for_new_offer(cycle, room_to_offer_ma, participant),
+        )
         if fits:  # an offer to a free point is no commitment, so no room knows of it yet
             for index in participant.phases:
                 room_to_keep_ma[index] -= participant.settings.minimum_ma
                 room_to_offer_ma[index] -= participant.settings.minimum_ma
         cycle.set_offer(participant, participant.settings.minimum_ma if fits else 0)
         cycle.reasons[number] = Reason.MINIMUM if fits else Reason.WAITING_FOR_CURRENT
+
+
+def _has_room_for_new_offer(
+    cycle: CycleState, room_ma: Sequence[int], participant: Participant
+) -> bool:
+    """Tell whether a free charging point without an offer may have one, in the room per phase `room_ma`.
+
+    Where only what was just withdrawn from others is in the way, a later cycle gives it: that ends with time
+    alone, so the next cycle must not be left out.
+    """
+    if not has_room(cycle, room_ma, participant):
+        return False
+    withdrawn_ma = withdrawn_from_others_ma(cycle, participant, counts_seen=True)
+    left_ma = [ma - taken for ma, taken in zip(room_ma, withdrawn_ma, strict=True)]
+    fits = has_room(cycle, left_ma, participant)
+    if not fits:
+        cycle.is_at_target = False
+    return fits
 
 
 def _unclaimed_ma(cycle: CycleState, available_ma: Sequence[int]) -> list[int]:

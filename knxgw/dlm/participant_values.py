@@ -23,6 +23,9 @@ class Transition:
     obey_by_at: float = LONG_AGO  # from when on a lower offer must be obeyed
     raised_to_ma: int = 0  # what it was raised to the last time
     rises_until: float = LONG_AGO  # until then it may still be ramping up to that
+    # the lower offer from which it was raised again before any reading had to show that it obeyed
+    dips_to_ma: int = 0
+    dips_until: float = LONG_AGO  # until then it may draw as little as that, seen by no reading
 
 
 class LastRaise(NamedTuple):

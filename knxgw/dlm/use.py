@@ -6,7 +6,7 @@ Source: load-management 13.4, 14.
 from dataclasses import replace
 
 from knxgw.charging.limits import DRAWS_FROM_MA, OVERDRAW_FROM_MA
-from knxgw.dlm.draw_history import must_be_obeyed_at
+from knxgw.dlm.draw_history import last_read_at, must_be_obeyed_at
 from knxgw.dlm.participant import (
     NO_CURRENT,
     UNUSED_AFTER_S,
@@ -50,18 +50,46 @@ def _transition_to(
     """Return the change of the offer that begins now: from which offers, to `offer_ma` [mA], and until when.
 
     A raised vehicle may rise until `rises_until`, a lowered one has to obey by `obey_by_at`. The same offer
-    again counts as a lowering.
+    again counts as a lowering. One that is raised before a reading has shown what it made of a lower offer may
+    have followed that unseen (`dips_until`).
     """
     transition = participant.transition
+    may_dip = offer_ma > participant.offer_ma and _is_lowering_unseen(participant, settings, now_s)
     # an offer that is replaced at the same instant was never sent, so it is no previous one
     if now_s > transition.changed_at:
         transition = _with_previous_offer(participant, settings, now_s)
     obeyed_at = now_s + settings.obey_s
     if offer_ma > participant.offer_ma:
+        if may_dip:
+            transition = _with_dip(transition, participant.offer_ma, obeyed_at, now_s)
         return replace(transition, changed_at=now_s, raised_to_ma=offer_ma, rises_until=obeyed_at)
     # a vehicle that ignores its offer gets no new time to obey a lower one (13.3a)
     obey_by_at = transition.obey_by_at if _ignores_offer(participant) else obeyed_at
     return replace(transition, changed_at=now_s, obey_by_at=obey_by_at)
+
+
+def _is_lowering_unseen(participant: Participant, settings: Settings, now_s: float) -> bool:
+    """Tell whether a participant was lowered, and was not read since its vehicle must have obeyed that.
+
+    False where it was lowered in this instant: that offer was never sent.
+    """
+    transition, read_at = participant.transition, last_read_at(participant)
+    was_lowered = participant.offer_ma < transition.previous_offer_ma
+    if not was_lowered or now_s == transition.changed_at or read_at is None:
+        return False
+    return read_at < must_be_obeyed_at(participant, settings)
+
+
+def _with_dip(transition: Transition, lowered_to_ma: int, until: float, now_s: float) -> Transition:
+    """Return a transition that keeps in mind how far a vehicle may have followed a lower offer unseen.
+
+    `lowered_to_ma`: that offer [mA], after which it is raised again now. An earlier one that still counts is kept
+    if it was lower. `until`: when the vehicle must have followed the raise [monotonic s].
+    Source: load-management 7.2h.
+    """
+    if now_s < transition.dips_until:
+        lowered_to_ma = min(lowered_to_ma, transition.dips_to_ma)
+    return replace(transition, dips_to_ma=lowered_to_ma, dips_until=until)
 
 
 def _ignores_offer(participant: Participant) -> bool:

@@ -10,6 +10,7 @@ from knxgw.dlm.cycle import cycle
 from knxgw.dlm.inputs import after_meter_value, observe_charger
 from knxgw.dlm.participant import Participant, PastDraw
 from knxgw.dlm.state import BaseRange, LoadManagement, PhaseState, Sample
+from knxgw.dlm.use import set_offer
 from tests.dlm.houses import HOUSE, House, participant
 
 # --- what the chargers drew when the meter looked ---
@@ -121,6 +122,38 @@ def test_a_car_that_was_raised_and_lowered_may_have_had_more_than_two_readings_s
     phase = looked.phases[0].clone()
     reexamine(phase, 0, looked.participants.values(), HOUSE, house.now_s + 3)
     assert phase.base_ma == base_ma
+
+
+@pytest.mark.proves("D7.2h")
+@pytest.mark.parametrize(("raised_after_s", "base_ma"), [(2.0, 4000), (8.0, -6000)])
+def test_a_car_that_was_lowered_and_raised_again_may_have_had_less_than_two_readings_show(
+    raised_after_s: float, base_ma: int
+) -> None:
+    """It was read with 16 A before and after; once it was read to ignore its 6 A nothing was hidden."""
+    house = House(participant(1))
+    house.live(60)
+    one = house.participant().clone()
+    set_offer(one, 6000, HOUSE, house.now_s + 0.5)
+    state = replace(house.state, participants={1: one})
+    raised_at = house.now_s + 0.5 + raised_after_s
+
+    def read(at_s: float) -> LoadManagement:
+        seen = replace(house.observation(1), currents_ma=(16_000,) * 3, read_at=at_s)
+        looked = observe_charger(state, HOUSE, 1, seen, at_s)
+        assert looked is not None
+        return looked
+
+    for at_s in range(1, int(raised_after_s), 3):
+        state = read(house.now_s + at_s)
+    one = state.participants[1].clone()
+    set_offer(one, 16_000, HOUSE, raised_at)
+    state = replace(state, participants={1: one})
+    state = after_meter_value(
+        state, HOUSE, GridMeterReading(phase=0, value=10_000), raised_at + 1.5
+    )
+    state = read(raised_at + 2)
+    seen = {1: replace(house.observation(1), currents_ma=(16_000,) * 3, read_at=raised_at + 2)}
+    assert cycle(state, HOUSE, seen, raised_at + 2).phases[0].base_ma == base_ma
 
 
 @pytest.mark.proves("D7.2a")

@@ -47,6 +47,37 @@ def test_idle_points_are_offered_the_minimum_as_often_as_it_fits(
     assert house.offers_ma == offers_ma
 
 
+@pytest.mark.proves("D5.5")
+@pytest.mark.parametrize("is_seen", [False, True], ids=["not seen", "seen before it draws"])
+def test_what_a_free_point_has_lost_is_offered_to_another_once_a_car_must_have_obeyed(
+    *, is_seen: bool
+) -> None:
+    """A car may have been plugged in at the first one a moment before its offer was withdrawn."""
+    house = House(participant(1, minimum_ma=8000), participant(2), base_a=19)
+    house.cars[1].connected = house.cars[2].connected = False
+    house.live(30)
+    assert house.offers_ma == [8000, 0]
+    house.live(1, base_a=25)
+    while house.offers_ma[0]:
+        house.live(1)
+    if is_seen:
+        house.cars[1].connected, house.cars[1].most_ma = True, 0
+    house.live(5)
+    assert house.offers_ma == [0, 0]
+    house.live(2)
+    assert house.offers_ma == [0, 6000]
+
+
+def test_a_free_point_does_not_lose_its_offer_to_another_free_one() -> None:
+    house = House(participant(1), participant(2), base_a=21)
+    house.cars[1].connected = house.cars[2].connected = house.cars[1].allowed = False
+    house.live(30)
+    assert house.offers_ma == [0, 6000]
+    house.cars[1].allowed = True
+    house.live(30)
+    assert house.offers_ma == [0, 6000]
+
+
 def test_idle_points_on_different_phases_take_nothing_from_each_other() -> None:
     house = House(participant(1, (0,)), participant(2, (1,)), base_a=24)
     house.cars = {1: Car(connected=False), 2: Car(connected=False)}

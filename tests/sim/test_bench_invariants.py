@@ -135,6 +135,17 @@ def test_what_is_lowered_before_an_excess_within_the_limit_could_be_confirmed_is
         assert ("I4" in world.names) is is_noticed
 
 
+def test_a_gateway_that_has_started_anew_need_not_know_of_a_reduction_before() -> None:
+    world = World("points: 2\nbase_a: 8")
+    world.watch.before_telegram(0, 40.0)
+    for charger in world.plant.chargers:
+        charger.log.offers.add(41.0, 12_000)
+    world.watch.after_telegram(41.0, 0, 40.0)
+    world.watch.started()
+    world.watch.offered(48.0, 1, 12_000, 14_000)
+    assert not world.found
+
+
 def test_a_raise_after_the_hold_is_fine() -> None:
     world = World("points: 2\nbase_a: 8")
     world.watch.before_telegram(0, 40.0)

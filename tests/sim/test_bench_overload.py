@@ -11,7 +11,7 @@ from knxgw.sim.bench.controller import Gateway
 from knxgw.sim.bench.read_scenario import parse_scenario
 from knxgw.sim.bench.recording import Recording, Violation
 from knxgw.sim.bench.runner import Run
-from knxgw.sim.bench.scenario import Scenario
+from knxgw.sim.bench.scenario import BaseChanged, Scenario
 from knxgw.station.model import Effect, Event, Offer
 
 OUTAGE = "duration_s: 400\nbase_a: 18\npoints: 3\nmeter: {lost: [{from: 120, to: 300}]}\n"
@@ -129,4 +129,28 @@ def test_a_vehicle_that_plugs_in_at_an_unreachable_charger_is_not_the_gateways_f
     recording = Run(parse_scenario(text)).run()
     assert recording.load[0].at(119.0) == 31_000
     assert recording.load[0].highest(120.0, 140.0) == 37_000
+    assert not recording.violations
+
+
+@pytest.mark.parametrize(
+    "begins",
+    [
+        "car: {plug_s: 100, %s}}]\n",
+        "car: {%s}}]\nevents: [{at: 0, until: 99, point: 2, interruption: on}]\n",
+    ],
+    ids=["plugged in", "started"],
+)
+def test_a_vehicle_that_has_just_begun_may_rise_to_its_minimum_though_the_building_grows(
+    begins: str,
+) -> None:
+    """It needs 12.5 s for its 10 A; the others have obeyed long before, and it must not be stopped."""
+    text = "duration_s: 150\nmeter: {sample_s: 1, delay_s: 0.3}\n"
+    text += "points: [{minimum_a: 10}, {minimum_a: 10, latency_s: 1, "
+    text += begins % "rise_a_per_s: 0.8, delay_s: 1.5"
+    scenario = parse_scenario(text)
+    step = BaseChanged(at_s=102.5, load_ma=(13_000, 13_000, 13_000))
+    recording = Run(replace(scenario, happenings=(*scenario.happenings, step))).run()
+    assert recording.load[0].at(120.0) == 33_000, (
+        "1 A more than it may carry: the minima do not fit"
+    )
     assert not recording.violations

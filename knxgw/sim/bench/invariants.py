@@ -67,6 +67,11 @@ class Watch:
         if not self._is_seen:
             self._read_s += UNSEEN_ROUNDS * (OBEY_S + scenario.meter.sample_s)
 
+    def started(self) -> None:
+        """Note that the gateway has started; it knows of no reduction before (load-management 9.5d, 16.15)."""
+        self.is_up = True
+        self._reduced = [-1e9, -1e9, -1e9]
+
     def told(self, event: Event) -> None:
         """Note a command that orders or ends a pause."""
         if isinstance(event, GridControlCommanded):

@@ -4,6 +4,7 @@ While the smart meter is silent, or not all minima fit, the line may carry too m
 it. What the gateway can help is that it does not give more then. So the building counts here as far as
 the meter has told it, and an overload may begin with a value of the meter only: after the time its
 answer takes, what all vehicles together draw must not rise before the line is within its limit again.
+What a vehicle takes that was started or raised before that value is no answer to it: it may still rise.
 Source: load-management 9.2, 9.5, 11, 12. Currents are mA per phase, times s.
 """
 
@@ -21,7 +22,13 @@ from knxgw.sim.bench.invariants import (
     times_of,
 )
 from knxgw.sim.bench.recording import MeterValue, PointLog, Recording, Violation
-from knxgw.sim.bench.scenario import CarChanged, Reconfigured, Restarted, Scenario
+from knxgw.sim.bench.scenario import (
+    CarChanged,
+    PointModel,
+    Reconfigured,
+    Restarted,
+    Scenario,
+)
 from knxgw.sim.bench.telegrams import current_ma
 
 RISE_MA = SLACK_MA  # less is rounding
@@ -63,6 +70,9 @@ class _Phase:
         self._base = recording.base[phase]
         self._known = Steps(recording.start_s, 0.0)
         self._excused: list[Span] = []
+        self._rises = [
+            _rises(model, log) for model, log in zip(scenario.points, recording.points, strict=True)
+        ]
         self._grace_s = answer_s(scenario) + scenario.meter.sample_s
         self._from_ma = RISE_MA + noise_ma(scenario)  # a smaller rise of the building is none
         moments: list[tuple[float, MeterValue | None]] = [
@@ -97,6 +107,7 @@ class _Phase:
             known_ma = _told_ma(scenario, value) - draws_ma
         if known_ma > self._known.last + self._from_ma:
             self._excuse(at_s)
+            self._excused += [(at_s, _risen_s(rises, at_s)) for rises in self._rises]
         self._known.add(at_s, known_ma)
 
     def _excuse(self, from_s: float, to_s: float | None = None) -> None:
@@ -164,6 +175,29 @@ def _plugged_in_unreached(log: PointLog) -> Iterator[float]:
     for at_s, (before, used) in zip(log.used.times[1:], pairwise(log.used.values), strict=True):
         if used and not before and not log.reached.at(at_s):
             yield at_s
+
+
+def _rises(model: PointModel, log: PointLog) -> list[Span]:
+    """Return from when to when a vehicle may rise to what it was given, the earliest first.
+
+    Given: its offer was raised, or it was plugged in where one was waiting for it.
+    """
+    offers, plugs = pairwise(log.offers.values), pairwise(log.used.values)
+    times_s = [t for t, (old, new) in zip(log.offers.times[1:], offers, strict=True) if new > old]
+    times_s += [
+        t for t, (old, new) in zip(log.used.times[1:], plugs, strict=True) if new and not old
+    ]
+    begins_s = model.latency_s + model.car.delay_s
+    return [
+        (at_s, at_s + begins_s + log.offers.at(at_s) / model.car.rise_ma_per_s)
+        for at_s in sorted(times_s)
+    ]
+
+
+def _risen_s(rises: list[Span], at_s: float) -> float:
+    """Return when a vehicle has risen to what it was given last before a moment; that moment at least."""
+    index = bisect_right(rises, (at_s, float("inf"))) - 1
+    return at_s if index < 0 else max(at_s, rises[index][1])
 
 
 def _taken_s(scenario: Scenario) -> float:

@@ -132,7 +132,8 @@ class Run:
     def _start(self) -> None:
         self.recording.end_faults(self.agenda.now_s)
         self.controller.start(self.records, self.agenda.now_s)
-        self.is_up = self.watch.is_up = True
+        self.is_up = True
+        self.watch.started()
         self.tell(Started())
         for condition in self.chargers.connect():
             self.tell(condition)
