@@ -76,7 +76,11 @@ class KnxServer:
                 self._server = None
                 await asyncio.sleep(LOOK_S)
                 continue
-            await self._serve(wanted)
+            try:
+                await self._serve(wanted)
+            except* Exception:  # a mistake in here must not end charging
+                log.exception("the KNXnet/IP server has failed, and starts again")
+                await asyncio.sleep(LAST_DELAY_S)
 
     async def _serve(self, wanted: Listening) -> None:
         """Serve at a place for as long as that is wanted."""

@@ -47,7 +47,7 @@ class Programmed:
         self._executor = surroundings.executor
         self._catalogue = surroundings.catalogue
         self._files = KnxDeviceFiles(surroundings.directory)
-        self.own = own
+        self._own = own
         model = self._restored(surroundings)
         self.management = KnxManagement(
             KnxDevice(model, chance=random.random, switched_on_at=self._loop.time()),
@@ -56,6 +56,17 @@ class Programmed:
         )
         self._has_other_stage = asyncio.Event()
         self.on_stage: Callable[[Stage], None] = lambda _stage: None  # e.g. for the history
+
+    @property
+    def own(self) -> Configuration | None:
+        """Return what the device's own file says, None: there is none."""
+        return self._own
+
+    @own.setter
+    def own(self, configuration: Configuration | None) -> None:
+        self._own = configuration
+        if configuration is not None:
+            self.model.configure_address(configuration.knx.individual_address)
 
     @property
     def model(self) -> DeviceModel:
@@ -123,11 +134,11 @@ class Programmed:
             Identity(serial_number=serial_number),
             surroundings.outside,
         )
-        if self.own is not None:
-            model.configure_address(self.own.knx.individual_address)
         state = self._files.state()
         if state and not restore(model, state, self._files.segment):
             log.warning("what ETS has written was damaged: the device has to be programmed again")
+        if self.own is not None:
+            model.configure_address(self.own.knx.individual_address)
         return model
 
     async def _store(self, state: bytes, segments: Mapping[int, bytes]) -> None:

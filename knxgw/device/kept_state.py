@@ -22,7 +22,8 @@ def state_bytes(model: DeviceModel) -> bytes:
     """Return what the device is, without the memory of its objects."""
     content = {
         "version": VERSION,
-        "individual_address": model.individual_address,
+        "programmed_address": model.address.programmed,
+        "configured_address": model.address.configured,
         "properties": {name: value.hex() for name, value in sorted(model.kept.items())},
         "objects": {str(index): _object(one) for index, one in model.loadables.items()},
     }
@@ -39,18 +40,24 @@ def restore(model: DeviceModel, content: bytes, segment: Callable[[int], bytes])
         found = json.loads(content)
         if found["version"] != VERSION:
             return False
-        address, values, objects = (
-            found[name] for name in ("individual_address", "properties", "objects")
+        programmed, configured = (
+            _address(found[f"{name}_address"]) for name in ("programmed", "configured")
         )
+        values, objects = found["properties"], found["objects"]
         kept = {name: bytes.fromhex(value) for name, value in values.items() if name in model.kept}
         is_sound = _restore_objects(model, objects, segment)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
-    is_address = isinstance(address, int) and 0 < address <= UNASSIGNED
-    if is_address:
-        model.individual_address = address
+    model.address.programmed, model.address.configured = programmed, configured
     model.kept |= {name: value for name, value in kept.items() if _fits(model, name, value)}
-    return is_sound and is_address
+    return is_sound
+
+
+def _address(value: object) -> int | None:
+    """Return a stored address, None: there is none. Raises: ValueError."""
+    if value is not None and (type(value) is not int or not 0 < value <= UNASSIGNED):
+        raise ValueError("it is no individual address")
+    return value
 
 
 def _object(one: Loadable) -> Mapping[str, Any]:

@@ -17,12 +17,12 @@ from knxgw.catalogue.interface_objects import (
     PropertyDefinition,
     PropertyType,
 )
+from knxgw.device.address import DeviceAddress
 from knxgw.device.identity import (
     MANUFACTURER,
     MASK_VERSION,
     MAX_APDU_LENGTH,
     SETUP_MULTICAST,
-    UNASSIGNED,
     Identity,
     IpState,
 )
@@ -122,7 +122,7 @@ class DeviceModel:
         self.rules = rules
         self.identity = identity
         self.outside = outside
-        self.individual_address = UNASSIGNED
+        self.address = DeviceAddress()
         self.kept = dict(_DEFAULTS)
         self.device_control = 0
         self.communication_mode = 0
@@ -232,16 +232,19 @@ class DeviceModel:
             self.kept[name] = value
             self.unsaved.is_state = True
 
+    @property
+    def individual_address(self) -> int:
+        """Return the individual address that the device has."""
+        return self.address.current
+
     def configure_address(self, address: str | None) -> None:
-        """Begin with an address that somebody has configured, until a tool programs another one."""
-        if address is not None:
-            self.individual_address = IndividualAddress(address).raw
+        """Take the address that the device's own configuration says, None: it says nothing."""
+        raw = None if address is None else IndividualAddress(address).raw
+        self.unsaved.is_state |= self.address.configure(raw)
 
     def set_individual_address(self, address: int) -> None:
-        """Take another individual address."""
-        if self.individual_address != address:
-            self.individual_address = address
-            self.unsaved.is_state = True
+        """Take the individual address that a tool gives."""
+        self.unsaved.is_state |= self.address.program(address)
 
     @property
     def address_may_be_written(self) -> bool:

@@ -59,6 +59,7 @@ class KnxManagement:
         """Use a port from now on, None: there is none."""
         if self._port is not None:
             self._port.unregister(self)
+            self.device.model.address.of_interface = None
         self._port = port
         if port is not None:
             port.register(self, FrameKind.BROADCAST, FrameKind.INDIVIDUAL, FrameKind.CONTROL)
@@ -79,8 +80,10 @@ class KnxManagement:
         """Use the address of the device on the link, or that of the link in the device."""
         if self._port is None:
             return
+        address = self.device.model.address
+        address.of_interface = None
         if not self._port.take_address(self.device.individual_address) and self._port.is_up:
-            self.device.model.individual_address = self._port.individual_address.raw
+            address.of_interface = self._port.individual_address.raw
 
     def take(self, data: CEMILData, security: Security) -> None:
         """Queue a frame for the device; one that Data Secure has refused is not obeyed."""
@@ -105,14 +108,20 @@ class KnxManagement:
         loop = asyncio.get_running_loop()
         while True:
             asked = await self._next(loop)
-            if isinstance(asked, Local):
-                out = await self._serve_locally(asked)
-            elif asked is None:
-                out = self.device.tick(loop.time())
-            else:
-                out = self.device.receive(asked, loop.time())
-            await self._carry_out(out)
-            self._look_at_stage(has_restarted=any(isinstance(one, Restart) for one in out))
+            try:
+                await self._serve(asked, loop.time())
+            except Exception:  # a mistake in here must not end charging
+                log.exception("a tool's request was not served")
+
+    async def _serve(self, asked: "CEMILData | Local | None", now_s: float) -> None:
+        if isinstance(asked, Local):
+            out = await self._serve_locally(asked)
+        elif asked is None:
+            out = self.device.tick(now_s)
+        else:
+            out = self.device.receive(asked, now_s)
+        await self._carry_out(out)
+        self._look_at_stage(has_restarted=any(isinstance(one, Restart) for one in out))
 
     async def changed(self) -> None:
         """Store what somebody has changed at the device without a frame."""

@@ -77,8 +77,8 @@ class Device:
             Identity(serial_number=SERIAL),
             Outside(is_programming=lambda: self.is_programming, set_programming=self._set),
         )
-        self.model.individual_address = DEVICE.raw
         restore(self.model, self.state, lambda index: self.segments.get(index, b""))
+        self.model.configure_address(str(DEVICE))
 
     def _set(self, is_on: bool) -> None:  # noqa: FBT001 - as the model calls it
         self.is_programming = is_on

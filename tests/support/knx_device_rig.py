@@ -54,12 +54,12 @@ class DeviceRig:
                 is_programming=lambda: self.is_programming, set_programming=self._set_programming
             ),
         )
-        self.model.individual_address = address.raw  # unless another one was stored
         restore(
             self.model,
             self.disk.files.get("state", b""),
             lambda index: self.disk.files.get(f"segment-{index}", b""),
         )
+        self.model.configure_address(str(address))
         self.device = KnxDevice(self.model, chance=lambda: 0.5, switched_on_at=0.0)
 
     def _set_programming(self, is_on: bool) -> None:  # noqa: FBT001 - as the model calls it
