@@ -346,12 +346,16 @@ def _offer_to_free_points(cycle: CycleState) -> None:
             cycle.set_offer(participant, min(participant.offer_ma, participant.highest_offer_ma))
             cycle.reasons[number] = Reason.MINIMUM
             continue
-        fits = _may_start_at_minimum(
-            cycle,
-            fits=has_room(cycle, room_to_keep_ma, participant)
-            if participant.offer_ma
-            else _has_room_for_new_offer(cycle, room_to_offer_ma, participant),
-        )
+        room_ma = room_to_keep_ma if participant.offer_ma else room_to_offer_ma
+        fits = has_room(cycle, room_ma, participant)
+        if (
+            fits
+            and not participant.offer_ma
+            and _is_withdrawn_in_the_way(cycle, room_ma, participant)
+        ):
+            fits = False
+            cycle.is_at_target = False  # time alone ends that: the next cycle must not be left out
+        fits = _may_start_at_minimum(cycle, fits=fits)
         if fits:  # an offer to a free point is no commitment, so no room knows of it yet
             for index in participant.phases:
                 room_to_keep_ma[index] -= participant.settings.minimum_ma
@@ -360,22 +364,16 @@ def _offer_to_free_points(cycle: CycleState) -> None:
         cycle.reasons[number] = Reason.MINIMUM if fits else Reason.WAITING_FOR_CURRENT
 
 
-def _has_room_for_new_offer(
+def _is_withdrawn_in_the_way(
     cycle: CycleState, room_ma: Sequence[int], participant: Participant
 ) -> bool:
-    """Tell whether a free charging point without an offer may have one, in the room per phase `room_ma`.
+    """Tell whether what was just withdrawn from others leaves no room for a new offer to a free charging point.
 
-    Where only what was just withdrawn from others is in the way, a later cycle gives it: that ends with time
-    alone, so the next cycle must not be left out.
+    `room_ma`: the room per phase, with what was withdrawn in it. Source: load-management 5.5.
     """
-    if not has_room(cycle, room_ma, participant):
-        return False
     withdrawn_ma = withdrawn_from_others_ma(cycle, participant, counts_seen=True)
-    left_ma = [ma - taken for ma, taken in zip(room_ma, withdrawn_ma, strict=True)]
-    fits = has_room(cycle, left_ma, participant)
-    if not fits:
-        cycle.is_at_target = False
-    return fits
+    left_ma = [ma - withdrawn for ma, withdrawn in zip(room_ma, withdrawn_ma, strict=True)]
+    return not has_room(cycle, left_ma, participant)
 
 
 def _unclaimed_ma(cycle: CycleState, available_ma: Sequence[int]) -> list[int]:

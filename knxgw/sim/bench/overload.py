@@ -107,7 +107,7 @@ class _Phase:
             known_ma = _told_ma(scenario, value) - draws_ma
         if known_ma > self._known.last + self._from_ma:
             self._excuse(at_s)
-            self._excused += [(at_s, _risen_s(rises, at_s)) for rises in self._rises]
+            self._excused += [(at_s, _rise_ends_at(rises, at_s)) for rises in self._rises]
         self._known.add(at_s, known_ma)
 
     def _excuse(self, from_s: float, to_s: float | None = None) -> None:
@@ -194,7 +194,7 @@ def _rises(model: PointModel, log: PointLog) -> list[Span]:
     ]
 
 
-def _risen_s(rises: list[Span], at_s: float) -> float:
+def _rise_ends_at(rises: list[Span], at_s: float) -> float:
     """Return when a vehicle has risen to what it was given last before a moment; that moment at least."""
     index = bisect_right(rises, (at_s, float("inf"))) - 1
     return at_s if index < 0 else max(at_s, rises[index][1])
