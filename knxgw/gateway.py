@@ -350,6 +350,7 @@ class Gateway:
             except BaseException:
                 self.programmed.own = before
                 raise
+            self.programmed.take_own_address()
             if not isinstance(link, KeepLink):
                 await self._finish("knx")
                 self._join(session, link)

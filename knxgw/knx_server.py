@@ -13,7 +13,7 @@ from ipaddress import IPv4Address
 from typing import NoReturn
 
 from knxgw.config.model import Configuration, KnxLinkKind, KnxSettings
-from knxgw.device.cemi_errors import CEMIErrorCode, cemi_error
+from knxgw.device.cemi_errors import CEMIErrorCode, cemi_error, write_error
 from knxgw.device.identity import NOWHERE, IpState
 from knxgw.device.model import Elements, PropertyError
 from knxgw.device.services import HIGHEST_LEVEL
@@ -59,7 +59,7 @@ class KnxServer:
         self._gateway = gateway
         self._unconfigured_host = unconfigured_host
         self._port = port
-        self._listening: Listening | None = None
+        self._ip_state = IpState()  # looked up now and then: it takes a millisecond
         self._server: KnxIpServer | None = None
         gateway.programmed.model.outside.ip = self._ip
 
@@ -84,7 +84,7 @@ class KnxServer:
 
     async def _serve(self, wanted: Listening) -> None:
         """Serve at a place for as long as that is wanted."""
-        self._listening = wanted
+        self._ip_state = await asyncio.to_thread(ip_state, self._gateway.programmed.own, wanted)
         self._server = server = KnxIpServer(
             KnxIpSettings(address=wanted.address, port=wanted.port),
             self._gateway.line,
@@ -104,6 +104,7 @@ class KnxServer:
             await asyncio.sleep(LOOK_S)
             if await asyncio.to_thread(self._wanted) != wanted:
                 return
+            self._ip_state = await asyncio.to_thread(ip_state, self._gateway.programmed.own, wanted)
 
     def _wanted(self) -> Listening | None:
         own = self._gateway.programmed.own
@@ -114,7 +115,7 @@ class KnxServer:
         return listening_of(own.knx)
 
     def _ip(self) -> IpState:
-        return ip_state(self._gateway.programmed.own, self._listening)
+        return self._ip_state
 
     def _description(self) -> Description:
         """Return what the device says of itself."""
@@ -169,13 +170,9 @@ class LocalManagement:
     async def write(
         self, address: PropertyAddress, start: int, count: int, data: bytes
     ) -> CEMIErrorCode | None:
-        """Write elements of a property, and store them."""
-        try:
-            self._programmed.model.write(self._elements(address, start, count), data, HIGHEST_LEVEL)
-        except PropertyError as err:
-            return cemi_error(err.code)
-        await self._programmed.management.changed()
-        return None
+        """Write elements of a property, in turn with all other requests."""
+        elements = self._elements(address, start, count)
+        return write_error(await self._programmed.management.write_locally(elements, data))
 
     async def command(self, address: PropertyAddress, data: bytes) -> FunctionAnswer | None:
         """Call a function property: there is none."""

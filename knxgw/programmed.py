@@ -14,7 +14,7 @@ from pathlib import Path
 
 from knxgw.catalogue.product import Catalogue
 from knxgw.config.from_ets import configuration_from_ets
-from knxgw.config.model import Configuration
+from knxgw.config.model import Configuration, GroupObjectLink
 from knxgw.device.download import Stage
 from knxgw.device.group_object_links import group_object_links
 from knxgw.device.identity import Identity, serial_number_of
@@ -47,7 +47,7 @@ class Programmed:
         self._executor = surroundings.executor
         self._catalogue = surroundings.catalogue
         self._files = KnxDeviceFiles(surroundings.directory)
-        self._own = own
+        self.own = own  # what the device's own file says, None: there is none
         model = self._restored(surroundings)
         self.management = KnxManagement(
             KnxDevice(model, chance=random.random, switched_on_at=self._loop.time()),
@@ -57,16 +57,10 @@ class Programmed:
         self._has_other_stage = asyncio.Event()
         self.on_stage: Callable[[Stage], None] = lambda _stage: None  # e.g. for the history
 
-    @property
-    def own(self) -> Configuration | None:
-        """Return what the device's own file says, None: there is none."""
-        return self._own
-
-    @own.setter
-    def own(self, configuration: Configuration | None) -> None:
-        self._own = configuration
-        if configuration is not None:
-            self.model.configure_address(configuration.knx.individual_address)
+    def take_own_address(self) -> None:
+        """Take the individual address of the device's own file, once that holds."""
+        if self.own is not None:
+            self.model.configure_address(self.own.knx.individual_address)
 
     @property
     def model(self) -> DeviceModel:
@@ -110,21 +104,29 @@ class Programmed:
 
     def configuration(self) -> Configuration | None:
         """Return the configuration that holds; None: the device is not to do anything."""
-        if self.stage is not Stage.LOADED:
-            return self.own if self.stage is Stage.UNTOUCHED else None
-        image = self.model.loadables[4].segment.content
-        loaded = configuration_from_ets(
-            image, group_object_links(self.model), self._catalogue, self.own
-        )
+        return self._loaded(*self._image()) if self.stage is Stage.LOADED else self._of_stage()
+
+    def _is_loaded(self) -> bool:
+        return self.stage is Stage.LOADED
+
+    def _of_stage(self) -> Configuration | None:
+        return self.own if self.stage is Stage.UNTOUCHED else None
+
+    def _image(self) -> tuple[bytes, Mapping[int, GroupObjectLink]]:
+        return self.model.loadables[4].segment.content, group_object_links(self.model)
+
+    def _loaded(self, image: bytes, links: Mapping[int, GroupObjectLink]) -> Configuration | None:
+        loaded = configuration_from_ets(image, links, self._catalogue, self.own)
         for finding in loaded.findings:
             log.warning("what ETS has loaded: %s", finding)
         return loaded.configuration
 
     async def configuration_soon(self) -> Configuration | None:
         """Return the same, without holding up the loop while models are looked up."""
-        if self.stage is Stage.LOADED:
-            return await self._loop.run_in_executor(self._executor, self.configuration)
-        return self.configuration()
+        if self.stage is not Stage.LOADED:
+            return self._of_stage()
+        found = await self._loop.run_in_executor(self._executor, self._loaded, *self._image())
+        return found if self._is_loaded() else None  # a tool may have begun again
 
     def _restored(self, surroundings: Surroundings) -> DeviceModel:
         """Return the device as it was stored, or as it is configured at first."""

@@ -27,9 +27,7 @@ class DeviceAddress:
         """Take what the own configuration says, None: nothing; tell whether that is something new."""
         if address is None or address == self.configured:
             return False
-        if self.configured is not None:
-            self.programmed = None
-        self.configured = address
+        self.configured, self.programmed = address, None
         return True
 
     def program(self, address: int) -> bool:

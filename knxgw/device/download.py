@@ -11,6 +11,8 @@ from knxgw.catalogue.interface_objects import LoadState
 from knxgw.device.model import DeviceModel
 
 UNLOADED_S = 30.0  # without a connection, until an unloaded device is no download any more
+QUIET_S = 6.0  # without one, until a tool that does not restart the device has finished: as long as connections last
+APPLICATION = 4  # index of the object
 
 
 class Stage(Enum):
@@ -22,11 +24,23 @@ class Stage(Enum):
 
 
 def stage_of(model: DeviceModel) -> Stage:
-    """Return what the states of all objects come to."""
+    """Return what the states of all objects that ETS loads come to.
+
+    Without an application there is nothing that could run, unless something is just being loaded. What was damaged on
+    the disk counts as being loaded.
+    """
     if model.is_configured:
         return Stage.LOADED
-    states = {one.state for one in model.loadables.values()}
-    return Stage.UNTOUCHED if states == {LoadState.UNLOADED} else Stage.LOADING
+    states = {index: one.state for index, one in model.loadables.items() if one.has_memory}
+    is_loading = {LoadState.LOADING, LoadState.ERROR} & set(states.values())
+    if model.is_damaged or is_loading or states[APPLICATION] is not LoadState.UNLOADED:
+        return Stage.LOADING
+    return Stage.UNTOUCHED
+
+
+def is_empty(model: DeviceModel) -> bool:
+    """Tell whether nothing is loaded at all."""
+    return all(one.state is LoadState.UNLOADED for one in model.loadables.values())
 
 
 class Download:
@@ -34,40 +48,44 @@ class Download:
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage  # that holds
-        self._unloaded_since: float | None = None
-        self.is_changed = False  # since it was loaded, and it has not started anew
         self.is_full = False  # everything was unloaded before
+        self._is_changed = (
+            stage is Stage.LOADING
+        )  # since it was loaded, and it has not started anew
+        self._holds_at: float | None = None  # [s], what was made of it, unless a tool goes on
+
+    def note_change(self) -> None:
+        """Note that something loaded is another one, although no object was loaded: a reset has erased it."""
+        self._is_changed = True
+
+    def note_empty(self) -> None:
+        """Note that everything is unloaded."""
+        self.is_full = True
 
     def seen(self, stage: Stage, now_s: float, *, is_connected: bool, has_restarted: bool) -> bool:
         """See the device after something has happened; tell whether another stage holds, or the same anew."""
         if stage is Stage.LOADING:
-            self.is_full = self.stage is Stage.UNTOUCHED or (self.is_full and self.is_changed)
-            self._unloaded_since, self.is_changed = None, True
+            self._is_changed, self._holds_at = True, None
             return self._take(Stage.LOADING)
-        if stage is Stage.LOADED:
-            self._unloaded_since = None
-            is_new = self.is_changed and (has_restarted or not is_connected)
-            if is_new:
-                self.stage, self.is_changed = Stage.LOADED, False
-            return is_new
-        if self.stage is Stage.UNTOUCHED:
+        if not (self._is_changed or stage is not self.stage):
             return False
-        self.is_full = self.is_changed = True
-        if is_connected or self._unloaded_since is None:
-            self._unloaded_since = now_s
-            return self._take(Stage.LOADING)
-        if now_s - self._unloaded_since < UNLOADED_S:
-            return False
-        self.is_changed = False
-        return self._take(Stage.UNTOUCHED)
+        self._is_changed = True
+        is_held_back = False
+        if stage is Stage.UNTOUCHED:
+            is_held_back = self._take(Stage.LOADING)
+        is_loaded = stage is Stage.LOADED
+        if is_connected or self._holds_at is None:
+            self._holds_at = now_s + (QUIET_S if is_loaded else UNLOADED_S)
+        if now_s < self._holds_at and not (is_loaded and has_restarted):
+            return is_held_back
+        self.stage, self._is_changed, self._holds_at = stage, False, None
+        return True
 
     def due_at(self) -> float:
-        """Return when an unloaded device is to be looked at again [s]."""
-        return float("inf") if self._unloaded_since is None else self._unloaded_since + UNLOADED_S
+        """Return when the device is to be looked at again [s]."""
+        return float("inf") if self._holds_at is None else self._holds_at
 
     def _take(self, stage: Stage) -> bool:
         is_other = self.stage is not stage
         self.stage = stage
-        if stage is Stage.UNTOUCHED:
-            self._unloaded_since = None
         return is_other

@@ -6,7 +6,7 @@ before that is unloaded, never half of one that runs.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from knxgw.catalogue.interface_objects import LoadState
@@ -18,14 +18,20 @@ from knxgw.device.model import DeviceModel
 VERSION = 1
 
 
-def state_bytes(model: DeviceModel) -> bytes:
-    """Return what the device is, without the memory of its objects."""
+def state_bytes(model: DeviceModel, unsure: Collection[int] = ()) -> bytes:
+    """Return what the device is, without the memory of its objects.
+
+    `unsure`: objects whose memory is being stored, which count as being loaded until that is done.
+    """
     content = {
         "version": VERSION,
         "programmed_address": model.address.programmed,
         "configured_address": model.address.configured,
         "properties": {name: value.hex() for name, value in sorted(model.kept.items())},
-        "objects": {str(index): _object(one) for index, one in model.loadables.items()},
+        "objects": {
+            str(index): _object(one, is_sure=index not in unsure)
+            for index, one in model.loadables.items()
+        },
     }
     return json.dumps(content, indent=1).encode("ascii")
 
@@ -33,24 +39,52 @@ def state_bytes(model: DeviceModel) -> bytes:
 def restore(model: DeviceModel, content: bytes, segment: Callable[[int], bytes]) -> bool:
     """Let a model be what was stored; tell whether all of it was there and right.
 
-    `segment` gives the memory of an object by its index, b"" where there is none. What cannot be read is as in
-    a new device, and an object without its memory is not loaded.
+    `segment` gives the memory of an object by its index, b"" where there is none. Each part that cannot be read
+    is as in a new device; where nobody knows what was loaded, the model is damaged.
     """
+    found = _parsed(content)
+    if found is None:
+        model.is_damaged = any(segment(index) for index in model.loadables)
+        return False
+    restored = [
+        _is_restored(part)
+        for part in (
+            lambda: _restore_addresses(model, found),
+            lambda: _restore_properties(model, found["properties"]),
+            lambda: _restore_objects(model, found["objects"], segment),
+        )
+    ]
+    return all(restored)
+
+
+def _parsed(content: bytes) -> Mapping[str, Any] | None:
+    """Return what a file says, None: it is none of this version."""
     try:
         found = json.loads(content)
-        if found["version"] != VERSION:
-            return False
-        programmed, configured = (
-            _address(found[f"{name}_address"]) for name in ("programmed", "configured")
-        )
-        values, objects = found["properties"], found["objects"]
-        kept = {name: bytes.fromhex(value) for name, value in values.items() if name in model.kept}
-        is_sound = _restore_objects(model, objects, segment)
+        return found if found["version"] == VERSION else None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _is_restored(part: Callable[[], bool]) -> bool:
+    try:
+        return part()
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
+
+
+def _restore_addresses(model: DeviceModel, found: Mapping[str, Any]) -> bool:
+    programmed, configured = (
+        _address(found[f"{name}_address"]) for name in ("programmed", "configured")
+    )
     model.address.programmed, model.address.configured = programmed, configured
+    return True
+
+
+def _restore_properties(model: DeviceModel, values: Mapping[str, str]) -> bool:
+    kept = {name: bytes.fromhex(value) for name, value in values.items() if name in model.kept}
     model.kept |= {name: value for name, value in kept.items() if _fits(model, name, value)}
-    return is_sound
+    return True
 
 
 def _address(value: object) -> int | None:
@@ -60,9 +94,11 @@ def _address(value: object) -> int | None:
     return value
 
 
-def _object(one: Loadable) -> Mapping[str, Any]:
-    found: dict[str, Any] = {"state": int(one.state), "error": one.error}
-    if one.is_loaded:
+def _object(one: Loadable, *, is_sure: bool) -> Mapping[str, Any]:
+    is_unsure = one.is_loaded and not is_sure
+    state = LoadState.LOADING if is_unsure else one.state
+    found: dict[str, Any] = {"state": int(state), "error": one.error}
+    if one.is_loaded and is_sure:
         content = one.segment.content
         found |= {"octets": len(content), "crc": crc16(content)}
     return found
@@ -73,17 +109,24 @@ def _restore_objects(
 ) -> bool:
     is_sound = True
     for index, one in model.loadables.items():
-        found = objects[str(index)]
-        state = LoadState(found["state"])
-        content = segment(index)
-        if state is LoadState.LOADED:
-            content = content[: found["octets"]]
-            if len(content) != found["octets"] or crc16(content) != found["crc"]:
-                is_sound, state = False, LoadState.UNLOADED
-        if state in {LoadState.LOADED, LoadState.LOADING}:
-            one.segment.restore(content)
-        one.state, one.error = state, int(found["error"])
+        try:
+            _restore_object(one, objects[str(index)], segment(index))
+        except (ValueError, KeyError, TypeError):
+            is_sound, model.is_damaged = False, True
     return is_sound
+
+
+def _restore_object(one: Loadable, found: Mapping[str, Any], content: bytes) -> None:
+    """Restore an object. Raises: ValueError, KeyError, TypeError; it is not loaded then."""
+    state = LoadState(found["state"])
+    if state is LoadState.LOADED:
+        content = content[: found["octets"]]
+        if len(content) != found["octets"] or crc16(content) != found["crc"]:
+            raise ValueError("its memory is another one")
+    error = int(found["error"])
+    if state in {LoadState.LOADED, LoadState.LOADING}:
+        one.segment.restore(content)
+    one.state, one.error = state, error
 
 
 def _fits(model: DeviceModel, name: str, value: bytes) -> bool:

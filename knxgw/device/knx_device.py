@@ -15,6 +15,7 @@ from xknx.telegram.address import GroupAddress, IndividualAddress
 from xknx.telegram.apci import APCI
 from xknx.telegram.tpci import TPCI, TConnect, TDataBroadcast, TDataConnected, TDataIndividual
 
+from knxgw.device.identity import UNASSIGNED
 from knxgw.device.model import DUPLICATE_ADDRESS, DeviceModel
 from knxgw.device.services import FREE_LEVEL, HIGHEST_LEVEL, Answer, EraseCode, Services
 from knxgw.device.tables import group_addresses
@@ -24,11 +25,11 @@ from knxgw.knx.raw_service import RawService, apdu_of
 __all__ = ["BROADCAST", "IndividualAddress", "KnxDevice", "Output", "Restart", "Send"]
 BROADCAST = GroupAddress("0/0/0")
 LONGEST_WAIT_S = 1.0  # before an answer that several devices may give at once
+MOST_WAIT_S = 30.0  # the same, if a tool asks for more
 _SERIAL_NUMBER, _GROUP_ADDRESSES = (0, 11), (1, 23)  # object type, property
 _IN_PROGRAMMING_MODE, _EX_FACTORY, _JUST_SWITCHED_ON = 1, 2, 3  # operands of the first
 JUST_SWITCHED_ON_S = 240.0
 EX_FACTORY_DEVICE = 0xFF
-MULTICAST_OCTETS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,13 @@ class KnxDevice:
     def tunnel_addresses(self, most: int, first: int) -> tuple[IndividualAddress, ...]:
         """Return the addresses of tunnels: those of property 53, else device numbers from `first` on."""
         given = self.model.kept["ip_parameter.additional_addresses"]
+        own = self.model.individual_address
         raw = [int.from_bytes(given[at : at + 2], "big") for at in range(0, len(given), 2)]
-        if not raw:
-            line, own = self.model.individual_address & 0xFF00, self.model.individual_address
-            raw = [line | number for number in range(first, 0xFF) if line | number != own]
-        return tuple(IndividualAddress(one) for one in raw[:most])
+        line = own & 0xFF00
+        usable = dict.fromkeys(raw or [line | number for number in range(first, 0xFF)])
+        return tuple(IndividualAddress(one) for one in usable if one not in {0, own, UNASSIGNED})[
+            :most
+        ]
 
     @property
     def is_connected(self) -> bool:
@@ -187,14 +190,8 @@ class KnxDevice:
             case apci.NetworkParameterRead():
                 return self._say_group_addresses(asked)
             case _:
-                self._write_domain(apdu_of(data))
+                pass
         return []
-
-    def _write_domain(self, raw: bytes) -> None:
-        """Take the multicast group of routing that somebody writes to our serial number."""
-        head = bytes.fromhex("03EE") + self.model.identity.serial_number
-        if raw[: len(head)] == head and len(raw) == len(head) + MULTICAST_OCTETS:
-            self.model.keep("ip_parameter.routing_multicast", raw[len(head) :])
 
     def _is_meant(self, serial: bytes) -> bool:
         return serial == self.model.identity.serial_number
@@ -223,7 +220,8 @@ class KnxDevice:
             return []
         said = bytes(asked.to_knx())
         response = bytes.fromhex("01C9") + said[2:] + model.identity.serial_number
-        longest_s = max(LONGEST_WAIT_S, float(operand[1])) if len(operand) > 1 else LONGEST_WAIT_S
+        asked_s = float(operand[1]) if len(operand) > 1 else 0.0
+        longest_s = min(max(LONGEST_WAIT_S, asked_s), MOST_WAIT_S)
         frame = self._frame(BROADCAST, TDataBroadcast(), response)
         return [Send(frame, self._chance() * longest_s)]
 

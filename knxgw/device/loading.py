@@ -33,6 +33,11 @@ class Loadable:
         self._rules = rules
 
     @property
+    def has_memory(self) -> bool:
+        """Tell whether anything can be loaded into it."""
+        return self.segment.arena.octets > 0
+
+    @property
     def is_loaded(self) -> bool:
         """Tell whether ETS has loaded it to the end."""
         return self.state is LoadState.LOADED
@@ -46,6 +51,8 @@ class Loadable:
             self._allocate(value)
             return
         after = self._rules.after(self.state, event)
+        if after.state is self.state and not after.error:
+            return
         if after.state is LoadState.UNLOADED:
             self.segment.free()
         self.state, self.error = after.state, after.error
@@ -64,4 +71,4 @@ class Loadable:
             return
         octets = int.from_bytes(value[2:6], "big")
         if not self.segment.allocate(octets, value[7] if value[6] else None):
-            self.fail(TOO_LONG if self.segment.arena.octets else MEMORY_ERROR)
+            self.fail(TOO_LONG if self.has_memory else MEMORY_ERROR)

@@ -69,6 +69,11 @@ class Segment:
         """Allocate nothing; the octets stay, for whoever allocates the same again."""
         self.octets = None
 
+    def erase(self) -> None:
+        """Forget all that was ever written."""
+        self.octets = None
+        self._content = bytearray(self.arena.octets)
+
     def restore(self, content: bytes) -> None:
         """Allocate what was there before a start of the device. Raises: ValueError, if it has no room."""
         if not self.allocate(len(content), None):

@@ -6,6 +6,7 @@ kept. `product_db/interface_objects.yaml` says which properties there are and wh
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 
 from xknx.telegram.address import IndividualAddress
 from xknx.telegram.apci import ReturnCode
@@ -22,6 +23,7 @@ from knxgw.device.identity import (
     MANUFACTURER,
     MASK_VERSION,
     MAX_APDU_LENGTH,
+    NOWHERE,
     SETUP_MULTICAST,
     Identity,
     IpState,
@@ -43,6 +45,7 @@ _FEATURES = (
     12,
 )  # extended properties and memory, restart, verify, authorize, frames, TL
 _RUNNING, _HALTED = 1, 0  # run states
+MULTICAST_TTL, BUSY_WAIT_MS = 2, 100  # of what the device sends
 _DHCP, _AUTO_IP, _PERMANENT = 1 << 2, 1 << 3, 1 << 0
 _DEFAULTS: Mapping[str, bytes] = {  # of what is kept
     "device.service_control": ADDRESS_MAY_BE_WRITTEN.to_bytes(2, "big"),
@@ -52,14 +55,7 @@ _DEFAULTS: Mapping[str, bytes] = {  # of what is kept
     "second_application.program_version": bytes(5),
     "ip_parameter.project_installation_id": bytes(2),
     "ip_parameter.additional_addresses": b"",
-    "ip_parameter.assignment": bytes([_DHCP | _AUTO_IP]),
-    "ip_parameter.ip": bytes(4),
-    "ip_parameter.mask": bytes(4),
-    "ip_parameter.gateway": bytes(4),
-    "ip_parameter.routing_multicast": SETUP_MULTICAST.packed,
-    "ip_parameter.ttl": b"\x10",
     "ip_parameter.friendly_name": bytes(30),
-    "ip_parameter.busy_wait_ms": (100).to_bytes(2, "big"),
 }
 
 
@@ -114,6 +110,11 @@ class Unsaved:
     def __bool__(self) -> bool:
         return self.is_state or bool(self.segments)
 
+    def add(self, other: "Unsaved") -> None:
+        """Add what was not stored after all."""
+        self.is_state |= other.is_state
+        self.segments |= other.segments
+
 
 class DeviceModel:
     """The interface objects of one device."""
@@ -127,6 +128,7 @@ class DeviceModel:
         self.device_control = 0
         self.communication_mode = 0
         self.unsaved = Unsaved()
+        self.is_damaged = False  # what was stored cannot be read: nobody knows what was loaded
         self.loadables = {
             one.index: Loadable(one, rules)
             for one in rules.objects
@@ -155,9 +157,7 @@ class DeviceModel:
     @property
     def is_configured(self) -> bool:
         """Tell whether everything is loaded that the device needs to run."""
-        return all(
-            one.is_loaded for index, one in self.loadables.items() if one.segment.arena.octets
-        )
+        return all(one.is_loaded for one in self.loadables.values() if one.has_memory)
 
     @property
     def is_loading(self) -> bool:
@@ -213,7 +213,7 @@ class DeviceModel:
         before = loadable.state
         loadable.control(octets)
         if loadable.state is not before:
-            self.unsaved.is_state = True
+            self.unsaved.is_state, self.is_damaged = True, False
         if loadable.is_loaded and before is LoadState.LOADING:
             self._check_table(loadable)
 
@@ -243,7 +243,9 @@ class DeviceModel:
         self.unsaved.is_state |= self.address.configure(raw)
 
     def set_individual_address(self, address: int) -> None:
-        """Take the individual address that a tool gives."""
+        """Take the individual address that a tool gives. Raises: PropertyError, if it is none."""
+        if address == 0:
+            raise PropertyError(ReturnCode.E_DATA_VOID)
         self.unsaved.is_state |= self.address.program(address)
 
     @property
@@ -279,10 +281,13 @@ class DeviceModel:
                 self.unsaved.segments.add(index)
 
     def unload_all(self) -> None:
-        """Unload every object."""
-        for one in self.loadables.values():
+        """Unload every object, and forget what was ever written there."""
+        for index, one in self.loadables.items():
             one.unload()
-        self.unsaved.is_state = True
+            one.segment.erase()
+            if one.has_memory:
+                self.unsaved.segments.add(index)
+        self.unsaved.is_state, self.is_damaged = True, False
 
     def reset(self) -> None:
         """Let everything but the individual address be as when the device was new."""
@@ -343,7 +348,14 @@ class DeviceModel:
         return {
             "ip_parameter.individual_address": lambda: self.individual_address.to_bytes(2, "big"),
             "ip_parameter.current_assignment": lambda: bytes([_assignment(ip())]),
+            "ip_parameter.assignment": lambda: bytes([_assignment(ip())]),
             "ip_parameter.ip_capabilities": _constant(0b110, 1),  # DHCP, AutoIP
+            "ip_parameter.ip": lambda: _if_permanent(ip(), ip().address),
+            "ip_parameter.mask": lambda: _if_permanent(ip(), ip().mask),
+            "ip_parameter.gateway": lambda: _if_permanent(ip(), ip().gateway),
+            "ip_parameter.routing_multicast": lambda: ip().routing_multicast.packed,
+            "ip_parameter.ttl": _constant(MULTICAST_TTL, 1),
+            "ip_parameter.busy_wait_ms": _constant(BUSY_WAIT_MS, 2),
             "ip_parameter.current_ip": lambda: ip().address.packed,
             "ip_parameter.current_mask": lambda: ip().mask.packed,
             "ip_parameter.current_gateway": lambda: ip().gateway.packed,
@@ -446,6 +458,10 @@ def _assignment(ip: IpState) -> int:
     if ip.is_auto_ip:
         return _AUTO_IP
     return _DHCP if ip.is_dhcp else _PERMANENT
+
+
+def _if_permanent(ip: IpState, address: IPv4Address) -> bytes:
+    return (address if _assignment(ip) == _PERMANENT else NOWHERE).packed
 
 
 def _capabilities(ip: IpState) -> bytes:

@@ -19,6 +19,7 @@ class TableError(IntEnum):
     """What is wrong with a table (DPT 20.011)."""
 
     NONE = 0
+    CONFIGURATION = 3  # a group address that is none
     TOO_LONG = 13  # it says that it has more rows than were written
     NOT_SORTED = 15
 
@@ -75,6 +76,8 @@ def error_in(index: int, content: bytes) -> TableError:
         return TableError.TOO_LONG
     if index == 1:
         found = group_addresses(content)
+        if 0 in found:
+            return TableError.CONFIGURATION
         if any(one >= after for one, after in pairwise(found)):
             return TableError.NOT_SORTED
     return TableError.NONE

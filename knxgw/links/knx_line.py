@@ -44,7 +44,7 @@ class KnxLine:
             return Outcome.DROPPED
         self.indicate(data, but=member)
         device.hand_in(data)
-        if self._stays_here(data, device):
+        if self.stays_here(data, device):
             return Outcome.CONFIRMED
         try:
             return await device.send_on_wire(data)
@@ -57,7 +57,8 @@ class KnxLine:
             if member is not but:
                 member.take(data)
 
-    def _stays_here(self, data: CEMILData, device: "DeviceOnLine") -> bool:
+    def stays_here(self, data: CEMILData, device: "DeviceOnLine") -> bool:
+        """Tell whether a frame is for the device or a tunnel alone."""
         here = {device.individual_address, *(one.individual_address for one in self._members)}
         return isinstance(data.dst_addr, IndividualAddress) and data.dst_addr in here
 
@@ -116,6 +117,8 @@ class DeviceOnLine:
     async def send(self, data: CEMILData) -> Outcome:
         """Send one frame and wait for its confirmation. Raises: LinkError."""
         self._line.indicate(data)
+        if self._line.stays_here(data, self):
+            return Outcome.CONFIRMED
         return await self.send_on_wire(data)
 
     async def send_on_wire(self, data: CEMILData) -> Outcome:

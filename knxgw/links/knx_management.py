@@ -11,15 +11,19 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from xknx.cemi import CEMILData
+from xknx.telegram.apci import IndividualAddressRead, ReturnCode
 
-from knxgw.device.download import Download, Stage, stage_of
+from knxgw.device.download import Download, Stage, is_empty, stage_of
 from knxgw.device.kept_state import state_bytes
 from knxgw.device.knx_device import KnxDevice, Output, Restart, Send
+from knxgw.device.model import Elements, PropertyError, Unsaved
+from knxgw.device.services import HIGHEST_LEVEL, EraseCode
 from knxgw.knx.frames import FrameKind, Security
 from knxgw.links.knx_port import KnxPort
 
 log = logging.getLogger(__name__)
 MOST_WAITING = 64  # frames; a tool sends one after the other
+MOST_DELAYED = 16  # answers to a question that many devices may answer
 SENT_S = 3.0  # for the last answers, before the device starts anew
 _SOONEST_S = 0.001
 
@@ -36,6 +40,18 @@ class Local:
     answer: Callable[[bytes], None]
 
 
+@dataclass(frozen=True, slots=True)
+class LocalWrite:
+    """Elements of a property that such a tool writes."""
+
+    elements: Elements
+    data: bytes
+    outcome: asyncio.Future[ReturnCode]
+
+
+Request = CEMILData | Local | LocalWrite
+
+
 class KnxManagement:
     """Serves whoever manages the device, over whichever port there is."""
 
@@ -49,7 +65,7 @@ class KnxManagement:
         self._store = store
         self._on_stage = on_stage
         self._port: KnxPort | None = None
-        self._waiting: asyncio.Queue[CEMILData | Local] = asyncio.Queue(MOST_WAITING)
+        self._waiting: asyncio.Queue[Request] = asyncio.Queue(MOST_WAITING)
         self._delayed: set[asyncio.TimerHandle] = set()
         self.dropped = 0  # frames that were too many
 
@@ -87,12 +103,17 @@ class KnxManagement:
 
     def take(self, data: CEMILData, security: Security) -> None:
         """Queue a frame for the device; one that Data Secure has refused is not obeyed."""
-        if security is Security.REFUSED:
+        if security is Security.REFUSED or self._is_forbidden(data):
             return
         try:
             self._waiting.put_nowait(data)
         except asyncio.QueueFull:
             self.dropped += 1
+
+    def _is_forbidden(self, data: CEMILData) -> bool:
+        """Tell whether a frame may not be served: where a keyring secures the site, tools cannot be told apart yet."""
+        is_secure = self._port is not None and self._port.is_secure
+        return is_secure and not isinstance(data.payload, IndividualAddressRead)
 
     def take_local(self, apdu: bytes, answer: Callable[[bytes], None]) -> None:
         """Queue an APDU of a tool that manages the device without a line."""
@@ -100,6 +121,16 @@ class KnxManagement:
             self._waiting.put_nowait(Local(apdu, answer))
         except asyncio.QueueFull:
             self.dropped += 1
+
+    async def write_locally(self, elements: Elements, data: bytes) -> ReturnCode:
+        """Write a property for a tool without a line, in turn with all requests; it is stored then."""
+        written = LocalWrite(elements, data, asyncio.get_running_loop().create_future())
+        try:
+            self._waiting.put_nowait(written)
+        except asyncio.QueueFull:
+            self.dropped += 1
+            return ReturnCode.E_TEMPORARILY_NOT_AVAILABLE
+        return await written.outcome
 
     # --- life
 
@@ -113,20 +144,31 @@ class KnxManagement:
             except Exception:  # a mistake in here must not end charging
                 log.exception("a tool's request was not served")
 
-    async def _serve(self, asked: "CEMILData | Local | None", now_s: float) -> None:
-        if isinstance(asked, Local):
+    async def _serve(self, asked: "Request | None", now_s: float) -> None:
+        out: list[Output] = []
+        if isinstance(asked, LocalWrite):
+            await self._write(asked)
+        elif isinstance(asked, Local):
             out = await self._serve_locally(asked)
         elif asked is None:
             out = self.device.tick(now_s)
         else:
             out = self.device.receive(asked, now_s)
-        await self._carry_out(out)
-        self._look_at_stage(has_restarted=any(isinstance(one, Restart) for one in out))
+        has_restarted = any(isinstance(one, Restart) for one in out)
+        if await self._carry_out(out):
+            self._look_at_stage(has_restarted=has_restarted)
 
-    async def changed(self) -> None:
-        """Store what somebody has changed at the device without a frame."""
-        await self._store_changes()
-        self._use_address()
+    async def _write(self, asked: "LocalWrite") -> None:
+        code = ReturnCode.E_ERROR
+        try:
+            self.device.model.write(asked.elements, asked.data, HIGHEST_LEVEL)
+            is_stored = await self._store_changes()
+            code = ReturnCode.E_SUCCESS if is_stored else ReturnCode.E_MEMORY_ERROR
+        except PropertyError as err:
+            code = err.code
+        finally:
+            if not asked.outcome.done():
+                asked.outcome.set_result(code)
 
     async def _serve_locally(self, asked: "Local") -> list[Output]:
         """Serve an APDU without a line; what it has changed is stored before the answer."""
@@ -135,7 +177,7 @@ class KnxManagement:
             asked.answer(answer.apdu)
         return [] if answer.restart is None else [Restart(answer.restart)]
 
-    async def _next(self, loop: asyncio.AbstractEventLoop) -> "CEMILData | Local | None":
+    async def _next(self, loop: asyncio.AbstractEventLoop) -> "Request | None":
         """Wait for a frame; None: time asks for something."""
         due_at = min(self.device.due_at(), self.download.due_at())
         wait_s = None if due_at == float("inf") else max(_SOONEST_S, due_at - loop.time())
@@ -145,23 +187,33 @@ class KnxManagement:
         except TimeoutError:
             return None
 
-    async def _carry_out(self, out: Iterable[Output]) -> None:
-        is_stored = await self._store_changes()
-        sent = [self._send(one) for one in out if isinstance(one, Send)] if is_stored else []
+    async def _carry_out(self, out: Iterable[Output]) -> bool:
+        """Store what has changed, and send; tell whether it is stored. Without that nothing leaves, nothing restarts."""
+        if not await self._store_changes():
+            return False
+        sent = [self._send(one) for one in out if isinstance(one, Send)]
         self._use_address()
         for restart in (one for one in out if isinstance(one, Restart)):
             with suppress(TimeoutError):
                 async with asyncio.timeout(SENT_S):
                     await asyncio.gather(*(one for one in sent if one is not None))
             self.device.restart(restart.erases, asyncio.get_running_loop().time())
+            if restart.erases is not EraseCode.CONFIRMED_RESTART:
+                self.download.note_change()
             self.restarts += 1
-            await self.changed()
+            await self._store_changes()
+            self._use_address()
+        return True
 
     def _look_at_stage(self, *, has_restarted: bool) -> None:
         now_s = asyncio.get_running_loop().time()
-        is_connected = self.device.is_connected
+        model = self.device.model
+        if is_empty(model):
+            self.download.note_empty()
+        # whoever looks for the device by its programming mode goes on in a moment
+        is_connected = self.device.is_connected or model.outside.is_programming()
         if self.download.seen(
-            stage_of(self.device.model),
+            stage_of(model),
             now_s,
             is_connected=is_connected,
             has_restarted=has_restarted,
@@ -169,20 +221,23 @@ class KnxManagement:
             self._on_stage(self.download.stage)
 
     async def _store_changes(self) -> bool:
-        """Store what has changed; tell whether it is stored. Without that a tool gets no answer."""
+        """Store what has changed; tell whether it is stored. Without that a tool gets no answer.
+
+        While memory is being stored, its objects count as being loaded on the disk.
+        """
         model = self.device.model
         if not model.unsaved:
             return True
-        segments = {
-            index: model.loadables[index].segment.content for index in model.unsaved.segments
-        }
+        unsaved, model.unsaved = model.unsaved, Unsaved()
+        segments = {index: model.loadables[index].segment.content for index in unsaved.segments}
         try:
+            if segments:
+                await self._store(state_bytes(model, unsure=segments), {})
             await self._store(state_bytes(model), segments)
         except OSError as err:
             log.warning("what a tool has written is not stored, and not answered: %s", err)
+            model.unsaved.add(unsaved)
             return False
-        model.unsaved.segments.clear()
-        model.unsaved.is_state = False
         return True
 
     def _send(self, one: Send) -> asyncio.Future[object] | None:
@@ -191,8 +246,10 @@ class KnxManagement:
         if not one.delay_s:
             return self._port.send(one.data)  # type: ignore[return-value]
         loop = asyncio.get_running_loop()
-        handle = loop.call_later(one.delay_s, self._send_late, one.data)
-        self._delayed = {left for left in self._delayed if left.when() > loop.time()} | {handle}
+        if len(self._delayed) == MOST_DELAYED:
+            self._delayed = {left for left in self._delayed if left.when() > loop.time()}
+        if len(self._delayed) < MOST_DELAYED:
+            self._delayed.add(loop.call_later(one.delay_s, self._send_late, one.data))
         return None
 
     def _send_late(self, data: CEMILData) -> None:

@@ -11,6 +11,9 @@ from knxgw.store.private_files import write_private
 
 STATE_NAME = "knxgw.knx-device"
 LARGEST_STATE = 1 << 16  # bytes
+UNREADABLE = (
+    b"?"  # in the place of a file that is there and cannot be read: whoever reads it refuses it
+)
 
 
 def segment_name(index: int) -> str:
@@ -42,5 +45,7 @@ class KnxDeviceFiles:
         try:
             with (self._directory / name).open("rb") as file:
                 return file.read(LARGEST_STATE)
-        except OSError:
+        except FileNotFoundError:
             return b""
+        except OSError:
+            return UNREADABLE

@@ -25,11 +25,11 @@ def test_what_a_tool_gives_holds_until_the_configuration_says_another_one() -> N
     assert address.current == OTHER
 
 
-def test_a_configuration_that_comes_after_a_tool_changes_nothing_at_first() -> None:
+def test_a_configuration_that_comes_after_a_tool_is_the_newest_word() -> None:
     address = DeviceAddress()
     address.program(PROGRAMMED)
     assert address.configure(CONFIGURED)
-    assert address.current == PROGRAMMED
+    assert address.current == CONFIGURED
 
 
 def test_a_tunnel_has_the_address_of_its_interface() -> None:

@@ -86,6 +86,8 @@ class DeviceRig:
 
     def _store(self) -> None:
         unsaved = self.model.unsaved
+        if unsaved.segments:
+            self.disk.write("state", state_bytes(self.model, unsure=unsaved.segments))
         for index in sorted(unsaved.segments):
             self.disk.write(f"segment-{index}", self.model.loadables[index].segment.content)
         if unsaved:

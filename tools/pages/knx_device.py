@@ -26,7 +26,8 @@ KNXnet/IP server (`knx.server_port`), which on a machine without a KNX connectio
 
 **There is no product entry for ETS yet**, so ETS cannot make a download for it. xknx's management procedures do
 everything described here; [tests](../tests/device/) hold it, with the download of ETS 6 to a device of the same
-management model. KNX Data Secure for tools and the security object are not part of it yet.
+management model. KNX Data Secure for tools and the security object are not part of it yet; where the site uses a keyring, the device answers only
+who looks for devices in programming mode.
 
 ```sh
 knxgw demo                                             # in one terminal
@@ -38,7 +39,7 @@ python -m xknx group read --gateway 127.0.0.1 1/1/50   # the state of charging p
 
 - While any object is being loaded, or some are loaded and others not, nothing is controlled: the APP LED flashes slowly, as
   without a configuration, and chargers keep the offer for the time without the gateway.
-- When all are loaded and the device starts anew (or the tool disconnects), parameters and tables become the running
+- When all are loaded and the device starts anew (or no tool has had a connection for six seconds), parameters and tables become the running
   configuration. The program does not start again; KNX connection and website stay.
 - A device that ETS has unloaded does what its own configuration file says, {UNLOADED_S:.0f} s later.
 - ETS does not know the settings by which it reaches the device (KNX connection, website, front panel, firmware, time servers): they come from
@@ -63,7 +64,7 @@ _SERVICES = f"""\
 | A_Restart | the device starts anew: connections, programming mode and verify mode end. Chargers and telegrams go on |
 | master reset (A_Restart with erase code) | see below; the answer leaves first |
 | A_IndividualAddress_Read, Write | in programming mode |
-| A_IndividualAddressSerialNumber_Read, Write; A_DomainAddressSerialNumber_Write | with our serial number |
+| A_IndividualAddressSerialNumber_Read, Write | with our serial number |
 | A_SystemNetworkParameter_Read | serial number of devices in programming mode, without an address, just switched on |
 | A_NetworkParameter_Read | whether we use one of some group addresses |
 | anything else | is acknowledged in a connection, and has no answer |
