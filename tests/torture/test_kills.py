@@ -17,7 +17,8 @@ TIMEOUT_S = 240.0  # 20 s on an idle machine
 @pytest.mark.real
 def test_a_gateway_that_is_killed_again_and_again_leaves_the_old_or_the_new_state() -> None:
     require_peers()
-    options = ("--seed", str(SEED), "--kills", str(KILLS), "--applies", "0", "--updates", "0")
+    others = ("--applies", "0", "--updates", "0", "--downloads", "0")
+    options = ("--seed", str(SEED), "--kills", str(KILLS), *others)
     argv = ("-m", "tests.torture", "--inside", *options)
     with Namespace() as host:
         done = host.run(sys.executable, *argv, timeout_s=TIMEOUT_S)
