@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from knxgw.config.model import Configuration, KnxLinkKind, KnxSettings
 from knxgw.device.cemi_errors import CEMIErrorCode, cemi_error, write_error
-from knxgw.device.identity import NOWHERE, IpState
+from knxgw.device.identity import MASK_VERSION, MAX_APDU_LENGTH, NOWHERE, IpState
 from knxgw.device.model import Elements, PropertyError
 from knxgw.device.services import HIGHEST_LEVEL
 from knxgw.gateway import Gateway
@@ -28,17 +28,16 @@ from knxgw.knxip.ports import (
     PropertyAddress,
 )
 from knxgw.knxip.server import KnxIpServer, KnxIpSettings
+from knxgw.knxip.wire import PORT
 from knxgw.links.keep_alive import keep_alive
 
 log = logging.getLogger(__name__)
 LOOPBACK = "127.0.0.1"
-PORT = 3671
 LOOK_S = 5.0  # how often it is looked for another address of the machine, or other settings
 LAST_DELAY_S = 30.0  # between tries to listen at a port that another program uses
 TUNNELS = 4
 _SERVED = {KnxLinkKind.ROUTING, KnxLinkKind.NONE}  # behind a tunnel its interface has tunnels
 _FIRST_TUNNEL = 241  # device number, unless ETS has given tunnels their addresses
-_WITHOUT_A_GATEWAY = "0.0.0.0"  # noqa: S104 - an address that is not there
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ class KnxServer:
         own = self._gateway.programmed.own
         if own is None:
             host = self._unconfigured_host()
-            address = _address_of_machine() if host == _WITHOUT_A_GATEWAY else host
+            address = _address_of_machine() if host == str(NOWHERE) else host
             return None if address is None else Listening(address, self._port)
         return listening_of(own.knx)
 
@@ -133,7 +132,7 @@ class KnxServer:
             ip_address=str(ip.address),
             subnet_mask=str(ip.mask),
             gateway=str(ip.gateway),
-            current_assignment=IpAssignment.DHCP if ip.is_dhcp else IpAssignment.MANUAL,
+            current_assignment=IpAssignment(ip.assignment),
             possible_assignments=IpAssignment.DHCP | IpAssignment.AUTO_IP | IpAssignment.MANUAL,
             ip_capabilities=IpCapability.DHCP | IpCapability.AUTO_IP,
             routing_group=None if ip.routing_multicast == NOWHERE else str(ip.routing_multicast),
@@ -142,6 +141,8 @@ class KnxServer:
             ),
             is_in_programming_mode=model.outside.is_programming(),
             is_bus_connected=line is not None,
+            mask_version=MASK_VERSION,
+            max_apdu=MAX_APDU_LENGTH,
             tunnel_addresses=self._gateway.programmed.tunnel_addresses(TUNNELS, _FIRST_TUNNEL),
         )
 

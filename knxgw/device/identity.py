@@ -9,6 +9,7 @@ UNASSIGNED = 0xFFFF  # individual address 15.15.255: a device that nobody has pr
 SETUP_MULTICAST = IPv4Address("224.0.23.12")
 MAX_APDU_LENGTH = 254
 NOWHERE = IPv4Address("0.0.0.0")  # noqa: S104 - an address that is not there
+PERMANENT, DHCP, AUTO_IP = 1 << 0, 1 << 2, 1 << 3  # how an IP address is assigned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,13 @@ class IpState:
     mac_address: bytes = bytes(6)
     routing_multicast: IPv4Address = NOWHERE  # NOWHERE: no member of a routing group
     has_tunnels: bool = False
+
+    @property
+    def assignment(self) -> int:
+        """Return how the address is assigned: `PERMANENT`, `DHCP` or `AUTO_IP`, as PID 54 says it."""
+        if self.is_auto_ip:
+            return AUTO_IP
+        return DHCP if self.is_dhcp else PERMANENT
 
 
 def serial_number_of(device: bytes) -> bytes:

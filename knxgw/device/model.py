@@ -24,6 +24,7 @@ from knxgw.device.identity import (
     MASK_VERSION,
     MAX_APDU_LENGTH,
     NOWHERE,
+    PERMANENT,
     SETUP_MULTICAST,
     Identity,
     IpState,
@@ -46,7 +47,6 @@ _FEATURES = (
 )  # extended properties and memory, restart, verify, authorize, frames, TL
 _RUNNING, _HALTED = 1, 0  # run states
 MULTICAST_TTL, BUSY_WAIT_MS = 2, 100  # of what the device sends
-_DHCP, _AUTO_IP, _PERMANENT = 1 << 2, 1 << 3, 1 << 0
 _DEFAULTS: Mapping[str, bytes] = {  # of what is kept
     "device.service_control": ADDRESS_MAY_BE_WRITTEN.to_bytes(2, "big"),
     "device.download_counter": bytes(2),
@@ -347,8 +347,8 @@ class DeviceModel:
 
         return {
             "ip_parameter.individual_address": lambda: self.individual_address.to_bytes(2, "big"),
-            "ip_parameter.current_assignment": lambda: bytes([_assignment(ip())]),
-            "ip_parameter.assignment": lambda: bytes([_assignment(ip())]),
+            "ip_parameter.current_assignment": lambda: bytes([ip().assignment]),
+            "ip_parameter.assignment": lambda: bytes([ip().assignment]),
             "ip_parameter.ip_capabilities": _constant(0b110, 1),  # DHCP, AutoIP
             "ip_parameter.ip": lambda: _if_permanent(ip(), ip().address),
             "ip_parameter.mask": lambda: _if_permanent(ip(), ip().mask),
@@ -454,14 +454,8 @@ def _constant(value: int, octets: int) -> Callable[[], bytes]:
     return lambda: content
 
 
-def _assignment(ip: IpState) -> int:
-    if ip.is_auto_ip:
-        return _AUTO_IP
-    return _DHCP if ip.is_dhcp else _PERMANENT
-
-
 def _if_permanent(ip: IpState, address: IPv4Address) -> bytes:
-    return (address if _assignment(ip) == _PERMANENT else NOWHERE).packed
+    return (address if ip.assignment == PERMANENT else NOWHERE).packed
 
 
 def _capabilities(ip: IpState) -> bytes:

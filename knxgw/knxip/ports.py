@@ -50,8 +50,8 @@ class Description:
     is_in_programming_mode: bool = False
     is_bus_connected: bool = True
     medium: KNXMedium = KNXMedium.KNX_IP
-    mask_version: int = 0x57B0  # device descriptor type 0
-    max_apdu: int = 254  # octets
+    mask_version: int  # device descriptor type 0
+    max_apdu: int  # octets
     tunnel_addresses: tuple[IndividualAddress, ...] = ()  # one for each tunnel that can be open
 
     @property

@@ -11,14 +11,13 @@ from collections.abc import Callable
 from xknx.cemi import CEMILData
 from xknx.telegram.address import IndividualAddress
 
+from knxgw.device.identity import UNASSIGNED
 from knxgw.errors import LinkError
 from knxgw.knx.frames import Outcome
 from knxgw.knx.line import Member
 from knxgw.links.knx import KnxLink, OnFrame
 from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.objects.outbox import ResponseLimits
-
-UNASSIGNED = IndividualAddress("15.15.255")
 
 
 class KnxLine:
@@ -71,7 +70,9 @@ class DeviceOnLine:
         self.malformed = 0
         self.response_limits = ResponseLimits() if wire is None else wire.response_limits
         self._line = line
-        self._own_address = UNASSIGNED  # without a wire, which has one of its own
+        self._own_address = IndividualAddress(
+            UNASSIGNED
+        )  # without a wire, which has one of its own
         self._on_frame: OnFrame | None = None
         self._is_handing_in = False  # what the device takes now has come from the line
         self._wire_turn = asyncio.Lock()  # a wire takes one frame after the other

@@ -53,6 +53,8 @@ def description(**changes: Any) -> Description:
         possible_assignments=IpAssignment.DHCP,
         ip_capabilities=IpCapability.DHCP | IpCapability.AUTO_IP,
         routing_group="224.0.23.12",
+        mask_version=0x57B0,
+        max_apdu=254,
         tunnel_addresses=TUNNELS,
     )
     return replace(said, **changes)
