@@ -17,17 +17,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import Literal
+from typing import Literal, get_args
 
 from tests.support.knxd import KNXNETIP_PORT, Knxd
 from tests.support.netns import Lab
 
 READY_TIMEOUT_S = 60.0
 MEASUREMENT_TIMEOUT_S = 180.0
-WARM_UP_READS = {"tunnel": 200, "routing": 40}
+WARM_UP_READS = {"tunnel": 200, "own tunnel": 200, "routing": 40}
 WARM_UP_RATE_PER_S = 40.0  # no responder may take a backlog into its measurement
 _LATENCY = (sys.executable, "-m", "bench.knx_latency")
 Figures = dict[str, float]
+Way = Literal["tunnel", "own tunnel", "routing"]  # own: the gateway has the server, bare xknx knxd
 
 
 class NotReadyError(Exception):
@@ -38,7 +39,7 @@ class NotReadyError(Exception):
 class Task:
     """What to measure, and how."""
 
-    way: Literal["tunnel", "routing"]
+    way: Way
     addresses: tuple[str, ...]  # group addresses that both responders answer
     count: int = 2000
     outstanding: int = 1  # tunnel only
@@ -97,8 +98,8 @@ def compare(
             output = Path(name) / f"companion{number}.log"
             lab.gateway.popen(*_filled(companion), env=env, stdout=output)
         for _ in range(runs):
-            bare_runs.append(bench.measured(bare_command))
-            gateway_runs.append(bench.measured(_filled(command)))
+            bare_runs.append(bench.measured(bare_command, behind_knxd=task.way != "routing"))
+            gateway_runs.append(bench.measured(_filled(command), behind_knxd=task.way == "tunnel"))
     return Comparison.of(bare_runs, gateway_runs)
 
 
@@ -109,45 +110,55 @@ class _Bench:
     task: Task
     env: Mapping[str, str]
 
-    def measured(self, command: Sequence[str]) -> Figures:
+    def measured(self, command: Sequence[str], *, behind_knxd: bool) -> Figures:
         """Start the responder, warm it up, measure it, end it."""
         log = self.directory / "responder.log"
         log.unlink(missing_ok=True)
-        with self._bus():
+        host = self.lab.address(self.lab.server if behind_knxd else self.lab.gateway)
+        with self._bus(behind_knxd=behind_knxd):
             process = self.lab.gateway.popen(*command, env=self.env, stdout=log)
             try:
-                self._wait_until_it_answers(process, log)
-                self._read(WARM_UP_READS[self.task.way])
-                return self._read(self.task.count, self.task.rate_per_s)
+                self._wait_until_it_answers(process, log, host)
+                self._read(host, WARM_UP_READS[self.task.way])
+                return self._read(host, self.task.count, self.task.rate_per_s)
             finally:
                 self.lab.gateway.stop(process)
 
     @contextlib.contextmanager
-    def _bus(self) -> Iterator[None]:
-        if self.task.way == "routing":  # the multicasts go from host to host
-            yield
-        else:  # a fresh one, so that no tunnel of the last run is left
+    def _bus(self, *, behind_knxd: bool) -> Iterator[None]:
+        if behind_knxd:  # a fresh one, so that no tunnel of the last run is left
             with Knxd(self.lab.server, self.directory, routing=False):
                 yield
+        else:  # the client reaches the responder from host to host
+            yield
 
-    def _wait_until_it_answers(self, process: subprocess.Popen[bytes], log: Path) -> None:
+    def _wait_until_it_answers(
+        self, process: subprocess.Popen[bytes], log: Path, host: str
+    ) -> None:
         deadline_s = perf_counter() + READY_TIMEOUT_S
-        while self._read(len(self.task.addresses))["lost"]:
+        while not self._answers(host):
             if process.poll() is not None or perf_counter() > deadline_s:
                 said = log.read_text(errors="replace")[-2000:]
                 raise NotReadyError(f"no answer from {process.args!r}; it said:\n{said}")
 
-    def _read(self, count: int, rate_per_s: float = WARM_UP_RATE_PER_S) -> Figures:
+    def _answers(self, host: str) -> bool:
+        try:
+            return not self._read(host, len(self.task.addresses))["lost"]
+        except NotReadyError:  # nobody listens yet
+            return False
+
+    def _read(self, host: str, count: int, rate_per_s: float = WARM_UP_RATE_PER_S) -> Figures:
         task = self.task
         argv = ["--local-ip", self.lab.address(self.lab.client), "--count", str(count)]
         argv += ["--address", ",".join(task.addresses)]
-        if task.way == "tunnel":
-            gateway = f"{self.lab.server.address}:{KNXNETIP_PORT}"
-            argv += ["--gateway", gateway, "--outstanding", str(task.outstanding)]
-        else:
+        if task.way == "routing":
+            way = "routing"
             argv += ["--rate", str(rate_per_s), "--drain", str(task.drain_s)]
+        else:
+            way = "tunnel"
+            argv += ["--gateway", f"{host}:{KNXNETIP_PORT}", "--outstanding", str(task.outstanding)]
         result = self.lab.client.run(
-            *_LATENCY, f"measure-{task.way}", *argv, timeout_s=MEASUREMENT_TIMEOUT_S
+            *_LATENCY, f"measure-{way}", *argv, timeout_s=MEASUREMENT_TIMEOUT_S
         )
         if result.returncode:
             raise NotReadyError(f"the measuring client failed:\n{result.stderr}")
@@ -156,7 +167,7 @@ class _Bench:
 
 
 def _bare_command(task: Task) -> list[str]:
-    way = ["--tunnel", "{knxd_host}:{knxd_port}"] if task.way == "tunnel" else ["--routing"]
+    way = ["--routing"] if task.way == "routing" else ["--tunnel", "{knxd_host}:{knxd_port}"]
     argv = [*_LATENCY, "responder", *way, "--local-ip", "{local_ip}"]
     return _filled([*argv, "--address", ",".join(task.addresses)])
 
@@ -175,7 +186,7 @@ def _filled(command: Sequence[str]) -> list[str]:
 def main(argv: Sequence[str] | None = None) -> None:
     """Compare and print JSON."""
     parser = argparse.ArgumentParser(prog="compare", description="Compare with bare xknx.")
-    parser.add_argument("--way", choices=["tunnel", "routing"], required=True)
+    parser.add_argument("--way", choices=get_args(Way), required=True)
     parser.add_argument("--address", required=True, help="group addresses: GA,GA")
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--outstanding", type=int, default=1)

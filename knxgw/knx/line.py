@@ -32,5 +32,8 @@ class Line(Protocol):
     def leave(self, member: Member) -> None:
         """Hand a member nothing more."""
 
+    def send_at_once(self, member: Member, data: CEMILData) -> Outcome | None:
+        """Do what `send` does, if it has to wait for nobody; None: it has to, nothing was done."""
+
     async def send(self, member: Member, data: CEMILData) -> Outcome:
         """Send a frame of a member to all others; return what became of it. Never raises, may wait for the wire."""

@@ -137,7 +137,8 @@ def read_data_request(cemi: bytes, source: IndividualAddress) -> CEMILData | Non
     if not isinstance(data, CEMILData):
         raise DecodeError(f"no L_Data: {cemi.hex()}")
     data.src_addr = source
-    data.flags = replace(data.flags, confirm_error=False)
+    if data.flags.confirm_error:
+        data.flags = replace(data.flags, confirm_error=False)
     return data
 
 

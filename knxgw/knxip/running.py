@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from xknx.cemi import CEMILData
 from xknx.telegram.address import IndividualAddress
 
+from knxgw.knx.frames import Outcome
 from knxgw.knx.line import Line
 from knxgw.knxip.cemi import Reset
 from knxgw.knxip.channel import Channel
@@ -19,12 +20,14 @@ from knxgw.knxip.clients import Clients
 from knxgw.knxip.device_management import perform
 from knxgw.knxip.effects import Closed, Effect, Manage, Opened, Send, Transmit
 from knxgw.knxip.endpoint import KnxIpEndpoint
+from knxgw.knxip.numbered import TUNNEL_PATIENCE
 from knxgw.knxip.ports import Description, PropertyServer
 from knxgw.knxip.sockets import Hooks, Sockets
 from knxgw.knxip.statistics import Statistics
 from knxgw.knxip.wire import Place
 
 log = logging.getLogger(__name__)
+SHORTEST_WAIT_S = TUNNEL_PATIENCE.timeout_s  # of all that the server waits for
 LAST_REQUESTS_S = 1.0  # in which what clients have asked is still done at the end
 
 
@@ -118,8 +121,10 @@ class RunningServer:
             match effect:
                 case Send():
                     self._send(effect)
-                case Transmit() | Manage():
-                    self._workers[effect.channel].requests.put_nowait(effect)
+                case Transmit():
+                    self._begin(effect)
+                case Manage():
+                    self._workers[effect.channel].put(effect)
                 case Opened(channel):
                     self._start_worker(channel)
                 case Closed(channel):
@@ -183,7 +188,7 @@ class RunningServer:
         worker = self._workers.pop(channel)
         if worker.tunnel is not None:
             self._device.line.leave(worker.tunnel)
-        worker.requests.put_nowait(None)
+        worker.put(None)
 
     def _indicate(self, channel: Channel, data: CEMILData) -> None:
         if self._endpoint is not None:
@@ -198,15 +203,33 @@ class RunningServer:
             is_ready.set()
             await asyncio.Event().wait()  # until it is cancelled
 
+    def _begin(self, asked: Transmit) -> None:
+        """Send a frame on the line: at once, unless it or an earlier one has to wait for the wire."""
+        worker = self._workers[asked.channel]
+        outcome = None
+        if worker.tunnel is not None and worker.is_idle:
+            try:
+                outcome = self._device.line.send_at_once(worker.tunnel, asked.data)
+            except Exception as err:  # noqa: BLE001 - a mistake of ours: the worker raises it, not the socket
+                worker.put(err)
+                return
+        if outcome is None:
+            worker.put(asked)
+        else:
+            self._transmitted(asked, outcome)
+
     async def _carry_out(self, worker: "_Worker") -> None:
         while (asked := await worker.requests.get()) is not None:
+            if isinstance(asked, Exception):
+                raise asked
             if isinstance(asked, Manage):
                 await self._manage(asked)
             elif worker.tunnel is not None:
-                await self._transmit(asked, worker.tunnel)
+                outcome = await self._device.line.send(worker.tunnel, asked.data)
+                self._transmitted(asked, outcome)
+            worker.unfinished -= 1
 
-    async def _transmit(self, asked: Transmit, tunnel: "_Tunnel") -> None:
-        outcome = await self._device.line.send(tunnel, asked.data)
+    def _transmitted(self, asked: Transmit, outcome: Outcome) -> None:
         if self._endpoint is not None:
             now_s = _now_s()
             self.apply(self._endpoint.transmitted(asked.channel, asked.cemi, outcome, now_s))
@@ -230,13 +253,23 @@ class RunningServer:
             self.apply(self._endpoint.tick(_now_s()))
 
     def _schedule(self) -> None:
-        """Have `_tick` called when something is due, or before: it looks again then."""
-        due_at = None if self._endpoint is None else self._due_at(self._endpoint)
-        if self._timer is not None and (due_at is None or due_at < self._timer.when()):
-            self._timer.cancel()
-            self._timer = None
-        if self._timer is None and due_at is not None:
-            self._timer = asyncio.get_running_loop().call_at(due_at, self._tick)
+        """Have `_tick` called when something is due.
+
+        What becomes due later than that does so `SHORTEST_WAIT_S` from now or later, so that one look in that
+        time is enough: not each frame has to ask everybody.
+        """
+        if self._endpoint is None:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            return
+        if self._timer is not None:
+            return
+        due_at = self._due_at(self._endpoint)
+        if due_at is not None:
+            loop = asyncio.get_running_loop()
+            at = min(due_at, loop.time() + SHORTEST_WAIT_S)
+            self._timer = loop.call_at(at, self._tick)
 
     def _due_at(self, endpoint: KnxIpEndpoint) -> float | None:
         moments = (endpoint.due_at(), self._clients.due_at())
@@ -257,14 +290,26 @@ class _Tunnel:
         self._take(data)
 
 
+_Asked = Transmit | Manage | Exception | None
+
+
 class _Worker:
     """What a connection has to do, and as whom."""
 
     def __init__(self, tunnel: _Tunnel | None) -> None:
         self.tunnel = tunnel
-        self.requests: asyncio.Queue[Transmit | Manage | None] = (
-            asyncio.Queue()
-        )  # few: see the channel
+        self.requests: asyncio.Queue[_Asked] = asyncio.Queue()  # few: see the channel
+        self.unfinished = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether everything is done that was asked before."""
+        return not self.unfinished
+
+    def put(self, asked: "_Asked") -> None:
+        """Have a request carried out after all before, or an error raised; None: that was the last one."""
+        self.unfinished += 1
+        self.requests.put_nowait(asked)
 
 
 def _now_s() -> float:

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from knxgw.errors import LinkError
+from knxgw.knx.udp_socket import Address, UdpSocket
 from knxgw.knxip.wire import PORT, SEARCH_GROUP, Place
 
 _IP_MULTICAST_ALL = 49  # Source: [linux-man] ip(7). Python has no name for it
@@ -27,33 +28,12 @@ class Hooks:
     stream: Callable[[], asyncio.BaseProtocol]  # returns what handles a TCP connection
 
 
-class _Datagrams(asyncio.DatagramProtocol):
-    """One UDP socket."""
-
-    def __init__(self, received: OnDatagram, failed: Callable[[], None]) -> None:
-        self.is_full = False
-        self._received, self._failed = received, failed
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self._received(data, Place(addr[0], addr[1]))
-
-    def error_received(self, exc: Exception) -> None:
-        self._failed()
-
-    def pause_writing(self) -> None:
-        self.is_full = True
-
-    def resume_writing(self) -> None:
-        self.is_full = False
-
-
 class Sockets:
     """All of one server, on one address and port."""
 
     def __init__(self) -> None:
         self.own = Place("", 0)  # once they are open
-        self._transports: list[asyncio.DatagramTransport] = []
-        self._datagrams: _Datagrams | None = None
+        self._sockets: list[UdpSocket] = []  # the first one sends
         self._listener: asyncio.Server | None = None
 
     async def open(self, wanted: Place, hooks: Hooks) -> None:
@@ -68,39 +48,31 @@ class Sockets:
                 raise _explained(err, wanted) from err
             opened.callback(self.close)
             self.own = Place(wanted.ip, udp.getsockname()[1])
-            self._datagrams = await self._open_udp(udp, hooks.received, hooks)
+            self._listen(udp, hooks.received, hooks)
             if searched is not None and hooks.searched is not None:
-                await self._open_udp(searched, hooks.searched, hooks)
+                self._listen(searched, hooks.searched, hooks)
             loop = asyncio.get_running_loop()
             self._listener = await loop.create_server(hooks.stream, sock=tcp)
             opened.pop_all()
 
     def send(self, raw: bytes, to: Place) -> bool:
         """Send a datagram; return whether there was room for it."""
-        if self._datagrams is None or self._datagrams.is_full:
-            return False
-        self._transports[0].sendto(raw, (to.ip, to.port))
-        return True
+        return bool(self._sockets) and self._sockets[0].send(raw, (to.ip, to.port))
 
     def close(self) -> None:
         """Close them; TCP connections are closed by themselves."""
-        for transport in self._transports:
-            transport.close()
-        self._transports = []
-        self._datagrams = None
+        for one in self._sockets:
+            one.close()
+        self._sockets = []
         if self._listener is not None:
             self._listener.close()
             self._listener = None
 
-    async def _open_udp(
-        self, ready: socket.socket, received: OnDatagram, hooks: Hooks
-    ) -> _Datagrams:
-        loop = asyncio.get_running_loop()
-        transport, protocol = await loop.create_datagram_endpoint(
-            lambda: _Datagrams(received, hooks.failed), sock=ready
-        )
-        self._transports.append(transport)
-        return protocol
+    def _listen(self, ready: socket.socket, received: OnDatagram, hooks: Hooks) -> None:
+        def take(raw: bytes, source: Address) -> None:
+            received(raw, Place(*source))
+
+        self._sockets.append(UdpSocket(ready, take, lambda _why: hooks.failed()))
 
 
 def _pair(wanted: Place, opened: ExitStack) -> tuple[socket.socket, socket.socket]:

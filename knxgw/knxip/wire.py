@@ -15,6 +15,7 @@ SEARCH_GROUP = "224.0.23.12"  # the system setup multicast address
 LONGEST_FRAME = 1024  # octets; a longest cEMI frame in its wrapper is below 600
 HEADER = 6  # octets
 FRAME_START = bytes((KNXIPHeader.HEADERLENGTH, KNXIPHeader.PROTOCOLVERSION))
+_SERVICES = {one.value.to_bytes(2, "big"): one for one in KNXIPServiceType}
 # what xknx's parsers raise on what they cannot read; its own errors are the least of it
 PARSE_ERRORS = (XKNXException, IndexError, ValueError, KeyError, TypeError)
 
@@ -45,10 +46,7 @@ def unframed(raw: bytes) -> tuple[KNXIPServiceType | None, bytes]:
         raise DecodeError(f"no KNXnet/IP frame: {raw[:HEADER].hex()}")
     if int.from_bytes(raw[4:6], "big") != len(raw):
         raise DecodeError(f"{len(raw)} octets, and the header says {raw[4:6].hex()}")
-    try:
-        return KNXIPServiceType(int.from_bytes(raw[2:4], "big")), raw[HEADER:]
-    except ValueError:
-        return None, raw[HEADER:]
+    return _SERVICES.get(raw[2:4]), raw[HEADER:]
 
 
 def split_stream(data: bytes) -> tuple[list[bytes], bytes | None]:

@@ -36,15 +36,25 @@ class KnxLine:
         if member in self._members:
             self._members.remove(member)
 
-    async def send(self, member: Member, data: CEMILData) -> Outcome:
-        """Send a frame of a member to all others; return what became of it."""
+    def send_at_once(self, member: Member, data: CEMILData) -> Outcome | None:
+        """Do what `send` does, if the wire has no part in it; None: it has, nothing was done."""
         device = self.device
         if device is None:
             return Outcome.DROPPED
+        if device.wire is not None and not self.stays_here(data, device):
+            return None
         self.indicate(data, but=member)
         device.hand_in(data)
-        if self.stays_here(data, device):
-            return Outcome.CONFIRMED
+        return Outcome.CONFIRMED
+
+    async def send(self, member: Member, data: CEMILData) -> Outcome:
+        """Send a frame of a member to all others; return what became of it."""
+        outcome = self.send_at_once(member, data)
+        device = self.device
+        if outcome is not None or device is None:
+            return outcome or Outcome.DROPPED
+        self.indicate(data, but=member)
+        device.hand_in(data)
         try:
             return await device.send_on_wire(data)
         except LinkError:  # the session of the device hears of it, too
@@ -58,8 +68,11 @@ class KnxLine:
 
     def stays_here(self, data: CEMILData, device: "DeviceOnLine") -> bool:
         """Tell whether a frame is for the device or a tunnel alone."""
-        here = {device.individual_address, *(one.individual_address for one in self._members)}
-        return isinstance(data.dst_addr, IndividualAddress) and data.dst_addr in here
+        if not isinstance(data.dst_addr, IndividualAddress):
+            return False
+        return data.dst_addr == device.individual_address or any(
+            data.dst_addr == one.individual_address for one in self._members
+        )
 
 
 class DeviceOnLine:
@@ -118,7 +131,7 @@ class DeviceOnLine:
     async def send(self, data: CEMILData) -> Outcome:
         """Send one frame and wait for its confirmation. Raises: LinkError."""
         self._line.indicate(data)
-        if self._line.stays_here(data, self):
+        if self.wire is None or self._line.stays_here(data, self):
             return Outcome.CONFIRMED
         return await self.send_on_wire(data)
 

@@ -110,6 +110,7 @@ class KnxPort:
         self._queue = SendQueue()
         self._sources: list[Source] = [self._queue]  # who has sent last stands last
         self._wake = asyncio.Event()
+        self._alarm: asyncio.TimerHandle | None = None  # when it is looked again, at the latest
         self._check_at = 0.0  # when the link is to be checked [monotonic s]
         self._link_log = LinkLog("KNX", log)
         self.is_up = False
@@ -199,6 +200,7 @@ class KnxPort:
             if self.is_up:
                 self.lost_at = loop.time()
             self.is_up = False
+            self._silence()
             self._queue.drop()
             for receiver in self._all_receivers():
                 receiver.link_down()
@@ -271,17 +273,26 @@ class KnxPort:
         return outcome
 
     async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wait until something is to be sent or checked, or may be: then it is looked again."""
         now_s = loop.time()
         timeout_s = min(source.wait_s(now_s) for source in self._sources)
         if not self._link.has_room:
             timeout_s = max(timeout_s, ROUTING_SLOT_S)
-        timeout_s = min(timeout_s, self._check_at - now_s)
-        try:
-            async with asyncio.timeout(max(0.0, timeout_s)):
-                await self._wake.wait()
-        except TimeoutError:
-            return
+        due_at = min(now_s + max(0.0, timeout_s), self._check_at)
+        if self._alarm is None or due_at < self._alarm.when():  # an earlier alarm is good enough
+            self._silence()
+            self._alarm = loop.call_at(due_at, self._rouse)
+        await self._wake.wait()
         self._wake.clear()
+
+    def _rouse(self) -> None:
+        self._alarm = None
+        self._wake.set()
+
+    def _silence(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
 
     # --- in
 

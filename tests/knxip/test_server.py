@@ -228,16 +228,27 @@ async def test_run_serves_until_it_is_cancelled() -> None:
 
 
 class BrokenLine(LineOfMembers):
-    """A line with a bug."""
+    """A line with a bug, at once or once it has waited."""
+
+    def __init__(self, *, is_busy: bool) -> None:
+        super().__init__()
+        self.is_busy = is_busy
+
+    def send_at_once(self, member: Member, data: CEMILData) -> Outcome | None:
+        """Raise, or wait."""
+        if self.is_busy:
+            return None
+        raise ZeroDivisionError
 
     async def send(self, member: Member, data: CEMILData) -> Outcome:
         """Raise."""
         raise ZeroDivisionError
 
 
-async def test_a_bug_behind_the_server_ends_it_and_is_raised() -> None:
+@pytest.mark.parametrize("is_busy", [False, True])
+async def test_a_bug_behind_the_server_ends_it_and_is_raised(is_busy: bool) -> None:  # noqa: FBT001
     settings = KnxIpSettings(address=LOCALHOST, port=0, hears_searches=False)
-    server = KnxIpServer(settings, BrokenLine(), description, MemoryProperties())
+    server = KnxIpServer(settings, BrokenLine(is_busy=is_busy), description, MemoryProperties())
     running = asyncio.get_running_loop().create_task(server.run())
     await eventually(lambda: server.port != 0, "the server")
     async with tunnel(server.port, by_tcp=True) as (client, _):

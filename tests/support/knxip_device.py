@@ -80,11 +80,18 @@ class LineOfMembers:
         """Let a member go."""
         self.members.remove(member)
 
+    def send_at_once(self, member: Member, data: CEMILData) -> Outcome | None:
+        """Carry a frame, unless it has to wait."""
+        return None if self.is_busy else self._carry(member, data)
+
     async def send(self, member: Member, data: CEMILData) -> Outcome:
         """Carry a frame."""
         while self.is_busy:
             self._free.clear()
             await self._free.wait()
+        return self._carry(member, data)
+
+    def _carry(self, member: Member, data: CEMILData) -> Outcome:
         self.sent.append(data)
         for one in tuple(self.members):
             if one is not member:
