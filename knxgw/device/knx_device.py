@@ -15,8 +15,9 @@ from xknx.telegram.address import GroupAddress, IndividualAddress
 from xknx.telegram.apci import APCI
 from xknx.telegram.tpci import TPCI, TConnect, TDataBroadcast, TDataConnected, TDataIndividual
 
+from knxgw.device.function_result import FunctionResult
 from knxgw.device.identity import UNASSIGNED
-from knxgw.device.model import DUPLICATE_ADDRESS, DeviceModel
+from knxgw.device.model import DUPLICATE_ADDRESS, DeviceModel, Elements
 from knxgw.device.services import FREE_LEVEL, HIGHEST_LEVEL, Answer, EraseCode, Services
 from knxgw.device.tables import group_addresses
 from knxgw.device.transport_layer import Tpdu, TransportLayer
@@ -114,6 +115,12 @@ class KnxDevice:
     def serve_locally(self, apdu: bytes) -> Answer:
         """Serve an APDU of a tool that manages the device without a line."""
         return self._services.serve(apdu, HIGHEST_LEVEL)
+
+    def call_function(self, function: Elements, request: bytes, *, is_command: bool) -> FunctionResult:
+        """Call a function property for such a tool. Raises: PropertyError, it is none."""
+        return self._services.functions.call(
+            function.owner, function.number, request, level=HIGHEST_LEVEL, is_command=is_command
+        )
 
     def tick(self, now_s: float) -> list[Output]:
         """Do what time asks for."""

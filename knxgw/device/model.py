@@ -19,6 +19,7 @@ from knxgw.catalogue.interface_objects import (
     PropertyType,
 )
 from knxgw.device.address import DeviceAddress
+from knxgw.device.group_objects import GroupObjects
 from knxgw.device.identity import (
     MANUFACTURER,
     MASK_VERSION,
@@ -36,15 +37,9 @@ from knxgw.device.tables import error_in
 ADDRESS_MAY_BE_WRITTEN = 1 << 2  # in service control
 DUPLICATE_ADDRESS, VERIFY_MODE = 1 << 1, 1 << 2  # in device control
 MEDIUM_KNX_IP = 0x0020
-_FEATURES = (
-    1,
-    2,
-    3,
-    4,
-    6,
-    11,
-    12,
-)  # extended properties and memory, restart, verify, authorize, frames, TL
+# extended properties, confirmed restart, extended memory, verify mode, authorize, extended frames, connections,
+# group object diagnostics
+_FEATURES = (1, 2, 3, 4, 6, 11, 12, 14)
 _RUNNING, _HALTED = 1, 0  # run states
 MULTICAST_TTL, BUSY_WAIT_MS = 2, 100  # of what the device sends
 _DEFAULTS: Mapping[str, bytes] = {  # of what is kept
@@ -98,6 +93,7 @@ class Outside:
     is_programming: Callable[[], bool] = lambda: False
     set_programming: Callable[[bool], None] = lambda _on: None
     sent: Callable[[], tuple[int, int]] = lambda: (0, 0)  # telegrams to IP, to KNX
+    group_objects: Callable[[], GroupObjects | None] = lambda: None  # None: it does not run
 
 
 @dataclass(slots=True, kw_only=True)
@@ -168,7 +164,7 @@ class DeviceModel:
 
     def read(self, asked: Elements, level: int) -> bytes:
         """Return elements of a property; from 0 on: their number, two octets. Raises: PropertyError."""
-        definition = asked.definition()
+        definition = _of_a_value(asked)
         if definition.read_level is None:
             raise PropertyError(ReturnCode.E_ACCESS_WRITE_ONLY)
         if level > definition.read_level:
@@ -184,7 +180,7 @@ class DeviceModel:
 
     def write(self, asked: Elements, octets: bytes, level: int) -> None:
         """Write elements of a property; from 0 on: how many there are. Raises: PropertyError."""
-        definition = asked.definition()
+        definition = _of_a_value(asked)
         if definition.write_level is None:
             raise PropertyError(ReturnCode.E_ACCESS_READ_ONLY)
         if level > definition.write_level:
@@ -406,6 +402,14 @@ class DeviceModel:
         if value[0] != 0:
             raise PropertyError(ReturnCode.E_DATA_VOID)
         self.communication_mode = value[0]
+
+
+def _of_a_value(asked: Elements) -> PropertyDefinition:
+    """Return what elements are, unless the property is called. Raises: PropertyError."""
+    definition = asked.definition()
+    if definition.type is PropertyType.FUNCTION:
+        raise PropertyError(ReturnCode.E_DATA_TYPE_CONFLICT)
+    return definition
 
 
 def _with_elements(value: bytes, asked: Elements, octets: bytes) -> bytes:

@@ -132,6 +132,20 @@ class ObjectServer:
             raise RejectedError(TAKES_NOTHING)
         return one.sending_address, GroupValueWrite(encode_for_people(one.dpt, text))
 
+    # --- for tools
+
+    def has_address(self, address: int) -> bool:
+        """Tell whether an object has a raw group address."""
+        return address in self._by_address
+
+    def written_alone(self, number: int, payload: Payload) -> list[Command]:
+        """Return what it means that a telegram writes this to one object. Raises: RejectedError, DecodeError."""
+        one = self._object(number)
+        if not (one.flags.communication and one.flags.write):
+            raise RejectedError(TAKES_NOTHING)
+        command = to_command(one, payload, self._zone)
+        return [] if command is None else [command]
+
     def _object(self, number: int) -> GroupObject:
         one = self.by_number.get(number)
         if one is None:
