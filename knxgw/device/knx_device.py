@@ -116,7 +116,9 @@ class KnxDevice:
         """Serve an APDU of a tool that manages the device without a line."""
         return self._services.serve(apdu, HIGHEST_LEVEL)
 
-    def call_function(self, function: Elements, request: bytes, *, is_command: bool) -> FunctionResult:
+    def call_function(
+        self, function: Elements, request: bytes, *, is_command: bool
+    ) -> FunctionResult:
         """Call a function property for such a tool. Raises: PropertyError, it is none."""
         return self._services.functions.call(
             function.owner, function.number, request, level=HIGHEST_LEVEL, is_command=is_command

@@ -202,9 +202,9 @@ def _letters(one: LoadedObject) -> str:
 
 @given(
     request=st.binary(max_size=20)
-    | st.tuples(st.integers(0, 5), st.sampled_from([50, 55, 60, 0x0932]), st.binary(max_size=6)).map(
-        lambda parts: bytes([0, parts[0]]) + parts[1].to_bytes(2, "big") + parts[2]
-    ),
+    | st.tuples(
+        st.integers(0, 5), st.sampled_from([50, 55, 60, 0x0932]), st.binary(max_size=6)
+    ).map(lambda parts: bytes([0, parts[0]]) + parts[1].to_bytes(2, "big") + parts[2]),
     is_command=st.booleans(),
 )
 def test_whatever_is_asked_is_answered_and_a_refusal_changes_nothing(
