@@ -29,6 +29,7 @@ from knxgw.device.identity import (
     SETUP_MULTICAST,
     Identity,
     IpState,
+    Traffic,
 )
 from knxgw.device.loading import CONTROL_OCTETS, Loadable
 from knxgw.device.memory import Segment, holder
@@ -92,7 +93,7 @@ class Outside:
     ip: Callable[[], IpState] = IpState
     is_programming: Callable[[], bool] = lambda: False
     set_programming: Callable[[bool], None] = lambda _on: None
-    sent: Callable[[], tuple[int, int]] = lambda: (0, 0)  # telegrams to IP, to KNX
+    traffic: Callable[[], Traffic] = Traffic
     group_objects: Callable[[], GroupObjects | None] = lambda: None  # None: it does not run
 
 
@@ -360,8 +361,10 @@ class DeviceModel:
             "ip_parameter.setup_multicast": lambda: SETUP_MULTICAST.packed,
             "ip_parameter.device_capabilities": lambda: _capabilities(ip()),
             "ip_parameter.device_state": _constant(0, 1),
-            "ip_parameter.sent_to_ip": lambda: self.outside.sent()[0].to_bytes(4, "big"),
-            "ip_parameter.sent_to_knx": lambda: self.outside.sent()[1].to_bytes(4, "big"),
+            "ip_parameter.lost_to_ip": lambda: _counted(self.outside.traffic().lost_to_ip, 2),
+            "ip_parameter.lost_to_knx": lambda: _counted(self.outside.traffic().lost_to_knx, 2),
+            "ip_parameter.sent_to_ip": lambda: _counted(self.outside.traffic().sent_to_ip, 4),
+            "ip_parameter.sent_to_knx": lambda: _counted(self.outside.traffic().sent_to_knx, 4),
         }
 
     def _cemi_readers(self) -> Mapping[str, Callable[[], bytes]]:
@@ -451,6 +454,11 @@ def _elements_of_table(one: Loadable) -> bytes:
     count = int.from_bytes(content[:2], "big")
     rows = content[2 : 2 + count * each]
     return rows[: len(rows) // each * each]
+
+
+def _counted(count: int, octets: int) -> bytes:
+    """Return a counter; a full one stays full."""
+    return min(count, (1 << 8 * octets) - 1).to_bytes(octets, "big")
 
 
 def _constant(value: int, octets: int) -> Callable[[], bytes]:

@@ -3,6 +3,7 @@
 What it writes comes to the station as a telegram would, and what it sends goes out as any telegram does.
 """
 
+import asyncio
 from collections.abc import Callable
 
 from xknx.dpt import DPTArray, DPTBinary
@@ -73,7 +74,7 @@ class DiagnosedObjects:
         outcome = self._port.send(group_frame(self._port.individual_address, address, service))
         if outcome.done():  # it is dropped: no link, or too much waits already
             return False
-        self._hand_on(self._server.received(address, service))
+        self._hand_on(self._server.received(address, service, asyncio.get_running_loop().time()))
         return True
 
     def _hand_on(self, commands: list[Command]) -> None:
