@@ -2,7 +2,7 @@
 
 A request is an octet 0, the number of a service and what that service needs. The answer is a code, the number
 again, and what was asked for; a request that cannot be read at all is answered by the code alone.
-Source: calimero-device and other open devices, which follow [knx-standard] 3/5/1 (4.8.1).
+Source: [calimero-device] `KnxDeviceServiceLogic.java`.
 """
 
 from collections.abc import Callable, Mapping

@@ -45,7 +45,7 @@ class Send:
 class Wait:
     """Why a frame does not go out at once: others may be asked the same."""
 
-    seconds: float
+    delay_s: float
     asker: IndividualAddress
 
 

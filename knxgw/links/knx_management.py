@@ -246,7 +246,7 @@ class KnxManagement:
     def _send(self, one: Send) -> asyncio.Future[Outcome] | None:
         if one.wait is None:
             return self._send_now(one.data)
-        self.delayed.add(one.data, one.wait.asker, one.wait.seconds)
+        self.delayed.add(one.data, one.wait.asker, one.wait.delay_s)
         return None
 
     def _send_now(self, data: CEMILData) -> asyncio.Future[Outcome] | None:

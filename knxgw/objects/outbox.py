@@ -42,7 +42,7 @@ class OutgoingTelegram:
     address: GroupAddress
     is_response: bool
     is_read: bool
-    since_s: float = 0.0  # an answer waits since then
+    asked_at: float = 0.0  # when an answer was asked for [monotonic s]
 
     @property
     def priority(self) -> Priority:
@@ -112,7 +112,7 @@ class Outbox:
         self._waiting[address.raw] = waiting + 1
         self.waiting_responses += 1
         due = OutgoingTelegram(
-            group_object, address, is_response=True, is_read=False, since_s=now_s
+            group_object, address, is_response=True, is_read=False, asked_at=now_s
         )
         self._lane(group_object).responses.append(due)
         return True
@@ -194,9 +194,9 @@ class Outbox:
 
     def _drop_old(self, now_s: float) -> None:
         """Drop and count answers whose readers have given up."""
-        before_s = now_s - self.limits.oldest_s
+        before = now_s - self.limits.oldest_s
         for lane in self._lanes:
-            while lane.responses and lane.responses[0].since_s < before_s:
+            while lane.responses and lane.responses[0].asked_at < before:
                 self._next_response(lane)
                 self.dropped_responses += 1
 
