@@ -1,11 +1,17 @@
 """Group object diagnostics, octet by octet: what a tool may ask of group objects, and what it is told."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from xknx.telegram.apci import ReturnCode
 
 from knxgw.catalogue.flags import Flags, Priority
+from knxgw.device.function_result import FunctionResult
+from knxgw.device.functions import Functions
 from knxgw.device.group_object_diagnostics import Code, diagnose, flags_octet
+from knxgw.device.model import PropertyError
 from knxgw.device.tables import LoadedObject, links_of
 from tests.support.group_objects import ObjectsInMemory, seen
 from tests.support.knx_device_rig import DeviceRig, Tool
@@ -171,6 +177,31 @@ def test_a_function_has_no_value_and_a_value_is_no_function(tool: Tool) -> None:
     assert tool.ask("02c70305" + "0000") == "02c90305"
     assert tool.ask("01d40009001005" + "0000") == "01d60009001005fe"
     assert tool.ask("03d8034200") == "03d9034207be000133"
+
+
+@pytest.mark.parametrize("is_command", [True, False])
+@pytest.mark.parametrize(
+    ("allowed", "level", "is_served"), [(3, 3, True), (0, 3, False), (0, 0, True), (None, 0, False)]
+)
+def test_whoever_has_not_the_level_of_the_property_may_not_call_it(
+    rig: DeviceRig, allowed: int | None, level: int, *, is_served: bool, is_command: bool
+) -> None:
+    table = rig.model.rules.objects[3]
+    property_ = table.properties[-1]
+    assert property_.id == 66
+    name = "write_level" if is_command else "read_level"
+    owner = replace(table, properties=(replace(property_, **{name: allowed}),))
+    request = bytes.fromhex("00000037" + ("01" if is_command else ""))
+
+    def call() -> FunctionResult:
+        return Functions(rig.model).call(owner, 66, request, level=level, is_command=is_command)
+
+    if is_served:
+        assert call().code in {Code.VALUE, Code.CONFIGURATION}
+        return
+    with pytest.raises(PropertyError) as refused:
+        call()
+    assert refused.value.code is ReturnCode.E_ACCESS_DENIED
 
 
 @pytest.mark.parametrize("priority", Priority)

@@ -8,6 +8,7 @@ from xknx.telegram.apci import GroupValueRead, GroupValueWrite
 
 from knxgw.knx_server import LocalManagement
 from knxgw.knxip.ports import FunctionAnswer, PropertyAddress
+from knxgw.links.knx_data_secure import DataSecureStage
 from knxgw.sim.vehicle import Vehicle
 from tests.gateway.test_programmed_by_ets import contents
 from tests.support.line_tool import LineTool
@@ -131,6 +132,21 @@ async def test_while_ets_loads_the_device_nothing_is_served(tmp_path: Path) -> N
         await tool.connect()
         assert (await tool.ask(QUESTION + "00010032")).startswith(SAID + "21")
         await tool.leave()
+
+
+async def test_where_a_keyring_secures_the_site_no_tool_gets_at_a_group_object(
+    tmp_path: Path,
+) -> None:
+    async with World(SITE, tmp_path) as world:
+        await charging(world)
+        stage = DataSecureStage()
+        await world.change_link(stage)
+        local = LocalManagement(world.gateway)
+        for command in (INTERRUPT, "000100093701"):
+            answer = await local.command(DIAGNOSTICS, bytes.fromhex(command))
+            assert answer == FunctionAnswer(return_code=0xF3, data=bytes.fromhex(command)[1:2])
+        await world.sleep(30.0)
+        assert draws(world)
 
 
 @pytest.mark.parametrize("command", [INTERRUPT, "000100093701", "00020032", "0003000932"])

@@ -15,10 +15,11 @@ from knxgw.catalogue.load import catalogue
 from knxgw.device.identity import Identity
 from knxgw.device.knx_device import BROADCAST, KnxDevice
 from knxgw.device.model import DeviceModel, Outside
-from knxgw.knx.frames import FrameKind
+from knxgw.knx.frames import FrameKind, Security
 from knxgw.knx.raw_service import RawService, apdu_of
 from knxgw.links.keep_alive import keep_alive
 from knxgw.links.knx_delayed_answers import MOST_OF_ONE, MOST_WAITING, DelayedAnswers
+from knxgw.links.knx_management import MOST_WAITING as MOST_QUEUED
 from knxgw.links.knx_management import KnxManagement
 from knxgw.links.knx_port import BusAttachment, KnxPort
 from tests.support.knx_device_rig import SERIAL
@@ -150,6 +151,15 @@ async def test_no_answer_is_sent_from_an_address_of_before() -> None:
         await asyncio.sleep(1.0)
         (answer,) = [one for one in site.heard if apdu_of(one)[:2] == b"\x01\xc9"]
         assert str(answer.src_addr) == "1.1.5"
+
+
+async def test_frames_that_are_too_many_are_counted_once_and_told_to_the_link() -> None:
+    async with running(Site()) as site:
+        asked = frame(0, TOOL)
+        for _ in range(200):
+            site.management.take(asked, Security.PLAIN)
+        assert site.management.dropped == 200 - MOST_QUEUED
+        assert site.port.flow.lost_here == site.management.dropped
 
 
 async def test_no_answer_goes_to_another_link() -> None:
