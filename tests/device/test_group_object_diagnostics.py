@@ -189,8 +189,9 @@ def test_whoever_has_not_the_level_of_the_property_may_not_call_it(
     table = rig.model.rules.objects[3]
     property_ = table.properties[-1]
     assert property_.id == 66
-    name = "write_level" if is_command else "read_level"
-    owner = replace(table, properties=(replace(property_, **{name: allowed}),))
+    other = 3 if not is_served else None  # the level of the other way does not matter
+    read, write = (other, allowed) if is_command else (allowed, other)
+    owner = replace(table, properties=(replace(property_, read_level=read, write_level=write),))
     request = bytes.fromhex("00000037" + ("01" if is_command else ""))
 
     def call() -> FunctionResult:
