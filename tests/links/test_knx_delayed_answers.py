@@ -200,6 +200,20 @@ def test_however_many_ask_few_wait_and_who_asks_seldom_is_answered(askers: list[
     run_virtual(ask())
 
 
+async def test_those_who_ask_for_the_most_make_room_for_one_who_has_not_asked_yet() -> None:
+    sent: list[CEMILData] = []
+    waiting = DelayedAnswers(sent.append)
+    for said in range(MOST_WAITING):
+        waiting.add(frame(said), IndividualAddress(1 + said // MOST_OF_ONE), 1.0)
+    for said in range(MOST_WAITING, MOST_WAITING + 3):
+        waiting.add(frame(said), IndividualAddress(100 + said), 1.0)
+    await asyncio.sleep(2.0)
+    assert len(sent) == MOST_WAITING
+    assert waiting.dropped == 3
+    said_all = {int.from_bytes(apdu_of(one)[2:], "big") for one in sent}
+    assert {MOST_WAITING, MOST_WAITING + 1, MOST_WAITING + 2} <= said_all
+
+
 @pytest.mark.parametrize("address", ["1.1.20", "1.1.21"])
 async def test_only_answers_from_our_address_are_kept(address: str) -> None:
     sent: list[CEMILData] = []
