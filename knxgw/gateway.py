@@ -22,16 +22,19 @@ from knxgw.charging.records import without_commands
 from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.model import Configuration
 from knxgw.config.summary import serial_line_text
-from knxgw.device.download import Stage
+from knxgw.device.download import Stage, stage_of
 from knxgw.device.front_panel import ButtonContact, FrontPanel
+from knxgw.device.identity import Traffic
 from knxgw.device.model import Outside
 from knxgw.device.panel import Leds, PanelState, Phase, leds, meaning, patterns
 from knxgw.errors import GatewayError, RejectedError
 from knxgw.host.clock import boot_id, is_synchronised, system_clock
+from knxgw.knx.flow_counts import FlowCounts
 from knxgw.links.keep_alive import keep_alive
 from knxgw.links.knx_group_communication import GroupCommunication
 from knxgw.links.knx_line import DeviceOnLine, KnxLine
 from knxgw.links.knx_numbers import SecureNumbers
+from knxgw.links.knx_object_diagnostics import DiagnosedObjects
 from knxgw.links.knx_port import BusAttachment, KnxPort
 from knxgw.links.knx_telegram_tap import TelegramTap
 from knxgw.links.modbus import quiet_pymodbus
@@ -139,6 +142,8 @@ class Gateway:
                 outside=Outside(
                     is_programming=lambda: self.panel.is_programming,
                     set_programming=self.set_programming,
+                    group_objects=self._diagnosed_objects,
+                    traffic=self._traffic,
                 ),
             ),
             configuration,
@@ -235,6 +240,7 @@ class Gateway:
             individual_address=None if knx is None else str(knx.individual_address),
             is_secure=knx is not None and knx.is_secure,
             knx_up_s=None if up_since is None else now_s - up_since,
+            flow=FlowCounts() if knx is None else replace(knx.flow),
             clock_source=None if clock is None else clock.source.name.lower(),
             panel=PanelFacts(
                 programming=shown.programming,
@@ -284,6 +290,25 @@ class Gateway:
     def is_on_knx(self) -> bool:
         """Tell whether the device is connected with a KNX installation, and not on a line of its own."""
         return self._is_on_wire
+
+    def _diagnosed_objects(self) -> DiagnosedObjects | None:
+        """Return the group objects for tools; None: they do not run, or the site is secured."""
+        is_loading = Stage.LOADING in {self.programmed.stage, stage_of(self.programmed.model)}
+        if self.application is None or self._knx is None or self._knx.is_secure or is_loading:
+            return None
+        return DiagnosedObjects(self.objects, self._knx, self.inbox.put)
+
+    def _traffic(self) -> Traffic:
+        """Return what went over the KNX connection since it was configured, for tools."""
+        knx, management = self._knx, self.programmed.management
+        if knx is None:
+            return Traffic()
+        return Traffic(
+            lost_to_ip=self.objects.outbox.dropped_responses + knx.overflowed,
+            lost_to_knx=management.dropped,
+            sent_to_ip=knx.sent,
+            sent_to_knx=knx.received,
+        )
 
     async def store_took_s(self) -> float | None:
         """Return how long the disk took to store something [s]; None: it did not."""

@@ -176,12 +176,23 @@ class LocalManagement:
         return write_error(await self._programmed.management.write_locally(elements, data))
 
     async def command(self, address: PropertyAddress, data: bytes) -> FunctionAnswer | None:
-        """Call a function property: there is none."""
-        return None
+        """Call a function property."""
+        return self._called(address, data, is_command=True)
 
     async def state(self, address: PropertyAddress, data: bytes) -> FunctionAnswer | None:
-        """Read the state of a function property: there is none."""
-        return None
+        """Read the state of a function property."""
+        return self._called(address, data, is_command=False)
+
+    def _called(
+        self, address: PropertyAddress, data: bytes, *, is_command: bool
+    ) -> FunctionAnswer | None:
+        function = self._elements(address, 1, 1)
+        device = self._programmed.management.device
+        try:
+            result = device.call_function(function, data, is_command=is_command)
+        except PropertyError:
+            return None
+        return FunctionAnswer(return_code=result.code, data=result.data)
 
     async def reset(self) -> None:
         """Start the IP side anew: it follows its settings by itself."""

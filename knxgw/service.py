@@ -166,7 +166,7 @@ class Service:
         data = group_frame(port.individual_address, address, apci)
         if await port.send(data) is Outcome.DROPPED:
             raise RejectedError(NO_KNX)
-        for command in self._gateway.objects.received(address, apci):
+        for command in self._gateway.objects.received(address, apci, self._loop.time()):
             self._gateway.inbox.put(command)
         self._gateway.wake_knx()
 

@@ -49,7 +49,7 @@ DURATIONS = {
     "links": {"delay_s", "lifetime_s", "timeout_s", "took_s"},
     "modbus": {"age_s", "recheck_after_s"},
     "monitoring": {"longest_s", "step_s", "took_s"},
-    "objects": {"cycle_s"},
+    "objects": {"cycle_s", "oldest_s"},
     "store": {"age_s", "duration_s", "idle_s"},
     "website": {
         "ends_in_s",

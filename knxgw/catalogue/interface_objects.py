@@ -24,6 +24,7 @@ class PropertyType(IntEnum):
     BITSET8 = 0x33
     BITSET16 = 0x34
     ENUM8 = 0x35
+    FUNCTION = 0x3E  # is called, and has no value
 
     @property
     def octets(self) -> int:
@@ -45,6 +46,7 @@ _OCTETS = {
     PropertyType.BITSET8: 1,
     PropertyType.BITSET16: 2,
     PropertyType.ENUM8: 1,
+    PropertyType.FUNCTION: 0,
 }
 
 
@@ -75,8 +77,8 @@ class PropertyDefinition:
     key: str
     type: PropertyType
     elements: int  # most of them
-    read_level: int | None  # None: it cannot be read
-    write_level: int | None  # None: it cannot be written
+    read_level: int | None  # None: it cannot be read, or a function has no state
+    write_level: int | None  # None: it cannot be written, or a function takes no command
     is_kept: bool  # what is written survives a power cut
     text: str
 

@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 
-from knxgw.catalogue.flags import Flags, Priority
+from knxgw.catalogue.flags import Flags
 from knxgw.config.model import GroupAddress, GroupObjectLink
 from knxgw.device.model import DeviceModel
-from knxgw.device.tables import LoadedObject, links_of
-
-_PRIORITIES = (Priority.SYSTEM, Priority.NORMAL, Priority.URGENT, Priority.LOW)  # by their code
+from knxgw.device.tables import PRIORITIES, LoadedObject, links_of
 
 
 def group_object_links(model: DeviceModel) -> Mapping[int, GroupObjectLink]:
@@ -20,7 +18,7 @@ def group_object_links(model: DeviceModel) -> Mapping[int, GroupObjectLink]:
         number: GroupObjectLink(
             addresses=tuple(_address(raw) for raw in linked),
             flags=_flags(loaded.objects[number]),
-            priority=_PRIORITIES[loaded.objects[number].priority],
+            priority=PRIORITIES[loaded.objects[number].priority],
         )
         for number, linked in loaded.addresses.items()
     }

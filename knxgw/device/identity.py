@@ -45,6 +45,16 @@ class IpState:
         return DHCP if self.is_dhcp else PERMANENT
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """Telegrams that went between IP and the device, and those that were too many."""
+
+    lost_to_ip: int = 0
+    lost_to_knx: int = 0
+    sent_to_ip: int = 0
+    sent_to_knx: int = 0
+
+
 def serial_number_of(device: bytes) -> bytes:
     """Return the serial number of a device, made of what else tells it from others (at least 4 octets)."""
     own = device[:4] if any(device[:4]) else b"\0\0\0\1"  # ETS distrusts 00FA 00000000

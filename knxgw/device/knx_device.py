@@ -15,8 +15,9 @@ from xknx.telegram.address import GroupAddress, IndividualAddress
 from xknx.telegram.apci import APCI
 from xknx.telegram.tpci import TPCI, TConnect, TDataBroadcast, TDataConnected, TDataIndividual
 
+from knxgw.device.function_result import FunctionResult
 from knxgw.device.identity import UNASSIGNED
-from knxgw.device.model import DUPLICATE_ADDRESS, DeviceModel
+from knxgw.device.model import DUPLICATE_ADDRESS, DeviceModel, Elements
 from knxgw.device.services import FREE_LEVEL, HIGHEST_LEVEL, Answer, EraseCode, Services
 from knxgw.device.tables import group_addresses
 from knxgw.device.transport_layer import Tpdu, TransportLayer
@@ -37,7 +38,15 @@ class Send:
     """A frame that goes out."""
 
     data: CEMILData
-    delay_s: float = 0.0
+    wait: "Wait | None" = None  # None: at once
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Why a frame does not go out at once: others may be asked the same."""
+
+    delay_s: float
+    asker: IndividualAddress
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +124,14 @@ class KnxDevice:
         """Serve an APDU of a tool that manages the device without a line."""
         return self._services.serve(apdu, HIGHEST_LEVEL)
 
+    def call_function(
+        self, function: Elements, request: bytes, *, is_command: bool
+    ) -> FunctionResult:
+        """Call a function property for such a tool. Raises: PropertyError, it is none."""
+        return self._services.functions.call(
+            function.owner, function.number, request, level=HIGHEST_LEVEL, is_command=is_command
+        )
+
     def tick(self, now_s: float) -> list[Output]:
         """Do what time asks for."""
         return [self._out(one) for one in self._transport.tick(now_s)]
@@ -186,9 +203,9 @@ class KnxDevice:
             ):
                 self._take_address(address)
             case apci.SystemNetworkParameterRead():
-                return self._say_serial_number(asked, now_s)
+                return self._say_serial_number(asked, data.src_addr, now_s)
             case apci.NetworkParameterRead():
-                return self._say_group_addresses(asked)
+                return self._say_group_addresses(asked, data.src_addr)
             case _:
                 pass
         return []
@@ -200,11 +217,15 @@ class KnxDevice:
         if self.model.address_may_be_written and address.raw:
             self.model.set_individual_address(address.raw)
 
-    def _to_all(self, said: APCI, delay_s: float = 0.0) -> Send:
-        return Send(self._frame(BROADCAST, TDataBroadcast(), bytes(said.to_knx())), delay_s)
+    def _to_all(self, said: APCI) -> Send:
+        return Send(self._frame(BROADCAST, TDataBroadcast(), bytes(said.to_knx())))
+
+    def _to_all_later(self, said: bytes, longest_s: float, asker: IndividualAddress) -> Send:
+        frame = self._frame(BROADCAST, TDataBroadcast(), said)
+        return Send(frame, Wait(self._chance() * longest_s, asker))
 
     def _say_serial_number(
-        self, asked: apci.SystemNetworkParameterRead, now_s: float
+        self, asked: apci.SystemNetworkParameterRead, asker: IndividualAddress, now_s: float
     ) -> list[Output]:
         """Say the serial number, if the question is for such a device; after a while, because others do."""
         operand = asked.test_info
@@ -222,10 +243,11 @@ class KnxDevice:
         response = bytes.fromhex("01C9") + said[2:] + model.identity.serial_number
         asked_s = float(operand[1]) if len(operand) > 1 else 0.0
         longest_s = min(max(LONGEST_WAIT_S, asked_s), MOST_WAIT_S)
-        frame = self._frame(BROADCAST, TDataBroadcast(), response)
-        return [Send(frame, self._chance() * longest_s)]
+        return [self._to_all_later(response, longest_s, asker)]
 
-    def _say_group_addresses(self, asked: apci.NetworkParameterRead) -> list[Output]:
+    def _say_group_addresses(
+        self, asked: apci.NetworkParameterRead, asker: IndividualAddress
+    ) -> list[Output]:
         """Say that we use one of some group addresses, so that a tool does not give it to another object."""
         where = asked.test_info
         if (asked.object_type, asked.property_id) != _GROUP_ADDRESSES or len(where) < 3:
@@ -238,12 +260,7 @@ class KnxDevice:
             return []
         said = bytes(asked.to_knx())
         response = bytes.fromhex("03DB") + said[2:]
-        return [
-            Send(
-                self._frame(BROADCAST, TDataBroadcast(), response),
-                self._chance() * LONGEST_WAIT_S,
-            )
-        ]
+        return [self._to_all_later(response, LONGEST_WAIT_S, asker)]
 
 
 def _restart(answer: Answer) -> list[Output]:

@@ -19,6 +19,7 @@ from knxgw.catalogue.interface_objects import (
     PropertyType,
 )
 from knxgw.device.address import DeviceAddress
+from knxgw.device.group_objects import GroupObjects
 from knxgw.device.identity import (
     MANUFACTURER,
     MASK_VERSION,
@@ -28,6 +29,7 @@ from knxgw.device.identity import (
     SETUP_MULTICAST,
     Identity,
     IpState,
+    Traffic,
 )
 from knxgw.device.loading import CONTROL_OCTETS, Loadable
 from knxgw.device.memory import Segment, holder
@@ -36,15 +38,9 @@ from knxgw.device.tables import error_in
 ADDRESS_MAY_BE_WRITTEN = 1 << 2  # in service control
 DUPLICATE_ADDRESS, VERIFY_MODE = 1 << 1, 1 << 2  # in device control
 MEDIUM_KNX_IP = 0x0020
-_FEATURES = (
-    1,
-    2,
-    3,
-    4,
-    6,
-    11,
-    12,
-)  # extended properties and memory, restart, verify, authorize, frames, TL
+# extended properties, confirmed restart, extended memory, verify mode, authorize, extended frames, connections,
+# group object diagnostics
+_FEATURES = (1, 2, 3, 4, 6, 11, 12, 14)
 _RUNNING, _HALTED = 1, 0  # run states
 MULTICAST_TTL, BUSY_WAIT_MS = 2, 100  # of what the device sends
 _DEFAULTS: Mapping[str, bytes] = {  # of what is kept
@@ -97,7 +93,8 @@ class Outside:
     ip: Callable[[], IpState] = IpState
     is_programming: Callable[[], bool] = lambda: False
     set_programming: Callable[[bool], None] = lambda _on: None
-    sent: Callable[[], tuple[int, int]] = lambda: (0, 0)  # telegrams to IP, to KNX
+    traffic: Callable[[], Traffic] = Traffic
+    group_objects: Callable[[], GroupObjects | None] = lambda: None  # None: it does not run
 
 
 @dataclass(slots=True, kw_only=True)
@@ -168,7 +165,7 @@ class DeviceModel:
 
     def read(self, asked: Elements, level: int) -> bytes:
         """Return elements of a property; from 0 on: their number, two octets. Raises: PropertyError."""
-        definition = asked.definition()
+        definition = _of_a_value(asked)
         if definition.read_level is None:
             raise PropertyError(ReturnCode.E_ACCESS_WRITE_ONLY)
         if level > definition.read_level:
@@ -184,7 +181,7 @@ class DeviceModel:
 
     def write(self, asked: Elements, octets: bytes, level: int) -> None:
         """Write elements of a property; from 0 on: how many there are. Raises: PropertyError."""
-        definition = asked.definition()
+        definition = _of_a_value(asked)
         if definition.write_level is None:
             raise PropertyError(ReturnCode.E_ACCESS_READ_ONLY)
         if level > definition.write_level:
@@ -364,8 +361,10 @@ class DeviceModel:
             "ip_parameter.setup_multicast": lambda: SETUP_MULTICAST.packed,
             "ip_parameter.device_capabilities": lambda: _capabilities(ip()),
             "ip_parameter.device_state": _constant(0, 1),
-            "ip_parameter.sent_to_ip": lambda: self.outside.sent()[0].to_bytes(4, "big"),
-            "ip_parameter.sent_to_knx": lambda: self.outside.sent()[1].to_bytes(4, "big"),
+            "ip_parameter.lost_to_ip": lambda: _counted(self.outside.traffic().lost_to_ip, 2),
+            "ip_parameter.lost_to_knx": lambda: _counted(self.outside.traffic().lost_to_knx, 2),
+            "ip_parameter.sent_to_ip": lambda: _counted(self.outside.traffic().sent_to_ip, 4),
+            "ip_parameter.sent_to_knx": lambda: _counted(self.outside.traffic().sent_to_knx, 4),
         }
 
     def _cemi_readers(self) -> Mapping[str, Callable[[], bytes]]:
@@ -408,6 +407,14 @@ class DeviceModel:
         self.communication_mode = value[0]
 
 
+def _of_a_value(asked: Elements) -> PropertyDefinition:
+    """Return what elements are, unless the property is called. Raises: PropertyError."""
+    definition = asked.definition()
+    if definition.type is PropertyType.FUNCTION:
+        raise PropertyError(ReturnCode.E_DATA_TYPE_CONFLICT)
+    return definition
+
+
 def _with_elements(value: bytes, asked: Elements, octets: bytes) -> bytes:
     """Return a value in which some elements are others. Raises: PropertyError."""
     definition = asked.definition()
@@ -447,6 +454,11 @@ def _elements_of_table(one: Loadable) -> bytes:
     count = int.from_bytes(content[:2], "big")
     rows = content[2 : 2 + count * each]
     return rows[: len(rows) // each * each]
+
+
+def _counted(count: int, octets: int) -> bytes:
+    """Return a counter; a full one stays full."""
+    return min(count, (1 << 8 * octets) - 1).to_bytes(octets, "big")
 
 
 def _constant(value: int, octets: int) -> Callable[[], bytes]:

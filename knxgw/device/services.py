@@ -18,6 +18,7 @@ from knxgw.catalogue.interface_objects import (
     LoadState,
     PropertyDefinition,
 )
+from knxgw.device.functions import ByIndex, ByType, Functions
 from knxgw.device.identity import MASK_VERSION, MAX_APDU_LENGTH, UNASSIGNED
 from knxgw.device.model import DeviceModel, Elements, PropertyError
 
@@ -71,6 +72,7 @@ class Services:
 
     def __init__(self, model: DeviceModel) -> None:
         self._model = model
+        self.functions = Functions(model)
         self._handlers: Mapping[type[APCI], Callable[[Any, int], Answer]] = {
             apci.DeviceDescriptorRead: self._read_descriptor,
             apci.PropertyValueRead: self._read_property,
@@ -263,20 +265,13 @@ class Services:
         limits = definition.elements.to_bytes(2, "big") + bytes([_access_octet(definition)])
         return Answer(head + place + bytes([_type_octet(definition)]) + limits)
 
-    # --- functions: the objects that there are have none
+    # --- functions
 
-    def _call_function(
-        self, asked: apci.FunctionPropertyCommand | apci.FunctionPropertyStateRead, _level: int
-    ) -> Answer:
-        return Answer(bytes.fromhex("02C9") + bytes([asked.object_index, asked.property_id]))
+    def _call_function(self, asked: ByIndex, level: int) -> Answer:
+        return Answer(self.functions.by_index(asked, level))
 
-    def _call_extended(
-        self, asked: apci.FunctionPropertyExtCommand | apci.FunctionPropertyExtStateRead, level: int
-    ) -> Answer:
-        where = asked.interface_object_type.to_bytes(2, "big") + (
-            asked.object_instance << 12 | asked.property_id
-        ).to_bytes(3, "big")
-        return Answer(bytes.fromhex("01D6") + where + bytes([ReturnCode.E_ADDRESS_VOID.value]))
+    def _call_extended(self, asked: ByType, level: int) -> Answer:
+        return Answer(self.functions.by_type(asked, level))
 
     # --- memory
 

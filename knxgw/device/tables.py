@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
 
+from knxgw.catalogue.flags import Priority
+
 EMPTY = 0xFFFF  # as a count: nobody has ever written the table
 COUNT_OCTETS = 2
+PRIORITIES = (Priority.SYSTEM, Priority.NORMAL, Priority.URGENT, Priority.LOW)  # by their code
 _ADDRESS_OCTETS, _ASSOCIATION_OCTETS, _OBJECT_OCTETS = 2, 4, 2
 
 

@@ -19,6 +19,7 @@ from xknx.telegram.address import IndividualAddress
 from xknx.telegram.tpci import TDataConnected
 
 from knxgw.errors import LinkError
+from knxgw.knx.flow_counts import FlowCounts
 from knxgw.knx.frames import Outcome
 from knxgw.knx.raw_service import with_unread_service
 from knxgw.links.knx_guard import Hooks
@@ -42,6 +43,7 @@ class KnxLink(Protocol):
 
     response_limits: ResponseLimits  # how many answers may wait on this link
     malformed: int  # frames that could not be read, counted since the start
+    flow: FlowCounts  # what came or went too fast
 
     @property
     def individual_address(self) -> IndividualAddress:
@@ -72,6 +74,12 @@ class KnxLink(Protocol):
     def note_backlog(self, waiting: int, now_s: float) -> None:
         """Hear how many answers wait, so that senders can be asked to slow down."""
 
+    def note_lost(self, count: int) -> None:
+        """Hear that telegrams could not be taken, so that senders can be told."""
+
+    async def until_ready(self) -> None:
+        """Wait until a frame would be sent at once; what is sent is chosen then."""
+
     async def close(self) -> None:
         """Disconnect; never raises."""
 
@@ -83,6 +91,7 @@ class XknxLink(ABC):
 
     def __init__(self) -> None:
         self.malformed = 0
+        self.flow = FlowCounts()
         self.strangers = 0
         self.confirmations_missed = 0
         self.confirmations_negative = 0
@@ -186,6 +195,13 @@ class XknxLink(ABC):
 
     def note_backlog(self, waiting: int, now_s: float) -> None:  # noqa: B027 - nothing to do here
         """Hear how many answers wait; a tunnel's acknowledgements slow its client down already."""
+
+    def note_lost(self, count: int) -> None:
+        """Count telegrams that could not be taken; in a tunnel nobody can be told."""
+        self.flow.lost_here += count
+
+    async def until_ready(self) -> None:  # noqa: B027 - nothing to wait for
+        """Wait until a frame would be sent at once: always, unless a link has a limit."""
 
     async def close(self) -> None:
         """Disconnect; never raises."""

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from xknx.io.routing import _RoutingFlowControl
 from xknx.knxip import RoutingBusy
 
+from knxgw.allowance import ALMOST_ONE
+
 LONGEST_PAUSE_MS = 5_000  # a receiver that needs longer asks again; the standard names 100 ms
 MOST_REPEATED = 20  # each adds up to 50 ms to the pause, and 100 ms to the slow time after it
 
@@ -49,14 +51,22 @@ class BucketFlowControl(_RoutingFlowControl):
         )
         self._received_busy_frames = min(self._received_busy_frames, MOST_REPEATED)
 
+    async def until_ready(self) -> None:
+        """Wait for a token, and for the end of a pause that a receiver asked for."""
+        while not self._is_ready:
+            if self._tokens < ALMOST_ONE:
+                await asyncio.sleep((1.0 - self._tokens) / self.RATE_PER_S)
+            await self._ready.wait()
+
+    @property
+    def _is_ready(self) -> bool:
+        self._fill()
+        return self._tokens >= ALMOST_ONE and self._ready.is_set()
+
     @asynccontextmanager
     async def throttle(self) -> AsyncGenerator[None, None]:
-        """Wait for a token, and for the end of a pause that a receiver asked for."""
-        self._fill()
-        if self._tokens < 1.0:
-            await asyncio.sleep((1.0 - self._tokens) / self.RATE_PER_S)
-            self._fill()
-        await self._ready.wait()
+        """Wait until a telegram may be sent, and take a token for it."""
+        await self.until_ready()
         yield
         self._tokens -= 1.0
 

@@ -1,5 +1,6 @@
 """The object server on the KNX port: group telegrams in, answers and values out."""
 
+import asyncio
 from collections.abc import Callable
 
 from xknx.cemi import CEMIFlags, CEMILData, CEMIPriority
@@ -33,6 +34,10 @@ def group_frame(
     )
 
 
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
+
+
 class GroupCommunication:
     """Connects one object server with the port, from `join` to `leave`."""
 
@@ -44,6 +49,7 @@ class GroupCommunication:
         self._on_command = on_command
         self._sending: tuple[OutgoingTelegram, APCI] | None = None
         self._has_joined = False
+        self._told = server.outbox.dropped_responses  # of those, how many the port has heard of
 
     def join(self) -> None:
         """Take and send group telegrams from now on."""
@@ -72,19 +78,28 @@ class GroupCommunication:
         """Take a group telegram; Data Secure has refused what its address does not allow."""
         if not isinstance(data.dst_addr, GroupAddress) or data.payload is None:
             return
-        for command in self._server.received(data.dst_addr, data.payload):
+        for command in self._server.received(data.dst_addr, data.payload, _now_s()):
             self._on_command(command)
         waiting = self._server.outbox.waiting_responses
         if waiting:
             self._port.wake()
             if waiting >= self._server.outbox.limits.merge_at:
                 self._port.note_backlog(waiting)
+        self._tell_losses()
+
+    def _tell_losses(self) -> None:
+        """Let senders know of reads that are not answered, as too many came."""
+        dropped = self._server.outbox.dropped_responses
+        lost, self._told = dropped - self._told, dropped
+        if lost:
+            self._port.note_lost(lost)
 
     # --- as a source
 
     def due(self, now_s: float, *, requested_only: bool) -> CEMIPriority | None:
         """Return the priority of the telegram that may be sent now."""
         priority = self._server.next_priority(now_s, must_be_answer=requested_only)
+        self._tell_losses()
         return None if priority is None else CEMI_PRIORITY[priority]
 
     def next_frame(self, now_s: float, *, requested_only: bool) -> Outgoing | None:
@@ -105,7 +120,7 @@ class GroupCommunication:
         if outcome is Outcome.DROPPED:
             self._server.unsent(due)
             return
-        for command in self._server.sent(due, apci):
+        for command in self._server.sent(due, apci, _now_s()):
             self._on_command(command)
 
     def wait_s(self, now_s: float) -> float:

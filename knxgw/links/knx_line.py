@@ -13,6 +13,7 @@ from xknx.telegram.address import IndividualAddress
 
 from knxgw.device.identity import UNASSIGNED
 from knxgw.errors import LinkError
+from knxgw.knx.flow_counts import FlowCounts
 from knxgw.knx.frames import Outcome
 from knxgw.knx.line import Member
 from knxgw.links.knx import KnxLink, OnFrame
@@ -81,6 +82,7 @@ class DeviceOnLine:
     def __init__(self, line: KnxLine, wire: KnxLink | None) -> None:
         self.wire = wire
         self.malformed = 0
+        self.flow = FlowCounts() if wire is None else wire.flow
         self.response_limits = ResponseLimits() if wire is None else wire.response_limits
         self._line = line
         self._own_address = IndividualAddress(
@@ -156,6 +158,18 @@ class DeviceOnLine:
         """Hear how many answers wait, so that senders can be asked to slow down."""
         if self.wire is not None:
             self.wire.note_backlog(waiting, now_s)
+
+    def note_lost(self, count: int) -> None:
+        """Hear that telegrams could not be taken, so that senders can be told."""
+        if self.wire is not None:
+            self.wire.note_lost(count)
+        else:
+            self.flow.lost_here += count
+
+    async def until_ready(self) -> None:
+        """Wait until a frame would be sent at once."""
+        if self.wire is not None:
+            await self.wire.until_ready()
 
     async def close(self) -> None:
         """Leave the line, and disconnect; never raises."""

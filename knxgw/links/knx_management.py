@@ -18,12 +18,12 @@ from knxgw.device.kept_state import state_bytes
 from knxgw.device.knx_device import KnxDevice, Output, Restart, Send
 from knxgw.device.model import Elements, PropertyError, Unsaved
 from knxgw.device.services import HIGHEST_LEVEL, EraseCode
-from knxgw.knx.frames import FrameKind, Security
+from knxgw.knx.frames import FrameKind, Outcome, Security
+from knxgw.links.knx_delayed_answers import DelayedAnswers
 from knxgw.links.knx_port import KnxPort
 
 log = logging.getLogger(__name__)
 MOST_WAITING = 64  # frames; a tool sends one after the other
-MOST_DELAYED = 16  # answers to a question that many devices may answer
 SENT_S = 3.0  # for the last answers, before the device starts anew
 _SOONEST_S = 0.001
 
@@ -66,7 +66,7 @@ class KnxManagement:
         self._on_stage = on_stage
         self._port: KnxPort | None = None
         self._waiting: asyncio.Queue[Request] = asyncio.Queue(MOST_WAITING)
-        self._delayed: set[asyncio.TimerHandle] = set()
+        self.delayed = DelayedAnswers(self._send_now)
         self.dropped = 0  # frames that were too many
 
     # --- the port
@@ -76,6 +76,7 @@ class KnxManagement:
         if self._port is not None:
             self._port.unregister(self)
             self.device.model.address.of_interface = None
+        self.delayed.clear()
         self._port = port
         if port is not None:
             port.register(self, FrameKind.BROADCAST, FrameKind.INDIVIDUAL, FrameKind.CONTROL)
@@ -88,9 +89,7 @@ class KnxManagement:
     def link_down(self) -> None:
         """Forget the connection of a tool that cannot be reached."""
         self.device.link_lost()
-        for one in self._delayed:
-            one.cancel()
-        self._delayed.clear()
+        self.delayed.clear()
 
     def _use_address(self) -> None:
         """Use the address of the device on the link, or that of the link in the device."""
@@ -100,6 +99,7 @@ class KnxManagement:
         address.of_interface = None
         if not self._port.take_address(self.device.individual_address) and self._port.is_up:
             address.of_interface = self._port.individual_address.raw
+        self.delayed.keep_only(self.device.individual_address)
 
     def take(self, data: CEMILData, security: Security) -> None:
         """Queue a frame for the device; one that Data Secure has refused is not obeyed."""
@@ -109,6 +109,8 @@ class KnxManagement:
             self._waiting.put_nowait(data)
         except asyncio.QueueFull:
             self.dropped += 1
+            if self._port is not None:
+                self._port.note_lost()
 
     def _is_forbidden(self, data: CEMILData) -> bool:
         """Tell whether a frame may not be served: where a keyring secures the site, tools cannot be told apart yet."""
@@ -197,6 +199,7 @@ class KnxManagement:
             with suppress(TimeoutError):
                 async with asyncio.timeout(SENT_S):
                     await asyncio.gather(*(one for one in sent if one is not None))
+            self.delayed.clear()
             self.device.restart(restart.erases, asyncio.get_running_loop().time())
             if restart.erases is not EraseCode.CONFIRMED_RESTART:
                 self.download.note_change()
@@ -240,18 +243,11 @@ class KnxManagement:
             return False
         return True
 
-    def _send(self, one: Send) -> asyncio.Future[object] | None:
-        if self._port is None:
-            return None
-        if not one.delay_s:
-            return self._port.send(one.data)  # type: ignore[return-value]
-        loop = asyncio.get_running_loop()
-        if len(self._delayed) == MOST_DELAYED:
-            self._delayed = {left for left in self._delayed if left.when() > loop.time()}
-        if len(self._delayed) < MOST_DELAYED:
-            self._delayed.add(loop.call_later(one.delay_s, self._send_late, one.data))
+    def _send(self, one: Send) -> asyncio.Future[Outcome] | None:
+        if one.wait is None:
+            return self._send_now(one.data)
+        self.delayed.add(one.data, one.wait.asker, one.wait.delay_s)
         return None
 
-    def _send_late(self, data: CEMILData) -> None:
-        if self._port is not None:
-            self._port.send(data)
+    def _send_now(self, data: CEMILData) -> asyncio.Future[Outcome] | None:
+        return None if self._port is None else self._port.send(data)

@@ -19,6 +19,7 @@ from xknx.telegram.address import IndividualAddress
 from xknx.telegram.apci import SecureAPDU
 
 from knxgw.errors import Finding, LinkError
+from knxgw.knx.flow_counts import FlowCounts
 from knxgw.knx.frames import RANK, FrameKind, Outcome, Outgoing, Security, kind_of
 from knxgw.links.knx import ALIVE_CHECK_S, ROUTING_SLOT_S, KnxLink
 from knxgw.links.knx_data_secure import DataSecureStage
@@ -172,6 +173,20 @@ class KnxPort:
         """Hear how many answers wait, so that senders can be asked to slow down."""
         self._link.note_backlog(waiting, asyncio.get_running_loop().time())
 
+    def note_lost(self, count: int = 1) -> None:
+        """Hear that telegrams could not be taken, so that senders can be told."""
+        self._link.note_lost(count)
+
+    @property
+    def flow(self) -> FlowCounts:
+        """Return what came or went too fast on the link."""
+        return self._link.flow
+
+    @property
+    def overflowed(self) -> int:
+        """Return how many single frames were dropped as too many waited."""
+        return self._queue.overflowed
+
     def wake(self) -> None:
         """Look for something to send: a value has changed."""
         self._wake.set()
@@ -228,10 +243,14 @@ class KnxPort:
 
     async def _send_due(self, loop: asyncio.AbstractEventLoop) -> None:
         while True:
+            source = self._next_source(loop.time(), requested_only=not self._link.has_room)
+            if source is None:
+                return
+            await self._link.until_ready()  # what is newest then is sent
             requested_only = not self._link.has_room
             source = self._next_source(loop.time(), requested_only=requested_only)
             if source is None:
-                return
+                continue
             outgoing = source.next_frame(loop.time(), requested_only=requested_only)
             if outgoing is None:
                 continue

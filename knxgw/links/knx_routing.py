@@ -1,13 +1,21 @@
 """xknx's routing over multicast, plain and IP Secure, behind the guard."""
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from xknx.io.ip_secure import SecureGroup, SecureSequenceTimer
 from xknx.io.routing import Routing, SecureRouting
-from xknx.io.transport import UDPTransport
-from xknx.knxip import KNXIPFrame, SecureWrapper, TimerNotify
+from xknx.io.transport import KNXIPTransport, UDPTransport
+from xknx.knxip import (
+    HPAI,
+    KNXIPFrame,
+    RoutingBusy,
+    RoutingLostMessage,
+    SecureWrapper,
+    TimerNotify,
+)
 
 from knxgw.links.keep_alive import end_if_cancelled
 from knxgw.links.knx_flow import BucketFlowControl
@@ -124,11 +132,28 @@ class _Guarded(Routing):
         self._hooks = hooks
         super().__init__(cemi_received_callback=hooks.received, **settings)
         self._flow_control = self._flow = BucketFlowControl()
+        self.on_busy: Callable[[], None] = lambda: None  # a ROUTING_BUSY has come
+        self.on_lost: Callable[[RoutingLostMessage], None] = lambda _notice: None
 
     @property
     def has_room(self) -> bool:
         """Tell whether a telegram that nobody waits for may be sent now."""
         return self._flow.has_room
+
+    async def until_ready(self) -> None:
+        """Wait until a telegram may be sent at once."""
+        await self._flow.until_ready()
+
+    def _handle_frame(
+        self, knxipframe: KNXIPFrame, source: HPAI, transport: KNXIPTransport
+    ) -> None:
+        """Take a frame; xknx would log each loss of others."""
+        if isinstance(knxipframe.body, RoutingLostMessage):
+            self.on_lost(knxipframe.body)
+            return
+        if isinstance(knxipframe.body, RoutingBusy):
+            self.on_busy()
+        super()._handle_frame(knxipframe, source, transport)
 
     async def connect(self) -> None:
         """Join the multicast group. Raises: CommunicationError."""

@@ -1,11 +1,12 @@
 """A KNX link by routing over multicast, plain or secure."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from xknx import XKNX
 from xknx.cemi import CEMIFrame
 from xknx.exceptions import CommunicationError
-from xknx.knxip import KNXIPFrame, RoutingBusy
+from xknx.knxip import KNXIPFrame, RoutingBusy, RoutingLostMessage
 from xknx.telegram.address import IndividualAddress
 
 from knxgw.errors import LinkError
@@ -13,6 +14,7 @@ from knxgw.links.knx import ROUTING_SLOT_S, XknxLink
 from knxgw.links.knx_guard import Hooks
 from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.links.knx_routing import GuardedRouting, GuardedSecureRouting
+from knxgw.links.knx_routing_losses import Losses
 from knxgw.links.network_adapter import AdapterWatch
 from knxgw.objects.outbox import ResponseLimits
 
@@ -24,11 +26,11 @@ MakeRouting = Callable[[XKNX, Hooks, SecureNumbers | None], Awaitable[AnyRouting
 class RoutingLink(XknxLink):
     """KNXnet/IP routing over multicast, plain or secure."""
 
-    response_limits = ResponseLimits(merge_at=8, most=32)  # 50 telegrams/s: at most 0.64 s
+    response_limits = ResponseLimits(merge_at=8, most=32, oldest_s=2.0)  # 50 telegrams/s: 0.64 s
 
     def __init__(self, make: MakeRouting) -> None:
         super().__init__()
-        self.busy_sent = 0
+        self._losses = Losses(self.flow, self._say)
         self._make = make
         self._routing: AnyRouting | None = None
         self._busy_at = float("-inf")
@@ -48,6 +50,7 @@ class RoutingLink(XknxLink):
 
     async def _connect(self) -> None:
         self._routing = await self._make(self._xknx, self._hooks, self._numbers)
+        self._routing.on_busy, self._routing.on_lost = self._note_busy, self._note_lost_at_others
         await self._routing.connect()
         if self._address is not None:
             self._xknx.current_address = self._address
@@ -67,12 +70,32 @@ class RoutingLink(XknxLink):
         if self._routing is None or now_s - self._busy_at < BUSY_INTERVAL_S:
             return
         self._busy_at = now_s
-        self.busy_sent += 1
+        self.flow.busy_sent += 1
         wait_time_ms = min(round(waiting * ROUTING_SLOT_S * 1000), 1000)
-        busy = RoutingBusy(wait_time=wait_time_ms)
-        self._routing.transport.send(KNXIPFrame.init_from_body(busy))
+        self._say(RoutingBusy(wait_time=wait_time_ms))
+
+    def note_lost(self, count: int) -> None:
+        """Tell all senders, soon, how many of their telegrams we could not take."""
+        if self._routing is not None:
+            self._losses.note_own(count)
+
+    def _say(self, body: RoutingBusy | RoutingLostMessage) -> None:
+        if self._routing is not None:
+            self._routing.transport.send(KNXIPFrame.init_from_body(body))
+
+    def _note_busy(self) -> None:
+        self.flow.busy_received += 1
+
+    def _note_lost_at_others(self, notice: RoutingLostMessage) -> None:
+        self._losses.note_of_others(notice, asyncio.get_running_loop().time())
+
+    async def until_ready(self) -> None:
+        """Wait until a telegram may be sent at once."""
+        if self._routing is not None:
+            await self._routing.until_ready()
 
     async def _disconnect(self) -> None:
+        self._losses.forget()
         if self._routing is not None:
             routing, self._routing = self._routing, None
             await routing.disconnect()

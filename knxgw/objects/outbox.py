@@ -31,6 +31,7 @@ class ResponseLimits:
 
     merge_at: int = 256
     most: int = 1024
+    oldest_s: float = float("inf")  # an answer that has waited longer is of no use, and dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class OutgoingTelegram:
     address: GroupAddress
     is_response: bool
     is_read: bool
+    asked_at: float = 0.0  # when an answer was asked for [monotonic s]
 
     @property
     def priority(self) -> Priority:
@@ -94,11 +96,12 @@ class Outbox:
         self._tokens = SPONTANEOUS_BURST
         self._filled_at = 0.0
 
-    def add_response(self, group_object: GroupObject, address: GroupAddress) -> bool:
+    def add_response(self, group_object: GroupObject, address: GroupAddress, now_s: float) -> bool:
         """Queue an answer; False when it was merged with a waiting one or dropped.
 
         It is merged with one on the same address once many answers wait, and dropped when too many do.
         """
+        self._drop_old(now_s)
         waiting = self._waiting.get(address.raw, 0)
         if waiting and self.waiting_responses >= self.limits.merge_at:
             self.merged_responses += 1
@@ -108,7 +111,9 @@ class Outbox:
             return False
         self._waiting[address.raw] = waiting + 1
         self.waiting_responses += 1
-        due = OutgoingTelegram(group_object, address, is_response=True, is_read=False)
+        due = OutgoingTelegram(
+            group_object, address, is_response=True, is_read=False, asked_at=now_s
+        )
         self._lane(group_object).responses.append(due)
         return True
 
@@ -167,6 +172,7 @@ class Outbox:
 
     def _next_lane(self, now_s: float, *, must_be_answer: bool) -> _Lane | None:
         """Return the highest priority with something that may be sent now."""
+        self._drop_old(now_s)
         for lane in self._lanes:
             if lane.responses:
                 return lane
@@ -185,6 +191,14 @@ class Outbox:
         order = tuple(Priority)
         self._lanes.sort(key=lambda one: order.index(one.priority))
         return lane
+
+    def _drop_old(self, now_s: float) -> None:
+        """Drop and count answers whose readers have given up."""
+        before = now_s - self.limits.oldest_s
+        for lane in self._lanes:
+            while lane.responses and lane.responses[0].asked_at < before:
+                self._next_response(lane)
+                self.dropped_responses += 1
 
     def _next_response(self, lane: _Lane) -> OutgoingTelegram:
         """Take the oldest waiting answer."""

@@ -132,6 +132,20 @@ class ObjectServer:
             raise RejectedError(TAKES_NOTHING)
         return one.sending_address, GroupValueWrite(encode_for_people(one.dpt, text))
 
+    # --- for tools
+
+    def has_address(self, address: int) -> bool:
+        """Tell whether an object has a raw group address."""
+        return address in self._by_address
+
+    def written_alone(self, number: int, payload: Payload) -> list[Command]:
+        """Return what it means that a telegram writes this to one object. Raises: RejectedError, DecodeError."""
+        one = self._object(number)
+        if not (one.flags.communication and one.flags.write):
+            raise RejectedError(TAKES_NOTHING)
+        command = to_command(one, payload, self._zone)
+        return [] if command is None else [command]
+
     def _object(self, number: int) -> GroupObject:
         one = self.by_number.get(number)
         if one is None:
@@ -235,12 +249,12 @@ class ObjectServer:
         if group_object is not None and group_object.flags.communication:
             self.outbox.add_read(group_object)
 
-    def received(self, address: GroupAddress, apci: APCI) -> list[Command]:
+    def received(self, address: GroupAddress, apci: APCI, now_s: float) -> list[Command]:
         """Return the commands that a group telegram means, and queue the answer to a read."""
-        return self._handle(address, apci, sender=None)
+        return self._handle(address, apci, now_s, sender=None)
 
     def _handle(
-        self, address: GroupAddress, apci: APCI, *, sender: GroupObject | None
+        self, address: GroupAddress, apci: APCI, now_s: float, *, sender: GroupObject | None
     ) -> list[Command]:
         """Return the commands of a telegram of the bus, or of our own object `sender`; queue an answer."""
         if not isinstance(apci, GroupValueRead):
@@ -251,7 +265,7 @@ class ObjectServer:
             and group_object is not sender
             and group_object.payload is not None
         ):
-            self.outbox.add_response(group_object, address)
+            self.outbox.add_response(group_object, address, now_s)
         return []
 
     def _deliver(
@@ -309,9 +323,9 @@ class ObjectServer:
             return due, GroupValueWrite(payload)
         return None
 
-    def sent(self, due: OutgoingTelegram, apci: APCI) -> list[Command]:
+    def sent(self, due: OutgoingTelegram, apci: APCI, now_s: float) -> list[Command]:
         """Let a telegram that was sent reach our own other objects on its address."""
-        return self._handle(due.address, apci, sender=due.group_object)
+        return self._handle(due.address, apci, now_s, sender=due.group_object)
 
     def unsent(self, due: OutgoingTelegram) -> None:
         """Queue a telegram again that the link could not carry; a newer value may replace it."""

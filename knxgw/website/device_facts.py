@@ -5,6 +5,7 @@ from datetime import datetime
 
 from knxgw.device.panel import Led, Meaning
 from knxgw.errors import Finding
+from knxgw.knx.flow_counts import FlowCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,7 @@ class DeviceFacts:
     individual_address: str | None = None
     is_secure: bool = False
     knx_up_s: float | None = None  # how long it has been connected; None: it is not
+    flow: FlowCounts = field(default_factory=FlowCounts)  # KNX telegrams that came or went too fast
     addresses: tuple[str, ...] = ()  # of the machine, at which the website answers
     macs: tuple[str, ...] = ()  # of its network adapters
     adapters: tuple[AdapterFacts, ...] = ()  # those with such an address

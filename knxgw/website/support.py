@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from knxgw.charging.events import LinkCondition
+from knxgw.knx.flow_counts import FlowCounts
 from knxgw.station.view import PointView, SiteView
 from knxgw.website.device_facts import DeviceFacts
 from knxgw.website.device_words import device_lines
@@ -36,8 +37,21 @@ def _device(site: SiteView, facts: DeviceFacts, words: Language, now: datetime) 
     yield _line(words.text("Site"), site.name)
     for name, value in device_lines(facts, words, now):
         yield _line(name, value)
+    yield from _flow(facts.flow, words)
     yield _line(words.text("Front panel"), panel_words(facts.panel, words)["meaning"])
     yield _line(words.text("Time of this text"), words.moment(now, None))
+
+
+def _flow(flow: FlowCounts, words: Language) -> Iterator[str]:
+    """Yield what came or went too fast on KNX."""
+    lost = words.text(
+        "{here} here, {others} elsewhere", here=flow.lost_here, others=flow.lost_at_others
+    )
+    busy = words.text(
+        "{ours} wanted by us, {others} by others", ours=flow.busy_sent, others=flow.busy_received
+    )
+    yield _line(words.text("KNX telegrams lost"), lost)
+    yield _line(words.text("Pauses on KNX routing"), busy)
 
 
 def _faults(site: SiteView, words: Language, now: datetime) -> Iterator[str]:

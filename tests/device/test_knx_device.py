@@ -10,11 +10,11 @@ from xknx.telegram.address import IndividualAddress
 from xknx.telegram.tpci import TDataBroadcast, TDataConnected
 
 from knxgw.catalogue.interface_objects import LoadState
-from knxgw.device.knx_device import BROADCAST, Send
+from knxgw.device.knx_device import BROADCAST, Send, Wait
 from knxgw.device.tables import bits_of, links_of, size_code
 from knxgw.knx.raw_service import apdu_of
 from tests.device.test_management_services import COMPLETED, START, UNLOAD, allocation, control
-from tests.support.knx_device_rig import DEVICE, OTHER, SERIAL, DeviceRig, Disk, Tool
+from tests.support.knx_device_rig import DEVICE, OTHER, SERIAL, TOOL, DeviceRig, Disk, Tool
 
 UNASSIGNED = IndividualAddress("15.15.255")
 
@@ -82,9 +82,9 @@ def test_serial_numbers_are_said_by_whom_the_question_is_for(
 def test_serial_numbers_are_said_after_a_while_because_others_say_theirs(rig: DeviceRig) -> None:
     rig.is_programming = True
     out = rig.device.receive(_broadcast(rig, "01c8000000b001"), rig.now_s)
-    assert [one.delay_s for one in out if isinstance(one, Send)] == [0.5]
+    assert [one.wait for one in out if isinstance(one, Send)] == [Wait(0.5, TOOL)]
     out = rig.device.receive(_broadcast(rig, "01c8000000b00105"), rig.now_s)
-    assert [one.delay_s for one in out if isinstance(one, Send)] == [2.5]
+    assert [one.wait for one in out if isinstance(one, Send)] == [Wait(2.5, TOOL)]
 
 
 def _broadcast(rig: DeviceRig, apdu: str) -> CEMILData:

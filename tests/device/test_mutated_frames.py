@@ -9,6 +9,7 @@ from xknx.cemi import CEMIFrame, CEMILData
 
 from knxgw.catalogue.interface_objects import LoadState
 from knxgw.links.knx import XknxLink
+from tests.device.test_group_object_diagnostics import objects
 from tests.device.test_management_services import COMPLETED, START, UNLOAD, allocation, control
 from tests.support.knx_device_rig import SERIAL, DeviceRig
 
@@ -22,6 +23,8 @@ APDUS = [
     *(control(index, value) for index in range(6) for value in (START, allocation(64), COMPLETED, UNLOAD)),
     *(f"03dc{SERIAL.hex()}", f"03de{SERIAL.hex()}110500000000", "0100", "00c01105"),
     *("01c8000000b001", "03da000117010a03", "03c0", "02ff", "03f19000"),
+    *("02c703420000003701", "02c70342000100093201", "02c7034200020032", "02c703420003000932", "02c7034200041101"),
+    *("02c8034200000032", "02c8034200010032", "01d400090010420000003701", "01d5000900104200010032"),
 ]  # fmt: skip
 
 
@@ -77,6 +80,7 @@ def mutants(count: int, seed: int) -> Iterator[bytes]:
 @pytest.mark.parametrize("seed", range(4))
 def test_no_frame_of_a_wire_brings_the_device_down(seed: int) -> None:
     rig, wire = DeviceRig(), Wire()
+    rig.group_objects = objects()
     answers = 0
 
     def take(data: CEMILData) -> None:

@@ -184,7 +184,7 @@ async def test_a_backlog_asks_the_others_to_pause(group: str) -> None:
     async with opened(one) as our_ear, opened(other):
         one.note_backlog(10, loop.time())  # 10 answers of 20 ms
         one.note_backlog(10, loop.time())
-        assert one.busy_sent == 1
+        assert one.flow.busy_sent == 1
         assert other._routing is not None
         await eventually(
             lambda: not other._routing._flow_control._ready.is_set(),  # type: ignore[union-attr]

@@ -59,7 +59,7 @@ class Bus:
         self.server.publish(point_scope(1), key, value, self.now_s)
 
     def receive(self, address: str, apci: APCI) -> list[Command]:
-        return self.server.received(GroupAddress(address), apci)
+        return self.server.received(GroupAddress(address), apci, self.now_s)
 
     def sent_until(self, end_s: float) -> list[tuple[float, str, APCI]]:
         """Let time pass; return what was sent meanwhile."""
@@ -68,7 +68,7 @@ class Bus:
             while (telegram := self.server.next_telegram(self.now_s)) is not None:
                 due, apci = telegram
                 heard.append((round(self.now_s, 3), str(due.address), apci))
-                self.commands.extend(self.server.sent(due, apci))
+                self.commands.extend(self.server.sent(due, apci, self.now_s))
             next_s = self.now_s + self.server.wait_s(self.now_s)
             if next_s > end_s:
                 self.now_s = max(self.now_s, end_s)

@@ -55,7 +55,7 @@ def test_answers_are_not_held_back_and_cost_nothing() -> None:
         outbox.add_value(one)
     all_due(outbox, 0.0)
     for _ in range(50):
-        outbox.add_response(ONE, A)
+        outbox.add_response(ONE, A, 0.0)
     due = all_due(outbox, 0.0)
     assert len(due) == 50
     assert all(one.is_response for one in due)
@@ -87,30 +87,30 @@ def test_a_withdrawn_value_leaves_its_place() -> None:
 
 def test_equal_answers_are_merged_when_many_wait() -> None:
     outbox = Outbox(ResponseLimits(merge_at=3, most=5))
-    assert all(outbox.add_response(ONE, A) for _ in range(3))
-    assert not outbox.add_response(ONE, A)
+    assert all(outbox.add_response(ONE, A, 0.0) for _ in range(3))
+    assert not outbox.add_response(ONE, A, 0.0)
     assert outbox.merged_responses == 1
-    assert outbox.add_response(ONE, B), "nobody answers this one yet"
+    assert outbox.add_response(ONE, B, 0.0), "nobody answers this one yet"
 
 
 def test_what_does_not_fit_is_counted() -> None:
     outbox = Outbox(ResponseLimits(merge_at=8, most=8))
     for one in MANY[:20]:
-        outbox.add_response(one, one.sending_address)
+        outbox.add_response(one, one.sending_address, 0.0)
     assert outbox.waiting_responses == 8
     assert outbox.dropped_responses == 12
 
 
 def test_an_answered_address_is_answered_again_when_read_again() -> None:
     outbox = Outbox(ResponseLimits(merge_at=1, most=5))
-    outbox.add_response(ONE, A)
+    outbox.add_response(ONE, A, 0.0)
     all_due(outbox, 0.0)
-    assert outbox.add_response(ONE, A)
+    assert outbox.add_response(ONE, A, 0.0)
 
 
 def test_answers_are_forgotten_with_the_link() -> None:
     outbox = Outbox(ResponseLimits(merge_at=1, most=5))
-    outbox.add_response(ONE, A)
+    outbox.add_response(ONE, A, 0.0)
     outbox.drop_responses()
     assert outbox.waiting_responses == 0
-    assert outbox.add_response(ONE, A)
+    assert outbox.add_response(ONE, A, 0.0)

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from xknx.dpt import DPTArray, DPTBinary
-from xknx.telegram.address import GroupAddress
 from xknx.telegram.apci import GroupValueRead, GroupValueResponse, GroupValueWrite
 
 from knxgw.catalogue.objects import ObjectKind
@@ -471,6 +470,6 @@ def test_a_flood_of_reads_is_answered_without_end_and_without_swelling() -> None
     bus.publish("state", 5)
     bus.sent_until(1)
     for _ in range(1000):
-        bus.server.received(GroupAddress("1/1/1"), READ)
+        bus.receive("1/1/1", READ)
     assert len(bus.answers()) == 8
     assert bus.server.outbox.merged_responses == 992

@@ -16,6 +16,7 @@ from xknx.telegram.tpci import (
 )
 
 from knxgw.catalogue.load import catalogue
+from knxgw.device.group_objects import GroupObjects
 from knxgw.device.identity import Identity, serial_number_of
 from knxgw.device.kept_state import restore, state_bytes
 from knxgw.device.knx_device import BROADCAST, KnxDevice, Restart, Send
@@ -47,11 +48,14 @@ class DeviceRig:
         self.is_programming = False
         self.now_s = 1000.0
         self.restarts = 0
+        self.group_objects: GroupObjects | None = None  # that run
         self.model = DeviceModel(
             catalogue().interface_objects,
             Identity(serial_number=SERIAL),
             Outside(
-                is_programming=lambda: self.is_programming, set_programming=self._set_programming
+                is_programming=lambda: self.is_programming,
+                set_programming=self._set_programming,
+                group_objects=lambda: self.group_objects,
             ),
         )
         restore(

@@ -10,6 +10,7 @@ from xknx.cemi import CEMILData
 from xknx.telegram.address import IndividualAddress
 
 from knxgw.errors import LinkError
+from knxgw.knx.flow_counts import FlowCounts
 from knxgw.knx.frames import Outcome
 from knxgw.links.knx import OnFrame
 from knxgw.links.knx_numbers import SecureNumbers
@@ -54,6 +55,7 @@ class MemoryLink:
 
     def __init__(self, line: MemoryLine, address: IndividualAddress) -> None:
         self.malformed = 0
+        self.flow = FlowCounts()
         self._line = line
         self._address = address
         self._on_frame: OnFrame | None = None
@@ -98,6 +100,13 @@ class MemoryLink:
 
     def note_backlog(self, waiting: int, now_s: float) -> None:
         """Hear how many answers wait; nobody is asked to slow down here."""
+
+    def note_lost(self, count: int) -> None:
+        """Count telegrams that could not be taken."""
+        self.flow.lost_here += count
+
+    async def until_ready(self) -> None:
+        """Wait until a frame would be sent at once: always."""
 
     async def close(self) -> None:
         """Leave the line."""

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from knxgw.knx.flow_counts import FlowCounts
 from knxgw.station.actions import Action
 from knxgw.station.view import (
     FaultView,
@@ -194,6 +195,16 @@ def test_numbers_that_the_device_has_not_got_yet_are_not_passed_over() -> None:
         assert "Serial number: 00FA:12345678" in found.get("/support.txt")
         assert f"Order number: {none}" in found.get("/support.txt")
         assert "noch keine (kommt mit dem KNX-Gerät)" in found.get("/support.txt", "de")
+
+
+@pytest.mark.proves("W37")
+def test_the_support_text_says_what_was_too_fast_on_knx() -> None:
+    flow = FlowCounts(busy_received=7, busy_sent=2, lost_here=3, lost_at_others=5)
+    with website(lambda _language: SITE, facts=lambda: DeviceFacts(flow=flow)) as found:
+        text, german = (found.get("/support.txt", code) for code in ("en", "de"))
+    assert "KNX telegrams lost: 3 here, 5 elsewhere\n" in text
+    assert "Pauses on KNX routing: 2 wanted by us, 7 by others\n" in text
+    assert "Verlorene KNX-Telegramme: 3 hier, 5 anderswo\n" in german
 
 
 @pytest.mark.parametrize(("ready", "status"), [(True, 200), (False, 503)])

@@ -58,7 +58,7 @@ _SERVICES = f"""\
 | A_DeviceDescriptor_Read | {MASK_VERSION:04X}; other types than 0: type 3F |
 | A_PropertyValue_Read, Write; A_PropertyDescription_Read | the tables below; what is not there, too long or not allowed: number of elements 0 |
 | A_PropertyExtValue_Read, WriteCon, WriteUnCon; A_PropertyExtDescription_Read | the same by type and instance, with return codes |
-| A_FunctionProperty…, A_FunctionPropertyExt… | no property is a function yet |
+| A_FunctionPropertyCommand, StateRead; A_FunctionPropertyExt… | group object diagnostics, see below; what is no function: no return code, or FE by type |
 | A_Memory_Read, Write; A_UserMemory_…; A_MemoryExtended_… | memory that is allocated; written only while its object is being loaded, as a whole or not at all. Verify mode is bit 2 of device control |
 | A_Authorize_Request | level 0 for the key FFFFFFFF, 3 for others |
 | A_Restart | the device starts anew: connections, programming mode and verify mode end. Chargers and telegrams go on |
@@ -79,6 +79,37 @@ _SERVICES = f"""\
 | 7 | as 2, but for the individual address |
 
 The longest APDU is {MAX_APDU_LENGTH} octets.
+"""
+_DIAGNOSTICS = """\
+## Group object diagnostics
+
+Property 66 of the group object table is a function by which a tool looks at single group objects and sends from the device. A request
+is 00, the number of a service and what stands in the table; an answer the return code, the number, and more. `GO` is the number of a
+group object, two octets, `GA` a group address.
+
+| service | request | answer |
+|---|---|---|
+| command 0: set a local value | GO, value | 21: GO, status, value |
+| command 1: send A_GroupValue_Write | flags, GA, value | 00 |
+| command 2: send the local value | GO | 21: GO, status, value |
+| command 3: send A_GroupValue_Read | flags, GA | 00 |
+| command 4: limit the senders | | F3: it is for a diagnostic mode, which the device does not have |
+| state 0: configuration | GO | 20: GO; 04 (it has a group address) and the flags of its table; size code; main and sub number of the datapoint type |
+| state 1: local value | GO | 21: GO, status, value |
+
+| return code | means |
+|---|---|
+| A1 | there is no such group object, or it has no group address |
+| A2 | its flags do not allow it: command 0 needs C and W, command 2 C and T |
+| A3 | its value has another size |
+| F2 | there is no such service |
+| F3 | not now: the device does not run, is being loaded, has no bus, or its site uses a keyring |
+| F8 | no group address of ours, a reserved or a security flag, or no value |
+| FF | anything else: a request that cannot be read (without the number of the service), a value that is none, a group object whose value is not known |
+
+Command 0 does what a telegram to this group object does: the station decides about it as about any telegram. Commands 1 and 3 also
+reach our own group objects on that address. In the flags, bit 7 puts a value that would fit into the octet of the service behind it. The
+status is always 00. Values of less than 8 bits stand in one octet. Inputs such as 55 have no local value.
 """
 _MEMORY = """\
 ## Memory
@@ -111,6 +142,7 @@ def knx_device_page(catalogue: Catalogue) -> str:
         _SERVICES,
         "## Interface objects\n",
         *(_object(one) for one in rules.objects),
+        _DIAGNOSTICS,
         _load_states(rules),
         _MEMORY + _arenas(rules),
         f"The parameters take {size_of(catalogue.parameters)} octets; `knxgw/config/parameter_memory.py` says which octets are whose.\n",
