@@ -21,7 +21,7 @@ class UdpSocket:
         self, opened: socket.socket, received: OnDatagram, failed: Callable[[OSError], None]
     ) -> None:
         """Take over a socket that is bound; `failed` hears what the system does not send, and why."""
-        opened.setblocking(False)
+        opened.settimeout(0)
         self._socket = opened
         self._received, self._failed = received, failed
         self._loop = asyncio.get_running_loop()

@@ -77,8 +77,8 @@ class KnxLink(Protocol):
     def note_lost(self, count: int) -> None:
         """Hear that telegrams could not be taken, so that senders can be told."""
 
-    async def until_ready(self) -> None:
-        """Wait until a frame would be sent at once; what is sent is chosen then."""
+    async def until_ready(self) -> bool:
+        """Wait until a frame would be sent at once; return whether that took any time."""
 
     async def close(self) -> None:
         """Disconnect; never raises."""
@@ -200,8 +200,12 @@ class XknxLink(ABC):
         """Count telegrams that could not be taken; in a tunnel nobody can be told."""
         self.flow.lost_here += count
 
-    async def until_ready(self) -> None:  # noqa: B027 - nothing to wait for
-        """Wait until a frame would be sent at once: always, unless a link has a limit."""
+    async def until_ready(self) -> bool:
+        """Wait until a frame would be sent at once; return whether that took any time.
+
+        It takes none, unless a link with a limit of telegrams per second says otherwise.
+        """
+        return False
 
     async def close(self) -> None:
         """Disconnect; never raises."""
@@ -258,13 +262,17 @@ class XknxLink(ABC):
         if not isinstance(frame.data, CEMILData):
             return
         if frame.code is CEMIMessageCode.L_DATA_CON:
-            self._outcome = Outcome.CONFIRMED
             if frame.data.flags.confirm_error:  # the line did not take it; nobody repeats it
                 self.confirmations_negative += 1
-                self._outcome = Outcome.REFUSED
-            self._confirmed.set()
+            is_refused = frame.data.flags.confirm_error
+            self._confirm(Outcome.REFUSED if is_refused else Outcome.CONFIRMED)
         elif frame.code is CEMIMessageCode.L_DATA_IND and self._on_frame is not None:
             self._on_frame(frame.data)
+
+    def _confirm(self, outcome: Outcome) -> None:
+        """Note what the line says of the frame that was sent."""
+        self._outcome = outcome
+        self._confirmed.set()
 
     def _unread(self, raw: bytes) -> None:
         """Hand on a frame whose service cannot be read: a device acknowledges it all the same."""

@@ -1,8 +1,6 @@
 """How fast a routing link sends: at most 50 telegrams in any second, and never into a pause."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 
 from xknx.io.routing import _RoutingFlowControl
 from xknx.knxip import RoutingBusy
@@ -51,24 +49,25 @@ class BucketFlowControl(_RoutingFlowControl):
         )
         self._received_busy_frames = min(self._received_busy_frames, MOST_REPEATED)
 
-    async def until_ready(self) -> None:
-        """Wait for a token, and for the end of a pause that a receiver asked for."""
+    async def until_ready(self) -> bool:
+        """Wait for a token, and for the end of a pause that a receiver asked for; return whether that took time."""
+        has_waited = False
         while not self._is_ready:
+            has_waited = True
             if self._tokens < ALMOST_ONE:
                 await asyncio.sleep((1.0 - self._tokens) / self.RATE_PER_S)
             await self._ready.wait()
+        return has_waited
+
+    async def turn(self) -> None:
+        """Wait until a telegram may be sent, and take a token for it."""
+        await self.until_ready()
+        self._tokens -= 1.0
 
     @property
     def _is_ready(self) -> bool:
         self._fill()
         return self._tokens >= ALMOST_ONE and self._ready.is_set()
-
-    @asynccontextmanager
-    async def throttle(self) -> AsyncGenerator[None, None]:
-        """Wait until a telegram may be sent, and take a token for it."""
-        await self.until_ready()
-        yield
-        self._tokens -= 1.0
 
     def _fill(self) -> None:
         now_s = self._loop.time()

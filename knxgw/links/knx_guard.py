@@ -10,16 +10,19 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from xknx.exceptions import CommunicationError, CouldNotParseKNXIP, XKNXException
 from xknx.io.transport import UDPTransport
-from xknx.knxip import HPAI, KNXIPFrame, KNXIPHeader
+from xknx.knxip import HPAI, KNXIPFrame, KNXIPHeader, KNXIPServiceType
+
+from knxgw.knx.udp_socket import Address, UdpSocket
 
 OnBytes = Callable[[bytes], None]
-Address = tuple[str, int]
 _IP_MULTICAST_ALL = 49  # ip(7); Python has no name for it
 PARSE_ERRORS = (XKNXException, IndexError, ValueError, KeyError, TypeError)
 FRAME_START = bytes((KNXIPHeader.HEADERLENGTH, KNXIPHeader.PROTOCOLVERSION))
+_INDICATION = FRAME_START + KNXIPServiceType.ROUTING_INDICATION.value.to_bytes(2, "big")
 LONGEST_FRAME = 1024  # bytes; a longest cEMI frame in its wrapper is below 350
 
 
@@ -31,6 +34,22 @@ class Hooks:
     malformed: OnBytes  # bytes that cannot be read or verified
     stranger: OnBytes  # bytes of somebody who has no say in this connection
     failed: Callable[[Exception], None]  # the system does not send
+
+
+def indicated(raw: bytes) -> bytes | None:
+    """Return the cEMI frame of a plain ROUTING_INDICATION, None: it is another frame.
+
+    Nearly everything on the multicast group is one; it need not be taken apart by xknx first.
+    """
+    if raw.startswith(_INDICATION) and int.from_bytes(raw[4:6], "big") == len(raw):
+        return raw[KNXIPHeader.HEADERLENGTH :]
+    return None
+
+
+def indication(cemi: bytes) -> bytes:
+    """Return a plain ROUTING_INDICATION."""
+    length = KNXIPHeader.HEADERLENGTH + len(cemi)
+    return _INDICATION + length.to_bytes(2, "big") + cemi
 
 
 def take_datagram(transport: UDPTransport, hooks: Hooks, raw: bytes, source: Address) -> None:
@@ -115,21 +134,38 @@ def report_failures(transport: UDPTransport, hooks: Hooks) -> None:
         transport.transport.set_protocol(_Endpoint(transport.data_received_callback, hooks.failed))
 
 
+class _Datagrams(asyncio.DatagramTransport):
+    """A UDP socket as xknx's transports know one."""
+
+    def __init__(self, udp: UdpSocket) -> None:
+        super().__init__({"sockname": udp.address})
+        self._udp = udp
+
+    def sendto(self, data: bytes | bytearray | memoryview, addr: Any = None) -> None:  # noqa: ANN401 - as asyncio has it
+        self._udp.send(bytes(data), addr)
+
+    def close(self) -> None:
+        self._udp.close()
+
+
 async def join(transport: UDPTransport, hooks: Hooks) -> None:
     """Open the two sockets of a multicast transport: one that listens, one that sends.
 
-    xknx's own way leaves a socket open when there is no such adapter. Raises: OSError.
+    xknx's own way leaves a socket open when there is no such adapter, and is slower. Raises: OSError.
     """
-    loop = asyncio.get_running_loop()
 
-    def endpoint() -> _Endpoint:
-        return _Endpoint(transport.data_received_callback, hooks.failed)
+    def datagrams(opened: socket.socket) -> _Datagrams:
+        return _Datagrams(UdpSocket(opened, transport.data_received_callback, hooks.failed))
 
     listening = _listening_socket(transport.local_addr[0], transport.remote_addr)
-    transport.multicast_listener, _ = await loop.create_datagram_endpoint(endpoint, sock=listening)
-    transport.transport, _ = await loop.create_datagram_endpoint(
-        endpoint, local_addr=transport.local_addr
-    )
+    transport.multicast_listener = datagrams(listening)
+    sending = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        sending.bind(transport.local_addr)
+    except OSError:
+        sending.close()
+        raise
+    transport.transport = datagrams(sending)
     transport.local_addr_assigned = transport.getsockname()
 
 

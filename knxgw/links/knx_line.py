@@ -166,10 +166,9 @@ class DeviceOnLine:
         else:
             self.flow.lost_here += count
 
-    async def until_ready(self) -> None:
-        """Wait until a frame would be sent at once."""
-        if self.wire is not None:
-            await self.wire.until_ready()
+    async def until_ready(self) -> bool:
+        """Wait until a frame would be sent at once; return whether that took any time."""
+        return self.wire is not None and await self.wire.until_ready()
 
     async def close(self) -> None:
         """Leave the line, and disconnect; never raises."""

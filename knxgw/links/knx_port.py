@@ -243,14 +243,12 @@ class KnxPort:
 
     async def _send_due(self, loop: asyncio.AbstractEventLoop) -> None:
         while True:
-            source = self._next_source(loop.time(), requested_only=not self._link.has_room)
-            if source is None:
-                return
-            await self._link.until_ready()  # what is newest then is sent
             requested_only = not self._link.has_room
             source = self._next_source(loop.time(), requested_only=requested_only)
             if source is None:
-                continue
+                return
+            if await self._link.until_ready():
+                continue  # what is newest now is sent
             outgoing = source.next_frame(loop.time(), requested_only=requested_only)
             if outgoing is None:
                 continue

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from xknx.cemi import CEMIFrame, CEMIMessageCode
+from xknx.exceptions import CommunicationError
 from xknx.io.ip_secure import SecureGroup, SecureSequenceTimer
 from xknx.io.routing import Routing, SecureRouting
 from xknx.io.transport import KNXIPTransport, UDPTransport
@@ -12,17 +14,20 @@ from xknx.knxip import (
     HPAI,
     KNXIPFrame,
     RoutingBusy,
+    RoutingIndication,
     RoutingLostMessage,
     SecureWrapper,
     TimerNotify,
 )
 
+from knxgw.knx.udp_socket import Address
 from knxgw.links.keep_alive import end_if_cancelled
 from knxgw.links.knx_flow import BucketFlowControl
 from knxgw.links.knx_guard import (
-    Address,
     Hooks,
     connected,
+    indicated,
+    indication,
     join,
     take_datagram,
     unwrapped,
@@ -41,9 +46,19 @@ class GuardedMulticast(UDPTransport):
         """Join the group. Raises: OSError."""
         await join(self, self._hooks)
 
+    def indicate(self, cemi: bytes) -> None:
+        """Send a cEMI frame to the group. Raises: CommunicationError."""
+        if self.transport is None:
+            raise CommunicationError("routing not open")
+        self.transport.sendto(indication(cemi), self.remote_addr)
+
     def data_received_callback(self, raw: bytes, source: Address) -> None:
-        """Parse a datagram and hand it on."""
-        take_datagram(self, self._hooks, raw, source)
+        """Hand on a datagram."""
+        cemi = indicated(raw)
+        if cemi is None:
+            take_datagram(self, self._hooks, raw, source)
+        elif source != self.local_addr_assigned:
+            self._hooks.received(cemi)
 
 
 class KeptSequenceTimer(SecureSequenceTimer):
@@ -120,6 +135,10 @@ class GuardedSecureGroup(SecureGroup):
         """Parse a datagram and hand it on."""
         take_datagram(self, self._hooks, raw, source)
 
+    def indicate(self, cemi: bytes) -> None:
+        """Send a cEMI frame to the group, secured. Raises: CommunicationError."""
+        self.send(KNXIPFrame.init_from_body(RoutingIndication(raw_cemi=cemi)))
+
     def decrypt_frame(self, encrypted_frame: KNXIPFrame) -> KNXIPFrame:
         """Unwrap a frame. Raises: CouldNotParseKNXIP."""
         return unwrapped(super().decrypt_frame, encrypted_frame, self._hooks)
@@ -127,6 +146,8 @@ class GuardedSecureGroup(SecureGroup):
 
 class _Guarded(Routing):
     """Routing behind the guard, at our own pace."""
+
+    transport: GuardedMulticast | GuardedSecureGroup  # each has `indicate`
 
     def __init__(self, hooks: Hooks, **settings: Any) -> None:  # noqa: ANN401 - passed on
         self._hooks = hooks
@@ -140,9 +161,9 @@ class _Guarded(Routing):
         """Tell whether a telegram that nobody waits for may be sent now."""
         return self._flow.has_room
 
-    async def until_ready(self) -> None:
-        """Wait until a telegram may be sent at once."""
-        await self._flow.until_ready()
+    async def until_ready(self) -> bool:
+        """Wait until a telegram may be sent at once; return whether that took any time."""
+        return await self._flow.until_ready()
 
     def _handle_frame(
         self, knxipframe: KNXIPFrame, source: HPAI, transport: KNXIPTransport
@@ -158,6 +179,13 @@ class _Guarded(Routing):
     async def connect(self) -> None:
         """Join the multicast group. Raises: CommunicationError."""
         await connected(super().connect())
+
+    async def send_cemi(self, cemi: CEMIFrame) -> None:
+        """Send a frame in its turn; nobody confirms it. Raises: CommunicationError."""
+        cemi.code = CEMIMessageCode.L_DATA_IND
+        raw = cemi.to_knx()
+        await self._flow.turn()
+        self.transport.indicate(raw)
 
 
 class GuardedRouting(_Guarded):

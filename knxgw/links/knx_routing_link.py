@@ -10,6 +10,7 @@ from xknx.knxip import KNXIPFrame, RoutingBusy, RoutingLostMessage
 from xknx.telegram.address import IndividualAddress
 
 from knxgw.errors import LinkError
+from knxgw.knx.frames import Outcome
 from knxgw.links.knx import ROUTING_SLOT_S, XknxLink
 from knxgw.links.knx_guard import Hooks
 from knxgw.links.knx_numbers import SecureNumbers
@@ -64,6 +65,7 @@ class RoutingLink(XknxLink):
         if self._routing is None:
             raise CommunicationError("routing not open")
         await self._routing.send_cemi(frame)
+        self._confirm(Outcome.CONFIRMED)  # it has gone out; no receiver says that it has it
 
     def note_backlog(self, waiting: int, now_s: float) -> None:
         """Ask all senders to pause with ROUTING_BUSY while our answers pile up."""
@@ -89,10 +91,9 @@ class RoutingLink(XknxLink):
     def _note_lost_at_others(self, notice: RoutingLostMessage) -> None:
         self._losses.note_of_others(notice, asyncio.get_running_loop().time())
 
-    async def until_ready(self) -> None:
-        """Wait until a telegram may be sent at once."""
-        if self._routing is not None:
-            await self._routing.until_ready()
+    async def until_ready(self) -> bool:
+        """Wait until a telegram may be sent at once; return whether that took any time."""
+        return self._routing is not None and await self._routing.until_ready()
 
     async def _disconnect(self) -> None:
         self._losses.forget()

@@ -21,8 +21,8 @@ from xknx.knxip import (
     TunnellingRequest,
 )
 
+from knxgw.knx.udp_socket import Address
 from knxgw.links.knx_guard import (
-    Address,
     Hooks,
     connected,
     report_failures,

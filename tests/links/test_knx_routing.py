@@ -25,6 +25,7 @@ from xknx.telegram.apci import GroupValueWrite
 from knxgw.config.model import KnxLinkKind, KnxSettings
 from knxgw.errors import LinkError
 from knxgw.knx.frames import Outgoing, Security
+from knxgw.links import knx_routing
 from knxgw.links.knx_factory import make_link
 from knxgw.links.knx_port import BusAttachment
 from knxgw.links.knx_routing import (
@@ -349,7 +350,7 @@ async def test_a_telegram_that_the_system_refuses_counts_as_unsent(
 ) -> None:
     link = routing(group)
     async with opened(link):
-        monkeypatch.setattr(KNXIPFrame, "to_knx", lambda _self: bytes(70_000))
+        monkeypatch.setattr(knx_routing, "indication", lambda _cemi: bytes(70_000))
         with pytest.raises(LinkError, match="sending failed"):
             await link.send(group_write(PLAIN, 7))
 

@@ -105,8 +105,9 @@ class MemoryLink:
         """Count telegrams that could not be taken."""
         self.flow.lost_here += count
 
-    async def until_ready(self) -> None:
+    async def until_ready(self) -> bool:
         """Wait until a frame would be sent at once: always."""
+        return False
 
     async def close(self) -> None:
         """Leave the line."""

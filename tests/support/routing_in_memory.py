@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 
 from xknx import XKNX
 from xknx.cemi import CEMIFrame, CEMILData, CEMIMessageCode
-from xknx.io.transport import UDPTransport
 from xknx.knxip import KNXIPFrame, RoutingIndication
 from xknx.telegram.address import IndividualAddress
 
-from knxgw.links.knx_guard import Hooks, take_datagram
+from knxgw.links.knx_guard import Hooks, indication
 from knxgw.links.knx_numbers import SecureNumbers
-from knxgw.links.knx_routing import GuardedRouting
+from knxgw.links.knx_routing import GuardedMulticast, GuardedRouting
 from knxgw.links.knx_routing_link import RoutingLink
 
 OURS, NOWHERE, GROUP = "1.1.20", ("192.0.2.1", 3671), ("239.0.0.1", 3671)
@@ -78,10 +77,9 @@ class _Routing(GuardedRouting):
         self.transport = _Transport(self._hooks, self._group)
 
 
-class _Transport(UDPTransport):
+class _Transport(GuardedMulticast):
     def __init__(self, hooks: Hooks, group: Group) -> None:
-        super().__init__(NOWHERE, GROUP, multicast=True)
-        self._hooks = hooks
+        super().__init__(hooks, NOWHERE, GROUP)
         self._group = group
 
     async def connect(self) -> None:
@@ -94,5 +92,8 @@ class _Transport(UDPTransport):
     def send(self, knxipframe: KNXIPFrame, addr: tuple[str, int] | None = None) -> None:
         self._group.sent.append((asyncio.get_running_loop().time(), knxipframe))
 
+    def indicate(self, cemi: bytes) -> None:
+        self.send(KNXIPFrame.from_knx(indication(cemi))[0])
+
     def hear(self, raw: bytes) -> None:
-        take_datagram(self, self._hooks, raw, NEIGHBOUR)
+        self.data_received_callback(raw, NEIGHBOUR)
