@@ -12,6 +12,7 @@ from xknx.exceptions import UnsupportedCEMIMessage
 from xknx.telegram.address import IndividualAddress
 
 from knxgw.errors import DecodeError
+from knxgw.knx.group_telegram import read_group_telegram
 from knxgw.knx.raw_service import with_unread_service
 from knxgw.knxip.ports import FunctionAnswer, PropertyAddress
 from knxgw.knxip.wire import PARSE_ERRORS
@@ -127,7 +128,7 @@ def read_data_request(cemi: bytes, source: IndividualAddress) -> CEMILData | Non
     A service that xknx cannot read goes on as it is: whoever it is for may know it. Raises: DecodeError.
     """
     try:
-        data = CEMIFrame.from_knx(cemi).data
+        data = read_group_telegram(cemi) or CEMIFrame.from_knx(cemi).data
     except UnsupportedCEMIMessage:
         data = with_unread_service(cemi[2 + cemi[1] :]) if len(cemi) > 1 else None
         if data is None:

@@ -21,6 +21,7 @@ from xknx.telegram.tpci import TDataConnected
 from knxgw.errors import LinkError
 from knxgw.knx.flow_counts import FlowCounts
 from knxgw.knx.frames import Outcome
+from knxgw.knx.group_telegram import read_group_telegram
 from knxgw.knx.raw_service import with_unread_service
 from knxgw.links.knx_guard import Hooks
 from knxgw.links.knx_numbers import SecureNumbers
@@ -249,6 +250,11 @@ class XknxLink(ABC):
 
     def _received(self, raw: bytes) -> None:
         """Take cEMI bytes from xknx; nothing that comes from the network may raise here."""
+        telegram = read_group_telegram(raw) if raw[:1] == _DATA_INDICATION else None
+        if telegram is not None:
+            if self._on_frame is not None:
+                self._on_frame(telegram)
+            return
         try:
             frame = CEMIFrame.from_knx(raw)
         except UnsupportedCEMIMessage as err:  # well formed, but a service nobody here speaks
