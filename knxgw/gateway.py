@@ -272,7 +272,7 @@ class Gateway:
 
     def set_programming(self, is_on: bool) -> None:  # noqa: FBT001 - a mode is on or off
         """Switch the programming mode, as the button does; safe from any thread."""
-        self.panel.is_programming = is_on
+        self.panel.set_programming(is_on)
 
     def connected_port(self) -> KnxPort:
         """Return the KNX port, which is connected. Raises: RejectedError."""

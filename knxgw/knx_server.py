@@ -17,6 +17,7 @@ from knxgw.device.cemi_errors import CEMIErrorCode, cemi_error, write_error
 from knxgw.device.identity import MASK_VERSION, MAX_APDU_LENGTH, NOWHERE, IpState
 from knxgw.device.model import Elements, PropertyError
 from knxgw.device.services import HIGHEST_LEVEL
+from knxgw.device.watched import WatchedProperties
 from knxgw.gateway import Gateway
 from knxgw.host.network import ipv4_interfaces, own_addresses
 from knxgw.host.seen import see_network
@@ -61,6 +62,9 @@ class KnxServer:
         self._ip_state = IpState()  # looked up now and then: it takes a millisecond
         self._server: KnxIpServer | None = None
         gateway.programmed.model.outside.ip = self._ip
+        self._watched = WatchedProperties(gateway.programmed.model)
+        gateway.programmed.management.on_served = self._tell_changes
+        gateway.panel.on_programming = self._tell_changes
 
     @property
     def server(self) -> KnxIpServer | None:
@@ -84,6 +88,7 @@ class KnxServer:
     async def _serve(self, wanted: Listening) -> None:
         """Serve at a place for as long as that is wanted."""
         self._ip_state = await asyncio.to_thread(ip_state, self._gateway.programmed.own, wanted)
+        self._tell_changes()
         self._server = server = KnxIpServer(
             KnxIpSettings(address=wanted.address, port=wanted.port),
             self._gateway.line,
@@ -104,6 +109,19 @@ class KnxServer:
             if await asyncio.to_thread(self._wanted) != wanted:
                 return
             self._ip_state = await asyncio.to_thread(ip_state, self._gateway.programmed.own, wanted)
+            self._tell_changes()
+
+    def _tell_changes(self) -> None:
+        """Tell the clients that want to know what has changed of the device."""
+        changes = self._watched.changes()
+        if self._server is None:
+            return
+        for one in changes:
+            address = PropertyAddress(
+                object_type=one.object_type, instance=1, property_id=one.property_id
+            )
+            self._server.property_changed(address, one.start, one.count, one.data)
+        self._server.described_anew()
 
     def _wanted(self) -> Listening | None:
         own = self._gateway.programmed.own

@@ -114,11 +114,14 @@ class KnxIpServer:
     def property_changed(
         self, address: PropertyAddress, start: int, count: int, data: bytes
     ) -> None:
-        """Tell device management clients that a property has another value (M_PropInfo.ind)."""
+        """Tell device management clients that a property has another value (M_PropInfo.ind).
+
+        Whoever is just writing it hears so by the answer.
+        """
         endpoint = self._endpoint()
         if endpoint is not None and self._running is not None:
             cemi = property_indication(address, start, count, data)
-            self._running.apply(endpoint.inform(cemi, _now_s()))
+            self._running.apply(endpoint.inform(address, cemi, _now_s()))
 
     def _endpoint(self) -> KnxIpEndpoint | None:
         return None if self._running is None else self._running.endpoint

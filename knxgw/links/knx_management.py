@@ -62,6 +62,7 @@ class KnxManagement:
         self.device = device
         self.download = Download(stage_of(device.model))
         self.restarts = 0  # that tools have asked for
+        self.on_served: Callable[[], None] = lambda: None  # the device may be another now
         self._store = store
         self._on_stage = on_stage
         self._port: KnxPort | None = None
@@ -84,6 +85,7 @@ class KnxManagement:
     def link_up(self) -> None:
         """Have the address that the link can have."""
         self._use_address()
+        self.on_served()
 
     def link_down(self) -> None:
         """Forget the connection of a tool that cannot be reached."""
@@ -141,6 +143,7 @@ class KnxManagement:
             asked = await self._next(loop)
             try:
                 await self._serve(asked, loop.time())
+                self.on_served()
             except Exception:  # a mistake in here must not end charging
                 log.exception("a tool's request was not served")
 
