@@ -140,6 +140,7 @@ class Gateway:
                     is_programming=lambda: self.panel.is_programming,
                     set_programming=self.set_programming,
                 ),
+                now=self.valid_now,
             ),
             configuration,
         )
