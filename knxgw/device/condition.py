@@ -1,6 +1,4 @@
-"""What the KNX device is made of just now, as one word for people: where its configuration comes from, or why none
-holds. Pure.
-"""
+"""Where the configuration of the KNX device comes from just now, or why none holds: one word for people. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum

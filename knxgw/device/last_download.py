@@ -95,11 +95,11 @@ def stored_download(found: Mapping[str, Any]) -> LastDownload:
 class _Open:
     """A download that is not over."""
 
-    begun_at: datetime | None
-    begun_s: float
+    begun: datetime | None
+    begun_at: float  # [s]
     tool: Tool
-    last_at: datetime | None
-    last_s: float
+    last: datetime | None
+    last_at: float  # [s]
     is_full: bool = False
     objects: set[int] = field(default_factory=set)
     octets: int = 0
@@ -107,9 +107,9 @@ class _Open:
 
     def as_last(self, ending: Ending) -> LastDownload:
         return LastDownload(
-            begun_at=self.begun_at,
-            last_at=self.last_at,
-            duration_s=self.last_s - self.begun_s,
+            begun_at=self.begun,
+            last_at=self.last,
+            duration_s=self.last_at - self.begun_at,
             tool=self.tool,
             is_full=self.is_full,
             objects=tuple(sorted(self.objects)),
@@ -136,7 +136,7 @@ class DownloadLog:
             return self._last
         if self._open.failed is not None:
             return self._open.as_last(Ending.FAILED)
-        is_left = now_s - self._open.last_s > UNLOADED_S
+        is_left = now_s - self._open.last_at > UNLOADED_S
         return self._open.as_last(Ending.CUT_OFF if is_left else Ending.UNDER_WAY)
 
     def asked(self, tool: Tool, now_s: float, now: datetime | None) -> None:
@@ -145,11 +145,11 @@ class DownloadLog:
         changed = {index for index, seen in self._seen.items() if seen != before[index]}
         if changed and not self._goes_on(now_s):
             self._last = self.last(now_s)
-            self._open = _Open(begun_at=now, begun_s=now_s, tool=tool, last_at=now, last_s=now_s)
+            self._open = _Open(begun=now, begun_at=now_s, tool=tool, last=now, last_at=now_s)
             self._open.is_full = all(state is LoadState.UNLOADED for state, _ in before.values())
         if self._open is None or not (changed or self._is_of(tool, now_s)):
             return
-        self._open.last_at, self._open.last_s = now, now_s
+        self._open.last, self._open.last_at = now, now_s
         self._open.is_full |= bool(changed) and is_empty(self._model)
         self._open.objects |= changed
         self._open.octets += sum(self._seen[one][1] - before[one][1] for one in changed)
@@ -170,7 +170,7 @@ class DownloadLog:
             self._model.unsaved.is_state = True
 
     def _goes_on(self, now_s: float) -> bool:
-        return self._open is not None and now_s - self._open.last_s <= UNLOADED_S
+        return self._open is not None and now_s - self._open.last_at <= UNLOADED_S
 
     def _is_of(self, tool: Tool, now_s: float) -> bool:
         """Tell whether the tool of the open download goes on: another may only look at the device."""

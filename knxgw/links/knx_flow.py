@@ -3,12 +3,21 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from xknx.io.routing import _RoutingFlowControl
 from xknx.knxip import RoutingBusy
 
 LONGEST_PAUSE_MS = 5_000  # a receiver that needs longer asks again; the standard names 100 ms
 MOST_REPEATED = 20  # each adds up to 50 ms to the pause, and 100 ms to the slow time after it
+
+
+@dataclass(slots=True)
+class RoutingCounters:
+    """What other routing members have told us, over all sessions of a link."""
+
+    busy_received: int = 0  # ROUTING_BUSY
+    lost_received: int = 0  # telegrams that receivers say they have lost (ROUTING_LOST_MESSAGE)
 
 
 class BucketFlowControl(_RoutingFlowControl):

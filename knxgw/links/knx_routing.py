@@ -6,11 +6,18 @@ from typing import Any
 
 from xknx.io.ip_secure import SecureGroup, SecureSequenceTimer
 from xknx.io.routing import Routing, SecureRouting
-from xknx.io.transport import UDPTransport
-from xknx.knxip import KNXIPFrame, SecureWrapper, TimerNotify
+from xknx.io.transport import KNXIPTransport, UDPTransport
+from xknx.knxip import (
+    HPAI,
+    KNXIPFrame,
+    RoutingBusy,
+    RoutingLostMessage,
+    SecureWrapper,
+    TimerNotify,
+)
 
 from knxgw.links.keep_alive import end_if_cancelled
-from knxgw.links.knx_flow import BucketFlowControl
+from knxgw.links.knx_flow import BucketFlowControl, RoutingCounters
 from knxgw.links.knx_guard import (
     Address,
     Hooks,
@@ -123,6 +130,7 @@ class _Guarded(Routing):
     def __init__(self, hooks: Hooks, **settings: Any) -> None:  # noqa: ANN401 - passed on
         self._hooks = hooks
         super().__init__(cemi_received_callback=hooks.received, **settings)
+        self.counters = RoutingCounters()  # until a link has its own counted
         self._flow_control = self._flow = BucketFlowControl()
 
     @property
@@ -133,6 +141,15 @@ class _Guarded(Routing):
     async def connect(self) -> None:
         """Join the multicast group. Raises: CommunicationError."""
         await connected(super().connect())
+
+    def _handle_frame(
+        self, knxipframe: KNXIPFrame, source: HPAI, transport: KNXIPTransport
+    ) -> None:
+        if isinstance(knxipframe.body, RoutingBusy):
+            self.counters.busy_received += 1
+        elif isinstance(knxipframe.body, RoutingLostMessage):
+            self.counters.lost_received += knxipframe.body.lost_messages
+        super()._handle_frame(knxipframe, source, transport)
 
 
 class GuardedRouting(_Guarded):

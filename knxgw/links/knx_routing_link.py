@@ -1,6 +1,6 @@
 """A KNX link by routing over multicast, plain or secure."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from xknx import XKNX
 from xknx.cemi import CEMIFrame
@@ -10,6 +10,7 @@ from xknx.telegram.address import IndividualAddress
 
 from knxgw.errors import LinkError
 from knxgw.links.knx import ROUTING_SLOT_S, XknxLink
+from knxgw.links.knx_flow import RoutingCounters
 from knxgw.links.knx_guard import Hooks
 from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.links.knx_routing import GuardedRouting, GuardedSecureRouting
@@ -29,6 +30,7 @@ class RoutingLink(XknxLink):
     def __init__(self, make: MakeRouting) -> None:
         super().__init__()
         self.busy_sent = 0
+        self._counters = RoutingCounters()
         self._make = make
         self._routing: AnyRouting | None = None
         self._busy_at = float("-inf")
@@ -40,6 +42,15 @@ class RoutingLink(XknxLink):
         """Tell whether the medium's 50 telegrams/s leave room beside the answers to reads."""
         return self._routing is None or self._routing.has_room
 
+    def counted(self) -> Mapping[str, int]:
+        """Return what was counted since the start, by name."""
+        return {
+            **super().counted(),
+            "busy_sent": self.busy_sent,
+            "busy_received": self._counters.busy_received,
+            "lost_received": self._counters.lost_received,
+        }
+
     def take_address(self, address: IndividualAddress) -> bool:
         """Use another address."""
         self._address = address
@@ -48,6 +59,7 @@ class RoutingLink(XknxLink):
 
     async def _connect(self) -> None:
         self._routing = await self._make(self._xknx, self._hooks, self._numbers)
+        self._routing.counters = self._counters
         await self._routing.connect()
         if self._address is not None:
             self._xknx.current_address = self._address

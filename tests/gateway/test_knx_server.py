@@ -13,14 +13,16 @@ from knxgw.catalogue.load import catalogue
 from knxgw.gateway import Gateway, World
 from knxgw.knx_server import KnxServer
 from knxgw.store.database import Database
+from knxgw.website.knx_facts import ServerState
 from tests.knxip.serving import manager
 from tests.support.knxip_server import eventually
 from tests.support.processes import free_port
 from tests.support.world import configure
 
 pytestmark = pytest.mark.real
+KNX = "{{link: none, individual_address: 1.1.20, server_port: {port}}}"
 SITE = """
-knx: {{link: none, individual_address: 1.1.20, server_port: {port}}}
+knx: {knx}
 load_management: {{mode: "off"}}
 charging_points: []
 """
@@ -30,16 +32,19 @@ MODE, NAME = 54, 76  # properties
 
 
 @asynccontextmanager
-async def served(directory: Path) -> AsyncGenerator[tuple[Gateway, KnxServer, int]]:
-    """Run a gateway with its server."""
-    port, database = free_port(), Database(directory)
-    configuration = configure(SITE.format(port=port))
+async def served(
+    directory: Path, port: int = 0, knx: str = "", *, is_up: bool = True
+) -> AsyncGenerator[tuple[Gateway, KnxServer, int]]:
+    """Run a gateway with its server; `knx`: its settings, `is_up`: wait until it listens."""
+    port, database = port or free_port(), Database(directory)
+    configuration = configure(SITE.format(knx=knx or KNX.format(port=port)))
     gateway = Gateway(configuration, catalogue(), World(link=None, database=database))
     server = KnxServer(gateway, lambda: "127.0.0.1")
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(gateway.run()), group.create_task(server.run())]
-        await eventually(lambda: server.server is not None and server.server.port == port, "news")
-        await eventually(lambda: gateway.knx_is_up, "news")
+        if is_up:
+            await eventually(lambda: server.facts().state is ServerState.LISTENS, "the server")
+        await eventually(lambda: gateway.knx_is_up, "the line")
         yield gateway, server, port
         for one in tasks:
             one.cancel()
