@@ -174,6 +174,7 @@ class KnxManagement:
             out = self.device.tick(now_s)
         else:
             out = self.device.receive(asked, now_s)
+            self._use_address()  # a tool connects to the address that it has given before that is stored
             self._note(asked)
         has_restarted = any(isinstance(one, Restart) for one in out)
         if await self._carry_out(out):
