@@ -11,6 +11,7 @@ from knxgw.device.last_download import Ending, LastDownload, Way
 from knxgw.website.knx_facts import KnxDeviceFacts, LoadableFacts
 from knxgw.website.language import UNKNOWN, Language, marked
 
+_UNASSIGNED = f"{UNASSIGNED >> 12}.{UNASSIGNED >> 8 & 0xF}.{UNASSIGNED & 0xFF}"
 _AGAIN = marked("Download again in ETS.")
 CONDITIONS: Mapping[Condition, tuple[str, str, str]] = {  # what it is, what helps, tone
     Condition.OWN: (
@@ -138,14 +139,11 @@ def device_rows(facts: KnxDeviceFacts, words: Language) -> Iterator[Fact]:
 def _address(facts: KnxDeviceFacts, words: Language) -> str:
     if not facts.individual_address:
         return UNKNOWN
+    if facts.individual_address == _UNASSIGNED:
+        return words.text("{address}: it has none yet", address=facts.individual_address)
     if facts.is_address_programmed:
         return words.text("{address}, given by a tool", address=facts.individual_address)
-    if facts.individual_address == UNASSIGNED_TEXT:
-        return words.text("{address}: no tool has given one yet", address=facts.individual_address)
     return facts.individual_address
-
-
-UNASSIGNED_TEXT = f"{UNASSIGNED >> 12}.{UNASSIGNED >> 8 & 0xF}.{UNASSIGNED & 0xFF}"
 
 
 def _program(facts: KnxDeviceFacts, words: Language) -> str:

@@ -187,8 +187,8 @@ def test_a_new_device_has_a_page(shown: Shown, found: Website) -> None:
     page = text_of(found.get(PATH))
     assert "No tool has loaded this device yet." in page
     assert "none: ETS has not named one" in page
-    address = shown.page(found, individual_address="15.15.255", is_address_programmed=False)
-    assert "15.15.255: no tool has given one yet" in address
+    address = shown.page(found, individual_address="15.15.255", is_address_programmed=True)
+    assert "15.15.255: it has none yet" in address, "also after a reset"
 
 
 def test_the_programming_mode_is_switched_from_here(shown: Shown, found: Website) -> None:
