@@ -229,6 +229,7 @@ class Gateway:
             knx_link=None if configuration is None else configuration.knx.link.value,
             configuration_source=None if configuration is None else configuration.source.value,
             is_being_loaded=self.programmed.stage is Stage.LOADING,
+            cannot_run=self.programmed.cannot_run,
             serial=self.programmed.serial_number,
             serial_line=None
             if configuration is None or configuration.serial is None
@@ -366,6 +367,7 @@ class Gateway:
                     await self._change_application(await self.programmed.configuration_soon())
                 except Exception:
                     log.exception("what ETS has loaded does not run")
+                    self.programmed.cannot_run = True
                     await self._unload()
 
     async def _change_application(self, configuration: Configuration | None) -> None:

@@ -20,7 +20,8 @@ def knx_device_facts(gateway: Gateway, server: KnxServer) -> KnxDeviceFacts:
         stage=programmed.stage,
         ending=None if download is None else download.ending,
         is_connected=device.is_connected,
-        is_running=gateway.application is not None,
+        has_own=programmed.own is not None,
+        cannot_run=programmed.cannot_run,
     )
     line = gateway.line.device
     return KnxDeviceFacts(

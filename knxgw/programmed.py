@@ -52,6 +52,7 @@ class Programmed:
         self._files = KnxDeviceFiles(surroundings.directory)
         self.own = own  # what the device's own file says, None: there is none
         self.findings: tuple[Finding, ...] = ()  # about what ETS has loaded last
+        self.cannot_run = False  # with what ETS has loaded last
         model = self._restored(surroundings)
         self.management = KnxManagement(
             KnxDevice(model, chance=random.random, switched_on_at=self._loop.time()),
@@ -123,7 +124,7 @@ class Programmed:
 
     def _loaded(self, image: bytes, links: Mapping[int, GroupObjectLink]) -> Configuration | None:
         loaded = configuration_from_ets(image, links, self._catalogue, self.own)
-        self.findings = loaded.findings
+        self.findings, self.cannot_run = loaded.findings, loaded.configuration is None
         for finding in loaded.findings:
             log.warning("what ETS has loaded: %s", finding)
         return loaded.configuration
@@ -156,5 +157,6 @@ class Programmed:
 
     def _note_stage(self, stage: Stage) -> None:
         log.info("the KNX device is %s", stage.value)
+        self.cannot_run = False  # until somebody has looked
         self.on_stage(stage)
         self._has_other_stage.set()

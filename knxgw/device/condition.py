@@ -31,15 +31,16 @@ class Circumstances:
     stage: Stage  # that holds
     ending: Ending | None  # of the last download; None: there was none
     is_connected: bool  # a tool has a connection
-    is_running: bool  # a configuration holds
+    has_own: bool  # a configuration of its own
+    cannot_run: bool  # with what ETS has loaded
 
 
 def condition_of(model: DeviceModel, now: Circumstances) -> Condition:
     """Return what the device is made of."""
     if now.stage is Stage.LOADED:
-        return Condition.ETS if now.is_running else Condition.CANNOT_RUN
+        return Condition.CANNOT_RUN if now.cannot_run else Condition.ETS
     if now.stage is Stage.UNTOUCHED:
-        return Condition.OWN if now.is_running else Condition.NOTHING
+        return Condition.OWN if now.has_own else Condition.NOTHING
     if model.is_damaged:
         return Condition.DAMAGED
     if any(one.state is LoadState.ERROR for one in model.loadables.values()):

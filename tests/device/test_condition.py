@@ -16,29 +16,34 @@ def condition(
     ending: Ending | None = None,
     *,
     connected: bool = False,
-    runs: bool = False,
+    has_own: bool = False,
+    cannot_run: bool = False,
 ) -> Condition:
     return condition_of(
         model,
-        Circumstances(stage=stage, ending=ending, is_connected=connected, is_running=runs),
+        Circumstances(
+            stage=stage,
+            ending=ending,
+            is_connected=connected,
+            has_own=has_own,
+            cannot_run=cannot_run,
+        ),
     )
 
 
 @pytest.mark.parametrize(
-    ("stage", "runs", "expected"),
+    ("stage", "flags", "expected"),
     [
-        (Stage.UNTOUCHED, True, Condition.OWN),
-        (Stage.UNTOUCHED, False, Condition.NOTHING),
-        (Stage.LOADED, True, Condition.ETS),
-        (Stage.LOADED, False, Condition.CANNOT_RUN),
+        (Stage.UNTOUCHED, {"has_own": True}, Condition.OWN),
+        (Stage.UNTOUCHED, {}, Condition.NOTHING),
+        (Stage.LOADED, {}, Condition.ETS),
+        (Stage.LOADED, {"has_own": True, "cannot_run": True}, Condition.CANNOT_RUN),
     ],
 )
 def test_what_holds_is_named_by_its_source(
-    stage: Stage,
-    runs: bool,  # noqa: FBT001 - a parameter
-    expected: Condition,
+    stage: Stage, flags: dict[str, bool], expected: Condition
 ) -> None:
-    assert condition(DeviceRig().model, stage, runs=runs) is expected
+    assert condition(DeviceRig().model, stage, None, **flags) is expected
 
 
 @pytest.mark.parametrize(

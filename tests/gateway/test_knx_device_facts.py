@@ -135,9 +135,11 @@ async def test_what_cannot_run_names_the_parameter(tmp_path: Path) -> None:
         await LineTool(world.line).download(contents(wrong))
         await world.until(lambda: facts_of(world).condition is Condition.CANNOT_RUN, 10.0)
         assert any("fuse_a" in one.key for one in facts_of(world).findings)
+        assert world.gateway.facts().cannot_run
         await LineTool(world.line).download(contents())
         await world.until(lambda: facts_of(world).condition is Condition.ETS, 10.0)
         assert not any("fuse_a" in one.key for one in facts_of(world).findings)
+        assert not world.gateway.facts().cannot_run
 
 
 @pytest.mark.real

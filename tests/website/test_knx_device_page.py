@@ -18,8 +18,10 @@ from knxgw.errors import RejectedError
 from knxgw.knxip.statistics import Statistics
 from knxgw.links.knx_routing_link import RoutingLink
 from knxgw.monitoring.log_ring import LogRecorder
+from knxgw.station.show import unconfigured_view
 from knxgw.website import knx_device_words, knx_server_words
 from knxgw.website.access.roles import Role
+from knxgw.website.device_facts import DeviceFacts
 from knxgw.website.knx_facts import (
     KnxDeviceFacts,
     LoadableFacts,
@@ -199,6 +201,23 @@ def test_the_programming_mode_is_switched_from_here(shown: Shown, found: Website
     answer = found.post("/settings/programming", on="0", next=PATH)
     assert answer.headers["Location"].startswith(PATH)
     assert switched == [False]
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        (DeviceFacts(is_being_loaded=True), "ETS is loading the device, or was cut off"),
+        (DeviceFacts(cannot_run=True), "but it cannot run with that"),
+    ],
+)
+def test_status_says_that_ets_is_why_nothing_is_controlled(facts: DeviceFacts, said: str) -> None:
+    texts = catalogue().product.texts
+    with website(lambda code: unconfigured_view(texts, code or "en"), facts=lambda: facts) as found:
+        page = text_of(found.get("/"))
+        assert said in page
+        assert "Diagnostics, KNX device, says more." in page
+        assert "Set up the device" not in page, "that would be another way"
+        assert "until a configuration is loaded" not in page
 
 
 def test_who_may_not_use_diagnostics_does_not_see_it(found: Website) -> None:
