@@ -13,6 +13,7 @@ another one: `udp:IP:PORT`, `tcp:IP:PORT`, or `routing:IP` with our own IP. `--d
 
 import argparse
 import asyncio
+import logging
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -120,10 +121,15 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.command == "load":
         asked.contents = contents_of(asked.file)
+    logging.getLogger("xknx").setLevel(
+        logging.ERROR
+    )  # it warns of the last acknowledgement, which is late
     try:
         asyncio.run(run(asked))
     except XKNXException as err:
         sys.exit(f"{type(err).__name__}: {err}")
+    except KeyboardInterrupt:
+        sys.exit("cut off")
 
 
 if __name__ == "__main__":
