@@ -97,11 +97,11 @@ ERRORS = {  # DPT 20.011
     15: marked("Its group addresses are not in ascending order."),
 }
 ENDINGS = {
-    Ending.UNDER_WAY: (marked("not ended yet"), "warning"),
-    Ending.COMPLETED: (marked("completed"), "good"),
-    Ending.UNLOADED: (marked("completed; the device is unloaded"), "good"),
-    Ending.CUT_OFF: (marked("cut off: ETS did not go on with it"), "bad"),
-    Ending.FAILED: (marked("failed"), "bad"),
+    Ending.UNDER_WAY: marked("not ended yet"),
+    Ending.COMPLETED: marked("completed"),
+    Ending.UNLOADED: marked("completed; the device is unloaded"),
+    Ending.CUT_OFF: marked("cut off: ETS did not go on with it"),
+    Ending.FAILED: marked("failed"),
 }
 WAYS = {
     Way.LINE: marked("over KNX, from {address}"),
@@ -206,7 +206,7 @@ def download_rows(
 
 
 def _result(facts: KnxDeviceFacts, last: LastDownload, words: Language) -> str:
-    said = words.text(ENDINGS[last.ending][0])
+    said = words.text(ENDINGS[last.ending])
     if last.failed is None:
         return said
     index, error = last.failed

@@ -33,6 +33,12 @@ def download_of(world: World) -> LastDownload:
     return found
 
 
+async def load(world: World) -> None:
+    """Program the device as a whole, until that holds."""
+    await LineTool(world.line).download(contents())
+    await world.until(lambda: facts_of(world).condition is Condition.ETS, 10.0)
+
+
 async def test_each_step_of_a_full_download_shows_and_its_end_survives_a_restart(
     tmp_path: Path,
 ) -> None:
@@ -74,8 +80,7 @@ async def test_each_step_of_a_full_download_shows_and_its_end_survives_a_restart
 async def test_a_partial_download_is_told_apart_from_a_full_one(tmp_path: Path) -> None:
     async with World(SITE, tmp_path) as world:
         world.strict = False
-        await LineTool(world.line).download(contents())
-        await world.until(lambda: facts_of(world).condition is Condition.ETS, 10.0)
+        await load(world)
         tool = LineTool(world.line)
         await tool.connect()
         await tool.write({4: contents()[4]})
@@ -115,8 +120,7 @@ async def test_an_unloaded_device_says_that_it_is_and_goes_back_to_its_own_file(
 ) -> None:
     async with World(SITE, tmp_path) as world:
         world.strict = False
-        await LineTool(world.line).download(contents())
-        await world.until(lambda: facts_of(world).condition is Condition.ETS, 10.0)
+        await load(world)
         tool = LineTool(world.line)
         await tool.connect()
         await tool.unload()
@@ -136,8 +140,7 @@ async def test_what_cannot_run_names_the_parameter(tmp_path: Path) -> None:
         await world.until(lambda: facts_of(world).condition is Condition.CANNOT_RUN, 10.0)
         assert any("fuse_a" in one.key for one in facts_of(world).findings)
         assert world.gateway.facts().cannot_run
-        await LineTool(world.line).download(contents())
-        await world.until(lambda: facts_of(world).condition is Condition.ETS, 10.0)
+        await load(world)
         assert not any("fuse_a" in one.key for one in facts_of(world).findings)
         assert not world.gateway.facts().cannot_run
 

@@ -7,7 +7,6 @@ from knxgw.monitoring.csv_table import plain_text
 from knxgw.website.access.roles import Right
 from knxgw.website.exports import download
 from knxgw.website.knx_device_words import (
-    ENDINGS,
     condition_words,
     device_rows,
     download_rows,
@@ -44,7 +43,6 @@ def knx_device() -> str:
         is_programming=facts.is_programming,
         objects=[object_row(one, words) for one in facts.loadables],
         last=[] if last is None else list(download_rows(facts, last, words, now)),
-        last_tone="" if last is None else ENDINGS[last.ending][1],
         server=server_state(facts.server, words),
         server_rows=list(server_rows(facts.server, words)),
         tunnels=facts.server.tunnels,
