@@ -145,6 +145,7 @@ class Gateway:
                     group_objects=self._diagnosed_objects,
                     traffic=self._traffic,
                 ),
+                now=self.valid_now,
             ),
             configuration,
         )
@@ -233,6 +234,7 @@ class Gateway:
             knx_link=None if configuration is None else configuration.knx.link.value,
             configuration_source=None if configuration is None else configuration.source.value,
             is_being_loaded=self.programmed.stage is Stage.LOADING,
+            cannot_run=self.programmed.cannot_run,
             serial=self.programmed.serial_number,
             serial_line=None
             if configuration is None or configuration.serial is None
@@ -278,7 +280,7 @@ class Gateway:
 
     def set_programming(self, is_on: bool) -> None:  # noqa: FBT001 - a mode is on or off
         """Switch the programming mode, as the button does; safe from any thread."""
-        self.panel.is_programming = is_on
+        self.panel.set_programming(is_on)
 
     def connected_port(self) -> KnxPort:
         """Return the KNX port, which is connected. Raises: RejectedError."""
@@ -390,6 +392,7 @@ class Gateway:
                     await self._change_application(await self.programmed.configuration_soon())
                 except Exception:
                     log.exception("what ETS has loaded does not run")
+                    self.programmed.cannot_run = True
                     await self._unload()
 
     async def _change_application(self, configuration: Configuration | None) -> None:

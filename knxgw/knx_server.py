@@ -6,20 +6,25 @@ secured, nor where the device itself uses a tunnel: the interface has others.
 """
 
 import asyncio
+import errno
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from ipaddress import IPv4Address
 from typing import NoReturn
 
 from knxgw.config.model import Configuration, KnxLinkKind, KnxSettings
 from knxgw.device.cemi_errors import CEMIErrorCode, cemi_error, write_error
 from knxgw.device.identity import MASK_VERSION, MAX_APDU_LENGTH, NOWHERE, IpState
+from knxgw.device.knx_device import IndividualAddress
 from knxgw.device.model import Elements, PropertyError
 from knxgw.device.services import HIGHEST_LEVEL
+from knxgw.device.watched import WatchedProperties
+from knxgw.errors import LinkError
 from knxgw.gateway import Gateway
 from knxgw.host.network import ipv4_interfaces, own_addresses
 from knxgw.host.seen import see_network
+from knxgw.knxip.channel import Channel, Kind
 from knxgw.knxip.ports import (
     Description,
     FunctionAnswer,
@@ -30,6 +35,7 @@ from knxgw.knxip.ports import (
 from knxgw.knxip.server import KnxIpServer, KnxIpSettings
 from knxgw.knxip.wire import PORT
 from knxgw.links.keep_alive import keep_alive
+from knxgw.website.knx_facts import ServerFacts, ServerState, TunnelFacts
 
 log = logging.getLogger(__name__)
 LOOPBACK = "127.0.0.1"
@@ -60,17 +66,55 @@ class KnxServer:
         self._port = port
         self._ip_state = IpState()  # looked up now and then: it takes a millisecond
         self._server: KnxIpServer | None = None
+        self._listening: Listening | None = None  # where it listens, or tries to
+        self._failure: ServerState | None = ServerState.STARTING  # why it does not listen there
         gateway.programmed.model.outside.ip = self._ip
+        self._watched = WatchedProperties(gateway.programmed.model)
+        gateway.programmed.management.on_served = self._tell_changes
+        gateway.programmed.management.client_of = self._client_of
+        gateway.panel.on_programming = self._tell_changes
 
     @property
     def server(self) -> KnxIpServer | None:
         """Return the server that runs, or tries to; None: it is not to run."""
         return self._server
 
+    def facts(self) -> ServerFacts:
+        """Return what people see of it; in the event loop only."""
+        own, server, where = self._gateway.programmed.own, self._server, self._listening
+        if where is None:
+            why = None if own is None else _hindrance(own.knx)
+            return ServerFacts(state=why or self._failure or ServerState.NO_NETWORK)
+        if server is None:
+            return ServerFacts(address=where.address, port=where.port)
+        state = ServerState.LISTENS if server.port else self._failure or ServerState.STARTING
+        addresses = self._gateway.programmed.tunnel_addresses(TUNNELS, _FIRST_TUNNEL)
+        clients = {one.address: _place(one) for one in server.channels if one.address is not None}
+        return ServerFacts(
+            state=state,
+            address=where.address,
+            port=where.port,
+            tunnels=tuple(
+                TunnelFacts(address=str(one), client=clients.get(one, ""))
+                for one in dict.fromkeys((*addresses, *clients))
+            ),
+            managers=tuple(_place(one) for one in server.channels if one.kind is Kind.MANAGEMENT),
+            streams=server.streams,
+            counters=asdict(server.statistics),
+        )
+
+    def _client_of(self, address: IndividualAddress | None) -> str | None:
+        """Return the client of a tunnel, None: it is none. Without an address: of device management, if there is one."""
+        channels = () if self._server is None else self._server.channels
+        kind = Kind.MANAGEMENT if address is None else Kind.TUNNEL
+        found = [_place(one) for one in channels if (one.kind, one.address) == (kind, address)]
+        return found[0] if len(found) == 1 else None
+
     async def run(self) -> NoReturn:
         """Serve until cancelled, each time where the configuration wants it."""
         while True:
             wanted = await asyncio.to_thread(self._wanted)
+            self._listening, self._failure = wanted, None
             if wanted is None:
                 self._server = None
                 await asyncio.sleep(LOOK_S)
@@ -84,6 +128,7 @@ class KnxServer:
     async def _serve(self, wanted: Listening) -> None:
         """Serve at a place for as long as that is wanted."""
         self._ip_state = await asyncio.to_thread(ip_state, self._gateway.programmed.own, wanted)
+        self._tell_changes()
         self._server = server = KnxIpServer(
             KnxIpSettings(address=wanted.address, port=wanted.port),
             self._gateway.line,
@@ -92,10 +137,21 @@ class KnxServer:
         )
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(
-                keep_alive("KNXnet/IP server", server.run, last_delay_s=LAST_DELAY_S)
+                keep_alive(
+                    "KNXnet/IP server",
+                    lambda: self._listen(server),
+                    last_delay_s=LAST_DELAY_S,
+                )
             )
             await self._until_other_than(wanted)
             serving.cancel()
+
+    async def _listen(self, server: KnxIpServer) -> NoReturn:
+        try:
+            await server.run()
+        except LinkError as err:
+            self._failure = _failure(err)
+            raise
 
     async def _until_other_than(self, wanted: Listening) -> None:
         """Wait until it is to listen somewhere else, or nowhere."""
@@ -104,6 +160,19 @@ class KnxServer:
             if await asyncio.to_thread(self._wanted) != wanted:
                 return
             self._ip_state = await asyncio.to_thread(ip_state, self._gateway.programmed.own, wanted)
+            self._tell_changes()
+
+    def _tell_changes(self) -> None:
+        """Tell the clients that want to know what has changed of the device."""
+        changes = self._watched.changes()
+        if self._server is None:
+            return
+        for one in changes:
+            address = PropertyAddress(
+                object_type=one.object_type, instance=1, property_id=one.property_id
+            )
+            self._server.property_changed(address, one.start, one.count, one.data)
+        self._server.described_anew()
 
     def _wanted(self) -> Listening | None:
         own = self._gateway.programmed.own
@@ -149,10 +218,34 @@ class KnxServer:
 
 def listening_of(knx: KnxSettings) -> Listening | None:
     """Return where the server listens with these settings; None: nowhere, or there is no network yet."""
-    if knx.server_port is None or knx.keyring is not None or knx.link not in _SERVED:
+    if knx.server_port is None or _hindrance(knx) is not None:
         return None
     address = knx.local_ip or (LOOPBACK if knx.link is KnxLinkKind.NONE else _address_of_machine())
     return None if address is None else Listening(address, knx.server_port)
+
+
+def _hindrance(knx: KnxSettings) -> ServerState | None:
+    """Return why the server is not to listen with these settings, None: it is to."""
+    if knx.server_port is None:
+        return ServerState.SWITCHED_OFF
+    if knx.keyring is not None:
+        return ServerState.KEYRING
+    return None if knx.link in _SERVED else ServerState.BEHIND_TUNNEL
+
+
+def _failure(err: LinkError) -> ServerState:
+    """Return in one word why it cannot listen; the log says the rest."""
+    cause = err.__cause__
+    number = cause.errno if isinstance(cause, OSError) else None
+    known = {
+        errno.EADDRINUSE: ServerState.PORT_TAKEN,
+        errno.EADDRNOTAVAIL: ServerState.NO_ADDRESS,
+    }
+    return known.get(number or 0, ServerState.FAILED)
+
+
+def _place(channel: Channel) -> str:
+    return f"{channel.opener.ip}:{channel.opener.port}"
 
 
 class LocalManagement:

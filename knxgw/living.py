@@ -32,6 +32,7 @@ from knxgw.host.on_loop import wait_on
 from knxgw.host.panel_environment import of_machine, panel_settings, words_of
 from knxgw.host.service import ServiceManager, answers_health, tell_health
 from knxgw.judgement import Prepared, identity
+from knxgw.knx_device_facts import knx_device_facts
 from knxgw.knx_server import KnxServer
 from knxgw.links.modbus_buses import ModbusBuses
 from knxgw.machine import Machine
@@ -49,6 +50,7 @@ from knxgw.website.access.accounts import Accounts
 from knxgw.website.bridge import Bridge, DeviceControl
 from knxgw.website.device_facts import AdapterFacts, DeviceFacts
 from knxgw.website.encryption import Encryption
+from knxgw.website.knx_facts import KnxDeviceFacts
 from knxgw.website.listener import Listener
 from knxgw.website.names import certificate_names, host_names
 from knxgw.website.recordings import Objects, Requests, SelfTest, Telegrams
@@ -207,6 +209,7 @@ class Living:
             host=host,
             configuration=self._configuration_text,
             history=gateway.history,
+            knx_device=lambda: wait(self._knx_device()),
         )
         self._warnings = prepared.warnings
         self._addresses: tuple[OwnAddress, ...] = ()
@@ -238,6 +241,10 @@ class Living:
 
     async def _is_served(self) -> bool:
         return await answers_health(*self._prepared.listener.address)
+
+    async def _knx_device(self) -> KnxDeviceFacts:
+        """Return what people see of the KNX device."""
+        return knx_device_facts(self.gateway, self.knx_server)
 
     def _take_panel(self, configuration: Configuration | None) -> None:
         """Use the lines of a configuration, and let the launcher know of them."""

@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from knxgw.catalogue.product import Catalogue
@@ -18,9 +19,10 @@ from knxgw.config.model import Configuration, GroupObjectLink
 from knxgw.device.download import Stage
 from knxgw.device.group_object_links import group_object_links
 from knxgw.device.identity import Identity, serial_number_of
-from knxgw.device.kept_state import restore
+from knxgw.device.kept_state import last_download, restore
 from knxgw.device.knx_device import IndividualAddress, KnxDevice
 from knxgw.device.model import DeviceModel, Outside
+from knxgw.errors import Finding
 from knxgw.links.knx_management import KnxManagement
 from knxgw.store.device_id import device_id
 from knxgw.store.knx_device_files import KnxDeviceFiles
@@ -36,6 +38,7 @@ class Surroundings:
     catalogue: Catalogue
     executor: Executor  # that writes to the disk
     outside: Outside
+    now: Callable[[], datetime | None] = lambda: None  # None: the time is not valid
 
 
 class Programmed:
@@ -48,11 +51,15 @@ class Programmed:
         self._catalogue = surroundings.catalogue
         self._files = KnxDeviceFiles(surroundings.directory)
         self.own = own  # what the device's own file says, None: there is none
+        self.findings: tuple[Finding, ...] = ()  # about what ETS has loaded last
+        self.cannot_run = False  # with what ETS has loaded last
         model = self._restored(surroundings)
         self.management = KnxManagement(
             KnxDevice(model, chance=random.random, switched_on_at=self._loop.time()),
             self._store,
             self._note_stage,
+            last_download(self._files.state()),
+            surroundings.now,
         )
         self._has_other_stage = asyncio.Event()
         self.on_stage: Callable[[Stage], None] = lambda _stage: None  # e.g. for the history
@@ -117,6 +124,7 @@ class Programmed:
 
     def _loaded(self, image: bytes, links: Mapping[int, GroupObjectLink]) -> Configuration | None:
         loaded = configuration_from_ets(image, links, self._catalogue, self.own)
+        self.findings, self.cannot_run = loaded.findings, loaded.configuration is None
         for finding in loaded.findings:
             log.warning("what ETS has loaded: %s", finding)
         return loaded.configuration
@@ -149,5 +157,6 @@ class Programmed:
 
     def _note_stage(self, stage: Stage) -> None:
         log.info("the KNX device is %s", stage.value)
+        self.cannot_run = False  # until somebody has looked
         self.on_stage(stage)
         self._has_other_stage.set()

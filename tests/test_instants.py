@@ -33,7 +33,7 @@ DURATIONS = {
         "min_interval_s",
         "state_cycle_s",
     },
-    "device": {"delay_s", "lasts_s"},
+    "device": {"delay_s", "duration_s", "lasts_s"},
     "dlm": {
         "fresh_s",
         "level_absent_s",

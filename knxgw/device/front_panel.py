@@ -56,15 +56,26 @@ class FrontPanel:
         program was started again, a button that is held means nothing until its release.
         """
         self.on_outcome: Callable[[Outcome], None] = lambda _outcome: None
+        self.on_programming: Callable[[], None] = lambda: None  # the mode was switched
         self._soon = soon
         self._contact = contact
-        self.is_programming = False
+        self._is_programming = False
         self._now_s = now_s
         is_pressed = contact is not None and contact.is_pressed
         begin = power_on if is_power_on else begin_anew
         self._button = begin(is_pressed=is_pressed, now_s=now_s())
         if contact is not None:
             contact.report_to(self.press, self.release, self.begin_anew)
+
+    @property
+    def is_programming(self) -> bool:
+        """Tell whether the device is in programming mode; safe from any thread."""
+        return self._is_programming
+
+    def set_programming(self, is_on: bool) -> None:  # noqa: FBT001 - a mode is on or off
+        """Switch the programming mode, whoever asks for it; safe from any thread."""
+        self._is_programming = is_on
+        self._soon(self.on_programming)
 
     @property
     def has_button(self) -> bool:
@@ -94,7 +105,7 @@ class FrontPanel:
         if outcome is Outcome.NOTHING:
             return
         if outcome is Outcome.TOGGLE_PROGRAMMING:
-            self.is_programming = not self.is_programming
+            self.set_programming(not self._is_programming)
         log.info("the programming button: %s", outcome.value)
         self.on_outcome(outcome)
 
@@ -109,6 +120,6 @@ class FrontPanel:
         return replace(
             device,
             phase=phase,
-            is_programming=self.is_programming,
+            is_programming=self._is_programming,
             restores_password=button.restores_password,
         )

@@ -11,6 +11,7 @@ from typing import Any
 
 from knxgw.catalogue.interface_objects import LoadState
 from knxgw.device.identity import UNASSIGNED
+from knxgw.device.last_download import LastDownload, stored_download
 from knxgw.device.loading import Loadable
 from knxgw.device.memory import crc16
 from knxgw.device.model import DeviceModel
@@ -18,8 +19,10 @@ from knxgw.device.model import DeviceModel
 VERSION = 1
 
 
-def state_bytes(model: DeviceModel, unsure: Collection[int] = ()) -> bytes:
-    """Return what the device is, without the memory of its objects.
+def state_bytes(
+    model: DeviceModel, unsure: Collection[int] = (), last: LastDownload | None = None
+) -> bytes:
+    """Return what the device is, without the memory of its objects; `last`: the last download.
 
     `unsure`: objects whose memory is being stored, which count as being loaded until that is done.
     """
@@ -32,6 +35,7 @@ def state_bytes(model: DeviceModel, unsure: Collection[int] = ()) -> bytes:
             str(index): _object(one, is_sure=index not in unsure)
             for index, one in model.loadables.items()
         },
+        "last_download": None if last is None else last.as_json(),
     }
     return json.dumps(content, indent=1).encode("ascii")
 
@@ -55,6 +59,15 @@ def restore(model: DeviceModel, content: bytes, segment: Callable[[int], bytes])
         )
     ]
     return all(restored)
+
+
+def last_download(content: bytes) -> LastDownload | None:
+    """Return the last download of what was stored, None: there was none, or nobody can read it."""
+    found = _parsed(content)
+    try:
+        return None if found is None else stored_download(found["last_download"])
+    except (ValueError, KeyError, TypeError, IndexError):
+        return None
 
 
 def _parsed(content: bytes) -> Mapping[str, Any] | None:

@@ -92,7 +92,12 @@ class KnxDevice:
     @property
     def is_connected(self) -> bool:
         """Tell whether a tool has a connection."""
-        return self._transport.peer is not None
+        return self.peer is not None
+
+    @property
+    def peer(self) -> IndividualAddress | None:
+        """Return the tool that has a connection, None: nobody has."""
+        return self._transport.peer
 
     def due_at(self) -> float:
         """Return when `tick` has something to do [s]."""

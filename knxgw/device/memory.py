@@ -41,6 +41,7 @@ class Segment:
     def __init__(self, arena: Arena) -> None:
         self.arena = arena
         self.octets: int | None = None  # None: nothing is allocated
+        self.written = 0  # octets that tools have written, ever
         self._content = bytearray(arena.octets)
 
     @property
@@ -94,6 +95,7 @@ class Segment:
         """Write a range that is allocated."""
         begin = address - self.arena.address
         self._content[begin : begin + len(octets)] = octets
+        self.written += len(octets)
 
     @property
     def control_block(self) -> bytes:

@@ -163,6 +163,10 @@ class DeviceModel:
 
     # --- properties
 
+    def value(self, name: str) -> bytes:
+        """Return the whole value of a property, by its name: `device.programming_mode`."""
+        return self._readers[name]()
+
     def read(self, asked: Elements, level: int) -> bytes:
         """Return elements of a property; from 0 on: their number, two octets. Raises: PropertyError."""
         definition = _of_a_value(asked)
@@ -170,7 +174,7 @@ class DeviceModel:
             raise PropertyError(ReturnCode.E_ACCESS_WRITE_ONLY)
         if level > definition.read_level:
             raise PropertyError(ReturnCode.E_ACCESS_DENIED)
-        value = self._readers[asked.name()]()
+        value = self.value(asked.name())
         octets = definition.type.octets
         there = len(value) // octets
         if asked.start == 0 and asked.count == 1:
@@ -190,7 +194,7 @@ class DeviceModel:
             self._control(asked, octets)
             return
         name = asked.name()
-        value = _with_elements(self._readers[name](), asked, octets)
+        value = _with_elements(self.value(name), asked, octets)
         writer = self._writers.get(name)
         if writer is not None:
             writer(value)

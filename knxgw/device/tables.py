@@ -16,6 +16,7 @@ EMPTY = 0xFFFF  # as a count: nobody has ever written the table
 COUNT_OCTETS = 2
 PRIORITIES = (Priority.SYSTEM, Priority.NORMAL, Priority.URGENT, Priority.LOW)  # by their code
 _ADDRESS_OCTETS, _ASSOCIATION_OCTETS, _OBJECT_OCTETS = 2, 4, 2
+_ROW_OCTETS = {1: _ADDRESS_OCTETS, 2: _ASSOCIATION_OCTETS, 3: _OBJECT_OCTETS}  # by index
 
 
 class TableError(IntEnum):
@@ -72,7 +73,7 @@ def group_addresses(content: bytes) -> tuple[int, ...]:
 
 def error_in(index: int, content: bytes) -> TableError:
     """Return what is wrong with the table of an interface object, for which see its index."""
-    each = {1: _ADDRESS_OCTETS, 2: _ASSOCIATION_OCTETS, 3: _OBJECT_OCTETS}.get(index)
+    each = _ROW_OCTETS.get(index)
     if each is None:
         return TableError.NONE
     if _count(content) * each + COUNT_OCTETS > max(len(content), COUNT_OCTETS):
@@ -84,6 +85,11 @@ def error_in(index: int, content: bytes) -> TableError:
         if any(one >= after for one, after in pairwise(found)):
             return TableError.NOT_SORTED
     return TableError.NONE
+
+
+def row_count(index: int, content: bytes) -> int | None:
+    """Return how many rows the table of an interface object has, None: it is no table."""
+    return _count(content) if index in _ROW_OCTETS else None
 
 
 def _associations(content: bytes) -> Iterator[tuple[int, int]]:

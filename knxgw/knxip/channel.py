@@ -6,6 +6,7 @@ from enum import Enum
 from xknx.telegram.address import IndividualAddress
 
 from knxgw.knxip.numbered import Sender
+from knxgw.knxip.ports import PropertyAddress
 from knxgw.knxip.wire import Place
 
 MOST_UNDER_WAY = 64  # requests of one client that are being carried out
@@ -34,6 +35,7 @@ class Channel:
     address: IndividualAddress | None = None  # of a tunnel
     expected: int = 0  # counter of the next request of the client
     under_way: int = 0  # its requests that are being carried out
+    writes: PropertyAddress | None = None  # that its client is just writing
     told: dict[int, bytes] | None = field(default=None)  # features as last told; None: not wanted
 
     def is_of(self, source: Place) -> bool:

@@ -28,7 +28,7 @@ from knxgw.knxip.discovery import Discovery
 from knxgw.knxip.effects import Effect, Manage, Send, Transmit
 from knxgw.knxip.features import feature_response, news
 from knxgw.knxip.numbered import Verdict, judged
-from knxgw.knxip.ports import Description
+from knxgw.knxip.ports import Description, PropertyAddress
 from knxgw.knxip.requests import (
     CONNECTION_HEADER,
     Connect,
@@ -124,11 +124,11 @@ class KnxIpEndpoint:
             return []
         return self._send(channel, _REQUESTS[channel.kind], cemi, now_s)
 
-    def inform(self, cemi: bytes, now_s: float) -> list[Effect]:
-        """Tell the clients of the device management."""
+    def inform(self, about: PropertyAddress, cemi: bytes, now_s: float) -> list[Effect]:
+        """Tell the clients of the device management about a property, but whoever has just written it."""
         effects: list[Effect] = []
         for channel in self._connections.channels:
-            if channel.kind is Kind.MANAGEMENT:
+            if channel.kind is Kind.MANAGEMENT and channel.writes != about:
                 effects += self.say(channel, cemi, now_s)
         return effects
 

@@ -14,7 +14,7 @@ from xknx.telegram.address import IndividualAddress
 
 from knxgw.knx.frames import Outcome
 from knxgw.knx.line import Line
-from knxgw.knxip.cemi import Reset
+from knxgw.knxip.cemi import Reset, WriteProperty
 from knxgw.knxip.channel import Channel
 from knxgw.knxip.clients import Clients
 from knxgw.knxip.device_management import perform
@@ -235,14 +235,16 @@ class RunningServer:
             self.apply(self._endpoint.transmitted(asked.channel, asked.cemi, outcome, now_s))
 
     async def _manage(self, asked: Manage) -> None:
-        channel = asked.channel
+        channel, request = asked.channel, asked.request
+        channel.writes = request.address if isinstance(request, WriteProperty) else None
         answer = await perform(
-            asked.request, self._device.properties, lambda cemi: self._say(channel, cemi)
+            request, self._device.properties, lambda cemi: self._say(channel, cemi)
         )
+        channel.writes = None
         if self._endpoint is None:
             return
         self.apply(self._endpoint.managed(channel, answer, _now_s()))
-        if isinstance(asked.request, Reset):
+        if isinstance(request, Reset):
             log.info("KNXnet/IP server: a client has the IP side start anew; connections end")
             self.apply(self._endpoint.end())
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
@@ -10,6 +10,7 @@ from xknx.telegram.address import IndividualAddress
 
 from knxgw.knx.line import Line
 from knxgw.knxip.cemi import property_indication
+from knxgw.knxip.channel import Channel
 from knxgw.knxip.endpoint import MOST_MANAGEMENT, KnxIpEndpoint
 from knxgw.knxip.ports import Description, PropertyAddress, PropertyServer
 from knxgw.knxip.running import Device, Limits, RunningServer
@@ -58,6 +59,12 @@ class KnxIpServer:
         return 0 if self._running is None else self._running.port
 
     @property
+    def channels(self) -> Collection[Channel]:
+        """Return the open connections."""
+        endpoint = self._endpoint()
+        return () if endpoint is None else endpoint.channels
+
+    @property
     def tunnels_in_use(self) -> frozenset[IndividualAddress]:
         """Return the addresses of tunnels that are open."""
         endpoint = self._endpoint()
@@ -66,8 +73,7 @@ class KnxIpServer:
     @property
     def connections(self) -> int:
         """Return how many connections are open, tunnels and others."""
-        endpoint = self._endpoint()
-        return 0 if endpoint is None else len(endpoint.channels)
+        return len(self.channels)
 
     @property
     def streams(self) -> int:
@@ -114,11 +120,14 @@ class KnxIpServer:
     def property_changed(
         self, address: PropertyAddress, start: int, count: int, data: bytes
     ) -> None:
-        """Tell device management clients that a property has another value (M_PropInfo.ind)."""
+        """Tell device management clients that a property has another value (M_PropInfo.ind).
+
+        Whoever is just writing it hears so by the answer.
+        """
         endpoint = self._endpoint()
         if endpoint is not None and self._running is not None:
             cemi = property_indication(address, start, count, data)
-            self._running.apply(endpoint.inform(cemi, _now_s()))
+            self._running.apply(endpoint.inform(address, cemi, _now_s()))
 
     def _endpoint(self) -> KnxIpEndpoint | None:
         return None if self._running is None else self._running.endpoint

@@ -8,7 +8,7 @@ LinkError and the session ends. xknx's own transports do the work; its reconnect
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from xknx import XKNX
@@ -111,6 +111,15 @@ class XknxLink(ABC):
         self._lost: str | None = None
         self._failure: str | None = None  # why the system does not send
         self._adapter: AdapterWatch | None = None  # of the connection that there is
+
+    def counted(self) -> Mapping[str, int]:
+        """Return what was counted since the start, by name."""
+        return {
+            "malformed": self.malformed,
+            "strangers": self.strangers,
+            "confirmations_missed": self.confirmations_missed,
+            "confirmations_negative": self.confirmations_negative,
+        }
 
     def keep_numbers(self, numbers: SecureNumbers) -> None:
         """Hear where the timer of IP Secure routing is kept; before `open`."""

@@ -6,7 +6,7 @@ outlives the wire: tunnels stay open while another link is configured.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from xknx.cemi import CEMILData
 from xknx.telegram.address import IndividualAddress
@@ -16,7 +16,7 @@ from knxgw.errors import LinkError
 from knxgw.knx.flow_counts import FlowCounts
 from knxgw.knx.frames import Outcome
 from knxgw.knx.line import Member
-from knxgw.links.knx import KnxLink, OnFrame
+from knxgw.links.knx import KnxLink, OnFrame, XknxLink
 from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.objects.outbox import ResponseLimits
 
@@ -96,6 +96,10 @@ class DeviceOnLine:
     def individual_address(self) -> IndividualAddress:
         """Return our address on this link."""
         return self._own_address if self.wire is None else self.wire.individual_address
+
+    def counted(self) -> Mapping[str, int]:
+        """Return what the wire has counted since the start, by name; nothing without one."""
+        return self.wire.counted() if isinstance(self.wire, XknxLink) else {}
 
     def take_address(self, address: IndividualAddress) -> bool:
         """Use another address; tell whether this link can."""

@@ -8,14 +8,17 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NoReturn
 
 from xknx.cemi import CEMILData
+from xknx.telegram.address import IndividualAddress
 from xknx.telegram.apci import IndividualAddressRead, ReturnCode
 
 from knxgw.device.download import Download, Stage, is_empty, stage_of
 from knxgw.device.kept_state import state_bytes
 from knxgw.device.knx_device import KnxDevice, Output, Restart, Send
+from knxgw.device.last_download import DownloadLog, LastDownload, Tool, Way
 from knxgw.device.model import Elements, PropertyError, Unsaved
 from knxgw.device.services import HIGHEST_LEVEL, EraseCode
 from knxgw.knx.frames import FrameKind, Outcome, Security
@@ -56,12 +59,23 @@ class KnxManagement:
     """Serves whoever manages the device, over whichever port there is."""
 
     def __init__(
-        self, device: KnxDevice, store: StoreDevice, on_stage: Callable[[Stage], None]
+        self,
+        device: KnxDevice,
+        store: StoreDevice,
+        on_stage: Callable[[Stage], None],
+        last: LastDownload | None = None,
+        now: Callable[[], datetime | None] = lambda: None,
     ) -> None:
-        """Serve a device; `on_stage`: what ETS has made of it has changed, and holds from now on."""
+        """Serve a device; `on_stage`: what ETS has made of it has changed, and holds from now on.
+
+        `last`: the last download that was stored. `now`: the time of day, None while it is not valid.
+        """
         self.device = device
+        self.client_of: Callable[[IndividualAddress | None], str | None] = lambda _address: None
+        self._downloads, self._now = DownloadLog(device.model, last), now
         self.download = Download(stage_of(device.model))
         self.restarts = 0  # that tools have asked for
+        self.on_served: Callable[[], None] = lambda: None  # the device may be another now
         self._store = store
         self._on_stage = on_stage
         self._port: KnxPort | None = None
@@ -85,6 +99,7 @@ class KnxManagement:
     def link_up(self) -> None:
         """Have the address that the link can have."""
         self._use_address()
+        self.on_served()
 
     def link_down(self) -> None:
         """Forget the connection of a tool that cannot be reached."""
@@ -134,6 +149,10 @@ class KnxManagement:
             return ReturnCode.E_TEMPORARILY_NOT_AVAILABLE
         return await written.outcome
 
+    def last_download(self) -> LastDownload | None:
+        """Return the last download, None: there was none."""
+        return self._downloads.last(asyncio.get_running_loop().time())
+
     # --- life
 
     async def run(self) -> NoReturn:
@@ -143,6 +162,7 @@ class KnxManagement:
             asked = await self._next(loop)
             try:
                 await self._serve(asked, loop.time())
+                self.on_served()
             except Exception:  # a mistake in here must not end charging
                 log.exception("a tool's request was not served")
 
@@ -156,14 +176,32 @@ class KnxManagement:
             out = self.device.tick(now_s)
         else:
             out = self.device.receive(asked, now_s)
+            self._use_address()  # a tool connects to the address that it has given before that is stored
+            self._note(asked)
         has_restarted = any(isinstance(one, Restart) for one in out)
         if await self._carry_out(out):
+            if asked is not None and has_restarted:  # it may have erased what was loaded
+                self._note(asked)
             self._look_at_stage(has_restarted=has_restarted)
+            await self._store_changes()
+
+    def _note(self, asked: "Request") -> None:
+        """Let the download know who has asked something; before it is stored."""
+        now_s = asyncio.get_running_loop().time()
+        self._downloads.asked(self._tool_of(asked), now_s, self._now())
+
+    def _tool_of(self, asked: "Request") -> Tool:
+        if not isinstance(asked, CEMILData):
+            return Tool(way=Way.MANAGEMENT, client=self.client_of(None) or "")
+        client = self.client_of(asked.src_addr)
+        way = Way.LINE if client is None else Way.TUNNEL
+        return Tool(way=way, address=str(asked.src_addr), client=client or "")
 
     async def _write(self, asked: "LocalWrite") -> None:
         code = ReturnCode.E_ERROR
         try:
             self.device.model.write(asked.elements, asked.data, HIGHEST_LEVEL)
+            self._note(asked)
             is_stored = await self._store_changes()
             code = ReturnCode.E_SUCCESS if is_stored else ReturnCode.E_MEMORY_ERROR
         except PropertyError as err:
@@ -175,6 +213,7 @@ class KnxManagement:
     async def _serve_locally(self, asked: "Local") -> list[Output]:
         """Serve an APDU without a line; what it has changed is stored before the answer."""
         answer = self.device.serve_locally(asked.apdu)
+        self._note(asked)
         if await self._store_changes() and answer.apdu is not None:
             asked.answer(answer.apdu)
         return [] if answer.restart is None else [Restart(answer.restart)]
@@ -221,6 +260,7 @@ class KnxManagement:
             is_connected=is_connected,
             has_restarted=has_restarted,
         ):
+            self._downloads.ended(self.download.stage)
             self._on_stage(self.download.stage)
 
     async def _store_changes(self) -> bool:
@@ -233,10 +273,11 @@ class KnxManagement:
             return True
         unsaved, model.unsaved = model.unsaved, Unsaved()
         segments = {index: model.loadables[index].segment.content for index in unsaved.segments}
+        last = self.last_download()
         try:
             if segments:
-                await self._store(state_bytes(model, unsure=segments), {})
-            await self._store(state_bytes(model), segments)
+                await self._store(state_bytes(model, unsure=segments, last=last), {})
+            await self._store(state_bytes(model, last=last), segments)
         except OSError as err:
             log.warning("what a tool has written is not stored, and not answered: %s", err)
             model.unsaved.add(unsaved)

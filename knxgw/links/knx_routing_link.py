@@ -1,7 +1,8 @@
 """A KNX link by routing over multicast, plain or secure."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 
 from xknx import XKNX
 from xknx.cemi import CEMIFrame
@@ -37,6 +38,10 @@ class RoutingLink(XknxLink):
         self._busy_at = float("-inf")
         self._address: IndividualAddress | None = None  # that was programmed, if any was
         self._adapter_has_run = False
+
+    def counted(self) -> Mapping[str, int]:
+        """Return what was counted since the start, by name."""
+        return {**super().counted(), **asdict(self.flow)}
 
     @property
     def has_room(self) -> bool:

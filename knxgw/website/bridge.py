@@ -17,6 +17,7 @@ from knxgw.website.configuring import Configuring
 from knxgw.website.device_facts import DeviceFacts
 from knxgw.website.firmware import FirmwareControl
 from knxgw.website.host_settings import HostSettings
+from knxgw.website.knx_facts import KnxDeviceFacts
 from knxgw.website.recordings import (
     Objects,
     ReadPlot,
@@ -85,6 +86,7 @@ class Bridge:
     host: HostSettings = field(default_factory=HostSettings)  # network and time of the machine
     configuration: Callable[[], str] = str  # the text of the file; it may name secrets
     history: History | None = None  # None: of a test
+    knx_device: Callable[[], KnxDeviceFacts] = KnxDeviceFacts
 
     def name(self) -> str:
         """Return what the device is called."""

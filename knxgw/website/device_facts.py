@@ -52,7 +52,13 @@ class DeviceFacts:
     serial_line: str | None = None  # RS485, with its settings; None: none is configured
     configuration_source: str | None = None  # a `ConfigurationSource`; None: not configured
     is_being_loaded: bool = False  # by ETS: nothing is controlled
+    cannot_run: bool = False  # with what ETS has loaded: neither is anything
     clock_source: str | None = None  # ntp, knx, system; None: the clock is not set
     panel: PanelFacts = field(default_factory=PanelFacts)
     warnings: tuple[Finding, ...] = ()  # what `check` says of the running configuration
     stuck_s: float = 0.0  # how long nothing has been done but pages
+
+    @property
+    def is_held_by_ets(self) -> bool:
+        """Tell whether nothing is controlled because of what ETS does, or has done."""
+        return self.is_being_loaded or self.cannot_run

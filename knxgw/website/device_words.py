@@ -12,6 +12,7 @@ WITH_KNX_DEVICE = marked("none yet (comes with the KNX device)")
 BEING_LOADED = marked(
     "ETS is loading the device, or was cut off: nothing is controlled until it has loaded everything"
 )
+CANNOT_RUN = marked("ETS has loaded the device, but it cannot run with that: nothing is controlled")
 CAUSES: Mapping[str, str] = {  # how the time before the start ended
     "first": marked("first start"),
     "stopped": marked("it was stopped in order"),
@@ -83,10 +84,15 @@ def _lines(facts: DeviceFacts, words: Language, now: datetime) -> Iterator[tuple
     yield marked("Time"), words.text(CLOCKS[facts.clock_source])
 
 
+def held_words(facts: DeviceFacts, words: Language) -> str:
+    """Return why ETS keeps the device from controlling anything."""
+    return words.text(BEING_LOADED if facts.is_being_loaded else CANNOT_RUN)
+
+
 def _configuration(facts: DeviceFacts, words: Language) -> str:
     """Return where the configuration comes from."""
-    if facts.is_being_loaded:
-        return words.text(BEING_LOADED)
+    if facts.is_held_by_ets:
+        return held_words(facts, words)
     if facts.configuration_source is None:
         return words.text("Not configured")
     source = SOURCES.get(facts.configuration_source, facts.configuration_source)

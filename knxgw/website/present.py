@@ -22,7 +22,7 @@ from knxgw.station.view import (
     SiteView,
 )
 from knxgw.website.device_facts import DeviceFacts
-from knxgw.website.device_words import cause_words, device_lines
+from knxgw.website.device_words import cause_words, device_lines, held_words
 from knxgw.website.language import UNKNOWN, Language
 from knxgw.website.panel_words import panel_words
 from knxgw.website.present_faults import LastFaults, fault_lines, last_fault, severity_tone
@@ -100,7 +100,10 @@ def _banner(site: SiteView, facts: DeviceFacts, language: Language, now: datetim
         f"{rank:02}-{number or 0}-{fault.code}": fault_lines(fault, scope, number, language, now)
         for rank, (scope, fault, number) in enumerate(found)
     }
-    messages = (text for text in site.messages if not any(text in one.about for _, one, _ in found))
+    messages = [text for text in site.messages if not any(text in one.about for _, one, _ in found)]
+    if facts.is_held_by_ets:  # a configuration is missing only because of that
+        more = language.text("Diagnostics, KNX device, says more.")
+        messages = [f"{held_words(facts, language)}. {more}"]
     notices = [*messages, *(_warning(one, language) for one in facts.warnings)]
     if facts.stuck_s > STUCK_S:
         stuck = language.duration(facts.stuck_s)
@@ -221,7 +224,9 @@ def _tone_of_phase(measured_ma: int | None, limit_ma: int, *, is_fresh: bool) ->
 def _general(
     site: SiteView, facts: DeviceFacts, language: Language, now: datetime, *, is_ready: bool
 ) -> Shown:
-    if not site.is_configured:
+    if facts.is_held_by_ets:
+        state, tone = language.text("Held by ETS"), "warning"
+    elif not site.is_configured:
         state, tone = language.text("Not configured"), "warning"
     elif is_ready:
         state, tone = language.text("Ready"), "good"
@@ -230,6 +235,7 @@ def _general(
     return {
         "state": state,
         "tone": tone,
+        "is_held_by_ets": facts.is_held_by_ets,
         "fault_tone": "bad" if site.fault_present else "good",
         "start": language.moment(facts.started_at, now),
         "cause": cause_words(facts.start_cause, language),

@@ -10,13 +10,13 @@ from bench.interruption import SiteThread
 from knxgw.charging.scope import PointNumber
 from knxgw.sim.charger import SimulatedCharger
 from tests.browser.site import DemoSite, cookie_of
-from tests.support.processes import Running, free_port, gateway, health
+from tests.support.processes import Running, free_port, gateway, health, process
 from tests.support.visitor import PASSWORD, Visitor
 from tests.support.waiting import wait_until
 
 SITE = """
 device: {{name: Own garage, time_zone: Europe/Berlin}}
-knx: {{link: none}}
+knx: {{link: none, individual_address: 1.1.20, server_port: {knx}}}
 website: {{listen: "127.0.0.1:{web}"}}
 load_management: {{mode: "off"}}
 charging_points:
@@ -30,10 +30,11 @@ class Device:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._port = free_port()
-        text = SITE.format(web=self._port, port=free_port())
+        self._knx_port = free_port()
+        self.text = SITE.format(web=self._port, port=free_port(), knx=self._knx_port)
         self._file = folder / "site.yaml"
-        self._file.write_text(text, encoding="utf-8")
-        self._chargers = SiteThread(text)
+        self._file.write_text(self.text, encoding="utf-8")
+        self._chargers = SiteThread(self.text)
         self._process = ExitStack()
         self.running: Running
         self.session = ""
@@ -68,6 +69,22 @@ class Device:
     def site(self) -> DemoSite:
         """Return where it answers."""
         return DemoSite(f"http://127.0.0.1:{self._port}", PASSWORD, self.running)
+
+    @contextmanager
+    def knx_tool(self, *arguments: str) -> Iterator[Running]:
+        """Give a KNX tool that does something with the device, as a process; it ends with the block."""
+        way = ("--way", f"udp:127.0.0.1:{self._knx_port}")
+        output = self.folder / "tool.log"
+        with process(output, *way, *arguments, module="tools.knx_tool") as tool:
+            yield tool
+
+    @contextmanager
+    def loading(self, text: str) -> Iterator[Running]:
+        """Give a KNX tool that loads a configuration, as ETS would."""
+        file = self.folder / "loaded.yaml"
+        file.write_text(text, encoding="utf-8")
+        with self.knx_tool("load", str(file)) as tool:
+            yield tool
 
     def charger(self, number: int) -> SimulatedCharger:
         """Return a simulated charger."""

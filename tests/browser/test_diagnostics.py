@@ -1,13 +1,16 @@
 """Diagnostics in a browser: monitors fill by themselves, a self-test ends with a verdict, files arrive."""
 
+import signal
 import zipfile
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
-from tests.browser.site import Visit, keep_screenshot
+from tests.browser.device import Device
+from tests.browser.site import Visit, keep_screenshot, visit
 from tests.browser.test_everybody import cut_off
+from tests.support.waiting import wait_until
 
 LONG_MS = 70_000  # a self-test takes a minute at most
 
@@ -48,6 +51,29 @@ def test_a_self_test_shows_its_rows_as_they_come_and_a_verdict(owner: Visit) -> 
     expect(page.locator(".rate")).not_to_contain_text("looked at", timeout=5_000)
     page.set_viewport_size({"width": 320, "height": 640})
     assert cut_off(page) == [], "also with rows"
+
+
+def test_the_page_of_the_knx_device_follows_a_download(browser: Browser, tmp_path: Path) -> None:
+    with Device.running_in(tmp_path) as device:
+        text = device.text.replace("Own garage", "Yard") + "group_objects: {50: [1/1/50]}\n"
+        with visit(browser, device.site, device.session, width=1280) as seen:
+            page = seen.open("/diagnostics/knx-device")
+            main = page.locator("main")
+            expect(main).to_contain_text("The device does what its own configuration says")
+            with device.loading(text) as tool:
+                tool.wait_to_say("written 4")
+                tool.process.send_signal(signal.SIGSTOP)  # as a tool whose computer is busy
+                page.get_by_role("link", name="Look again").click()
+                expect(main).to_contain_text("ETS is loading the device")
+                expect(main).to_contain_text("being loaded")
+                keep_screenshot(page, "knx-device-loading")
+                tool.process.send_signal(signal.SIGCONT)
+                tool.wait_to_say("restarted")
+            wait_until(lambda: "Yard" in seen.open("/").title(), 10.0, "the download to hold")
+            seen.open("/diagnostics/knx-device")
+            expect(main).to_contain_text("The device does what ETS has loaded.")
+            expect(main).to_contain_text("through the tunnel 1.1.241 of this device")
+            keep_screenshot(page, "knx-device-loaded")
 
 
 @pytest.mark.proves("W37")

@@ -21,6 +21,7 @@ PAGES = {
     "monitor": "/diagnostics/group-monitor",
     "modbus": "/diagnostics/modbus",
     "objects": "/diagnostics/objects",
+    "knx_device": "/diagnostics/knx-device",
     "logs": "/diagnostics/logs",
     "self_test": "/diagnostics/self-test",
     "support": "/support",

@@ -1,6 +1,7 @@
 """The pictures of docs/website.md and docs/ets.md, made by `make pictures`."""
 
 import os
+import signal
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, FilePayload, expect
 
 from tests.browser.conftest import log_in
+from tests.browser.device import Device
 from tests.browser.site import DemoSite, visit
 from tests.browser.test_configuration import opened
 from tests.browser.test_everybody import Look
@@ -101,3 +103,29 @@ def test_the_pictures_of_the_way_between_ets_and_the_device(
         page.get_by_role("button", name="Take into the draft").click()
         expect(page.locator(".diff ins").first).to_be_visible()
         keep("ets-difference", height=900)
+
+
+@pytest.mark.skipif(not FOLDER, reason="the pictures are made by `make pictures`")
+def test_the_pictures_of_a_download(browser: Browser, tmp_path: Path) -> None:
+    def keep(name: str, path: str, shows: str, *, height: int) -> None:
+        page = seen.open(path)
+        expect(page.locator("main")).to_contain_text(shows)
+        page.set_viewport_size({"width": 1120, "height": height})
+        page.screenshot(path=Path(FOLDER) / f"{name}.png")
+
+    device_page = "/diagnostics/knx-device"
+    with (
+        Device.running_in(tmp_path) as device,
+        visit(browser, device.site, device.session, width=1120) as seen,
+    ):
+        text = f"{device.text}group_objects: {{50: [1/1/50], 55: [1/1/55], 62: [1/1/62]}}\n"
+        with device.loading(text) as tool:
+            tool.wait_to_say("restarted")
+        wait_until(lambda: "loaded by ETS" in device.running.said, 10.0, "the download to hold")
+        keep("knx-device", device_page, "The device does what ETS has loaded.", height=1280)
+        with device.loading(text) as tool:
+            tool.wait_to_say("written 4")
+            tool.process.send_signal(signal.SIGSTOP)
+            keep("knx-device-loading", "/", "ETS is loading the device", height=700)
+        wait_until(lambda: "begun a download" in seen.open(device_page).content(), 60.0, "its end")
+        keep("knx-device-cut-off", device_page, "ETS has begun a download", height=800)

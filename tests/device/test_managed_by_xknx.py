@@ -70,6 +70,7 @@ class Device:
     is_programming: bool = False
     stages: list[Stage] = field(default_factory=list)
     restarts: int = 0
+    store_takes_s: float = 0.0
 
     def __post_init__(self) -> None:
         self.model = DeviceModel(
@@ -84,6 +85,7 @@ class Device:
         self.is_programming = is_on
 
     async def store(self, state: bytes, segments: Mapping[int, bytes]) -> None:
+        await asyncio.sleep(self.store_takes_s)
         self.segments |= segments
         self.state = state
 
@@ -132,6 +134,14 @@ async def test_xknx_finds_and_addresses_a_device_in_programming_mode() -> None:
         assert await nm_individual_address_check(xknx, "1.1.30")
     assert device.restarts == 1
     assert Device(device.state).model.individual_address == IndividualAddress("1.1.30").raw
+
+
+async def test_a_tool_that_connects_at_once_to_the_address_it_has_given_is_heard() -> None:
+    device = Device(store_takes_s=0.3)  # a slow card
+    async with on_routing(device) as xknx:
+        device.is_programming = True
+        await nm_individual_address_write(xknx, "1.1.30")
+        assert not device.is_programming, "it has started anew"
 
 
 async def test_xknx_addresses_a_device_by_its_serial_number() -> None:

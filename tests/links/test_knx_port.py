@@ -509,5 +509,7 @@ def test_above_the_wires_xknx_is_known_by_its_frames_telegrams_and_codecs_only()
     }
     assert ("knx_port", "xknx.cemi") in known
     others = {one for one in known if not one[1].startswith(FRAMES)}
-    translated = {("codec", "xknx.exceptions"), ("raw_service", "xknx.exceptions")}
+    translated = {
+        (module, "xknx.exceptions") for module in ("codec", "raw_service", "group_telegram")
+    }
     assert others == translated, "what xknx's codecs raise is translated there"

@@ -7,7 +7,7 @@ import asyncio
 import itertools
 import logging
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from copy import copy
 from pathlib import Path
@@ -17,7 +17,7 @@ from xknx import XKNX
 from xknx.cemi import CEMIFrame, CEMIMessageCode
 from xknx.dpt import DPTArray
 from xknx.io import ConnectionConfig, ConnectionType, SecureConfig
-from xknx.knxip import KNXIPFrame, RoutingBusy, RoutingIndication
+from xknx.knxip import KNXIPFrame, RoutingBusy, RoutingIndication, RoutingLostMessage
 from xknx.telegram import Telegram
 from xknx.telegram.address import GroupAddress
 from xknx.telegram.apci import GroupValueWrite
@@ -195,6 +195,24 @@ async def test_a_backlog_asks_the_others_to_pause(group: str) -> None:
         await other.send(group_write(PLAIN, 8, "1.1.21"))
         await hears(our_ear, PLAIN, 8)
         assert loop.time() - started_s > 0.15
+
+
+async def test_what_other_members_say_of_pauses_and_losses_is_counted_over_all_sessions(
+    group: str,
+) -> None:
+    one, other = routing(group), routing(group, "1.1.21")
+    async with opened(other):
+        for times in (1, 2):
+            async with opened(one):
+                assert other._routing is not None
+                for body in (RoutingBusy(wait_time=20), RoutingLostMessage(lost_messages=3)):
+                    other._routing.transport.send(KNXIPFrame.init_from_body(body))
+                await eventually(_counts(one, 3 * times), "a loss")
+                assert one.counted()["busy_received"] == times
+
+
+def _counts(link: RoutingLink, lost: int) -> Callable[[], bool]:
+    return lambda: link.counted()["lost_at_others"] == lost
 
 
 @pytest.mark.proves("H.8")

@@ -105,9 +105,16 @@ class LineTool:
 
 
 def tables(linked: Mapping[int, tuple[str, int, int]]) -> dict[int, bytes]:
-    """Return the three tables of group objects: number -> group address, flags (high octet), bits."""
-    addresses = sorted({_raw(address) for address, _, _ in linked.values()})
-    rows = [(addresses.index(_raw(one[0])) + 1, number) for number, one in sorted(linked.items())]
+    """Return the three tables of group objects: number -> group addresses, flags (high octet), bits.
+
+    Several addresses of an object stand in one text, the one that it sends to first.
+    """
+    addresses = sorted({_raw(one) for said, _, _ in linked.values() for one in said.split()})
+    rows = [
+        (addresses.index(_raw(one)) + 1, number)
+        for number, (said, _, _) in sorted(linked.items())
+        for one in said.split()
+    ]
     objects = bytearray(2 * max(linked))
     for number, (_, flags, bits) in linked.items():
         objects[2 * number - 2 : 2 * number] = bytes([flags, size_code(bits)])

@@ -32,13 +32,13 @@ def free_port() -> int:
 
 
 class Running:
-    """A gateway as a process of its own; what it says goes into a file."""
+    """A gateway, or another module, as a process of its own; what it says goes into a file."""
 
-    def __init__(self, output: Path, *arguments: str) -> None:
+    def __init__(self, output: Path, *arguments: str, module: str = "knxgw") -> None:
         self._output = output
         with output.open("w") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "knxgw", *arguments],
+                [sys.executable, "-m", module, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
@@ -61,9 +61,9 @@ class Running:
 
 
 @contextmanager
-def process(output: Path, *arguments: str) -> Iterator[Running]:
-    """Run `knxgw` for the length of a block."""
-    running = Running(output, *arguments)
+def process(output: Path, *arguments: str, module: str = "knxgw") -> Iterator[Running]:
+    """Run `knxgw`, or another module, for the length of a block."""
+    running = Running(output, *arguments, module=module)
     try:
         yield running
     finally:

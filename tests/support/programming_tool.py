@@ -58,14 +58,26 @@ async def control(tool: P2PConnection, index: int, value: bytes) -> int:
     return (await dmp_interface_object_write_r(tool, index, 5, value.ljust(10, b"\0")))[0]
 
 
-async def download(xknx: XKNX, contents: Mapping[int, bytes]) -> None:
-    """Unload, load, allocate, write, verify, complete, restart."""
-    async with xknx.management.connection(DEVICE) as tool:
+async def unload(tool: P2PConnection) -> None:
+    """Unload all objects."""
+    for index in (4, 3, 2, 1):
+        await control(tool, index, b"\4")
+    say("unloaded")
+
+
+async def download(
+    xknx: XKNX,
+    contents: Mapping[int, bytes],
+    device: IndividualAddress = DEVICE,
+    *,
+    is_full: bool = True,
+) -> None:
+    """Unload (unless it is a partial one), load, allocate, write, verify, complete, restart."""
+    async with xknx.management.connection(device) as tool:
         await dmp_connect_r_co(tool)
         await dmp_authorize_r_co(tool, 0xFFFFFFFF)
-        for index in (4, 3, 2, 1):
-            await control(tool, index, b"\4")
-        say("unloaded")
+        if is_full:
+            await unload(tool)
         for index, content in contents.items():
             await control(tool, index, b"\1")
             await control(tool, index, b"\3\x0b" + len(content).to_bytes(4, "big") + b"\1\0")
@@ -77,7 +89,7 @@ async def download(xknx: XKNX, contents: Mapping[int, bytes]) -> None:
             if await control(tool, index, b"\2") != 1:
                 raise RuntimeError(f"object {index} is not loaded")
         say("loaded")
-    await dm_restart(xknx, DEVICE)
+    await dm_restart(xknx, device)
     say("restarted")
 
 

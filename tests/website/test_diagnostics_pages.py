@@ -397,7 +397,7 @@ def test_the_log_file_has_every_part_and_no_secret_in_any(telling: Website) -> N
         files = {name: archive.read(name).decode() for name in archive.namelist()}
     assert set(files) == {
         "support.txt", "status.html", "status.json", "configuration.yaml", "findings.txt",
-        "objects.csv", "telegrams.csv", "requests.csv", "faults.csv", "starts.csv", "audit.csv", "knxgw.log",
+        "objects.csv", "knx-device.json", "telegrams.csv", "requests.csv", "faults.csv", "starts.csv", "audit.csv", "knxgw.log",
         "manifest.json",
     }  # fmt: skip
     assert "<style>" in files["status.html"]

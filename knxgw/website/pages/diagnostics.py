@@ -13,6 +13,7 @@ TABS = (
     ("/diagnostics/group-monitor", marked("Group monitor")),
     ("/diagnostics/modbus", marked("Modbus monitor")),
     ("/diagnostics/objects", marked("Group objects")),
+    ("/diagnostics/knx-device", marked("KNX device")),
     ("/diagnostics/logs", marked("Logs")),
     ("/diagnostics/self-test", marked("Self-test")),
 )

@@ -16,6 +16,7 @@ from knxgw.monitoring.telegram_export import telegrams_csv
 from knxgw.monitoring.telegrams import lines_of
 from knxgw.website.access.roles import Right
 from knxgw.website.exports import download
+from knxgw.website.knx_facts import knx_device_text
 from knxgw.website.language import Language
 from knxgw.website.log_zip import NAME, Part, log_zip
 from knxgw.website.pages.common import address, language, session, site
@@ -95,6 +96,7 @@ def _parts(words: Language) -> Iterator[Part]:
     yield Part(name="configuration.yaml", text=lambda: (bridge.configuration(),))
     yield Part(name="findings.txt", text=lambda: (f"{one}\n" for one in bridge.facts().warnings))
     yield Part(name="objects.csv", text=lambda: objects_table(bridge.objects.listed(code), words))
+    yield Part(name="knx-device.json", text=lambda: (knx_device_text(bridge.knx_device()),))
     yield Part(
         name="telegrams.csv",
         text=lambda: telegrams_csv(

@@ -1,0 +1,58 @@
+"""What tools may watch: each change is told once, whoever has made it."""
+
+from knxgw.catalogue.interface_objects import LoadState
+from knxgw.device.watched import MOST_ELEMENTS, Change, WatchedProperties
+from tests.device.test_management_services import COMPLETED, START, control
+from tests.support.knx_device_rig import DeviceRig, Tool
+
+
+def test_each_change_is_told_once() -> None:
+    rig = DeviceRig()
+    watched = WatchedProperties(rig.model)
+    assert watched.changes() == ()
+    rig.is_programming = True
+    (told,) = watched.changes()
+    assert told == Change(object_type=0, property_id=54, start=1, count=1, data=b"\1")
+    assert watched.changes() == ()
+    rig.is_programming = False
+    (told,) = watched.changes()
+    assert told.data == b"\0"
+
+
+def test_an_individual_address_is_told_in_every_property_that_says_it() -> None:
+    rig = DeviceRig()
+    watched = WatchedProperties(rig.model)
+    rig.model.set_individual_address(0x1206)
+    told = {(one.object_type, one.property_id): one.data.hex() for one in watched.changes()}
+    assert told == {(0, 57): "12", (0, 58): "06", (11, 52): "1206", (8, 57): "12", (8, 58): "06"}
+
+
+def test_a_tool_that_loads_an_object_is_seen_in_its_load_state() -> None:
+    rig = DeviceRig()
+    tool, watched = Tool(rig).connect(), WatchedProperties(rig.model)
+    states = []
+    for value in (START, COMPLETED):
+        tool.ask(control(4, value))
+        states += [one.data[0] for one in watched.changes() if one.property_id == 5]
+    assert states == [LoadState.LOADING, LoadState.LOADED]
+
+
+def test_a_long_value_is_told_in_the_parts_that_have_changed() -> None:
+    rig = DeviceRig()
+    watched = WatchedProperties(rig.model)
+    name = b"Garage".ljust(30, b"\0")
+    rig.model.keep("ip_parameter.friendly_name", name)
+    (told,) = watched.changes()
+    assert (told.start, told.count, told.data) == (1, MOST_ELEMENTS, name[:MOST_ELEMENTS])
+    rig.model.keep("ip_parameter.friendly_name", name[:29] + b"!")
+    (told,) = watched.changes()
+    assert (told.start, told.data[-1:]) == (16, b"!")
+
+
+def test_a_list_that_grows_says_first_how_long_it_is() -> None:
+    rig = DeviceRig()
+    watched = WatchedProperties(rig.model)
+    rig.model.keep("ip_parameter.additional_addresses", bytes.fromhex("110a110b"))
+    length, addresses = watched.changes()
+    assert (length.start, length.count, length.data) == (0, 1, b"\0\2")
+    assert (addresses.start, addresses.count, addresses.data.hex()) == (1, 2, "110a110b")

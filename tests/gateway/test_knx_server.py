@@ -1,0 +1,119 @@
+"""The KNXnet/IP server of a running gateway, and real clients of it on 127.0.0.1."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from xknx.cemi import CEMIFrame, CEMIMPropReadResponse
+from xknx.profile.const import ResourceObjectType
+
+from knxgw.catalogue.load import catalogue
+from knxgw.gateway import Gateway, World
+from knxgw.knx_server import KnxServer
+from knxgw.store.database import Database
+from knxgw.website.knx_facts import ServerState
+from tests.knxip.serving import manager
+from tests.support.knxip_server import eventually
+from tests.support.processes import free_port
+from tests.support.world import configure
+
+pytestmark = pytest.mark.real
+KNX = "{{link: none, individual_address: 1.1.20, server_port: {port}}}"
+SITE = """
+knx: {knx}
+load_management: {{mode: "off"}}
+charging_points: []
+"""
+DEVICE = ResourceObjectType.OBJECT_DEVICE
+PARAMETER = ResourceObjectType.OBJECT_KNXNETIP_PARAMETER
+MODE, NAME = 54, 76  # properties
+
+
+@asynccontextmanager
+async def served(
+    directory: Path, port: int = 0, knx: str = "", *, is_up: bool = True
+) -> AsyncGenerator[tuple[Gateway, KnxServer, int]]:
+    """Run a gateway with its server; `knx`: its settings, `is_up`: wait until it listens."""
+    port, database = port or free_port(), Database(directory)
+    configuration = configure(SITE.format(knx=knx or KNX.format(port=port)))
+    gateway = Gateway(configuration, catalogue(), World(link=None, database=database))
+    server = KnxServer(gateway, lambda: "127.0.0.1")
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(gateway.run()), group.create_task(server.run())]
+        if is_up:
+            await eventually(lambda: server.facts().state is ServerState.LISTENS, "the server")
+        await eventually(lambda: gateway.knx_is_up, "the line")
+        yield gateway, server, port
+        for one in tasks:
+            one.cancel()
+    database.close()
+
+
+class Watcher:
+    """What a device management client is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[int, int, bytes]] = []
+
+    def hear(self, frame: CEMIFrame) -> None:
+        """Note a message."""
+        data = frame.data
+        assert isinstance(data, CEMIMPropReadResponse)
+        info = data.property_info
+        self.told.append((int(info.object_type.value), info.property_id, bytes(data.data or b"")))
+
+    def of(self, number: int) -> list[bytes]:
+        """Return the values of a property that were told."""
+        return [data for _, property_id, data in self.told if property_id == number]
+
+
+async def test_a_client_is_told_once_that_a_page_or_a_button_has_switched_the_programming_mode(
+    tmp_path: Path,
+) -> None:
+    watcher = Watcher()
+    async with (
+        served(tmp_path) as (gateway, _, port),
+        manager(port, by_tcp=True, indication_callback=watcher.hear),
+    ):
+        await asyncio.to_thread(gateway.set_programming, True)  # as a page does
+        await eventually(lambda: watcher.of(MODE) == [b"\1"], "news")
+        gateway.panel.press()
+        gateway.panel.release()
+        await eventually(lambda: watcher.of(MODE) == [b"\1", b"\0"], "news")
+        await asyncio.sleep(0.1)
+        assert len(watcher.told) == 2
+
+
+async def test_who_writes_a_property_has_its_answer_and_all_others_are_told(
+    tmp_path: Path,
+) -> None:
+    writing, watching = Watcher(), Watcher()
+    async with (
+        served(tmp_path) as (_, _, port),
+        manager(port, by_tcp=False, indication_callback=writing.hear) as client,
+        manager(port, by_tcp=True, indication_callback=watching.hear),
+    ):
+        await client.write_property(PARAMETER, NAME, b"Yard", number_of_elements=4)
+        await eventually(lambda: watching.of(NAME) == [b"Yard".ljust(15, b"\0")], "news")
+        await client.write_property(DEVICE, MODE, b"\1")
+        await eventually(lambda: watching.of(MODE) == [b"\1"], "news")
+        assert writing.told == []
+
+
+async def test_a_client_is_told_of_an_individual_address_and_of_what_is_loaded(
+    tmp_path: Path,
+) -> None:
+    watcher = Watcher()
+    async with (
+        served(tmp_path) as (_, _, port),
+        manager(port, by_tcp=False) as client,
+        manager(port, by_tcp=True, indication_callback=watcher.hear),
+    ):
+        await client.write_property(PARAMETER, 52, bytes.fromhex("1206"))
+        await eventually(lambda: watcher.of(52) == [bytes.fromhex("1206")], "news")
+        assert (0, 57, b"\x12") in watcher.told
+        start = b"\1" + bytes(9)
+        await client.write_property(ResourceObjectType.OBJECT_ADDRESS_TABLE, 5, start)
+        await eventually(lambda: watcher.of(5) == [b"\2"], "news")
