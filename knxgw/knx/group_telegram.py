@@ -1,12 +1,13 @@
-"""Group telegrams read straight from their octets: nearly every frame on a line is one.
+"""Group telegrams read from their octets and written as them: nearly every frame on a line is one.
 
-xknx reads them as well, and everything else; it takes four times as long, because it looks for all services
-(docs/decisions/speed-of-knx.md). What stands here gives the same values or none.
+xknx does that as well, and everything else; it takes several times as long, because it looks for all services
+(docs/decisions/speed-of-knx.md). What stands here gives the same or nothing.
 """
 
 from functools import lru_cache
+from struct import Struct
 
-from xknx.cemi import CEMIFlags, CEMILData
+from xknx.cemi import CEMIFlags, CEMILData, CEMIMessageCode
 from xknx.cemi.flags import CEMIFrameFormat
 from xknx.dpt import DPTArray, DPTBinary
 from xknx.exceptions import ConversionError
@@ -18,6 +19,10 @@ _HEAD = 10  # octets before the one with the rest of the APCI: code, length of a
 _GROUP = 0x80  # in control field 2: the destination is a group address
 _SERVICE, _READ, _RESPONSE, _WRITE = 0x03C0, 0x0000, 0x0040, 0x0080
 _T_DATA_GROUP = TDataGroup()
+_SERVICES = (GroupValueRead, GroupValueResponse, GroupValueWrite)
+_STANDARD_FRAME = 0x8000  # in the control fields
+_LONGEST_STANDARD_APDU = 16  # octets, with the one that the length does not count
+_HEAD_OF_FRAME = Struct(">BBHHHB")
 _FLAGS_KEPT = 64  # control fields; there are a handful in an installation
 
 
@@ -37,6 +42,23 @@ def read_group_telegram(cemi: bytes) -> CEMILData | None:
         tpci=_T_DATA_GROUP,
         payload=payload,
     )
+
+
+def group_telegram_bytes(code: CEMIMessageCode, data: CEMILData) -> bytes | None:
+    """Return the cEMI frame of a group telegram that fits into a standard frame; None: let xknx write it."""
+    payload = data.payload
+    if not isinstance(payload, _SERVICES) or data.tpci != _T_DATA_GROUP:
+        return None
+    if type(data.dst_addr) is not GroupAddress:
+        return None
+    apdu = payload.to_knx()
+    if len(apdu) > _LONGEST_STANDARD_APDU:
+        return None
+    control = data.flags.to_knx() | _STANDARD_FRAME | _GROUP
+    head = _HEAD_OF_FRAME.pack(
+        code.value, 0, control, data.src_addr.raw, data.dst_addr.raw, len(apdu) - 1
+    )
+    return head + apdu
 
 
 def _service(cemi: bytes) -> APCI | None:

@@ -12,7 +12,7 @@ from xknx.exceptions import UnsupportedCEMIMessage
 from xknx.telegram.address import IndividualAddress
 
 from knxgw.errors import DecodeError
-from knxgw.knx.group_telegram import read_group_telegram
+from knxgw.knx.group_telegram import group_telegram_bytes, read_group_telegram
 from knxgw.knx.raw_service import with_unread_service
 from knxgw.knxip.ports import FunctionAnswer, PropertyAddress
 from knxgw.knxip.wire import PARSE_ERRORS
@@ -159,7 +159,8 @@ def data_confirmation(cemi: bytes, source: IndividualAddress, *, is_good: bool) 
 
 def data_indication(data: CEMILData) -> bytes:
     """Return L_Data.ind. Raises: what xknx raises on what it cannot write."""
-    return CEMIFrame(code=Code.L_DATA_IND, data=data).to_knx()
+    found = group_telegram_bytes(Code.L_DATA_IND, data)
+    return found or CEMIFrame(code=Code.L_DATA_IND, data=data).to_knx()
 
 
 def _property_request(code: int, body: bytes) -> ReadProperty | WriteProperty:

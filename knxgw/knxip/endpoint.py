@@ -9,12 +9,9 @@ from xknx.cemi import CEMILData
 from xknx.knxip import (
     ConnectionStateRequest,
     DescriptionRequest,
-    DeviceConfigurationAck,
     DisconnectRequest,
     DisconnectResponse,
-    ErrorCode,
     SearchRequest,
-    TunnellingAck,
 )
 from xknx.knxip import KNXIPServiceType as Service
 from xknx.telegram.address import IndividualAddress
@@ -31,6 +28,7 @@ from knxgw.knxip.numbered import Verdict, judged
 from knxgw.knxip.ports import Description, PropertyAddress
 from knxgw.knxip.requests import (
     CONNECTION_HEADER,
+    Acknowledged,
     Connect,
     ExtendedSearch,
     Numbered,
@@ -187,7 +185,7 @@ class KnxIpEndpoint:
         match request:
             case Numbered():
                 effects = self._numbered(request, source, now_s)
-            case TunnellingAck() | DeviceConfigurationAck():
+            case Acknowledged():
                 effects = self._acknowledged(request, source, now_s)
             case SearchRequest() | ExtendedSearch() | DescriptionRequest():
                 used = self._connections.used_addresses
@@ -271,18 +269,15 @@ class KnxIpEndpoint:
             return []
         return self._send(channel, Service.TUNNELLING_FEATURE_RESPONSE, content, now_s)
 
-    def _acknowledged(
-        self, request: TunnellingAck | DeviceConfigurationAck, source: Place, now_s: float
-    ) -> list[Effect]:
-        channel = self._connections.find(request.communication_channel_id, source)
+    def _acknowledged(self, request: Acknowledged, source: Place, now_s: float) -> list[Effect]:
+        channel = self._connections.find(request.channel, source)
         if channel is None:
             return []
-        if isinstance(request, TunnellingAck) != (channel.kind is Kind.TUNNEL):
+        if (request.service is Service.TUNNELLING_ACK) != (channel.kind is Kind.TUNNEL):
             self._statistics.other_messages += 1
             return []
         channel.heard_at = now_s
-        is_good = request.status_code is ErrorCode.E_NO_ERROR
-        frames = channel.sender.acknowledge(request.sequence_counter, now_s, is_good=is_good)
+        frames = channel.sender.acknowledge(request.counter, now_s, is_good=request.is_good)
         sent: list[Effect] = [Send(channel.data, raw) for raw in frames]
         return sent + self._connections.end_if_lost(channel)
 

@@ -11,12 +11,11 @@ from xknx.knxip import (
     HPAI,
     ConnectionStateRequest,
     DescriptionRequest,
-    DeviceConfigurationAck,
     DisconnectRequest,
     DisconnectResponse,
+    ErrorCode,
     HostProtocol,
     SearchRequest,
-    TunnellingAck,
 )
 from xknx.knxip import KNXIPServiceType as Service
 
@@ -25,12 +24,13 @@ from knxgw.knxip.wire import PARSE_ERRORS, unframed
 
 CONNECTION_HEADER = 4  # octets
 _PROTOCOLS = {one.value for one in HostProtocol}
-_NUMBERED = (
+_NUMBERED = {
     Service.TUNNELLING_REQUEST,
     Service.DEVICE_CONFIGURATION_REQUEST,
     Service.TUNNELLING_FEATURE_GET,
     Service.TUNNELLING_FEATURE_SET,
-)
+}
+_ACKNOWLEDGEMENTS = {Service.TUNNELLING_ACK, Service.DEVICE_CONFIGURATION_ACK}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +75,16 @@ class Numbered:
     content: bytes  # what follows the header
 
 
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """TUNNELLING_ACK or DEVICE_CONFIGURATION_ACK."""
+
+    service: Service
+    channel: int
+    counter: int
+    is_good: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unserved:
     """A frame of a service that clients do not ask for here, or that nobody knows (None)."""
@@ -88,10 +98,8 @@ ByXknx = (
     | ConnectionStateRequest
     | DisconnectRequest
     | DisconnectResponse
-    | TunnellingAck
-    | DeviceConfigurationAck
 )
-Request = ByXknx | ExtendedSearch | Connect | UnknownProtocol | Numbered | Unserved
+Request = ByXknx | ExtendedSearch | Connect | UnknownProtocol | Numbered | Acknowledged | Unserved
 
 _BY_XKNX: dict[Service, Callable[[], ByXknx]] = {
     Service.SEARCH_REQUEST: SearchRequest,
@@ -99,8 +107,6 @@ _BY_XKNX: dict[Service, Callable[[], ByXknx]] = {
     Service.CONNECTIONSTATE_REQUEST: ConnectionStateRequest,
     Service.DISCONNECT_REQUEST: DisconnectRequest,
     Service.DISCONNECT_RESPONSE: DisconnectResponse,
-    Service.TUNNELLING_ACK: TunnellingAck,
-    Service.DEVICE_CONFIGURATION_ACK: DeviceConfigurationAck,
 }
 
 
@@ -109,6 +115,8 @@ def read_request(raw: bytes) -> Request:
     service, body = unframed(raw)
     if service is not None and service in _NUMBERED:
         return _numbered(service, body)
+    if service is not None and service in _ACKNOWLEDGEMENTS:
+        return _acknowledged(service, body)
     try:
         return _read(service, body)
     except PARSE_ERRORS as err:
@@ -133,6 +141,12 @@ def _numbered(service: Service, body: bytes) -> Numbered:
     return Numbered(
         service=service, channel=body[1], counter=body[2], content=body[CONNECTION_HEADER:]
     )
+
+
+def _acknowledged(service: Service, body: bytes) -> Acknowledged:
+    if len(body) != CONNECTION_HEADER or body[0] != CONNECTION_HEADER:
+        raise DecodeError(f"no connection header: {body.hex()}")
+    return Acknowledged(service, body[1], body[2], body[3] == ErrorCode.E_NO_ERROR.value)
 
 
 def _endpoint(body: bytes) -> HPAI:

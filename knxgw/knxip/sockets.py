@@ -7,12 +7,14 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import lru_cache
 
 from knxgw.errors import LinkError
 from knxgw.knx.udp_socket import Address, UdpSocket
 from knxgw.knxip.wire import PORT, SEARCH_GROUP, Place
 
 _IP_MULTICAST_ALL = 49  # Source: [linux-man] ip(7). Python has no name for it
+_PLACES_KEPT = 64  # of clients; there are a few at a time
 _TRIES = 8  # to find a number that is free for both UDP and TCP
 
 OnDatagram = Callable[[bytes, Place], None]
@@ -70,9 +72,14 @@ class Sockets:
 
     def _listen(self, ready: socket.socket, received: OnDatagram, hooks: Hooks) -> None:
         def take(raw: bytes, source: Address) -> None:
-            received(raw, Place(*source))
+            received(raw, _place(source))
 
         self._sockets.append(UdpSocket(ready, take, lambda _why: hooks.failed()))
+
+
+@lru_cache(_PLACES_KEPT)
+def _place(source: Address) -> Place:
+    return Place(*source)
 
 
 def _pair(wanted: Place, opened: ExitStack) -> tuple[socket.socket, socket.socket]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from xknx.cemi import CEMIFrame, CEMIMessageCode
+from xknx.cemi import CEMIFrame, CEMILData, CEMIMessageCode
 from xknx.exceptions import CommunicationError
 from xknx.io.ip_secure import SecureGroup, SecureSequenceTimer
 from xknx.io.routing import Routing, SecureRouting
@@ -20,6 +20,7 @@ from xknx.knxip import (
     TimerNotify,
 )
 
+from knxgw.knx.group_telegram import group_telegram_bytes
 from knxgw.knx.udp_socket import Address
 from knxgw.links.keep_alive import end_if_cancelled
 from knxgw.links.knx_flow import BucketFlowControl
@@ -183,7 +184,10 @@ class _Guarded(Routing):
     async def send_cemi(self, cemi: CEMIFrame) -> None:
         """Send a frame in its turn; nobody confirms it. Raises: CommunicationError."""
         cemi.code = CEMIMessageCode.L_DATA_IND
-        raw = cemi.to_knx()
+        telegram = (
+            group_telegram_bytes(cemi.code, cemi.data) if isinstance(cemi.data, CEMILData) else None
+        )
+        raw = telegram or cemi.to_knx()
         await self._flow.turn()
         self.transport.indicate(raw)
 

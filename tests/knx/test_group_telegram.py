@@ -9,7 +9,7 @@ from xknx.telegram.address import GroupAddress, IndividualAddress
 from xknx.telegram.apci import APCI, GroupValueRead, GroupValueResponse, GroupValueWrite
 from xknx.telegram.tpci import TDataGroup
 
-from knxgw.knx.group_telegram import read_group_telegram
+from knxgw.knx.group_telegram import group_telegram_bytes, read_group_telegram
 
 VALUES = st.one_of(
     st.builds(DPTBinary, st.integers(0, 63)), st.binary(min_size=1, max_size=200).map(DPTArray)
@@ -47,6 +47,22 @@ def test_every_group_telegram_is_read_as_xknx_reads_it(
     found = read_group_telegram(cemi)
     assert found is not None
     assert found == by_xknx(cemi)
+
+
+@given(st.sampled_from([CEMIMessageCode.L_DATA_IND, CEMIMessageCode.L_DATA_REQ]), TELEGRAMS)
+def test_what_is_written_has_the_octets_that_xknx_writes(
+    code: CEMIMessageCode, data: CEMILData
+) -> None:
+    by_us = group_telegram_bytes(code, data)
+    cemi = CEMIFrame(code=code, data=data).to_knx()
+    assert by_us == cemi if len(cemi) <= 25 else by_us is None
+
+
+def test_what_is_no_group_telegram_is_left_to_xknx_to_write() -> None:
+    for octets in ("2900b060110111050143 00", "2900bce011050000010100"):
+        data = CEMIFrame.from_knx(bytes.fromhex(octets)).data
+        assert isinstance(data, CEMILData)
+        assert group_telegram_bytes(CEMIMessageCode.L_DATA_IND, data) is None
 
 
 @given(st.binary(max_size=30))
