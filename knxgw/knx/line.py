@@ -32,8 +32,14 @@ class Line(Protocol):
     def leave(self, member: Member) -> None:
         """Hand a member nothing more."""
 
-    def send_at_once(self, member: Member, data: CEMILData) -> Outcome | None:
-        """Do what `send` does, if it has to wait for nobody; None: it has to, nothing was done."""
+    def outcome_at_once(self, member: Member, data: CEMILData) -> Outcome | None:
+        """Return what will become of a frame that has to wait for nobody; None: it has to, `send` it.
+
+        If it is confirmed, `carry` has to follow.
+        """
+
+    def carry(self, member: Member, data: CEMILData) -> None:
+        """Hand a frame that waits for nobody to all others."""
 
     async def send(self, member: Member, data: CEMILData) -> Outcome:
         """Send a frame of a member to all others; return what became of it. Never raises, may wait for the wire."""

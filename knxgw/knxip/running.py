@@ -204,19 +204,25 @@ class RunningServer:
             await asyncio.Event().wait()  # until it is cancelled
 
     def _begin(self, asked: Transmit) -> None:
-        """Send a frame on the line: at once, unless it or an earlier one has to wait for the wire."""
-        worker = self._workers[asked.channel]
+        """Send a frame on the line: at once, unless it or an earlier one has to wait for the wire.
+
+        Its client hears that it is on the line before the line has it: so it can acknowledge that while others
+        take the frame.
+        """
+        worker, line = self._workers[asked.channel], self._device.line
+        tunnel = worker.tunnel
         outcome = None
-        if worker.tunnel is not None and worker.is_idle:
+        if tunnel is not None and worker.is_idle:
+            outcome = line.outcome_at_once(tunnel, asked.data)
+        if tunnel is None or outcome is None:
+            worker.put(asked)
+            return
+        self._transmitted(asked, outcome)
+        if outcome is Outcome.CONFIRMED:
             try:
-                outcome = self._device.line.send_at_once(worker.tunnel, asked.data)
+                line.carry(tunnel, asked.data)
             except Exception as err:  # noqa: BLE001 - a mistake of ours: the worker raises it, not the socket
                 worker.put(err)
-                return
-        if outcome is None:
-            worker.put(asked)
-        else:
-            self._transmitted(asked, outcome)
 
     async def _carry_out(self, worker: "_Worker") -> None:
         while (asked := await worker.requests.get()) is not None:

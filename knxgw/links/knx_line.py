@@ -37,25 +37,30 @@ class KnxLine:
         if member in self._members:
             self._members.remove(member)
 
-    def send_at_once(self, member: Member, data: CEMILData) -> Outcome | None:
-        """Do what `send` does, if the wire has no part in it; None: it has, nothing was done."""
+    def outcome_at_once(self, member: Member, data: CEMILData) -> Outcome | None:
+        """Return what will become of a frame in which the wire has no part; None: it has, `send` it."""
         device = self.device
         if device is None:
             return Outcome.DROPPED
         if device.wire is not None and not self.stays_here(data, device):
             return None
-        self.indicate(data, but=member)
-        device.hand_in(data)
         return Outcome.CONFIRMED
+
+    def carry(self, member: Member, data: CEMILData) -> None:
+        """Hand a frame of a member to all others, but not to the wire."""
+        self.indicate(data, but=member)
+        if self.device is not None:
+            self.device.hand_in(data)
 
     async def send(self, member: Member, data: CEMILData) -> Outcome:
         """Send a frame of a member to all others; return what became of it."""
-        outcome = self.send_at_once(member, data)
         device = self.device
-        if outcome is not None or device is None:
-            return outcome or Outcome.DROPPED
-        self.indicate(data, but=member)
-        device.hand_in(data)
+        outcome = self.outcome_at_once(member, data)
+        if device is None or outcome is Outcome.DROPPED:
+            return Outcome.DROPPED
+        self.carry(member, data)
+        if outcome is not None:
+            return outcome
         try:
             return await device.send_on_wire(data)
         except LinkError:  # the session of the device hears of it, too

@@ -234,10 +234,8 @@ class BrokenLine(LineOfMembers):
         super().__init__()
         self.is_busy = is_busy
 
-    def send_at_once(self, member: Member, data: CEMILData) -> Outcome | None:
-        """Raise, or wait."""
-        if self.is_busy:
-            return None
+    def carry(self, member: Member, data: CEMILData) -> None:
+        """Raise."""
         raise ZeroDivisionError
 
     async def send(self, member: Member, data: CEMILData) -> Outcome:

@@ -80,22 +80,23 @@ class LineOfMembers:
         """Let a member go."""
         self.members.remove(member)
 
-    def send_at_once(self, member: Member, data: CEMILData) -> Outcome | None:
-        """Carry a frame, unless it has to wait."""
-        return None if self.is_busy else self._carry(member, data)
+    def outcome_at_once(self, member: Member, data: CEMILData) -> Outcome | None:
+        """Return what becomes of a frame, unless it has to wait."""
+        return None if self.is_busy else self.outcome
 
-    async def send(self, member: Member, data: CEMILData) -> Outcome:
+    def carry(self, member: Member, data: CEMILData) -> None:
         """Carry a frame."""
-        while self.is_busy:
-            self._free.clear()
-            await self._free.wait()
-        return self._carry(member, data)
-
-    def _carry(self, member: Member, data: CEMILData) -> Outcome:
         self.sent.append(data)
         for one in tuple(self.members):
             if one is not member:
                 one.take(data)
+
+    async def send(self, member: Member, data: CEMILData) -> Outcome:
+        """Carry a frame once that is possible."""
+        while self.is_busy:
+            self._free.clear()
+            await self._free.wait()
+        self.carry(member, data)
         return self.outcome
 
     def free(self) -> None:
