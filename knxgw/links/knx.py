@@ -62,6 +62,13 @@ class KnxLink(Protocol):
     async def send(self, data: CEMILData) -> Outcome:
         """Send one frame and wait for its confirmation. Raises: LinkError."""
 
+    @property
+    def sends_at_once(self) -> bool:
+        """Tell whether a frame may be sent now, and nobody confirms it: then `send_at_once` does."""
+
+    def send_at_once(self, data: CEMILData) -> Outcome:
+        """Send one frame while `sends_at_once`; one that does not get out is dropped, and `check` says why."""
+
     async def check(self) -> None:
         """Make sure that the other side is still there. Raises: LinkError."""
 
@@ -186,6 +193,15 @@ class XknxLink(ABC):
         if self._lost is not None:  # it may have got lost on its way
             raise LinkError(self._lost)
         return self._outcome if self._confirmed.is_set() else Outcome.UNCONFIRMED
+
+    @property
+    def sends_at_once(self) -> bool:
+        """Tell whether a frame may be sent now without a word of anybody: not where frames are confirmed."""
+        return False
+
+    def send_at_once(self, data: CEMILData) -> Outcome:
+        """Send one frame, on a link that can."""
+        raise NotImplementedError
 
     async def _wait_confirmed(self, data: CEMILData) -> None:
         try:

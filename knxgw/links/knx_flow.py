@@ -52,20 +52,20 @@ class BucketFlowControl(_RoutingFlowControl):
     async def until_ready(self) -> bool:
         """Wait for a token, and for the end of a pause that a receiver asked for; return whether that took time."""
         has_waited = False
-        while not self._is_ready:
+        while not self.is_ready:
             has_waited = True
             if self._tokens < ALMOST_ONE:
                 await asyncio.sleep((1.0 - self._tokens) / self.RATE_PER_S)
             await self._ready.wait()
         return has_waited
 
-    async def turn(self) -> None:
-        """Wait until a telegram may be sent, and take a token for it."""
-        await self.until_ready()
+    def note_sent(self) -> None:
+        """Take a token for a telegram that goes out."""
         self._tokens -= 1.0
 
     @property
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
+        """Tell whether a telegram may be sent at once."""
         self._fill()
         return self._tokens >= ALMOST_ONE and self._ready.is_set()
 

@@ -82,7 +82,7 @@ class GroupCommunication:
             self._on_command(command)
         waiting = self._server.outbox.waiting_responses
         if waiting:
-            self._port.wake()
+            self._port.answer()
             if waiting >= self._server.outbox.limits.merge_at:
                 self._port.note_backlog(waiting)
         self._tell_losses()

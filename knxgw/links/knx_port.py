@@ -111,6 +111,7 @@ class KnxPort:
         self._queue = SendQueue()
         self._sources: list[Source] = [self._queue]  # who has sent last stands last
         self._wake = asyncio.Event()
+        self._is_waiting = False  # for something to send: nothing is being sent
         self._alarm: asyncio.TimerHandle | None = None  # when it is looked again, at the latest
         self._check_at = 0.0  # when the link is to be checked [monotonic s]
         self._link_log = LinkLog("KNX", log)
@@ -241,27 +242,58 @@ class KnxPort:
 
     # --- out
 
+    def answer(self) -> None:
+        """Send what somebody waits for: now, without a turn of the loop, where that needs no waiting."""
+        loop = asyncio.get_running_loop()
+        while self._is_waiting and self._data_secure is None and self._link.sends_at_once:
+            found = self._next(loop.time(), requested_only=True)
+            if found is None:
+                return
+            source, outgoing = found
+            if outgoing is None:
+                continue
+            outcome = Outcome.DROPPED
+            try:
+                if outgoing.security is Security.PLAIN:
+                    outcome = self._link.send_at_once(outgoing.data)
+                    self._note_sent(outgoing, outgoing.data, outcome)
+            finally:
+                self._finish(source, outcome)
+        self._wake.set()
+
     async def _send_due(self, loop: asyncio.AbstractEventLoop) -> None:
         while True:
             requested_only = not self._link.has_room
-            source = self._next_source(loop.time(), requested_only=requested_only)
-            if source is None:
+            if self._next_source(loop.time(), requested_only=requested_only) is None:
                 return
             if await self._link.until_ready():
                 continue  # what is newest now is sent
-            outgoing = source.next_frame(loop.time(), requested_only=requested_only)
-            if outgoing is None:
+            found = self._next(loop.time(), requested_only=requested_only)
+            if found is None or found[1] is None:
                 continue
-            self._sources.remove(source)
-            self._sources.append(source)
+            source, outgoing = found[0], found[1]
             outcome = Outcome.DROPPED
             try:
                 outcome = await self._send(outgoing)
             finally:
-                if outcome is not Outcome.DROPPED:
-                    self.sent += 1
-                    self.telegram_at = loop.time()
-                source.finished(outcome)
+                self._finish(source, outcome)
+
+    def _next(self, now_s: float, *, requested_only: bool) -> tuple[Source, Outgoing | None] | None:
+        """Return who sends next, and what, if it is still wanted; None: nobody."""
+        source = self._next_source(now_s, requested_only=requested_only)
+        if source is None:
+            return None
+        outgoing = source.next_frame(now_s, requested_only=requested_only)
+        if outgoing is not None:
+            self._sources.remove(source)
+            self._sources.append(source)
+        return source, outgoing
+
+    def _finish(self, source: Source, outcome: Outcome) -> None:
+        if outcome is not Outcome.DROPPED:
+            self.sent += 1
+            self.telegram_at = asyncio.get_running_loop().time()
+        source.finished(outcome)
 
     def _next_source(self, now_s: float, *, requested_only: bool) -> Source | None:
         """Return who sends next: the highest priority, of equal ones who has waited longest."""
@@ -284,10 +316,13 @@ class KnxPort:
             wire.warning("frame to %s dropped: no key to secure it", outgoing.data.dst_addr)
             return Outcome.DROPPED
         outcome = await self._link.send(data)
+        self._note_sent(outgoing, data, outcome)
+        return outcome
+
+    def _note_sent(self, outgoing: Outgoing, data: CEMILData, outcome: Outcome) -> None:
         if self._tap is not None:
             self._tap.sent(outgoing.data, outcome, is_secure=isinstance(data.payload, SecureAPDU))
         wire.debug("sent %s %s", outgoing.data.dst_addr, outgoing.data.payload or data.tpci)
-        return outcome
 
     async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
         """Wait until something is to be sent or checked, or may be: then it is looked again."""
@@ -299,7 +334,11 @@ class KnxPort:
         if self._alarm is None or due_at < self._alarm.when():  # an earlier alarm is good enough
             self._silence()
             self._alarm = loop.call_at(due_at, self._rouse)
-        await self._wake.wait()
+        self._is_waiting = True
+        try:
+            await self._wake.wait()
+        finally:
+            self._is_waiting = False
         self._wake.clear()
 
     def _rouse(self) -> None:

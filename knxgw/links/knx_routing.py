@@ -162,6 +162,11 @@ class _Guarded(Routing):
         """Tell whether a telegram that nobody waits for may be sent now."""
         return self._flow.has_room
 
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether a telegram may be sent at once."""
+        return self._flow.is_ready
+
     async def until_ready(self) -> bool:
         """Wait until a telegram may be sent at once; return whether that took any time."""
         return await self._flow.until_ready()
@@ -181,15 +186,13 @@ class _Guarded(Routing):
         """Join the multicast group. Raises: CommunicationError."""
         await connected(super().connect())
 
-    async def send_cemi(self, cemi: CEMIFrame) -> None:
-        """Send a frame in its turn; nobody confirms it. Raises: CommunicationError."""
-        cemi.code = CEMIMessageCode.L_DATA_IND
-        telegram = (
-            group_telegram_bytes(cemi.code, cemi.data) if isinstance(cemi.data, CEMILData) else None
-        )
-        raw = telegram or cemi.to_knx()
-        await self._flow.turn()
-        self.transport.indicate(raw)
+    def send_at_once(self, data: CEMILData) -> None:
+        """Send a frame whose turn has come (`until_ready`); nobody confirms it. Raises: CommunicationError."""
+        self._flow.note_sent()
+        cemi = group_telegram_bytes(CEMIMessageCode.L_DATA_IND, data)
+        if cemi is None:
+            cemi = CEMIFrame(code=CEMIMessageCode.L_DATA_IND, data=data).to_knx()
+        self.transport.indicate(cemi)
 
 
 class GuardedRouting(_Guarded):

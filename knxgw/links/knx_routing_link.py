@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 
 from xknx import XKNX
-from xknx.cemi import CEMIFrame
+from xknx.cemi import CEMIFrame, CEMILData
 from xknx.exceptions import CommunicationError
 from xknx.knxip import KNXIPFrame, RoutingBusy, RoutingLostMessage
 from xknx.telegram.address import IndividualAddress
@@ -69,8 +69,22 @@ class RoutingLink(XknxLink):
     async def _send(self, frame: CEMIFrame) -> None:
         if self._routing is None:
             raise CommunicationError("routing not open")
-        await self._routing.send_cemi(frame)
+        if not isinstance(frame.data, CEMILData):
+            raise CommunicationError("routing carries L_Data only")
+        await self._routing.until_ready()
+        self._routing.send_at_once(frame.data)
         self._confirm(Outcome.CONFIRMED)  # it has gone out; no receiver says that it has it
+
+    @property
+    def sends_at_once(self) -> bool:
+        """Tell whether a frame may be sent now: no pause, and the medium's 50 telegrams/s have room for it."""
+        return self._routing is not None and self._lost is None and self._routing.is_ready
+
+    def send_at_once(self, data: CEMILData) -> Outcome:
+        """Send one frame while `sends_at_once`; one that does not get out is dropped, and `check` says why."""
+        if self._routing is not None:
+            self._routing.send_at_once(data)
+        return Outcome.CONFIRMED if self._lost is None else Outcome.DROPPED
 
     def note_backlog(self, waiting: int, now_s: float) -> None:
         """Ask all senders to pause with ROUTING_BUSY while our answers pile up."""

@@ -72,7 +72,8 @@ class Bench:
         self.heard: list[CEMILData] = []
         self.client = self.line.join(TOOL)
         stage = DataSecureStage(tool_key=tool_key) if tool_key else None
-        attachment = BusAttachment(link=self.line.join(OURS), data_secure=stage)
+        self.link = self.line.join(OURS)
+        attachment = BusAttachment(link=self.link, data_secure=stage)
         attachment.keep_numbers(numbers_of())
         self.port = KnxPort(attachment)
         self.commands: list[Command] = []
@@ -295,6 +296,13 @@ async def test_what_has_a_higher_priority_goes_first() -> None:
         ]
 
 
+def group_read(address: str) -> CEMILData:
+    """Return a question for the value of a group address."""
+    read = group_write(address, 0, TOOL)
+    read.payload = GroupValueRead()
+    return read
+
+
 def payload_byte(data: CEMILData) -> int:
     """Return the byte that a telegram writes or answers."""
     assert isinstance(data.payload, GroupValueWrite | GroupValueResponse)
@@ -302,16 +310,46 @@ def payload_byte(data: CEMILData) -> int:
     return data.payload.value.value[0]
 
 
-async def test_answers_to_reads_and_frames_of_equal_priority_take_turns() -> None:
+async def test_an_answer_needs_no_turn_of_the_loop_where_nobody_confirms_it() -> None:
+    async with running(Bench()) as bench:
+        bench.objects.publish(point_scope(1), "state", 200, 0.0)
+        bench.port.wake()
+        await asyncio.sleep(0.1)
+        sent_before = bench.port.sent
+        bench.port._on_frame(group_read(STATE))
+        assert bench.port.sent == sent_before + 1
+        bench.link.has_confirmations = True
+        bench.port._on_frame(group_read(STATE))
+        assert bench.port.sent == sent_before + 1, "it waits for its turn"
+        await asyncio.sleep(0.1)
+        assert bench.port.sent == sent_before + 2
+
+
+async def test_of_what_waits_an_answer_at_once_takes_the_highest_priority_first() -> None:
     async with running(Bench()) as bench:
         bench.objects.publish(point_scope(1), "state", 200, 0.0)
         bench.port.wake()
         await asyncio.sleep(0.1)
         bench.heard.clear()
-        read = group_write(STATE, 0, TOOL)
-        read.payload = GroupValueRead()
+        bench.port.send(numbered(0, CEMIPriority.LOW))
+        bench.port.send(numbered(9, CEMIPriority.SYSTEM))
+        bench.port._on_frame(group_read(STATE))
+        await asyncio.sleep(0.1)
+        order = [payload_byte(one) for one in bench.heard]
+        bench.heard.clear()
+        assert order[0] == 9
+        assert sorted(order) == [0, 9, 200]
+
+
+async def test_answers_to_reads_and_frames_of_equal_priority_take_turns() -> None:
+    async with running(Bench()) as bench:
+        bench.link.has_confirmations = True
+        bench.objects.publish(point_scope(1), "state", 200, 0.0)
+        bench.port.wake()
+        await asyncio.sleep(0.1)
+        bench.heard.clear()
         for _ in range(4):
-            bench.port._on_frame(read)
+            bench.port._on_frame(group_read(STATE))
         for value in range(4):
             bench.port.send(numbered(value, CEMIPriority.LOW))
         bench.port.send(numbered(9, CEMIPriority.SYSTEM))
