@@ -24,11 +24,12 @@ from tests.support.netns import Lab
 
 READY_TIMEOUT_S = 60.0
 MEASUREMENT_TIMEOUT_S = 180.0
-WARM_UP_READS = {"tunnel": 200, "own tunnel": 200, "routing": 40}
+WARM_UP_READS = {"tunnel": 200, "own tunnel": 200, "own tunnel by TCP": 200, "routing": 40}
 WARM_UP_RATE_PER_S = 40.0  # no responder may take a backlog into its measurement
 _LATENCY = (sys.executable, "-m", "bench.knx_latency")
 Figures = dict[str, float]
-Way = Literal["tunnel", "own tunnel", "routing"]  # own: the gateway has the server, bare xknx knxd
+Way = Literal["tunnel", "own tunnel", "own tunnel by TCP", "routing"]
+# own: the gateway is the tunnelling server, and bare xknx stands behind knxd, which has UDP only
 
 
 class NotReadyError(Exception):
@@ -157,6 +158,8 @@ class _Bench:
         else:
             way = "tunnel"
             argv += ["--gateway", f"{host}:{KNXNETIP_PORT}", "--outstanding", str(task.outstanding)]
+            is_own = host == self.lab.address(self.lab.gateway)
+            argv += ["--tcp"] if is_own and task.way == "own tunnel by TCP" else []
         result = self.lab.client.run(
             *_LATENCY, f"measure-{way}", *argv, timeout_s=MEASUREMENT_TIMEOUT_S
         )

@@ -33,7 +33,8 @@ def _parser() -> argparse.ArgumentParser:
     way.add_argument("--routing", action="store_true", help="on the multicast group")
     responder.set_defaults(run=_responder)
 
-    tunnel = commands.add_parser("measure-tunnel", help="read through a UDP tunnel")
+    tunnel = commands.add_parser("measure-tunnel", help="read through a tunnel")
+    tunnel.add_argument("--tcp", action="store_true", help="over TCP instead of UDP")
     tunnel.add_argument("--gateway", metavar="H:P", required=True)
     tunnel.add_argument("--count", type=int, default=2000)
     tunnel.add_argument("--outstanding", type=int, default=1)
@@ -66,7 +67,8 @@ def _responder(arguments: argparse.Namespace) -> None:
 
 def _measure_tunnel(arguments: argparse.Namespace) -> None:
     host, _, port = arguments.gateway.partition(":")
-    with TunnelClient((host, int(port)), arguments.local_ip) as client:
+    place = host, int(port)
+    with TunnelClient(place, arguments.local_ip, by_tcp=arguments.tcp) as client:
         figures = client.measure(
             _addresses(arguments), count=arguments.count, outstanding=arguments.outstanding
         )

@@ -8,6 +8,7 @@ is allowed: that is the point.
 import gc
 import select
 import socket
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ class RoutingFigures(Figures):
 
     offered_per_s: float  # as it came out
     responses: int
+    most_responses_per_s: int  # in any second
     busy_frames: int
     lost_message_frames: int
     coalesced_answered: int  # reads after which some response of their group address came
@@ -154,6 +156,13 @@ def _note(seen: Seen, data: bytes, now_s: float) -> None:
         seen.lost_message_frames += 1
 
 
+def _most_in_a_second(times_s: Sequence[float]) -> int:
+    return max(
+        (index + 1 - bisect_right(times_s, at_s - 1.0) for index, at_s in enumerate(times_s)),
+        default=0,
+    )
+
+
 def _figures(seen: Seen, *, count: int, started_s: float, sent_s: float) -> RoutingFigures:
     responses_s = [time_s for times_s in seen.responses.values() for time_s in times_s]
     duration_s = max(responses_s, default=sent_s) - started_s
@@ -169,6 +178,7 @@ def _figures(seen: Seen, *, count: int, started_s: float, sent_s: float) -> Rout
         rate_per_s=fifo.rate_per_s,
         offered_per_s=round((count - 1) / (sent_s - started_s), 1) if count > 1 else 0.0,
         responses=len(responses_s),
+        most_responses_per_s=_most_in_a_second(sorted(responses_s)),
         busy_frames=seen.busy_frames,
         lost_message_frames=seen.lost_message_frames,
         coalesced_answered=coalesced.count - coalesced.lost,

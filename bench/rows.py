@@ -182,22 +182,41 @@ def cost_row(cost: client_cost.CostFigures) -> Row:
     )
 
 
-def latency_rows(where: str, comparison: Comparison) -> list[Row]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How long an answer may take, as a multiple of what bare xknx takes."""
+
+    p50: float
+    p99: float
+    p99_ms: float = 1.0
+
+    def p99_words(self) -> str:
+        """Return it for people."""
+        return f"≤ {self.p99:g} x bare xknx and ≤ {self.p99_ms:g} ms"
+
+
+BEHIND_KNXD = Budget(p50=1.3, p99=1.5)  # knxd has most of it
+ROUTING = Budget(p50=0.8, p99=1.0)
+OWN_SERVER = Budget(p50=0.6, p99=1.0)
+
+
+def latency_rows(where: str, comparison: Comparison, budget: Budget) -> list[Row]:
     """Return the rows of reads one after the other."""
     ours, bare, ratios = comparison.gateway, comparison.bare, comparison.ratios
+    is_fast = ratios["p99_ms"] <= budget.p99 and ours["p99_ms"] <= budget.p99_ms
     return [
         Row(
             what=f"GroupValueRead → response {where}, p50",
-            budget="≤ 1.3 x bare xknx",
+            budget=f"≤ {budget.p50:g} x bare xknx",
             measured=f"{ours['p50_ms']} ms, bare {bare['p50_ms']} ms: x {ratios['p50_ms']}",
-            good=ratios["p50_ms"] <= 1.3,
+            good=ratios["p50_ms"] <= budget.p50,
         ),
         Row(
             what=f"GroupValueRead → response {where}, p99",
-            budget="≤ 1.5 x bare xknx and ≤ 1 ms",
+            budget=budget.p99_words(),
             measured=f"{ours['p99_ms']} ms, bare {bare['p99_ms']} ms: x {ratios['p99_ms']}; "
             f"{ours['lost']:.0f} lost",
-            good=ratios["p99_ms"] <= 1.5 and ours["p99_ms"] <= 1.0 and ours["lost"] == 0,
+            good=is_fast and ours["lost"] == 0,
         ),
     ]
 
@@ -214,19 +233,33 @@ def rate_row(comparison: Comparison) -> Row:
     )
 
 
+def own_rate_row(by: str, comparison: Comparison) -> Row:
+    """Return the row of many reads at once at our own tunnelling server."""
+    ours, bare = comparison.gateway, comparison.bare
+    ratio = comparison.ratios["rate_per_s"]
+    return Row(
+        what=f"Responses over our own tunnelling server by {by}, 32 reads outstanding",
+        budget="≥ 2 x bare xknx behind knxd (UDP), without a loss",
+        measured=f"{ours['rate_per_s']:.0f}/s, {ours['lost']:.0f} lost "
+        f"(bare {bare['rate_per_s']:.0f}/s): x {ratio}",
+        good=ratio >= 2.0 and ours["lost"] == 0,
+    )
+
+
 def overload_row(comparison: Comparison) -> Row:
     """Return the row of more reads than anybody may send."""
     ours, bare = comparison.gateway, comparison.bare
     return Row(
         what="Routing, 500 reads/s offered for 2 s",
-        budget="bounded queue, ROUTING_BUSY, no unbounded delay",
-        measured=f"longest delay {ours['coalesced_max_ms']:.0f} ms, "
+        budget="≤ 50 telegrams in any second, no answer after more than 2 s, ROUTING_BUSY",
+        measured=f"at most {ours['most_responses_per_s']:.0f} responses in a second, longest delay "
+        f"{ours['coalesced_max_ms']:.0f} ms, "
         f"{ours['coalesced_answered']:.0f} of {ours['count']:.0f} answered by "
         f"{ours['responses']:.0f} responses, {ours['busy_frames']:.0f} x ROUTING_BUSY "
         f"(bare: {bare['max_ms']:.0f} ms, {bare['busy_frames']:.0f} x)",
-        good=ours["coalesced_max_ms"] <= 1000
-        and ours["busy_frames"] > 0
-        and ours["coalesced_answered"] == ours["count"],
+        good=ours["coalesced_max_ms"] <= 2000
+        and ours["most_responses_per_s"] <= 50
+        and ours["busy_frames"] > 0,
     )
 
 

@@ -12,14 +12,18 @@ import tempfile
 from pathlib import Path
 
 from bench import client_cost, first_page, meter_reaction, rules, serial_line, website
-from bench.compare import Task, compare
+from bench.compare import Comparison, Task, Way, compare
 from bench.interruption import measure
 from bench.realtime import check
 from bench.rows import (
+    BEHIND_KNXD,
+    OWN_SERVER,
+    ROUTING,
     Row,
     cost_row,
     latency_rows,
     overload_row,
+    own_rate_row,
     page,
     process_rows,
     rate_row,
@@ -57,7 +61,7 @@ def knx_rows(runs: int, directory: Path) -> list[Row]:
         companions=[_simulator(tunnel_site)],
         runs=runs,
     )
-    rows += latency_rows("over a tunnel, one read outstanding", one)
+    rows += latency_rows("over a tunnel, one read outstanding", one, BEHIND_KNXD)
     many = compare(
         _command(tunnel_site, directory),
         Task(way="tunnel", addresses=ADDRESSES, count=4000, outstanding=32),
@@ -71,7 +75,7 @@ def knx_rows(runs: int, directory: Path) -> list[Row]:
         companions=[_simulator(routing_site)],
         runs=runs,
     )
-    rows += latency_rows("over routing at 40/s", slow)
+    rows += latency_rows("over routing at 40/s", slow, ROUTING)
     flood = compare(
         _command(routing_site, directory),
         Task(
@@ -85,6 +89,26 @@ def knx_rows(runs: int, directory: Path) -> list[Row]:
         runs=1,
     )
     rows.append(overload_row(flood))
+    return [*rows, *own_server_rows(runs, directory)]
+
+
+def own_server_rows(runs: int, directory: Path) -> list[Row]:
+    """Return the rows of our own tunnelling server, on its line without a wire."""
+    site = directory / "own.yaml"
+    knx = "link: none, individual_address: 1.1.20, local_ip: 10.77.0.2"
+    site.write_text(site_text(knx=knx, modbus_port=15021, website_port=18080, with_meters=False))
+
+    def measured(task: Task) -> Comparison:
+        return compare(_command(site, directory), task, companions=[_simulator(site)], runs=runs)
+
+    one = measured(Task(way="own tunnel", addresses=ADDRESSES))
+    rows = latency_rows(
+        "over our own tunnelling server by UDP, one read outstanding", one, OWN_SERVER
+    )
+    ways: tuple[tuple[str, Way], ...] = (("UDP", "own tunnel"), ("TCP", "own tunnel by TCP"))
+    for by, way in ways:
+        many = Task(way=way, addresses=ADDRESSES, count=4000, outstanding=32)
+        rows.append(own_rate_row(by, measured(many)))
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Measure GroupValueRead -> GroupValueResponse through a UDP tunnel, with a raw client.
+"""Measure GroupValueRead -> GroupValueResponse through a tunnel over UDP or TCP, with a raw client.
 
 One blocking socket, no event loop: what is measured is the tunnelling server and the responder.
 A measurement must end before the server misses the heartbeat (120 s).
@@ -18,6 +18,7 @@ from bench.figures import Figures
 
 LOST_AFTER_S = 1.0
 CONNECT_TIMEOUT_S = 3.0
+_WAY_BACK = bytes((8, 2, 0, 0, 0, 0, 0, 0))  # the endpoint of whoever comes by TCP
 _LINK_LAYER_TUNNEL = bytes((4, 4, 2, 0))
 
 
@@ -28,11 +29,16 @@ class TunnelError(Exception):
 class TunnelClient:
     """A tunnel that is good for measuring and nothing else."""
 
-    def __init__(self, gateway: tuple[str, int], local_ip: str) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    def __init__(self, gateway: tuple[str, int], local_ip: str, *, by_tcp: bool = False) -> None:
+        kind = socket.SOCK_STREAM if by_tcp else socket.SOCK_DGRAM
+        self._by_tcp = by_tcp
+        self._unread = b""  # of a stream: what was received and not looked at
+        self._socket = socket.socket(socket.AF_INET, kind)
         self._socket.bind((local_ip, 0))
         self._socket.connect(gateway)
-        self._hpai = frames.hpai(self._socket.getsockname())
+        if by_tcp:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._hpai = _WAY_BACK if by_tcp else frames.hpai(self._socket.getsockname())
         self._channel = 0
         self._sequence = 0
         self._expected = 0
@@ -90,13 +96,15 @@ class TunnelClient:
     def _send(self, address: int, cemi: bytes) -> None:
         header = bytes((4, self._channel, self._sequence, 0))
         data = frames.frame(frames.TUNNELLING_REQUEST, header + cemi)
-        self._acknowledged = False
+        self._acknowledged = self._by_tcp  # there nobody acknowledges
+        if self._by_tcp:
+            self._sequence = (self._sequence + 1) & 0xFF
         self._in_flight.append((perf_counter(), address))
         self._socket.send(data)
 
     def _receive(self) -> None:
         try:
-            data = self._socket.recv(1024)
+            data = self._next_frame() if self._by_tcp else self._socket.recv(1024)
         except BlockingIOError:  # nothing came in time
             data = b""
         now_s = perf_counter()
@@ -113,10 +121,25 @@ class TunnelClient:
             if not self._acknowledged:
                 raise TunnelError("the server does not acknowledge")
 
+    def _next_frame(self) -> bytes:
+        """Return the next frame of the stream. Raises: BlockingIOError, TunnelError."""
+        while len(self._unread) < 6 or len(self._unread) < self._length:
+            more = self._socket.recv(1 << 16)
+            if not more:
+                raise TunnelError("the server closed the connection")
+            self._unread += more
+        frame, self._unread = self._unread[: self._length], self._unread[self._length :]
+        return frame
+
+    @property
+    def _length(self) -> int:
+        return int.from_bytes(self._unread[4:6], "big")
+
     def _request_received(self, data: bytes, now_s: float) -> None:
         sequence = data[8]
         acknowledgement = bytes((4, self._channel, sequence, 0))
-        self._socket.send(frames.frame(frames.TUNNELLING_ACK, acknowledgement))
+        if not self._by_tcp:
+            self._socket.send(frames.frame(frames.TUNNELLING_ACK, acknowledgement))
         if sequence != self._expected:  # a repetition
             return
         self._expected = (self._expected + 1) & 0xFF

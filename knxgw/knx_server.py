@@ -9,7 +9,7 @@ import asyncio
 import errno
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from ipaddress import IPv4Address
 from typing import NoReturn
 
@@ -58,11 +58,21 @@ class KnxServer:
     """The server of one gateway; in the event loop only."""
 
     def __init__(
-        self, gateway: Gateway, unconfigured_host: Callable[[], str], port: int = PORT
+        self,
+        gateway: Gateway,
+        unconfigured_host: Callable[[], str],
+        port: int = PORT,
+        *,
+        is_ip_settable: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Serve a gateway; `unconfigured_host`: where a device without a configuration has its website."""
+        """Serve a gateway.
+
+        `unconfigured_host`: where a device without a configuration has its website. `is_ip_settable`: whether tools
+        may change the network of the machine; asked in a thread.
+        """
         self._gateway = gateway
         self._unconfigured_host = unconfigured_host
+        self._is_ip_settable = is_ip_settable
         self._port = port
         self._ip_state = IpState()  # looked up now and then: it takes a millisecond
         self._server: KnxIpServer | None = None
@@ -127,7 +137,7 @@ class KnxServer:
 
     async def _serve(self, wanted: Listening) -> None:
         """Serve at a place for as long as that is wanted."""
-        self._ip_state = await asyncio.to_thread(ip_state, self._gateway.programmed.own, wanted)
+        self._ip_state = await asyncio.to_thread(self._look_at_ip, wanted)
         self._tell_changes()
         self._server = server = KnxIpServer(
             KnxIpSettings(address=wanted.address, port=wanted.port),
@@ -159,7 +169,7 @@ class KnxServer:
             await asyncio.sleep(LOOK_S)
             if await asyncio.to_thread(self._wanted) != wanted:
                 return
-            self._ip_state = await asyncio.to_thread(ip_state, self._gateway.programmed.own, wanted)
+            self._ip_state = await asyncio.to_thread(self._look_at_ip, wanted)
             self._tell_changes()
 
     def _tell_changes(self) -> None:
@@ -181,6 +191,10 @@ class KnxServer:
             address = _address_of_machine() if host == str(NOWHERE) else host
             return None if address is None else Listening(address, self._port)
         return listening_of(own.knx)
+
+    def _look_at_ip(self, wanted: Listening) -> IpState:
+        found = ip_state(self._gateway.programmed.own, wanted)
+        return replace(found, is_settable=self._is_ip_settable())
 
     def _ip(self) -> IpState:
         return self._ip_state
@@ -289,6 +303,7 @@ class LocalManagement:
 
     async def reset(self) -> None:
         """Start the IP side anew: it follows its settings by itself."""
+        self._programmed.management.restarts += 1
         log.info("a tool asked the KNXnet/IP server to start anew")
 
     def take_local(

@@ -31,6 +31,7 @@ from knxgw.host.network import OwnAddress, adapter_link, own_addresses
 from knxgw.host.on_loop import wait_on
 from knxgw.host.panel_environment import of_machine, panel_settings, words_of
 from knxgw.host.service import ServiceManager, answers_health, tell_health
+from knxgw.ip_by_tools import IpByTools
 from knxgw.judgement import Prepared, identity
 from knxgw.knx_device_facts import knx_device_facts
 from knxgw.knx_server import KnxServer
@@ -227,7 +228,12 @@ class Living:
         if manager.slot:
             self._take_panel(prepared.configuration)
         gateway.programmed.on_stage = partial(_note_stage, accounts)
-        self.knx_server = KnxServer(gateway, lambda: prepared.listener.address.host)
+        self.knx_server = KnxServer(
+            gateway,
+            lambda: prepared.listener.address.host,
+            is_ip_settable=lambda: self.machine.is_settable,
+        )
+        by_tools = IpByTools(gateway.programmed, self.machine, accounts.note_of_host)
         self._background = [
             group.create_task(self.knx_server.run(), name="KNXnet/IP server"),
             group.create_task(
@@ -237,6 +243,7 @@ class Living:
             group.create_task(announcement.run(), name="discovery"),
             group.create_task(self._watch_for_reset(device), name="reset"),
             group.create_task(self.machine.look_after(), name="machine"),
+            group.create_task(by_tools.look_after(), name="IP settings of tools"),
         ]
 
     async def _is_served(self) -> bool:

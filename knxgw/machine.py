@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from knxgw.config.model import Configuration
+from knxgw.device.ip_settings import IpSettings
 from knxgw.errors import RejectedError
 from knxgw.host.adapters import ROOT
 from knxgw.host.answer import Failure, NetworkAnswer, NetworkSideAnswer, PartAnswer, TimeSideAnswer
@@ -19,7 +20,16 @@ from knxgw.host.linux_machine import boot_s
 from knxgw.host.manager import Manager, is_container
 from knxgw.host.network import OwnAddress, ipv4_interfaces, own_addresses
 from knxgw.host.network_change import Phase
-from knxgw.host.network_plan import AUTOMATIC, IPv4Settings, Mode
+from knxgw.host.network_plan import (
+    AUTOMATIC,
+    Field,
+    IPv4Settings,
+    Mode,
+    SettingsError,
+    fields_of,
+    may_cut_off,
+    read_settings,
+)
 from knxgw.host.networkd_file import Source, Written
 from knxgw.host.root_folder import FOLDER
 from knxgw.host.seen import SeenNetwork, has_time_service, see_network, see_time_service
@@ -120,6 +130,49 @@ class Machine:
         return self._asking.change_network(
             settings, Source.WEBSITE, must_be_confirmed=must_be_confirmed
         )
+
+    # --- for the KNX device; see `ip_by_tools.Host`
+
+    @property
+    def is_settable(self) -> bool:
+        """Tell whether the network can be changed from here."""
+        answer = self._asking.of_network()
+        return answer is not None and answer.manager is Manager.NETWORKD
+
+    def change_by_tool(self, wanted: IpSettings) -> NetworkAnswer | None:
+        """Have the network as a tool wants it; None: it is so. In a thread. Raises: RejectedError, with the reason.
+
+        Tools know nothing of name servers: they stay.
+        """
+        state = self._network()
+        if not state.is_writable:
+            raise RejectedError("the host manages the network of this device")
+        fields = {
+            **fields_of(state.settings),
+            Field.MODE: (Mode.PERMANENT if wanted.is_permanent else Mode.AUTOMATIC).value,
+            Field.ADDRESS: str(wanted.address),
+            Field.MASK: str(wanted.mask),
+            Field.GATEWAY: str(wanted.gateway) if int(wanted.gateway) else "",
+        }
+        try:
+            settings = read_settings(fields)
+        except SettingsError as err:
+            raise RejectedError(f"no machine can have them ({err})") from err
+        before = state.settings if state.is_ours else None
+        if settings == before:
+            return None
+        return self._asking.change_network(
+            settings, Source.ETS, must_be_confirmed=may_cut_off(before, settings)
+        )
+
+    def last_change(self) -> NetworkAnswer | None:
+        """Return what became of the last change of the network."""
+        answer = self._asking.of_network()
+        return None if answer is None else answer.network
+
+    def keep(self, change: str) -> NetworkAnswer:
+        """Keep a change of the network. In a thread. Raises: RejectedError."""
+        return self._asking.keep(change)
 
     def _reboot(self, on_reboot: Callable[[], None]) -> PartAnswer:
         found = self._asking.reboot()

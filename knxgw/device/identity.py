@@ -36,6 +36,7 @@ class IpState:
     mac_address: bytes = bytes(6)
     routing_multicast: IPv4Address = NOWHERE  # NOWHERE: no member of a routing group
     has_tunnels: bool = False
+    is_settable: bool = False  # the machine takes settings of ours
 
     @property
     def assignment(self) -> int:

@@ -6,7 +6,7 @@ kept. `product_db/interface_objects.yaml` says which properties there are and wh
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from functools import partial
 
 from xknx.telegram.address import IndividualAddress
 from xknx.telegram.apci import ReturnCode
@@ -18,14 +18,13 @@ from knxgw.catalogue.interface_objects import (
     PropertyDefinition,
     PropertyType,
 )
+from knxgw.device import ip_settings
 from knxgw.device.address import DeviceAddress
 from knxgw.device.group_objects import GroupObjects
 from knxgw.device.identity import (
     MANUFACTURER,
     MASK_VERSION,
     MAX_APDU_LENGTH,
-    NOWHERE,
-    PERMANENT,
     SETUP_MULTICAST,
     Identity,
     IpState,
@@ -52,6 +51,7 @@ _DEFAULTS: Mapping[str, bytes] = {  # of what is kept
     "ip_parameter.project_installation_id": bytes(2),
     "ip_parameter.additional_addresses": b"",
     "ip_parameter.friendly_name": bytes(30),
+    **ip_settings.NONE_WRITTEN,
 }
 
 
@@ -234,6 +234,27 @@ class DeviceModel:
             self.unsaved.is_state = True
 
     @property
+    def written_ip_settings(self) -> ip_settings.IpSettings | None:
+        """Return the IP settings that a tool has written and that do not hold yet, None: there are none."""
+        return ip_settings.settings_of(self.kept)
+
+    def forget_ip_settings(self) -> None:
+        """Let the properties say again what holds: what was written does, or cannot."""
+        for name, value in ip_settings.NONE_WRITTEN.items():
+            self.keep(name, value)
+
+    def _write_ip_setting(self, name: str, value: bytes) -> None:
+        """Keep a setting until the device starts anew; what is not written stays as it holds. Raises: PropertyError."""
+        if not self.outside.ip().is_settable:
+            raise PropertyError(ReturnCode.E_ACCESS_READ_ONLY)
+        if not ip_settings.is_possible(name, value):
+            raise PropertyError(ReturnCode.E_DATA_VOID)
+        if self.written_ip_settings is None:
+            for other, holds in ip_settings.held(self.outside.ip()).items():
+                self.keep(other, holds)
+        self.keep(name, value)
+
+    @property
     def individual_address(self) -> int:
         """Return the individual address that the device has."""
         return self.address.current
@@ -316,6 +337,12 @@ class DeviceModel:
             readers.update(_loadable_readers(loadable))
         for name in self.kept:
             readers[name] = lambda name=name: self.kept[name]  # type: ignore[misc]
+
+        def ip() -> IpState:  # of the moment: the network is handed in later
+            return self.outside.ip()
+
+        for name in ip_settings.NONE_WRITTEN:
+            readers[name] = ip_settings.reader(name, lambda: self.kept, ip)
         return readers
 
     def _device_readers(self) -> Mapping[str, Callable[[], bytes]]:
@@ -349,11 +376,7 @@ class DeviceModel:
         return {
             "ip_parameter.individual_address": lambda: self.individual_address.to_bytes(2, "big"),
             "ip_parameter.current_assignment": lambda: bytes([ip().assignment]),
-            "ip_parameter.assignment": lambda: bytes([ip().assignment]),
             "ip_parameter.ip_capabilities": _constant(0b110, 1),  # DHCP, AutoIP
-            "ip_parameter.ip": lambda: _if_permanent(ip(), ip().address),
-            "ip_parameter.mask": lambda: _if_permanent(ip(), ip().mask),
-            "ip_parameter.gateway": lambda: _if_permanent(ip(), ip().gateway),
             "ip_parameter.routing_multicast": lambda: ip().routing_multicast.packed,
             "ip_parameter.ttl": _constant(MULTICAST_TTL, 1),
             "ip_parameter.busy_wait_ms": _constant(BUSY_WAIT_MS, 2),
@@ -400,6 +423,7 @@ class DeviceModel:
                 int.from_bytes(value, "big")
             ),
             "cemi_server.communication_mode": self._write_communication_mode,
+            **{name: partial(self._write_ip_setting, name) for name in ip_settings.NONE_WRITTEN},
         }
 
     def _write_device_control(self, value: bytes) -> None:
@@ -468,10 +492,6 @@ def _counted(count: int, octets: int) -> bytes:
 def _constant(value: int, octets: int) -> Callable[[], bytes]:
     content = value.to_bytes(octets, "big")
     return lambda: content
-
-
-def _if_permanent(ip: IpState, address: IPv4Address) -> bytes:
-    return (address if ip.assignment == PERMANENT else NOWHERE).packed
 
 
 def _capabilities(ip: IpState) -> bytes:

@@ -74,7 +74,8 @@ class KnxManagement:
         self.client_of: Callable[[IndividualAddress | None], str | None] = lambda _address: None
         self._downloads, self._now = DownloadLog(device.model, last), now
         self.download = Download(stage_of(device.model))
-        self.restarts = 0  # that tools have asked for
+        self.restarts = 0  # that tools have asked for, of the device or its IP side
+        self.requests = 0  # of tools, to this device
         self.on_served: Callable[[], None] = lambda: None  # the device may be another now
         self._store = store
         self._on_stage = on_stage
@@ -168,6 +169,7 @@ class KnxManagement:
 
     async def _serve(self, asked: "Request | None", now_s: float) -> None:
         out: list[Output] = []
+        self.requests += self._is_for_us(asked)
         if isinstance(asked, LocalWrite):
             await self._write(asked)
         elif isinstance(asked, Local):
@@ -184,6 +186,12 @@ class KnxManagement:
                 self._note(asked)
             self._look_at_stage(has_restarted=has_restarted)
             await self._store_changes()
+
+    def _is_for_us(self, asked: "Request | None") -> bool:
+        """Tell whether a tool has asked this device, and not all of them."""
+        if isinstance(asked, CEMILData):
+            return asked.dst_addr == self.device.individual_address
+        return asked is not None
 
     def _note(self, asked: "Request") -> None:
         """Let the download know who has asked something; before it is stored."""

@@ -50,6 +50,8 @@ ACTIONS: Mapping[str, str] = {
     "certificate_uploaded": marked("certificate uploaded"),
     "certificate_removed": marked("uploaded certificate removed"),
     "network_changed": marked("network settings changed"),
+    "network_by_tool": marked("network settings changed by a KNX tool"),
+    "network_of_tool_refused": marked("network settings of a KNX tool refused"),
     "network_kept": marked("network settings kept"),
     "network_returned": marked("network settings returned"),
     "clock_set": marked("clock set"),

@@ -12,8 +12,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from knxgw.catalogue.interface_objects import LoadState
+from knxgw.catalogue.load import catalogue
 from knxgw.charging.scope import DEVICE
 from knxgw.cli import main
+from knxgw.device.identity import Identity
+from knxgw.device.kept_state import restore, state_bytes
+from knxgw.device.model import DeviceModel, Outside
 from knxgw.errors import GatewayError
 from knxgw.factory_reset import REQUEST_NAME, SET_ASIDE_NAME, FactoryReset, SetAside
 from knxgw.firmware.boot_disk import BootDisk
@@ -22,6 +27,7 @@ from knxgw.run import _finish
 from knxgw.store import initial_password
 from knxgw.store.configurations import Configurations, Origin
 from knxgw.store.database import Database, FaultRow, SessionRow
+from knxgw.store.knx_device_files import KnxDeviceFiles
 from knxgw.store.lock import StateLock
 from knxgw.store.private_files import write_private
 from tests.firmware.makers import slot
@@ -103,6 +109,30 @@ def test_a_reset_takes_what_belongs_to_whoever_used_the_device(state: Path) -> N
     assert networks == ["DHCP"]
     assert not (state / REQUEST_NAME).exists()
     assert_reset(state)
+
+
+@pytest.mark.proves("8.30")
+def test_after_a_reset_the_knx_device_has_no_address_and_nothing_loaded(state: Path) -> None:
+    files = KnxDeviceFiles(state)
+
+    def device() -> DeviceModel:
+        identity = Identity(serial_number=bytes(6))
+        model = DeviceModel(catalogue().interface_objects, identity, Outside())
+        if stored := files.state():
+            assert restore(model, stored, files.segment)
+        return model
+
+    used = device()
+    used.set_individual_address(0x1114)
+    used.loadables[1].state = LoadState.ERROR
+    files.write(state_bytes(used), {})
+    assert device().individual_address == 0x1114
+    reset = FactoryReset(state)
+    reset.ask()
+    reset.finish()
+    assert device().individual_address == 0xFFFF
+    assert {one.state for one in device().loadables.values()} == {LoadState.UNLOADED}
+    assert not list(state.glob("knxgw.keyrings*"))
 
 
 def test_a_reset_that_was_cut_off_anywhere_is_ended_by_the_next_start(state: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 from knxgw.catalogue.load import catalogue
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration
+from knxgw.device.ip_settings import IpSettings
+from knxgw.errors import RejectedError
 from knxgw.host.answer import (
     Failure,
     NetworkAnswer,
@@ -23,7 +26,7 @@ from knxgw.host.clock import boot_id
 from knxgw.host.manager import Manager
 from knxgw.host.network import OwnAddress
 from knxgw.host.network_change import Phase
-from knxgw.host.network_plan import AUTOMATIC
+from knxgw.host.network_plan import AUTOMATIC, IPv4Settings, read_settings
 from knxgw.host.networkd_file import Source, Written
 from knxgw.host.root_folder import FOLDER, Side
 from knxgw.machine import Machine, bound_to, time_servers
@@ -219,3 +222,80 @@ async def test_the_gateway_makes_the_folder_in_which_the_root_side_answers(
 def test_a_website_at_one_address_is_known_to_be_there_only(listen: str, address: str) -> None:
     assert bound_to(configuration(listen)) == address
     assert bound_to(None) == ""
+
+
+TOOL = IpSettings(
+    is_permanent=True,
+    address=IPv4Address("192.168.1.50"),
+    mask=IPv4Address("255.255.255.0"),
+    gateway=IPv4Address("192.168.1.1"),
+)
+
+
+def networkd_manages(rig: Rig, **given: Any) -> list[tuple[IPv4Settings, Source, bool]]:
+    """Have the root side answer, and networkd manage; return what will be asked."""
+    rig.answers(**given)
+    add(rig.root, "eth0", 2, "device")
+    write(
+        rig.root,
+        "run/systemd/netif/links/2",
+        CONFIGURED.format("/etc/systemd/network/10-knxgw.network"),
+    )
+    asked: list[tuple[IPv4Settings, Source, bool]] = []
+
+    def change(settings: IPv4Settings, source: Source, *, must_be_confirmed: bool) -> NetworkAnswer:
+        asked.append((settings, source, must_be_confirmed))
+        return NetworkAnswer(id="d" * 32, phase=Phase.WAITING)
+
+    rig.machine._asking.change_network = change  # type: ignore[method-assign]
+    return asked
+
+
+@pytest.mark.proves("9.6")
+def test_settings_of_a_tool_go_to_the_root_side_and_name_servers_stay(rig: Rig) -> None:
+    servers = (IPv4Address("9.9.9.9"),)
+    before = replace(AUTOMATIC, name_servers=servers)
+    written = Written(adapter="eth0", settings=before, source=Source.WEBSITE, id="b" * 32)
+    asked = networkd_manages(rig, written=written)
+    assert rig.machine.is_settable
+    rig.machine.change_by_tool(TOOL)
+    ((settings, source, must_be_confirmed),) = asked
+    assert (str(settings.interface), settings.gateway) == ("192.168.1.50/24", TOOL.gateway)
+    assert (settings.name_servers, source, must_be_confirmed) == (servers, Source.ETS, True)
+
+
+@pytest.mark.proves("9.6")
+def test_settings_that_hold_already_are_not_asked_for(rig: Rig) -> None:
+    settings = read_settings(
+        {"mode": "permanent", "address": "192.168.1.50", "mask": "24", "gateway": "192.168.1.1"}
+    )
+    written = Written(adapter="eth0", settings=settings, source=Source.WEBSITE, id="b" * 32)
+    asked = networkd_manages(rig, written=written)
+    assert rig.machine.change_by_tool(TOOL) is None
+    assert asked == []
+
+
+@pytest.mark.proves("9.4")
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"address": IPv4Address("127.0.0.1")},
+        {"address": IPv4Address("224.0.23.12")},
+        {"address": IPv4Address("0.0.0.0")},  # noqa: S104 - that is the case
+        {"mask": IPv4Address("255.0.255.0")},
+        {"gateway": IPv4Address("10.0.0.1")},
+    ],
+)
+def test_what_no_machine_can_have_is_refused_with_the_reason(
+    rig: Rig, wrong: dict[str, Any]
+) -> None:
+    asked = networkd_manages(rig)
+    with pytest.raises(RejectedError, match="no machine can have them"):
+        rig.machine.change_by_tool(replace(TOOL, **wrong))
+    assert asked == []
+
+
+def test_where_the_host_manages_its_network_tools_change_nothing(rig: Rig) -> None:
+    assert not rig.machine.is_settable
+    with pytest.raises(RejectedError, match="host manages"):
+        rig.machine.change_by_tool(TOOL)
