@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bench import client_cost, rules, serial_line
 from bench.compare import Comparison
+from bench.download import DownloadFigures
 from bench.figures import Figures
 from bench.interruption import ProcessFigures
 from bench.realtime.check import RealTimeFigures
@@ -263,6 +264,17 @@ def overload_row(comparison: Comparison) -> Row:
     )
 
 
+def download_row(figures: DownloadFigures) -> Row:
+    """Return the row of a whole download."""
+    return Row(
+        what=f"Whole download by xknx: {figures.objects} group objects linked, all parameters, "
+        f"{figures.octets} octets",
+        budget="≤ 1.3 x what xknx's own pauses need",
+        measured=f"{figures.seconds:g} s, pauses {figures.paced_s:g} s: x {figures.ratio}",
+        good=figures.ratio <= 1.3,
+    )
+
+
 def page(rows: list[Row], runs: int, load_average: float) -> str:
     """Return docs/performance.md; the load average is that of the machine before it was measured."""
     lines = [
@@ -299,10 +311,9 @@ def renewed(text: str, rows: list[Row], load_average: float) -> str:
     lines[after:after] = [str(row) for row in fresh.values()]
     said = f"{len(rows)} rows were measured again by themselves, from “{rows[0].what}” on, "
     said += f"with Python {platform.python_version()}; load average before that {load_average:.1f}."
-    place = lines.index("| What | Budget | Measured | Met |")
     earlier = f"from “{rows[0].what}” on"
-    if place >= 2 and earlier in lines[place - 2]:
-        lines[place - 2] = said
-    else:
-        lines[place:place] = [said, ""]
+    for index in [at for at, line in enumerate(lines) if earlier in line][::-1]:
+        del lines[index : index + 2]  # with the empty line after it
+    place = lines.index("| What | Budget | Measured | Met |")
+    lines[place:place] = [said, ""]
     return "\n".join(lines) + "\n"

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import client_cost, first_page, meter_reaction, rules, serial_line, website
+from bench import client_cost, download, first_page, meter_reaction, rules, serial_line, website
 from bench.compare import Comparison, Task, Way, compare
 from bench.interruption import measure
 from bench.realtime import check
@@ -21,6 +21,7 @@ from bench.rows import (
     ROUTING,
     Row,
     cost_row,
+    download_row,
     latency_rows,
     overload_row,
     own_rate_row,
@@ -154,6 +155,7 @@ def main() -> None:
             rows += website_rows(directory, options.browser_minutes)
         if options.only in (None, "knx"):
             rows += knx_rows(options.runs, directory)
+            rows.append(download_row(download.measure(directory)))
         if options.only in (None, "realtime"):
             rows.append(realtime_row(check.measure(directory, minutes=options.minutes)))
     for row in rows:

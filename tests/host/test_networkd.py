@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -301,3 +302,43 @@ def test_nobody_is_cut_off_for_more_than_130_s(
     cut_off_s = time.perf_counter() - began_s
     assert 100.0 < cut_off_s <= 130.0
     gateway.wait_for(lost, Phase.RETURNED)
+
+
+KNX_SITE = SITE.replace("link: none", "link: routing, individual_address: 1.1.20")
+TOOL = (sys.executable, "-m", "tests.support.ip_tool")
+
+
+@pytest.mark.proves("9.6")
+def test_a_knx_tool_sets_the_address_and_the_device_keeps_it_once_it_is_reached(
+    machine_and_network: tuple[NetworkdMachine, Network],
+) -> None:
+    machine, network = machine_and_network
+    leased = leased_address(machine, network).partition("/")[0]
+    machine.path_units()
+    machine.gateway(KNX_SITE)
+
+    def tool(at: str, *what: str) -> str:
+        done = network.host.run(*TOOL, f"udp:{at}:3671", "1.1.20", *what, timeout_s=30.0)
+        return done.stdout.strip() if done.returncode == 0 else f"failed: {done.stderr[-300:]}"
+
+    wait_until(lambda: tool(leased, "read") == f"0c {leased}", 60.0, lambda: tool(leased, "read"))
+    said = tool(leased, "write", "192.0.2.20", "255.255.255.0", "192.0.2.1")
+    assert said == "", said
+    machine.wait_for("192.0.2.20/24")
+    gateway = Gateway(machine)
+
+    def is_kept() -> bool:
+        answer = gateway.answer()
+        return answer is not None and answer.network is not None and _kept_by_ets(answer)
+
+    wait_until(is_kept, 60.0, lambda: str(gateway.answer()))  # its gateway answers
+    wait_until(
+        lambda: tool("192.0.2.20", "read") == "01 192.0.2.20",
+        60.0,
+        lambda: tool("192.0.2.20", "read"),
+    )
+
+
+def _kept_by_ets(answer: NetworkSideAnswer) -> bool:
+    is_kept = answer.network is not None and answer.network.phase is Phase.KEPT
+    return is_kept and answer.written is not None and answer.written.source is Source.ETS
