@@ -19,6 +19,10 @@ class Member(Protocol):
     def individual_address(self) -> IndividualAddress:
         """Return the address of this member; no two of a line have the same."""
 
+    @property
+    def is_behind(self) -> bool:
+        """Tell whether frames wait for this member already: one more need not hurry."""
+
     def take(self, data: CEMILData) -> None:
         """Take a frame that another member has sent, whoever it is for; only queues, never raises."""
 

@@ -20,7 +20,7 @@ from knxgw.knxip.clients import Clients
 from knxgw.knxip.device_management import perform
 from knxgw.knxip.effects import Closed, Effect, Manage, Opened, Send, Transmit
 from knxgw.knxip.endpoint import KnxIpEndpoint
-from knxgw.knxip.numbered import TUNNEL_PATIENCE
+from knxgw.knxip.numbered import TUNNEL_PATIENCE, Sender
 from knxgw.knxip.ports import Description, PropertyServer
 from knxgw.knxip.sockets import Hooks, Sockets
 from knxgw.knxip.statistics import Statistics
@@ -177,7 +177,9 @@ class RunningServer:
     def _start_worker(self, channel: Channel) -> None:
         tunnel = None
         if channel.address is not None:
-            tunnel = _Tunnel(channel.address, lambda data: self._indicate(channel, data))
+            tunnel = _Tunnel(
+                channel.address, channel.sender, lambda data: self._indicate(channel, data)
+            )
             self._device.line.join(tunnel)
         worker = self._workers[channel] = _Worker(tunnel)
         task = self._group.create_task(self._carry_out(worker), name=f"channel {channel.number}")
@@ -287,12 +289,18 @@ class RunningServer:
 class _Tunnel:
     """An open tunnel as the line sees it."""
 
-    def __init__(self, address: IndividualAddress, take: Callable[[CEMILData], None]) -> None:
-        self._address, self._take = address, take
+    def __init__(
+        self, address: IndividualAddress, sender: Sender, take: Callable[[CEMILData], None]
+    ) -> None:
+        self._address, self._sender, self._take = address, sender, take
 
     @property
     def individual_address(self) -> IndividualAddress:
         return self._address
+
+    @property
+    def is_behind(self) -> bool:
+        return self._sender.waiting > 0
 
     def take(self, data: CEMILData) -> None:
         self._take(data)

@@ -72,6 +72,11 @@ class KnxLine:
             if member is not but:
                 member.take(data)
 
+    @property
+    def is_behind(self) -> bool:
+        """Tell whether frames wait for a member already."""
+        return any(one.is_behind for one in self._members)
+
     def stays_here(self, data: CEMILData, device: "DeviceOnLine") -> bool:
         """Tell whether a frame is for the device or a tunnel alone."""
         if not isinstance(data.dst_addr, IndividualAddress):
@@ -148,7 +153,13 @@ class DeviceOnLine:
 
     @property
     def sends_at_once(self) -> bool:
-        """Tell whether a frame may be sent now; not before the one that the device is just taking has gone out."""
+        """Tell whether a frame may be sent now, and somebody is there to take it.
+
+        Not before the one that the device is just taking has gone out; nor where a tunnel has more to send than its
+        client takes: there frames go faster in bundles.
+        """
+        if self._line.is_behind:
+            return False
         if self.wire is None:
             return True
         is_free = not self._is_handing_in and not self._wire_turn.locked()

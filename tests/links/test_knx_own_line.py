@@ -30,6 +30,7 @@ class Member:
     def __init__(self, address: str = TUNNEL) -> None:
         self.individual_address = IndividualAddress(address)
         self.heard: list[CEMILData] = []
+        self.is_behind = False  # frames wait for its client
 
     def take(self, data: CEMILData) -> None:
         """Take a frame."""
@@ -98,6 +99,15 @@ async def test_without_a_wire_a_tunnel_has_its_answer_at_once() -> None:
         assert services(one.tunnels[0].heard) == ["GroupValueResponse"]
         assert services(one.tunnels[1].heard) == ["GroupValueRead", "GroupValueResponse"]
         assert one.on_wire == []
+
+
+async def test_an_answer_to_a_tunnel_that_is_behind_takes_its_turn() -> None:
+    async with site(has_wire=False) as one:
+        one.tunnels[0].is_behind = True
+        await one.ask(group_read())
+        assert one.tunnels[0].heard == []
+        await asyncio.sleep(0.1)
+        assert services(one.tunnels[0].heard) == ["GroupValueResponse"]
 
 
 async def test_what_a_tunnel_asks_goes_out_on_the_wire_before_the_answer() -> None:

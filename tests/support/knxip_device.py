@@ -117,6 +117,7 @@ class DeviceOnLine:
         self, line: LineOfMembers, answer: Callable[[CEMILData], CEMILData | None] | None = None
     ) -> None:
         self.heard: list[CEMILData] = []
+        self.is_behind = False
         self._line, self._answer = line, answer
         line.join(self)
 
