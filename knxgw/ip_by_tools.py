@@ -1,7 +1,7 @@
 """IP settings that tools write into the KNX device: they hold from its next restart on, by way of the host room.
 
 Like those of the website they go back after two minutes unless it shows that the device is reached with them: a
-tool speaks to it, its gateway answers, or somebody keeps them on the website. Source: product 9.6; [knx-device] 7.8.
+tool speaks to it, its gateway answers, or somebody keeps them on the website. Source: product 9.6.
 """
 
 import asyncio

@@ -2,7 +2,7 @@
 
 What is written is kept beside what holds, until the device starts anew: a tool writes one property after the
 other, and what it has written so far may be half of it. Until then, and again after it, the properties say what
-holds, whoever has set it. Source: [knx-device] 2.6, 7.8.
+holds, whoever has set it. Source: product 9.6; [knx-standard] 3/8/3 (management).
 """
 
 from collections.abc import Callable, Mapping
