@@ -1,58 +1,55 @@
 """IP settings that tools write into the KNX device: they hold from its next restart on, by way of the host room.
 
-Like those of the website they go back after two minutes unless it shows that the device is reached with them: a
-tool speaks to it, its gateway answers, or somebody keeps them on the website. Source: product 9.6.
+Like those of the website they go back after two minutes unless it shows that the device is reached with them. The
+side with the rights sees whether the gateway that was written answers; here it is seen whether a tool speaks to the
+device once it has its new address; and somebody may keep them on the website. Source: product 9.6.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from typing import NoReturn, Protocol, TypeVar, TypeVarTuple, Unpack
 
 from knxgw.device.ip_settings import IpSettings
 from knxgw.errors import RejectedError
-from knxgw.host.answer import NetworkAnswer
-from knxgw.host.neighbours import is_there, knock
-from knxgw.host.network_change import Phase
+from knxgw.host.answer import Failure, NetworkAnswer
+from knxgw.host.network_change import ChangeByTool
 from knxgw.programmed import Programmed
 
 T = TypeVar("T")
 A = TypeVarTuple("A")
 log = logging.getLogger(__name__)
 LOOK_S = 1.0  # how often it is looked for a restart, and whether the device is reached
+SETTLED_S = 10.0  # after it, an automatic address is the new one
 
 
 class Host(Protocol):
-    """The machine, whose network may be changed; each may take half a minute, in a thread."""
+    """The machine, whose network may be changed; each is called in a thread, and may take half a minute."""
 
     def change_by_tool(self, wanted: IpSettings) -> NetworkAnswer | None:
         """Have other settings; None: they hold already. Raises: RejectedError, with the reason."""
 
-    def last_change(self) -> NetworkAnswer | None:
-        """Return what became of the last change, None: there was none."""
+    def waiting_by_tool(self) -> ChangeByTool | None:
+        """Return the change of a tool that waits for somebody to keep it, None: there is none."""
+
+    def addresses(self) -> Collection[str]:
+        """Return the addresses that the machine has now."""
 
     def keep(self, change: str) -> NetworkAnswer:
         """Keep a change that waits for that. Raises: RejectedError."""
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbours:
-    """How it is seen whether another machine is there."""
-
-    knock: Callable[[IPv4Address], None] = knock
-    is_there: Callable[[IPv4Address], bool] = is_there
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Waiting:
-    """A change that nobody has confirmed yet."""
+@dataclass(slots=True, kw_only=True)
+class _Watched:
+    """The change that waits, and since when a tool counts that speaks to the device."""
 
     id: str
-    gateway: IPv4Address | None
-    asked_before: int  # requests of tools
+    seen_at: float  # [monotonic s]
+    asked_before: int | None = (
+        None  # requests of tools when the new address was there; None: it is not
+    )
 
 
 class IpByTools:
@@ -63,7 +60,6 @@ class IpByTools:
         programmed: Programmed,
         host: Host,
         note: Callable[[str], None],
-        neighbours: Neighbours | None = None,
         executor: Executor | None = None,
     ) -> None:
         """Take settings of tools to the host.
@@ -71,78 +67,68 @@ class IpByTools:
         `note`: what became of them, for the audit. `executor`: who waits for the host, None: threads of the loop.
         """
         self._executor = executor
-        self._programmed = programmed
+        self._management = programmed.management
         self._host = host
         self._note = note
-        self._neighbours = neighbours or Neighbours()
-        self._restarts = (
-            -1
-        )  # of the device, when it was looked last; the first look comes after a start
-        self._waiting: _Waiting | None = None
+        self._watched: _Watched | None = None
 
     async def look_after(self) -> NoReturn:
         """Do so until cancelled."""
         while True:
-            await self.look()
+            try:
+                await self.look()
+            except Exception:  # a mistake in here must not end charging
+                log.exception("the IP settings of tools were not looked after")
             await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:
-        """Take what was written before the last restart, and keep it once the device is reached."""
-        management = self._programmed.management
-        if management.restarts != self._restarts:
-            self._restarts = management.restarts
-            await self._take()
-        elif self._waiting is not None:
-            await self._confirm(self._waiting)
+        """Take what was written before the last restart, and keep it once a tool reaches the device."""
+        wanted, self._management.ip_settings = self._management.ip_settings, None
+        if wanted is not None:
+            await self._take(wanted)
+            await self._management.forget_ip_settings(wanted)
+        waiting = await self._in_thread(self._host.waiting_by_tool)
+        if waiting is None:
+            self._watched = None
+        elif await self._is_reached(waiting):
+            await self._keep(waiting)
 
-    async def _take(self) -> None:
-        model, management = self._programmed.model, self._programmed.management
-        wanted = model.written_ip_settings
-        if wanted is None:
-            return
+    async def _take(self, wanted: IpSettings) -> None:
+        answer: NetworkAnswer | None = None
+        refusal: RejectedError | Failure | None
         try:
             answer = await self._in_thread(self._host.change_by_tool, wanted)
+            refusal = None if answer is None else answer.failure
         except RejectedError as err:
-            log.warning("the IP settings that a tool has written do not hold: %s", err)
+            refusal = err
+        if refusal is not None:
+            log.warning("the IP settings that a tool has written do not hold: %s", refusal)
             self._note("network_of_tool_refused")
-            return
-        finally:
-            if model.written_ip_settings == wanted:  # and no tool has written others meanwhile
-                model.forget_ip_settings()
-        if answer is None:
-            return
-        if answer.failure is not None:
-            log.warning("the IP settings that a tool has written do not hold: %s", answer.failure)
-            self._note("network_of_tool_refused")
-            return
-        self._note("network_by_tool")
-        if answer.phase is Phase.WAITING:
-            gateway = wanted.gateway if wanted.is_permanent and int(wanted.gateway) else None
-            self._waiting = _Waiting(
-                id=answer.id, gateway=gateway, asked_before=management.requests
-            )
+        elif answer is not None:
+            self._note("network_by_tool")
 
-    def _in_thread(self, do: Callable[[Unpack[A]], T], *arguments: *A) -> Awaitable[T]:
-        return asyncio.get_running_loop().run_in_executor(self._executor, do, *arguments)
+    async def _is_reached(self, waiting: ChangeByTool) -> bool:
+        """Tell whether a tool has spoken to the device since it has the new address."""
+        now_s, requests = asyncio.get_running_loop().time(), self._management.requests
+        if self._watched is None or self._watched.id != waiting.id:
+            self._watched = _Watched(id=waiting.id, seen_at=now_s)
+        watched = self._watched
+        if watched.asked_before is None:
+            if await self._is_there(waiting, now_s - watched.seen_at):
+                watched.asked_before = self._management.requests
+            return False
+        return requests > watched.asked_before
 
-    async def _confirm(self, waiting: _Waiting) -> None:
-        last = await self._in_thread(self._host.last_change)
-        if last is None or last.id != waiting.id or last.phase is not Phase.WAITING:
-            self._waiting = None  # somebody has kept it, or it has returned: the host says so
-            return
-        if not await self._is_reached(waiting):
-            return
+    async def _is_there(self, waiting: ChangeByTool, waited_s: float) -> bool:
+        if waiting.address is None:
+            return waited_s >= SETTLED_S
+        return str(waiting.address) in await self._in_thread(self._host.addresses)
+
+    async def _keep(self, waiting: ChangeByTool) -> None:
         try:
             await self._in_thread(self._host.keep, waiting.id)
         except RejectedError as err:
             log.warning("the IP settings that a tool has written are not kept yet: %s", err)
 
-    async def _is_reached(self, waiting: _Waiting) -> bool:
-        if self._programmed.management.requests > waiting.asked_before:
-            return True
-        if waiting.gateway is None:
-            return False
-        if await self._in_thread(self._neighbours.is_there, waiting.gateway):
-            return True
-        self._neighbours.knock(waiting.gateway)
-        return False
+    def _in_thread(self, do: Callable[[Unpack[A]], T], *arguments: *A) -> Awaitable[T]:
+        return asyncio.get_running_loop().run_in_executor(self._executor, do, *arguments)

@@ -127,6 +127,7 @@ class KnxServer:
             self._listening, self._failure = wanted, None
             if wanted is None:
                 self._server = None
+                self._ip_state = await asyncio.to_thread(self._look_at_ip, None)
                 await asyncio.sleep(LOOK_S)
                 continue
             try:
@@ -192,9 +193,13 @@ class KnxServer:
             return None if address is None else Listening(address, self._port)
         return listening_of(own.knx)
 
-    def _look_at_ip(self, wanted: Listening) -> IpState:
-        found = ip_state(self._gateway.programmed.own, wanted)
-        return replace(found, is_settable=self._is_ip_settable())
+    def _look_at_ip(self, wanted: Listening | None) -> IpState:
+        """Return the network as it is; tools on the machine itself cannot judge it, and do not change it."""
+        own = self._gateway.programmed.own
+        where = wanted or Listening(_address_of_machine() or str(NOWHERE), self._port)
+        found = ip_state(own, where)
+        is_settable = not found.address.is_loopback and self._is_ip_settable()
+        return replace(found, has_tunnels=wanted is not None, is_settable=is_settable)
 
     def _ip(self) -> IpState:
         return self._ip_state
@@ -270,6 +275,7 @@ class LocalManagement:
 
     async def read(self, address: PropertyAddress, start: int, count: int) -> bytes | CEMIErrorCode:
         """Return elements of a property."""
+        self._programmed.management.requests += 1
         try:
             return self._programmed.model.read(self._elements(address, start, count), HIGHEST_LEVEL)
         except PropertyError as err:
@@ -293,6 +299,7 @@ class LocalManagement:
     def _called(
         self, address: PropertyAddress, data: bytes, *, is_command: bool
     ) -> FunctionAnswer | None:
+        self._programmed.management.requests += 1
         function = self._elements(address, 1, 1)
         device = self._programmed.management.device
         try:
@@ -303,7 +310,7 @@ class LocalManagement:
 
     async def reset(self) -> None:
         """Start the IP side anew: it follows its settings by itself."""
-        self._programmed.management.restarts += 1
+        self._programmed.management.note_restart()
         log.info("a tool asked the KNXnet/IP server to start anew")
 
     def take_local(

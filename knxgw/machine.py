@@ -19,7 +19,7 @@ from knxgw.host.clock import boot_id, is_synchronised
 from knxgw.host.linux_machine import boot_s
 from knxgw.host.manager import Manager, is_container
 from knxgw.host.network import OwnAddress, ipv4_interfaces, own_addresses
-from knxgw.host.network_change import Phase
+from knxgw.host.network_change import ChangeByTool, Phase
 from knxgw.host.network_plan import (
     AUTOMATIC,
     Field,
@@ -161,14 +161,31 @@ class Machine:
         before = state.settings if state.is_ours else None
         if settings == before:
             return None
+        for own, key in ((state.knx_address, "knx.local_ip"), (state.bound_to, "website.listen")):
+            if own and (settings.interface is None or str(settings.interface.ip) != own):
+                raise RejectedError(
+                    f"{key} of the configuration names the address {own}: change that first"
+                )
         return self._asking.change_network(
             settings, Source.ETS, must_be_confirmed=may_cut_off(before, settings)
         )
 
-    def last_change(self) -> NetworkAnswer | None:
-        """Return what became of the last change of the network."""
+    def waiting_by_tool(self) -> ChangeByTool | None:
+        """Return the change of a tool that waits for somebody to keep it. In a thread."""
         answer = self._asking.of_network()
-        return None if answer is None else answer.network
+        if answer is None or answer.network is None or answer.written is None:
+            return None
+        is_of_tool = answer.written.source is Source.ETS and answer.written.id == answer.network.id
+        if not is_of_tool or answer.network.phase is not Phase.WAITING:
+            return None
+        interface = answer.written.settings.interface
+        return ChangeByTool(
+            id=answer.network.id, address=None if interface is None else interface.ip
+        )
+
+    def addresses(self) -> frozenset[str]:
+        """Return the addresses that the machine has now. In a thread."""
+        return frozenset(one.address for one in own_addresses(with_link_local=True))
 
     def keep(self, change: str) -> NetworkAnswer:
         """Keep a change of the network. In a thread. Raises: RejectedError."""

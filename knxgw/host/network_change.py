@@ -6,6 +6,7 @@ Source: website 40.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from ipaddress import IPv4Address
 
 CONFIRM_S = 120.0  # as for the configuration: within so long it is confirmed, or goes back
 
@@ -30,6 +31,14 @@ class Event(StrEnum):
     GIVEN_BACK = "given_back"  # somebody does not want to wait
     FOUND = "found"  # at a start: whoever waited for it was killed, or the machine was off
     BROKEN = "broken"  # something could not be done
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeByTool:
+    """A change that a KNX tool has asked for and nobody has kept yet."""
+
+    id: str
+    address: IPv4Address | None  # that is to be there; None: an automatic one
 
 
 _NEXT: Mapping[tuple[Phase, Event], Phase] = {

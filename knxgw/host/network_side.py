@@ -14,7 +14,7 @@ from knxgw.host.answer import Failure, NetworkAnswer, NetworkSideAnswer, PartAns
 from knxgw.host.manager import Manager
 from knxgw.host.network_change import CONFIRM_S, Change, Event, Phase
 from knxgw.host.network_files import NetworkFiles
-from knxgw.host.networkd_file import Written, read_text, text_of
+from knxgw.host.networkd_file import Source, Written, read_text, text_of
 from knxgw.host.root_side import ANSWER_FIRST_S, Clock, HostError, Post
 from knxgw.host.wanted import NetworkServersWish, NetworkWanted, NetworkWish
 
@@ -73,6 +73,9 @@ class NetworkSide:
                 continue
             if self._change.is_over(self._clock.now_s()):
                 self._end_waiting(Event.TIME_OVER)
+                continue
+            if self._gateway_answers():
+                self._end_waiting(Event.CONFIRMED)
                 continue
             self._clock.sleep(POLL_S)
 
@@ -146,6 +149,16 @@ class NetworkSide:
             self._say()
             self._clock.sleep(ANSWER_FIRST_S)
         self._take(wish)
+
+    def _gateway_answers(self) -> bool:
+        """Tell whether the gateway that a KNX tool has written answers: nobody in ETS could press Keep.
+
+        Whoever changes the network in a browser shows by the browser that it is right. May take a second.
+        """
+        written = self._written()
+        if written is None or written.source is not Source.ETS or written.settings.gateway is None:
+            return False
+        return self._machine.has_other(written.adapter, written.settings.gateway)
 
     def _is_taken(self, adapter: Adapter, wish: NetworkWish) -> bool:
         interface = wish.settings.interface

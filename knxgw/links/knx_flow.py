@@ -49,6 +49,11 @@ class BucketFlowControl(_RoutingFlowControl):
         )
         self._received_busy_frames = min(self._received_busy_frames, MOST_REPEATED)
 
+    def cancel(self) -> None:
+        """End pauses: the link closes, and whoever waits has to see that."""
+        super().cancel()
+        self._ready.set()
+
     async def until_ready(self) -> bool:
         """Wait for a token, and for the end of a pause that a receiver asked for; return whether that took time."""
         has_waited = False

@@ -83,6 +83,7 @@ class GroupCommunication:
         waiting = self._server.outbox.waiting_responses
         if waiting:
             self._port.answer()
+            waiting = self._server.outbox.waiting_responses
             if waiting >= self._server.outbox.limits.merge_at:
                 self._port.note_backlog(waiting)
         self._tell_losses()

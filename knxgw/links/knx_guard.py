@@ -6,6 +6,7 @@ A frame that can be read is handed on outside the guard: an error there is a bug
 """
 
 import asyncio
+import errno
 import socket
 import sys
 from collections.abc import Awaitable, Callable
@@ -41,7 +42,8 @@ def indicated(raw: bytes) -> bytes | None:
 
     Nearly everything on the multicast group is one; it need not be taken apart by xknx first.
     """
-    if raw.startswith(_INDICATION) and int.from_bytes(raw[4:6], "big") == len(raw):
+    is_whole = int.from_bytes(raw[4:6], "big") == len(raw) <= LONGEST_FRAME
+    if is_whole and raw.startswith(_INDICATION):
         return raw[KNXIPHeader.HEADERLENGTH :]
     return None
 
@@ -137,12 +139,13 @@ def report_failures(transport: UDPTransport, hooks: Hooks) -> None:
 class _Datagrams(asyncio.DatagramTransport):
     """A UDP socket as xknx's transports know one."""
 
-    def __init__(self, udp: UdpSocket) -> None:
+    def __init__(self, udp: UdpSocket, failed: Callable[[Exception], None]) -> None:
         super().__init__({"sockname": udp.address})
-        self._udp = udp
+        self._udp, self._failed = udp, failed
 
     def sendto(self, data: bytes | bytearray | memoryview, addr: Any = None) -> None:  # noqa: ANN401 - as asyncio has it
-        self._udp.send(bytes(data), addr)
+        if not self._udp.send(bytes(data), addr):
+            self._failed(BlockingIOError(errno.EAGAIN, "the adapter takes nothing"))
 
     def close(self) -> None:
         self._udp.close()
@@ -155,7 +158,8 @@ async def join(transport: UDPTransport, hooks: Hooks) -> None:
     """
 
     def datagrams(opened: socket.socket) -> _Datagrams:
-        return _Datagrams(UdpSocket(opened, transport.data_received_callback, hooks.failed))
+        udp = UdpSocket(opened, transport.data_received_callback, hooks.failed)
+        return _Datagrams(udp, hooks.failed)
 
     listening = _listening_socket(transport.local_addr[0], transport.remote_addr)
     transport.multicast_listener = datagrams(listening)

@@ -101,6 +101,7 @@ class DeviceOnLine:
         self._on_frame: OnFrame | None = None
         self._is_handing_in = False  # what the device takes now has come from the line
         self._wire_turn = asyncio.Lock()  # a wire takes one frame after the other
+        self._wanting_wire = 0  # frames that wait for it or are being sent
 
     @property
     def individual_address(self) -> IndividualAddress:
@@ -162,7 +163,7 @@ class DeviceOnLine:
             return False
         if self.wire is None:
             return True
-        is_free = not self._is_handing_in and not self._wire_turn.locked()
+        is_free = not self._is_handing_in and not self._wanting_wire
         return is_free and self.wire.sends_at_once
 
     def send_at_once(self, data: CEMILData) -> Outcome:
@@ -176,8 +177,12 @@ class DeviceOnLine:
         """Send a frame to the wire, if there is one. Raises: LinkError."""
         if self.wire is None:
             return Outcome.CONFIRMED
-        async with self._wire_turn:
-            return await self.wire.send(data)
+        self._wanting_wire += 1
+        try:
+            async with self._wire_turn:
+                return await self.wire.send(data)
+        finally:
+            self._wanting_wire -= 1
 
     async def check(self) -> None:
         """Make sure that the other side is still there. Raises: LinkError."""

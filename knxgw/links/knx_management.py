@@ -16,6 +16,7 @@ from xknx.telegram.address import IndividualAddress
 from xknx.telegram.apci import IndividualAddressRead, ReturnCode
 
 from knxgw.device.download import Download, Stage, is_empty, stage_of
+from knxgw.device.ip_settings import IpSettings
 from knxgw.device.kept_state import state_bytes
 from knxgw.device.knx_device import KnxDevice, Output, Restart, Send
 from knxgw.device.last_download import DownloadLog, LastDownload, Tool, Way
@@ -52,7 +53,15 @@ class LocalWrite:
     outcome: asyncio.Future[ReturnCode]
 
 
-Request = CEMILData | Local | LocalWrite
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """IP settings that hold now, or cannot."""
+
+    settings: IpSettings
+    done: asyncio.Future[None]
+
+
+Request = CEMILData | Local | LocalWrite | Settled
 
 
 class KnxManagement:
@@ -76,6 +85,8 @@ class KnxManagement:
         self.download = Download(stage_of(device.model))
         self.restarts = 0  # that tools have asked for, of the device or its IP side
         self.requests = 0  # of tools, to this device
+        # that were written before the last restart, and do not hold yet; whoever sets them takes them
+        self.ip_settings = device.model.written_ip_settings
         self.on_served: Callable[[], None] = lambda: None  # the device may be another now
         self._store = store
         self._on_stage = on_stage
@@ -170,7 +181,9 @@ class KnxManagement:
     async def _serve(self, asked: "Request | None", now_s: float) -> None:
         out: list[Output] = []
         self.requests += self._is_for_us(asked)
-        if isinstance(asked, LocalWrite):
+        if isinstance(asked, Settled):
+            await self._forget(asked)
+        elif isinstance(asked, LocalWrite):
             await self._write(asked)
         elif isinstance(asked, Local):
             out = await self._serve_locally(asked)
@@ -187,11 +200,29 @@ class KnxManagement:
             self._look_at_stage(has_restarted=has_restarted)
             await self._store_changes()
 
+    def note_restart(self) -> None:
+        """Note that the device, or its IP side, has started anew: what was written before is to hold."""
+        self.restarts += 1
+        self.ip_settings = self.device.model.written_ip_settings
+
+    async def forget_ip_settings(self, settled: IpSettings) -> None:
+        """Forget what was written once it holds, or cannot, unless a tool has written others; in turn, and stored."""
+        done = asyncio.get_running_loop().create_future()
+        await self._waiting.put(Settled(settled, done))
+        await done
+
+    async def _forget(self, asked: "Settled") -> None:
+        if self.device.model.written_ip_settings == asked.settings:
+            self.device.model.forget_ip_settings()
+            await self._store_changes()
+        if not asked.done.done():
+            asked.done.set_result(None)
+
     def _is_for_us(self, asked: "Request | None") -> bool:
         """Tell whether a tool has asked this device, and not all of them."""
         if isinstance(asked, CEMILData):
             return asked.dst_addr == self.device.individual_address
-        return asked is not None
+        return isinstance(asked, Local | LocalWrite)
 
     def _note(self, asked: "Request") -> None:
         """Let the download know who has asked something; before it is stored."""
@@ -250,7 +281,7 @@ class KnxManagement:
             self.device.restart(restart.erases, asyncio.get_running_loop().time())
             if restart.erases is not EraseCode.CONFIRMED_RESTART:
                 self.download.note_change()
-            self.restarts += 1
+            self.note_restart()
             await self._store_changes()
             self._use_address()
         return True

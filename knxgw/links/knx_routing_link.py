@@ -67,12 +67,15 @@ class RoutingLink(XknxLink):
         self._adapter_has_run |= is_running is True  # a bridge without ports never does
 
     async def _send(self, frame: CEMIFrame) -> None:
-        if self._routing is None:
+        routing = self._routing
+        if routing is None:
             raise CommunicationError("routing not open")
         if not isinstance(frame.data, CEMILData):
             raise CommunicationError("routing carries L_Data only")
-        await self._routing.until_ready()
-        self._routing.send_at_once(frame.data)
+        await routing.until_ready()
+        if routing is not self._routing:  # it has closed meanwhile, and may be open again
+            raise CommunicationError("routing closed")
+        routing.send_at_once(frame.data)
         self._confirm(Outcome.CONFIRMED)  # it has gone out; no receiver says that it has it
 
     @property

@@ -1,20 +1,24 @@
 """IP settings that a tool writes over KNX reach the host once the device starts anew, and the way back stays."""
 
-import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
+from xknx.cemi import CEMIFlags, CEMILData, CEMIPriority
+from xknx.telegram.address import IndividualAddress
+from xknx.telegram.tpci import TDataBroadcast
 
 from knxgw.device.identity import IpState
 from knxgw.device.ip_settings import IpSettings
+from knxgw.device.knx_device import BROADCAST
 from knxgw.errors import RejectedError
 from knxgw.host.answer import Failure, NetworkAnswer
-from knxgw.host.network_change import Phase
-from knxgw.ip_by_tools import IpByTools, Neighbours
+from knxgw.host.network_change import ChangeByTool, Phase
+from knxgw.ip_by_tools import IpByTools
+from knxgw.knx.raw_service import RawService
 from tests.support.line_tool import LineTool
 from tests.support.virtual_time import InlineExecutor
 from tests.support.world import World
@@ -44,24 +48,35 @@ class Host:
     failure: Failure | None = None
     wanted: list[IpSettings] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
-    answer: NetworkAnswer | None = None
+    waiting: ChangeByTool | None = None
+    own: set[str] = field(default_factory=lambda: {"192.168.1.77"})
+    while_asked: Callable[[], None] = lambda: None
 
     def change_by_tool(self, wanted: IpSettings) -> NetworkAnswer | None:
+        self.while_asked()
         if self.refusal:
             raise RejectedError(self.refusal)
         self.wanted.append(wanted)
-        phase = Phase.WAITING if self.failure is None else Phase.FAILED
-        self.answer = NetworkAnswer(id=CHANGE, phase=phase, failure=self.failure)
-        return self.answer
+        if self.failure is not None:
+            return NetworkAnswer(id=CHANGE, phase=Phase.FAILED, failure=self.failure)
+        address = wanted.address if wanted.is_permanent else None
+        self.waiting = ChangeByTool(id=CHANGE, address=address)
+        return NetworkAnswer(id=CHANGE, phase=Phase.WAITING)
 
-    def last_change(self) -> NetworkAnswer | None:
-        return self.answer
+    def waiting_by_tool(self) -> ChangeByTool | None:
+        return self.waiting
+
+    def addresses(self) -> set[str]:
+        return self.own
+
+    def take(self) -> None:
+        """Have the address that is wanted."""
+        self.own = {str(self.wanted[-1].address)}
 
     def keep(self, change: str) -> NetworkAnswer:
-        assert self.answer is not None
         self.kept.append(change)
-        self.answer = replace(self.answer, phase=Phase.KEPT)
-        return self.answer
+        self.waiting = None
+        return NetworkAnswer(id=change, phase=Phase.KEPT)
 
 
 class Site:
@@ -70,17 +85,24 @@ class Site:
     def __init__(self, world: World, host: Host) -> None:
         self.world, self.host = world, host
         self.noted: list[str] = []
-        self.there: set[IPv4Address] = set()
-        self.knocked: list[IPv4Address] = []
         leased = IpState(is_dhcp=True, address=IPv4Address("192.168.1.77"), is_settable=True)
         world.gateway.programmed.model.outside.ip = lambda: leased
         self.by_tools = IpByTools(
-            world.gateway.programmed,
-            host,
-            self.noted.append,
-            Neighbours(knock=self.knocked.append, is_there=lambda one: one in self.there),
-            InlineExecutor(),
+            world.gateway.programmed, host, self.noted.append, InlineExecutor()
         )
+
+    async def look(self, times: int = 1) -> None:
+        """Let it look, as often as in so many seconds."""
+        for _ in range(times):
+            await self.by_tools.look()
+            await self.world.sleep(1.0)
+
+    async def speak(self, apdu: str = "03D506391001") -> None:
+        """Let a tool ask the device something."""
+        tool = LineTool(self.world.line)
+        await tool.connect()
+        await tool.ask(apdu)
+        await tool.leave()
 
     async def write(self) -> LineTool:
         """Let a tool write settings; they hold after its restart."""
@@ -93,13 +115,13 @@ class Site:
 
     async def written(self) -> None:
         """Let a tool write settings and have the device start anew."""
-        await self.by_tools.look()  # the start of the program
+        await self.look()  # the start of the program
         tool = await self.write()
-        await self.by_tools.look()
+        await self.look()
         assert self.host.wanted == [], "not before the restart"
         await tool.restart()
         await self.world.sleep(1.0)
-        await self.by_tools.look()
+        await self.look()
 
 
 @asynccontextmanager
@@ -116,48 +138,113 @@ async def test_what_a_tool_writes_holds_after_the_restart_and_not_before(tmp_pat
         assert one.host.wanted == [WANTED]
         assert one.noted == ["network_by_tool"]
         assert one.world.gateway.programmed.model.written_ip_settings is None
-        await one.by_tools.look()
+        await one.look(10)
         assert one.host.wanted == [WANTED], "once"
 
 
-@pytest.mark.proves("9.6")
-async def test_they_are_kept_once_a_tool_speaks_to_the_device(tmp_path: Path) -> None:
+async def test_what_holds_is_not_written_again_by_a_power_cut(tmp_path: Path) -> None:
     async with site(tmp_path) as one:
         await one.written()
-        await one.by_tools.look()
-        assert one.host.kept == []
-        tool = LineTool(one.world.line)
-        await tool.connect()
-        await tool.ask("03D506391001")
-        await one.by_tools.look()
+        await one.world.stop_gateway()
+        one.world.start_gateway()
+        await one.world.until(lambda: one.world.gateway.is_ready, 60.0)
+        after = Site(one.world, Host())
+        await after.look(10)
+        assert after.host.wanted == [], "somebody may have set other ones meanwhile"
+
+
+async def test_a_start_of_the_program_is_a_restart_too(tmp_path: Path) -> None:
+    async with site(tmp_path) as one:
+        await one.write()
+        await one.world.stop_gateway()
+        one.world.start_gateway()
+        await one.world.until(lambda: one.world.gateway.is_ready, 60.0)
+        after = Site(one.world, Host())
+        await after.look()
+        assert after.host.wanted == [WANTED]
+
+
+async def test_what_is_written_after_the_restart_waits_for_the_next_one(tmp_path: Path) -> None:
+    async with site(tmp_path) as one:
+        tool = await one.write()
+        await tool.restart()
+        await one.world.sleep(0.2)
+        await one.speak("03D7063C1001C0A80163")  # .99, before anybody has looked
+        await one.look(3)
+        assert one.host.wanted == [WANTED]
+        found = one.world.gateway.programmed.model.written_ip_settings
+        assert found is not None
+        assert str(found.address) == "192.168.1.99"
+
+
+async def test_what_a_tool_writes_while_the_host_is_asked_stays(tmp_path: Path) -> None:
+    async with site(tmp_path) as one:
+        model = one.world.gateway.programmed.model
+        one.host.while_asked = lambda: model.keep("ip_parameter.ip", bytes((192, 168, 1, 99)))
+        await one.written()
+        found = model.written_ip_settings
+        assert found is not None
+        assert str(found.address) == "192.168.1.99"
+
+
+@pytest.mark.proves("9.6")
+async def test_they_are_kept_once_a_tool_speaks_to_the_device_at_its_new_address(
+    tmp_path: Path,
+) -> None:
+    async with site(tmp_path) as one:
+        await one.written()
+        await one.speak()
+        await one.look(3)
+        assert one.host.kept == [], "it has the old address yet"
+        one.host.take()
+        await one.look(3)
+        assert one.host.kept == [], "what was said before proves nothing"
+        await one.speak()
+        await one.look()
         assert one.host.kept == [CHANGE]
 
 
-@pytest.mark.proves("9.6")
-async def test_they_are_kept_once_the_gateway_of_the_network_answers(tmp_path: Path) -> None:
+async def test_a_question_to_all_devices_keeps_nothing(tmp_path: Path) -> None:
     async with site(tmp_path) as one:
         await one.written()
-        await one.by_tools.look()
-        assert one.knocked == [GATEWAY]
+        one.host.take()
+        await one.look(3)
+        tool = LineTool(one.world.line)
+        await tool._link.open(lambda _data: None, lambda: None)
+        await tool._link.send(everybody())
+        await one.look(3)
         assert one.host.kept == []
-        one.there.add(GATEWAY)
-        await one.by_tools.look()
+
+
+def everybody() -> CEMILData:
+    return CEMILData(
+        flags=CEMIFlags(priority=CEMIPriority.SYSTEM),
+        src_addr=IndividualAddress("1.1.1"),
+        dst_addr=BROADCAST,
+        tpci=TDataBroadcast(),
+        payload=RawService(bytes.fromhex("0100")),
+    )
+
+
+async def test_a_change_that_waits_is_watched_after_a_restart_of_the_program(
+    tmp_path: Path,
+) -> None:
+    waiting = ChangeByTool(id=CHANGE, address=None)
+    async with site(tmp_path, Host(waiting=waiting)) as one:
+        await one.look(15)
+        assert one.host.kept == []
+        await one.speak()
+        await one.look()
         assert one.host.kept == [CHANGE]
 
 
 @pytest.mark.proves("9.5")
-async def test_where_nobody_reaches_the_device_nothing_is_kept(tmp_path: Path) -> None:
+async def test_where_no_tool_reaches_the_device_nothing_is_kept_from_here(tmp_path: Path) -> None:
     async with site(tmp_path) as one:
         await one.written()
-        for _ in range(200):
-            await one.by_tools.look()
-            await asyncio.sleep(1.0)
+        one.host.take()
+        await one.look(200)
         assert one.host.kept == []
-        assert one.host.answer is not None
-        one.host.answer = replace(one.host.answer, phase=Phase.RETURNED)
-        one.there.add(GATEWAY)
-        await one.by_tools.look()
-        assert one.host.kept == [], "it has returned"
 
 
 @pytest.mark.parametrize(
@@ -170,14 +257,3 @@ async def test_settings_that_the_host_does_not_take_are_said_and_forgotten(
         await one.written()
         assert one.noted == ["network_of_tool_refused"]
         assert one.world.gateway.programmed.model.written_ip_settings is None
-
-
-async def test_a_start_of_the_program_is_a_restart_too(tmp_path: Path) -> None:
-    async with site(tmp_path) as one:
-        await one.write()
-        await one.world.stop_gateway()
-        one.world.start_gateway()
-        await one.world.until(lambda: one.world.gateway.is_ready, 60.0)
-        after = Site(one.world, Host())
-        await after.by_tools.look()
-        assert after.host.wanted == [WANTED]

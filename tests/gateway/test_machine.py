@@ -25,7 +25,7 @@ from knxgw.host.answer import (
 from knxgw.host.clock import boot_id
 from knxgw.host.manager import Manager
 from knxgw.host.network import OwnAddress
-from knxgw.host.network_change import Phase
+from knxgw.host.network_change import ChangeByTool, Phase
 from knxgw.host.network_plan import AUTOMATIC, IPv4Settings, read_settings
 from knxgw.host.networkd_file import Source, Written
 from knxgw.host.root_folder import FOLDER, Side
@@ -299,3 +299,22 @@ def test_where_the_host_manages_its_network_tools_change_nothing(rig: Rig) -> No
     assert not rig.machine.is_settable
     with pytest.raises(RejectedError, match="host manages"):
         rig.machine.change_by_tool(TOOL)
+
+
+@pytest.mark.parametrize("changed", [{"phase": Phase.KEPT}, {"id": "e" * 32}, {}])
+def test_only_a_change_of_a_tool_that_waits_is_watched(rig: Rig, changed: dict[str, Any]) -> None:
+    change = replace(NetworkAnswer(id="c" * 32, phase=Phase.WAITING), **changed)
+    written = Written(adapter="eth0", settings=AUTOMATIC, source=Source.ETS, id="c" * 32)
+    rig.answers(network=change, written=written)
+    expected = None if changed else ChangeByTool(id="c" * 32, address=None)
+    assert rig.machine.waiting_by_tool() == expected
+    rig.answers(network=change, written=replace(written, source=Source.WEBSITE))
+    assert rig.machine.waiting_by_tool() is None
+
+
+def test_a_tool_cannot_take_away_the_address_that_the_configuration_names(rig: Rig) -> None:
+    asked = networkd_manages(rig)
+    rig.machine._configuration = lambda: configuration("192.168.1.77:8080")
+    with pytest.raises(RejectedError, match=r"website.listen of the configuration names"):
+        rig.machine.change_by_tool(TOOL)
+    assert asked == []

@@ -1,6 +1,7 @@
 """The side with the rights, in virtual time: what is confirmed stays, everything else returns."""
 
 import errno
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
@@ -72,6 +73,33 @@ def test_a_change_that_nobody_confirms_returns_after_120_s(rig: HostRig) -> None
     assert rig.machine.takes == ["192.0.2.20/24", "192.0.2.10/24"]
     assert 120.0 <= rig.now_s - began_s <= 121.0
     assert not rig.network.is_unconfirmed
+
+
+@pytest.mark.proves("9.5", "9.6")
+@pytest.mark.parametrize(
+    ("source", "is_there", "phase"),
+    [
+        (Source.ETS, True, Phase.KEPT),
+        (Source.ETS, False, Phase.RETURNED),
+        (Source.WEBSITE, True, Phase.RETURNED),
+    ],
+)
+def test_what_a_tool_has_written_is_kept_once_the_gateway_that_it_names_answers(
+    rig: HostRig,
+    source: Source,
+    is_there: bool,  # noqa: FBT001 - a parameter of the test
+    phase: Phase,
+) -> None:
+    router = IPv4Address("192.0.2.1")
+    settings = replace(permanent("192.0.2.20/24"), gateway=router)
+    network = NetworkWish(id=SECOND, settings=settings, source=source, must_be_confirmed=True)
+    began_s = rig.now_s
+    if is_there:
+        rig.at(began_s + 30.0, lambda: rig.machine.others.add(router))
+    answer = rig.run(NetworkWanted(network=network))
+    assert answer.network is not None
+    assert answer.network.phase is phase
+    assert rig.now_s - began_s == pytest.approx(30.0 if phase is Phase.KEPT else 120.0, abs=2.5)
 
 
 @pytest.mark.proves("W40")

@@ -98,3 +98,12 @@ def test_frames_of_other_kinds_are_left_to_xknx() -> None:
     }
     found = {name: read_group_telegram(bytes.fromhex(octets)) for name, octets in others.items()}
     assert found == dict.fromkeys(others)
+
+
+def test_with_all_control_fields_it_writes_what_xknx_writes_or_nothing() -> None:
+    for control in range(1 << 16):
+        octets = b"\x29\x00" + control.to_bytes(2, "big") + bytes.fromhex("110509380100 80")
+        data = by_xknx(octets)
+        found = None if data is None else group_telegram_bytes(CEMIMessageCode.L_DATA_IND, data)
+        if data is not None and found is not None:
+            assert found == CEMIFrame(code=CEMIMessageCode.L_DATA_IND, data=data).to_knx()

@@ -89,6 +89,12 @@ def group_read(source: str = TUNNEL) -> CEMILData:
     )
 
 
+def group_write() -> CEMILData:
+    data = group_read()
+    data.dst_addr, data.payload = GroupAddress("3/3/3"), GroupValueWrite(DPTArray(1))
+    return data
+
+
 def services(heard: list[CEMILData]) -> list[str]:
     return [type(one.payload or one.tpci).__name__ for one in heard]
 
@@ -124,6 +130,22 @@ async def test_a_question_from_the_wire_is_heard_by_tunnels_and_answered_at_once
         await asyncio.sleep(0.1)
         assert services(one.on_wire) == ["GroupValueResponse"]
         assert services(one.tunnels[1].heard) == ["GroupValueRead", "GroupValueResponse"]
+
+
+async def test_an_answer_does_not_overtake_a_frame_that_waits_for_the_wire() -> None:
+    async with site(has_wire=True) as one:
+        wire = one.device.wire
+        assert wire is not None
+        assert wire.sends_at_once
+        async with one.device._wire_turn:
+            waiting = asyncio.get_running_loop().create_task(
+                one.line.send(one.tunnels[0], group_write())
+            )
+            await asyncio.sleep(0.01)
+            assert not one.device.sends_at_once
+        assert not one.device.sends_at_once, "it is its turn, and it has not gone yet"
+        assert await waiting is Outcome.CONFIRMED
+        assert one.device.sends_at_once
 
 
 async def test_a_frame_for_another_tunnel_stays_on_the_line() -> None:

@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from xknx.knxip import RoutingBusy, RoutingLostMessage
+from xknx.cemi import CEMILData
+from xknx.knxip import KNXIPFrame, RoutingBusy, RoutingLostMessage
 from xknx.telegram.address import GroupAddress, IndividualAddress
 from xknx.telegram.apci import GroupValueRead, GroupValueResponse
 
 from knxgw.charging.scope import point_scope
-from knxgw.knx.frames import FrameKind
+from knxgw.errors import LinkError
+from knxgw.knx.frames import FrameKind, Outcome
 from knxgw.links.keep_alive import keep_alive
 from knxgw.links.knx_group_communication import GroupCommunication, group_frame
 from knxgw.links.knx_port import BusAttachment, KnxPort
@@ -231,3 +233,31 @@ async def test_what_others_have_lost_is_counted_and_logged_now_and_then(
         assert len(lines) == 2
         assert "5000 telegrams" in lines[1], "those that were not logged, too"
         assert site.group.sent == [], "nothing is said to that"
+
+
+# --- a link that closes while somebody waits
+
+
+def question(number: int) -> CEMILData:
+    return group_frame(NEIGHBOUR, GroupAddress(number + 1), GroupValueRead())
+
+
+@pytest.mark.parametrize("wait_time_ms", [0, 1000])
+async def test_whoever_waits_for_a_link_that_closes_hears_of_it_and_the_next_one_is_free(
+    wait_time_ms: int,
+) -> None:
+    group = Group()
+    link = group.link()
+    await link.open(lambda _data: None, lambda: None)
+    if wait_time_ms:
+        group.hear(KNXIPFrame.init_from_body(RoutingBusy(wait_time=wait_time_ms)).to_knx())
+    for _ in range(0 if wait_time_ms else 5):
+        await link.send(question(0))
+    waiting = asyncio.get_running_loop().create_task(link.send(question(1)))
+    await asyncio.sleep(0.001)
+    await link.close()
+    await link.open(lambda _data: None, lambda: None)
+    with pytest.raises(LinkError, match="closed"):
+        await waiting
+    assert await link.send(question(2)) is Outcome.CONFIRMED
+    await link.close()
