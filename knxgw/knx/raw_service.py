@@ -43,6 +43,18 @@ def apdu_of(data: CEMILData) -> bytes:
     return b"" if data.payload is None else bytes(data.payload.to_knx())
 
 
+def as_can_be_written(data: CEMILData, raw: bytes) -> CEMILData:
+    """Return a frame that can go out as it came: xknx reads some services that it refuses to write.
+
+    `raw`: from the first control field on.
+    """
+    try:
+        data.to_knx()
+    except (ConversionError, ValueError, OverflowError):
+        return with_unread_service(raw) or data
+    return data
+
+
 def with_unread_service(raw: bytes) -> CEMILData | None:
     """Return a frame whose service xknx cannot read; None: it is not even a frame with an APDU.
 

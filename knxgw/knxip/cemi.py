@@ -13,7 +13,7 @@ from xknx.telegram.address import IndividualAddress
 
 from knxgw.errors import DecodeError
 from knxgw.knx.group_telegram import group_telegram_bytes, read_group_telegram
-from knxgw.knx.raw_service import with_unread_service
+from knxgw.knx.raw_service import as_can_be_written, with_unread_service
 from knxgw.knxip.ports import FunctionAnswer, PropertyAddress
 from knxgw.knxip.wire import PARSE_ERRORS
 
@@ -128,7 +128,7 @@ def read_data_request(cemi: bytes, source: IndividualAddress) -> CEMILData | Non
     A service that xknx cannot read goes on as it is: whoever it is for may know it. Raises: DecodeError.
     """
     try:
-        data = read_group_telegram(cemi) or CEMIFrame.from_knx(cemi).data
+        data = read_group_telegram(cemi) or _read_by_xknx(cemi)
     except UnsupportedCEMIMessage:
         data = with_unread_service(cemi[2 + cemi[1] :]) if len(cemi) > 1 else None
         if data is None:
@@ -141,6 +141,12 @@ def read_data_request(cemi: bytes, source: IndividualAddress) -> CEMILData | Non
     if data.flags.confirm_error:
         data.flags = replace(data.flags, confirm_error=False)
     return data
+
+
+def _read_by_xknx(cemi: bytes) -> CEMILData | None:
+    """Return a frame that may go out again. Raises: what xknx raises."""
+    found = CEMIFrame.from_knx(cemi).data
+    return as_can_be_written(found, cemi[2 + cemi[1] :]) if isinstance(found, CEMILData) else None
 
 
 def data_confirmation(cemi: bytes, source: IndividualAddress, *, is_good: bool) -> bytes | None:

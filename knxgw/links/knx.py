@@ -22,7 +22,7 @@ from knxgw.errors import LinkError
 from knxgw.knx.flow_counts import FlowCounts
 from knxgw.knx.frames import Outcome
 from knxgw.knx.group_telegram import read_group_telegram
-from knxgw.knx.raw_service import with_unread_service
+from knxgw.knx.raw_service import as_can_be_written, with_unread_service
 from knxgw.links.knx_guard import Hooks
 from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.links.network_adapter import AdapterWatch
@@ -298,7 +298,7 @@ class XknxLink(ABC):
             is_refused = frame.data.flags.confirm_error
             self._confirm(Outcome.REFUSED if is_refused else Outcome.CONFIRMED)
         elif frame.code is CEMIMessageCode.L_DATA_IND and self._on_frame is not None:
-            self._on_frame(frame.data)
+            self._on_frame(as_can_be_written(frame.data, raw[2 + raw[1] :]))
 
     def _confirm(self, outcome: Outcome) -> None:
         """Note what the line says of the frame that was sent."""
