@@ -16,6 +16,7 @@ from knxgw.config.model import (
     SubmeterSettings,
 )
 from knxgw.errors import GatewayError
+from knxgw.links.modbus import quiet_pymodbus
 from knxgw.links.modbus_endpoint import SerialEndpoint
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.house import PHASES, STRAIGHT, House, MainsMeter
@@ -134,6 +135,7 @@ class SimulatedSite:
 
     async def start(self) -> None:
         """Listen on every endpoint. Raises: GatewayError; nothing listens then."""
+        quiet_pymodbus()  # a client that leaves while it is answered is no error
         for (host, port), server in self.servers.items():
             try:
                 await server.start()

@@ -6,13 +6,14 @@ a page writes to its console, reports against its policy or asks of a foreign ho
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
+from tests.browser.deadline import Browsers, deadline
 from tests.browser.device import Device
-from tests.browser.site import ARGUMENTS, CHROMIUM, DemoSite, Visit, cookie_of, visit
+from tests.browser.site import CHROMIUM, DemoSite, Visit, cookie_of, visit
 from tests.support.processes import process
 
 FAULTY = 4  # the charging point of the demo whose charger does not answer, where a test wants that
@@ -35,12 +36,30 @@ def playwright() -> Iterator[Playwright]:
         yield found
 
 
+OPEN: list[Browsers] = []  # those of this run: the deadline looks at them from outside the tests
+
+
 @pytest.fixture(scope="session")
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    """Give one browser for the whole run."""
-    found = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+def browsers(playwright: Playwright) -> Iterator[Browsers]:
+    """Give the browser of the whole run, and another one where a test has lost it."""
+    found = Browsers(playwright)
+    OPEN.append(found)
     yield found
+    OPEN.remove(found)
     found.close()
+
+
+@pytest.fixture
+def browser(browsers: Browsers) -> Browser:
+    """Give a browser that is there."""
+    return browsers.browser
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Give every test a deadline: its fixtures and what they undo are in it."""
+    with deadline(item.nodeid, OPEN):
+        return (yield)
 
 
 @pytest.fixture(scope="session")
@@ -86,9 +105,9 @@ def log_in(browser: Browser, site: DemoSite) -> str:
 
 
 @pytest.fixture(scope="session")
-def signed_in(browser: Browser, demo: DemoSite) -> str:
+def signed_in(browsers: Browsers, demo: DemoSite) -> str:
     """Give the cookie of one log-in of the demo's owner."""
-    return log_in(browser, demo)
+    return log_in(browsers.browser, demo)
 
 
 @pytest.fixture
