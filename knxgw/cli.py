@@ -410,6 +410,20 @@ def password(state: Path, *, initial: bool, reset: bool) -> None:
         ask_for_reset(state)
 
 
+@main.command(name="device-certificate", short_help="Show the device certificate for KNX Secure.")
+@_state
+def device_certificate(state: Path) -> None:
+    """Show the device certificate for KNX Secure: as text, and as a QR code.
+
+    ETS needs it once, to take the device into a project with KNX Secure. It contains the serial number
+    and the factory key (FDSK), which the gateway makes at its first start and keeps for good: a factory
+    reset goes back to it. It appears in no log and on no page.
+    """
+    from knxgw.commands.device_certificate import show_device_certificate  # noqa: PLC0415 - see `run`
+
+    show_device_certificate(state)
+
+
 @main.command(name="factory-reset", short_help="Reset the device to its factory settings.")
 @click.option("--yes", "is_sure", is_flag=True, help="Do not ask.")
 @_state

@@ -5,7 +5,7 @@ was begun. Three ways lead to it: the website, the programming button, and `knxg
 
 Gone: configuration and its versions, keyrings, accounts, sessions and energy history, faults, what was begun on pages,
 an uploaded certificate, and the network settings (then DHCP). Kept: the firmware, the initial password, the device's own
-certificate and identity, and the numbers of KNX Secure, which must never be used twice. A configuration
+certificate and identity, its factory key (FDSK), to which security goes back, and the numbers of KNX Secure, which must never be used twice. A configuration
 file of the host cannot be removed from here: it is set aside as long as it stays what it is.
 
 Source: product 8.27 to 8.32.
@@ -20,7 +20,14 @@ from pathlib import Path
 
 from knxgw.errors import GatewayError
 from knxgw.firmware.boot_disk import BootDisk
-from knxgw.store import certificate_files, database, device_id, initial_password, lock
+from knxgw.store import (
+    certificate_files,
+    database,
+    device_id,
+    fdsk_file,
+    initial_password,
+    lock,
+)
 from knxgw.store.database import Database
 from knxgw.store.private_files import remove, write_private
 from knxgw.store.trouble import StateError, cause
@@ -37,6 +44,7 @@ KEPT = frozenset(  # all others go, whatever wrote them
         lock.FILE_NAME,
         initial_password.FILE_NAME,
         device_id.FILE_NAME,
+        fdsk_file.FILE_NAME,
         certificate_files.OWN_NAME,
         *(f"{database.FILE_NAME}{suffix}" for suffix in ("", "-wal", "-shm")),  # it is erased
     }

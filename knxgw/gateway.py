@@ -146,6 +146,7 @@ class Gateway:
                     traffic=self._traffic,
                 ),
                 now=self.valid_now,
+                learn_key=world.log.scrubber.learn_key,
             ),
             configuration,
         )

@@ -14,11 +14,11 @@ from ipaddress import IPv4Address
 from typing import NoReturn
 
 from knxgw.config.model import Configuration, KnxLinkKind, KnxSettings
+from knxgw.device.access import WITHOUT_LINE
 from knxgw.device.cemi_errors import CEMIErrorCode, cemi_error, write_error
 from knxgw.device.identity import MASK_VERSION, MAX_APDU_LENGTH, NOWHERE, IpState
 from knxgw.device.knx_device import IndividualAddress
 from knxgw.device.model import Elements, PropertyError
-from knxgw.device.services import HIGHEST_LEVEL
 from knxgw.device.watched import WatchedProperties
 from knxgw.errors import LinkError
 from knxgw.gateway import Gateway
@@ -277,7 +277,7 @@ class LocalManagement:
         """Return elements of a property."""
         self._programmed.management.requests += 1
         try:
-            return self._programmed.model.read(self._elements(address, start, count), HIGHEST_LEVEL)
+            return self._programmed.model.read(self._elements(address, start, count), WITHOUT_LINE)
         except PropertyError as err:
             return cemi_error(err.code)
 

@@ -40,6 +40,7 @@ from knxgw.machine import Machine
 from knxgw.monitoring.log_ring import SIMPLE, LogRecorder
 from knxgw.monitoring.self_test import Row, of_certificate
 from knxgw.pressed_button import PressedButton
+from knxgw.programmed import Programmed
 from knxgw.service import Service
 from knxgw.store.certificate_files import CertificateFiles
 from knxgw.store.database import Database
@@ -452,6 +453,15 @@ def take_password(accounts: Accounts, password: str) -> None:
         token = accounts.log_in(initial, address=here).token
         accounts.change_password(token, "", password, address=here)
         accounts.log_off(token, address=here)
+
+
+def show_device_certificate(programmed: Programmed) -> None:
+    """Show a new device certificate once to whoever starts the gateway in a terminal, and in no log."""
+    if programmed.made_certificate is None:
+        return
+    if sys.stderr.isatty():
+        click.echo(f"device certificate for KNX Secure: {programmed.made_certificate}", err=True)
+    log.info("this device has a certificate for KNX Secure: `knxgw device-certificate` shows it")
 
 
 def show_initial_password(accounts: Accounts) -> None:

@@ -16,14 +16,16 @@ from pathlib import Path
 from knxgw.catalogue.product import Catalogue
 from knxgw.config.from_ets import configuration_from_ets
 from knxgw.config.model import Configuration, GroupObjectLink
+from knxgw.device.certificate import certificate_text
 from knxgw.device.download import Stage
 from knxgw.device.group_object_links import group_object_links
-from knxgw.device.identity import Identity, serial_number_of
+from knxgw.device.identity import Identity, serial_number_of, serial_text
 from knxgw.device.kept_state import last_download, restore
 from knxgw.device.knx_device import IndividualAddress, KnxDevice
 from knxgw.device.model import DeviceModel, Outside
 from knxgw.errors import Finding
 from knxgw.links.knx_management import KnxManagement
+from knxgw.store import fdsk_file
 from knxgw.store.device_id import device_id
 from knxgw.store.knx_device_files import KnxDeviceFiles
 
@@ -39,6 +41,7 @@ class Surroundings:
     executor: Executor  # that writes to the disk
     outside: Outside
     now: Callable[[], datetime | None] = lambda: None  # None: the time is not valid
+    learn_key: Callable[[bytes], None] = lambda _key: None  # that no log may show
 
 
 class Programmed:
@@ -53,6 +56,7 @@ class Programmed:
         self.own = own  # what the device's own file says, None: there is none
         self.findings: tuple[Finding, ...] = ()  # about what ETS has loaded last
         self.cannot_run = False  # with what ETS has loaded last
+        self.made_certificate: str | None = None  # at this start
         model = self._restored(surroundings)
         self.management = KnxManagement(
             KnxDevice(model, chance=random.random, switched_on_at=self._loop.time()),
@@ -61,6 +65,8 @@ class Programmed:
             last_download(self._files.state()),
             surroundings.now,
         )
+        self.management.on_key = surroundings.learn_key
+        surroundings.outside.sending_number = lambda: self.management.sending_number
         self._has_other_stage = asyncio.Event()
         self.on_stage: Callable[[Stage], None] = lambda _stage: None  # e.g. for the history
 
@@ -77,8 +83,7 @@ class Programmed:
     @property
     def serial_number(self) -> str:
         """Return the serial number as ETS shows it: 00FA:12345678."""
-        digits = self.model.identity.serial_number.hex().upper()
-        return f"{digits[:4]}:{digits[4:]}"
+        return serial_text(self.model.identity.serial_number)
 
     @property
     def address(self) -> IndividualAddress:
@@ -138,10 +143,15 @@ class Programmed:
 
     def _restored(self, surroundings: Surroundings) -> DeviceModel:
         """Return the device as it was stored, or as it is configured at first."""
-        serial_number = serial_number_of(device_id(surroundings.directory).bytes)
+        directory = surroundings.directory
+        serial_number = serial_number_of(device_id(directory).bytes)
+        is_new = not (directory / fdsk_file.FILE_NAME).exists()
+        fdsk = fdsk_file.fdsk(directory)
+        if is_new and fdsk:
+            self.made_certificate = certificate_text(serial_number, fdsk)
         model = DeviceModel(
             self._catalogue.interface_objects,
-            Identity(serial_number=serial_number),
+            Identity(serial_number=serial_number, fdsk=fdsk),
             surroundings.outside,
         )
         state = self._files.state()

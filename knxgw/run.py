@@ -38,6 +38,7 @@ from knxgw.living import (
     Store,
     living,
     open_store,
+    show_device_certificate,
     show_initial_password,
     take_password,
 )
@@ -323,6 +324,7 @@ class _Life:
         control = replace(control, configuring=self._changes.for_pages())
         async with living(self.prepared, store, control) as device:
             show_initial_password(device.accounts)
+            show_device_certificate(device.gateway.programmed)
             self._changes.keep(self.prepared)
             while (following := await self._next(stop)) is not None:
                 await self._take(device, *following)

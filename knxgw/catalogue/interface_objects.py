@@ -15,12 +15,17 @@ class PropertyType(IntEnum):
     UNSIGNED_CHAR = 0x02
     UNSIGNED_INT = 0x04
     UNSIGNED_LONG = 0x09
+    GENERIC_01 = 0x11
     GENERIC_02 = 0x12
     GENERIC_05 = 0x15
     GENERIC_06 = 0x16
     GENERIC_08 = 0x18
     GENERIC_10 = 0x1A
+    GENERIC_16 = 0x20
+    GENERIC_18 = 0x22
+    GENERIC_20 = 0x24
     VERSION = 0x30
+    BINARY = 0x32
     BITSET8 = 0x33
     BITSET16 = 0x34
     ENUM8 = 0x35
@@ -37,12 +42,17 @@ _OCTETS = {
     PropertyType.UNSIGNED_CHAR: 1,
     PropertyType.UNSIGNED_INT: 2,
     PropertyType.UNSIGNED_LONG: 4,
+    PropertyType.GENERIC_01: 1,
     PropertyType.GENERIC_02: 2,
     PropertyType.GENERIC_05: 5,
     PropertyType.GENERIC_06: 6,
     PropertyType.GENERIC_08: 8,
     PropertyType.GENERIC_10: 10,
+    PropertyType.GENERIC_16: 16,
+    PropertyType.GENERIC_18: 18,
+    PropertyType.GENERIC_20: 20,
     PropertyType.VERSION: 2,
+    PropertyType.BINARY: 1,
     PropertyType.BITSET8: 1,
     PropertyType.BITSET16: 2,
     PropertyType.ENUM8: 1,
@@ -69,6 +79,43 @@ class LoadEvent(StrEnum):
     OTHER = "other"
 
 
+@dataclass(frozen=True, slots=True)
+class AccessPolicy:
+    """Who may read or write something while security mode is off, and while it is on.
+
+    Each is a number of ten bits: anybody without Data Secure; a role, encrypted and only authenticated; a tool, the
+    same. Each of the five has a bit to write, then one to read. Roles and mere authentication are not served here.
+    Source: [calimero-device] access policies of properties and services.
+    """
+
+    off: int
+    on: int
+
+    def may_read(self, *, is_on: bool, has_tool_key: bool) -> bool:
+        """Tell whether somebody may read."""
+        return self._allows(_READ, is_on=is_on, has_tool_key=has_tool_key)
+
+    def may_write(self, *, is_on: bool, has_tool_key: bool) -> bool:
+        """Tell whether somebody may write."""
+        return self._allows(_WRITE, is_on=is_on, has_tool_key=has_tool_key)
+
+    def _allows(self, right: int, *, is_on: bool, has_tool_key: bool) -> bool:
+        rights = self.on if is_on else self.off
+        allowed = right << _ANYBODY | (right << _TOOL if has_tool_key else 0)
+        return bool(rights & allowed)
+
+    def __str__(self) -> str:
+        """Return both numbers, as the table of the product has them."""
+        return f"{self.off:03X}/{self.on:03X}"
+
+
+_WRITE, _READ = 0b10, 0b01
+_ANYBODY, _TOOL = 8, 2  # how far their two bits are from the right
+ORDINARY = AccessPolicy(
+    0x3FF, 0x0CC
+)  # of what says nothing else: only a tool, once security mode is on
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PropertyDefinition:
     """One property of an interface object."""
@@ -79,6 +126,7 @@ class PropertyDefinition:
     elements: int  # most of them
     read_level: int | None  # None: it cannot be read, or a function has no state
     write_level: int | None  # None: it cannot be written, or a function takes no command
+    policy: AccessPolicy = ORDINARY
     is_kept: bool  # what is written survives a power cut
     text: str
 
@@ -110,6 +158,9 @@ class InterfaceObjects:
     transitions: Mapping[
         tuple[LoadState, LoadEvent], Transition
     ]  # what is not there changes nothing
+    services: Mapping[
+        str, AccessPolicy
+    ]  # by the name of the service; what is not there is ordinary
 
     def after(self, state: LoadState, event: LoadEvent) -> Transition:
         """Return what an event makes of a state."""

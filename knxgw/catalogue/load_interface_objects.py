@@ -1,6 +1,10 @@
 """Reads `interface_objects.yaml`: the interface objects of the KNX device and the states of loading."""
 
+import re
+
 from knxgw.catalogue.interface_objects import (
+    ORDINARY,
+    AccessPolicy,
     InterfaceObjectDefinition,
     InterfaceObjects,
     LoadEvent,
@@ -16,20 +20,45 @@ _MOST_ELEMENTS = 0xFFF
 _HIGHEST_ERROR = 18  # DPT 20.011
 _TYPES = {one.name.lower(): one for one in PropertyType}
 _STATES = {one.name.lower(): one for one in LoadState}
-_PROPERTY_KEYS = ("id", "key", "type", "elements", "read", "write", "kept", "meaning")
+_PROPERTY_KEYS = ("id", "key", "type", "elements", "read", "write", "access", "kept", "meaning")
+_POLICY = re.compile("[0-3][0-9A-F]{2}/[0-3][0-9A-F]{2}")
 
 
 def read_interface_objects(root: Node) -> InterfaceObjects | None:
     """Return all interface objects; None (with findings) when a section is missing."""
-    root.only_keys(("objects", "load_states", "unknown_event_error"))
+    root.only_keys(("objects", "services", "load_states", "unknown_event_error"))
     objects, states = root.require("objects"), root.require("load_states")
-    unknown = root.require("unknown_event_error")
-    if not (objects and states and unknown):
+    unknown, services = root.require("unknown_event_error"), root.require("services")
+    if not (objects and states and unknown and services):
         return None
     return InterfaceObjects(
         objects=_read_objects(objects),
         transitions=_read_transitions(states, unknown.integer(1, _HIGHEST_ERROR) or 0),
+        services=_read_services(services),
     )
+
+
+def _read_services(node: Node) -> dict[str, AccessPolicy]:
+    found: dict[str, AccessPolicy] = {}
+    for item in node.items():
+        item.only_keys(("service", "access"))
+        name, access = item.require("service"), item.require("access")
+        if name and access:
+            found[name.text()] = _read_policy(access)
+    return found
+
+
+def _read_policy(node: Node | None) -> AccessPolicy:
+    if node is None:
+        return ORDINARY
+    text = node.text()
+    if not _POLICY.fullmatch(text):
+        node.report(
+            f"{text!r} is no pair of access rights", "write two of three hex digits: 3FF/0CC"
+        )
+        return ORDINARY
+    off, on = text.split("/")
+    return AccessPolicy(int(off, 16), int(on, 16))
 
 
 def _read_objects(node: Node) -> tuple[InterfaceObjectDefinition, ...]:
@@ -82,6 +111,7 @@ def _read_property(node: Node) -> PropertyDefinition | None:
         elements=1 if elements is None else elements.integer(1, _MOST_ELEMENTS) or 1,
         read_level=_read_level(node.get("read")),
         write_level=_read_level(node.get("write")),
+        policy=_read_policy(node.get("access")),
         is_kept=kept is not None and bool(kept.boolean()),
         text=text.text(),
     )

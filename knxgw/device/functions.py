@@ -7,6 +7,8 @@ from xknx.telegram import apci
 from xknx.telegram.apci import ReturnCode
 
 from knxgw.catalogue.interface_objects import InterfaceObjectDefinition, PropertyType
+from knxgw.device import security
+from knxgw.device.access import Access
 from knxgw.device.function_result import FunctionResult
 from knxgw.device.group_object_diagnostics import diagnose
 from knxgw.device.model import DeviceModel, Elements, PropertyError
@@ -27,7 +29,9 @@ class Functions:
     def __init__(self, model: DeviceModel) -> None:
         self._model = model
         self._functions: Mapping[str, _Function] = {
-            "group_object_table.diagnostics": self._diagnose
+            "group_object_table.diagnostics": self._diagnose,
+            security.MODE: self._security_mode,
+            security.FAILURES: self._failures,
         }
 
     def call(
@@ -36,33 +40,41 @@ class Functions:
         number: int,
         request: bytes,
         *,
-        level: int,
+        access: Access,
         is_command: bool,
     ) -> FunctionResult:
-        """Call a property of an object. Raises: PropertyError, it is no function, or is not for this level."""
+        """Call a property of an object. Raises: PropertyError, it is no function, or is not for this one."""
         asked = Elements(owner, number, 1, 1)
         definition = asked.definition()
+        if definition.type is PropertyType.CONTROL:
+            return self._control(asked, request, access, is_command=is_command)
         if definition.type is not PropertyType.FUNCTION:
             raise PropertyError(ReturnCode.E_DATA_TYPE_CONFLICT)
-        allowed = definition.write_level if is_command else definition.read_level
-        if allowed is None or level > allowed:
-            raise PropertyError(ReturnCode.E_ACCESS_DENIED)
+        self._model.check_access(definition, access, is_write=is_command)
         return self._functions[asked.name()](request, is_command=is_command)
 
-    def by_index(self, asked: ByIndex, level: int) -> bytes:
+    def _control(
+        self, asked: Elements, request: bytes, access: Access, *, is_command: bool
+    ) -> FunctionResult:
+        """Control the loading of an object, or say its state: ETS calls that of the security object."""
+        if is_command:
+            self._model.write(asked, request, access)
+        return FunctionResult(0, self._model.read(asked, access))
+
+    def by_index(self, asked: ByIndex, access: Access) -> bytes:
         """Return the answer to a call by the index of the object; without a code where nothing was called."""
         head = _STATE_RESPONSE + bytes([asked.object_index, asked.property_id])
         owner = self._model.object_at(asked.object_index)
         is_command = isinstance(asked, apci.FunctionPropertyCommand)
         try:
             result = self.call(
-                owner, asked.property_id, asked.data, level=level, is_command=is_command
+                owner, asked.property_id, asked.data, access=access, is_command=is_command
             )
         except PropertyError:
             return head
         return head + result.octets
 
-    def by_type(self, asked: ByType, level: int) -> bytes:
+    def by_type(self, asked: ByType, access: Access) -> bytes:
         """Return the answer to a call by type and instance of the object."""
         kind, instance = asked.interface_object_type, asked.object_instance
         where = (instance << 12 | asked.property_id).to_bytes(3, "big")
@@ -71,7 +83,7 @@ class Functions:
         is_command = isinstance(asked, apci.FunctionPropertyExtCommand)
         try:
             result = self.call(
-                owner, asked.property_id, asked.data, level=level, is_command=is_command
+                owner, asked.property_id, asked.data, access=access, is_command=is_command
             )
         except PropertyError as err:
             return head + bytes([err.code.value])
@@ -79,3 +91,22 @@ class Functions:
 
     def _diagnose(self, request: bytes, *, is_command: bool) -> FunctionResult:
         return diagnose(self._model.outside.group_objects(), request, is_command=is_command)
+
+    def _security_mode(self, request: bytes, *, is_command: bool) -> FunctionResult:
+        if not is_command:
+            return security.mode_answer(request, self._model.kept)
+        mode = security.mode_in(request)
+        if isinstance(mode, FunctionResult):
+            return mode
+        self._model.keep(security.MODE, mode)
+        return FunctionResult(0, b"\0")
+
+    def _failures(self, request: bytes, *, is_command: bool) -> FunctionResult:
+        model = self._model
+        if not is_command:
+            return security.failures_answer(request, model.failures, model.kept)
+        if security.is_erasing_failures(request):
+            model.keep(security.FAILURES, security.EX_FACTORY[security.FAILURES])
+            model.failures.erase()
+            return FunctionResult(0, request[1:])
+        return FunctionResult(ReturnCode.E_DATA_VOID.value, request[1:2])

@@ -1,6 +1,6 @@
 """What tells this device from others, and what it says of its network; values only."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 MASK_VERSION = 0x57B0  # KNX IP, System B
@@ -17,6 +17,7 @@ class Identity:
     """What stays the same for the life of the device."""
 
     serial_number: bytes  # 6 octets, the manufacturer first
+    fdsk: bytes = field(default=b"", repr=False)  # 16 octets, the first tool key; b"": it has none
     order_number: str = "knxgw"  # at most 10 characters
     hardware_type: bytes = b"\0\0knxg"  # 6 octets; the product entry for ETS compares them
     version: tuple[int, int, int] = (0, 0, 0)  # magic, version, revision: 5, 5 and 6 bits
@@ -60,3 +61,9 @@ def serial_number_of(device: bytes) -> bytes:
     """Return the serial number of a device, made of what else tells it from others (at least 4 octets)."""
     own = device[:4] if any(device[:4]) else b"\0\0\0\1"  # ETS distrusts 00FA 00000000
     return MANUFACTURER.to_bytes(2, "big") + own
+
+
+def serial_text(serial_number: bytes) -> str:
+    """Return a serial number as ETS shows it: 00FA:12345678."""
+    digits = serial_number.hex().upper()
+    return f"{digits[:4]}:{digits[4:]}"

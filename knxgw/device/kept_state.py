@@ -149,6 +149,8 @@ def _fits(model: DeviceModel, name: str, value: bytes) -> bool:
         for definition in one.properties:
             if (one.key, definition.key) == (owner, key):
                 octets = definition.type.octets
+                if not octets:  # of a function: it says how long that is
+                    return len(value) == len(model.kept[name])
                 is_array = definition.elements > 1
                 return len(value) % octets == 0 and (is_array or len(value) == octets)
     return False

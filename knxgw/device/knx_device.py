@@ -6,7 +6,7 @@ line. What is asked is served by `services`; what a device is stands in `model`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xknx.cemi import CEMIFlags, CEMILData, CEMIPriority
 from xknx.exceptions import XKNXException
@@ -15,12 +15,14 @@ from xknx.telegram.address import GroupAddress, IndividualAddress
 from xknx.telegram.apci import APCI
 from xknx.telegram.tpci import TPCI, TConnect, TDataBroadcast, TDataConnected, TDataIndividual
 
+from knxgw.device.access import FREE_LEVEL, WITHOUT_LINE, access_of
 from knxgw.device.function_result import FunctionResult
 from knxgw.device.identity import UNASSIGNED
 from knxgw.device.model import DUPLICATE_ADDRESS, DeviceModel, Elements
-from knxgw.device.services import FREE_LEVEL, HIGHEST_LEVEL, Answer, EraseCode, Services
+from knxgw.device.services import Answer, EraseCode, Services, name_of
 from knxgw.device.tables import group_addresses
 from knxgw.device.transport_layer import Tpdu, TransportLayer
+from knxgw.knx.frames import Security
 from knxgw.knx.raw_service import RawService, apdu_of
 
 __all__ = ["BROADCAST", "IndividualAddress", "KnxDevice", "Output", "Restart", "Send"]
@@ -31,6 +33,9 @@ _SERIAL_NUMBER, _GROUP_ADDRESSES = (0, 11), (1, 23)  # object type, property
 _IN_PROGRAMMING_MODE, _EX_FACTORY, _JUST_SWITCHED_ON = 1, 2, 3  # operands of the first
 JUST_SWITCHED_ON_S = 240.0
 EX_FACTORY_DEVICE = 0xFF
+SYNC_EVERY_S = (
+    1.0  # at most one synchronisation is answered in that time, of each of both ways to ask
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,7 @@ class Send:
 
     data: CEMILData
     wait: "Wait | None" = None  # None: at once
+    security: Security = Security.PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,7 @@ class KnxDevice:
         self._level = FREE_LEVEL  # of access, of the connection
         self._chance = chance
         self._switched_on_at = switched_on_at
+        self._synchronised_at = dict.fromkeys((False, True), float("-inf"))  # by: was a broadcast
 
     @property
     def individual_address(self) -> IndividualAddress:
@@ -105,20 +112,22 @@ class KnxDevice:
 
     # --- in
 
-    def receive(self, data: CEMILData, now_s: float) -> list[Output]:
-        """Take a frame that is for this device, or for all; return what goes out."""
+    def receive(
+        self, data: CEMILData, now_s: float, security: Security = Security.PLAIN
+    ) -> list[Output]:
+        """Take a frame that is for this device, or for all, opened; return what goes out."""
         if data.src_addr == self.individual_address:
             self.model.device_control |= DUPLICATE_ADDRESS
             return []
         if isinstance(data.tpci, TDataBroadcast):
-            return self._broadcast(data, now_s)
+            return self._broadcast(data, now_s, security)
         if data.dst_addr != self.individual_address:
             return []
         if isinstance(data.tpci, TDataConnected):
-            return self._connected(data, data.tpci.sequence_number, now_s)
+            return self._connected(data, data.tpci.sequence_number, now_s, security)
         if isinstance(data.tpci, TDataIndividual):
-            answer = self._services.serve(apdu_of(data), FREE_LEVEL)
-            tpdu = Tpdu(data.src_addr, TDataIndividual(), answer.apdu or b"")
+            answer = self._answer(data, FREE_LEVEL, now_s, security)
+            tpdu = Tpdu(data.src_addr, TDataIndividual(), answer.apdu or b"", security)
             return [*([] if answer.apdu is None else [self._out(tpdu)]), *_restart(answer)]
         found = self._transport.control(data.src_addr, data.tpci, now_s)
         if isinstance(data.tpci, TConnect) and self._transport.peer == data.src_addr:
@@ -127,14 +136,14 @@ class KnxDevice:
 
     def serve_locally(self, apdu: bytes) -> Answer:
         """Serve an APDU of a tool that manages the device without a line."""
-        return self._services.serve(apdu, HIGHEST_LEVEL)
+        return self._services.serve(apdu, WITHOUT_LINE)
 
     def call_function(
         self, function: Elements, request: bytes, *, is_command: bool
     ) -> FunctionResult:
         """Call a function property for such a tool. Raises: PropertyError, it is none."""
         return self._services.functions.call(
-            function.owner, function.number, request, level=HIGHEST_LEVEL, is_command=is_command
+            function.owner, function.number, request, access=WITHOUT_LINE, is_command=is_command
         )
 
     def tick(self, now_s: float) -> list[Output]:
@@ -156,20 +165,39 @@ class KnxDevice:
 
     # --- connected
 
-    def _connected(self, data: CEMILData, number: int, now_s: float) -> list[Output]:
+    def _connected(
+        self, data: CEMILData, number: int, now_s: float, security: Security
+    ) -> list[Output]:
         is_new, found = self._transport.data(data.src_addr, number, now_s)
         out: list[Output] = [self._out(one) for one in found]
-        if not is_new:
+        if not is_new or security is Security.REFUSED:  # acknowledged, and not obeyed
             return out
-        answer = self._services.serve(apdu_of(data), self._level)
+        answer = self._answer(data, self._level, now_s, security)
         if answer.level is not None:
             self._level = answer.level
         if answer.apdu is not None:
-            out += [self._out(one) for one in self._transport.respond(answer.apdu, now_s)]
+            responded = self._transport.respond(answer.apdu, now_s, security)
+            out += [self._out(one) for one in responded]
         return [*out, *_restart(answer)]
 
+    def _answer(self, data: CEMILData, level: int, now_s: float, security: Security) -> Answer:
+        """Serve what a frame asks of this device alone."""
+        if security is Security.SYNC:
+            return Answer(self._synchronisation(data, now_s, is_broadcast=False))
+        return self._services.serve(apdu_of(data), access_of(level, security, data.src_addr.raw))
+
+    def _synchronisation(
+        self, data: CEMILData, now_s: float, *, is_broadcast: bool
+    ) -> bytes | None:
+        """Return what a synchronisation is answered with; None: one was answered just now."""
+        if now_s - self._synchronised_at[is_broadcast] < SYNC_EVERY_S:
+            return None
+        self._synchronised_at[is_broadcast] = now_s
+        return apdu_of(data)  # the link puts the numbers into it
+
     def _out(self, tpdu: Tpdu) -> Send:
-        return Send(self._frame(tpdu.destination, tpdu.tpci, tpdu.apdu))
+        frame = self._frame(tpdu.destination, tpdu.tpci, tpdu.apdu)
+        return Send(frame, security=tpdu.security)
 
     def _frame(
         self, destination: IndividualAddress | GroupAddress, tpci: TPCI, apdu: bytes
@@ -187,11 +215,23 @@ class KnxDevice:
 
     # --- by broadcast
 
-    def _broadcast(self, data: CEMILData, now_s: float) -> list[Output]:
+    def _broadcast(self, data: CEMILData, now_s: float, security: Security) -> list[Output]:
+        if security is Security.SYNC:
+            said = self._synchronisation(data, now_s, is_broadcast=True)
+            return [] if said is None else [self._to_all(RawService(said), security)]
         try:
             asked = APCI.from_knx(apdu_of(data))
         except (XKNXException, ValueError, IndexError):
             return []
+        if not self.model.may_ask(
+            name_of(asked), access_of(FREE_LEVEL, security, data.src_addr.raw)
+        ):
+            return []
+        answers = self._asked_of_all(asked, data.src_addr, now_s)
+        return [replace(one, security=security) for one in answers]
+
+    def _asked_of_all(self, asked: APCI, asker: IndividualAddress, now_s: float) -> list[Send]:
+        """Serve what is asked of all devices, or of the one that is meant."""
         model = self.model
         match asked:
             case apci.IndividualAddressRead() if model.outside.is_programming():
@@ -208,9 +248,9 @@ class KnxDevice:
             ):
                 self._take_address(address)
             case apci.SystemNetworkParameterRead():
-                return self._say_serial_number(asked, data.src_addr, now_s)
+                return self._say_serial_number(asked, asker, now_s)
             case apci.NetworkParameterRead():
-                return self._say_group_addresses(asked, data.src_addr)
+                return self._say_group_addresses(asked, asker)
             case _:
                 pass
         return []
@@ -222,8 +262,9 @@ class KnxDevice:
         if self.model.address_may_be_written and address.raw:
             self.model.set_individual_address(address.raw)
 
-    def _to_all(self, said: APCI) -> Send:
-        return Send(self._frame(BROADCAST, TDataBroadcast(), bytes(said.to_knx())))
+    def _to_all(self, said: APCI, security: Security = Security.PLAIN) -> Send:
+        frame = self._frame(BROADCAST, TDataBroadcast(), bytes(said.to_knx()))
+        return Send(frame, security=security)
 
     def _to_all_later(self, said: bytes, longest_s: float, asker: IndividualAddress) -> Send:
         frame = self._frame(BROADCAST, TDataBroadcast(), said)
@@ -231,7 +272,7 @@ class KnxDevice:
 
     def _say_serial_number(
         self, asked: apci.SystemNetworkParameterRead, asker: IndividualAddress, now_s: float
-    ) -> list[Output]:
+    ) -> list[Send]:
         """Say the serial number, if the question is for such a device; after a while, because others do."""
         operand = asked.test_info
         if (asked.object_type, asked.property_id) != _SERIAL_NUMBER or not operand:
@@ -252,7 +293,7 @@ class KnxDevice:
 
     def _say_group_addresses(
         self, asked: apci.NetworkParameterRead, asker: IndividualAddress
-    ) -> list[Output]:
+    ) -> list[Send]:
         """Say that we use one of some group addresses, so that a tool does not give it to another object."""
         where = asked.test_info
         if (asked.object_type, asked.property_id) != _GROUP_ADDRESSES or len(where) < 3:

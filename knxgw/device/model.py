@@ -12,13 +12,15 @@ from xknx.telegram.address import IndividualAddress
 from xknx.telegram.apci import ReturnCode
 
 from knxgw.catalogue.interface_objects import (
+    ORDINARY,
     InterfaceObjectDefinition,
     InterfaceObjects,
     LoadState,
     PropertyDefinition,
     PropertyType,
 )
-from knxgw.device import ip_settings
+from knxgw.device import ip_settings, security
+from knxgw.device.access import Access
 from knxgw.device.address import DeviceAddress
 from knxgw.device.group_objects import GroupObjects
 from knxgw.device.identity import (
@@ -33,9 +35,11 @@ from knxgw.device.identity import (
 from knxgw.device.loading import CONTROL_OCTETS, Loadable
 from knxgw.device.memory import Segment, holder
 from knxgw.device.tables import error_in
+from knxgw.knx.secure_apdu import Failure
 
 ADDRESS_MAY_BE_WRITTEN = 1 << 2  # in service control
 DUPLICATE_ADDRESS, VERIFY_MODE = 1 << 1, 1 << 2  # in device control
+SECURITY = "security"  # key of the object
 MEDIUM_KNX_IP = 0x0020
 # extended properties, confirmed restart, extended memory, verify mode, authorize, extended frames, connections,
 # group object diagnostics
@@ -52,6 +56,7 @@ _DEFAULTS: Mapping[str, bytes] = {  # of what is kept
     "ip_parameter.additional_addresses": b"",
     "ip_parameter.friendly_name": bytes(30),
     **ip_settings.NONE_WRITTEN,
+    **security.EX_FACTORY,
 }
 
 
@@ -95,6 +100,7 @@ class Outside:
     set_programming: Callable[[bool], None] = lambda _on: None
     traffic: Callable[[], Traffic] = Traffic
     group_objects: Callable[[], GroupObjects | None] = lambda: None  # None: it does not run
+    sending_number: Callable[[], int] = lambda: 0  # of the next secured telegram, 0: not known
 
 
 @dataclass(slots=True, kw_only=True)
@@ -126,6 +132,7 @@ class DeviceModel:
         self.communication_mode = 0
         self.unsaved = Unsaved()
         self.is_damaged = False  # what was stored cannot be read: nobody knows what was loaded
+        self.failures = security.FailureLog()
         self.loadables = {
             one.index: Loadable(one, rules)
             for one in rules.objects
@@ -167,13 +174,12 @@ class DeviceModel:
         """Return the whole value of a property, by its name: `device.programming_mode`."""
         return self._readers[name]()
 
-    def read(self, asked: Elements, level: int) -> bytes:
+    def read(self, asked: Elements, access: Access) -> bytes:
         """Return elements of a property; from 0 on: their number, two octets. Raises: PropertyError."""
         definition = _of_a_value(asked)
         if definition.read_level is None:
             raise PropertyError(ReturnCode.E_ACCESS_WRITE_ONLY)
-        if level > definition.read_level:
-            raise PropertyError(ReturnCode.E_ACCESS_DENIED)
+        self.check_access(definition, access, is_write=False)
         value = self.value(asked.name())
         octets = definition.type.octets
         there = len(value) // octets
@@ -183,15 +189,14 @@ class DeviceModel:
             raise PropertyError(ReturnCode.E_ADDRESS_VOID)
         return value[(asked.start - 1) * octets : (asked.start - 1 + asked.count) * octets]
 
-    def write(self, asked: Elements, octets: bytes, level: int) -> None:
+    def write(self, asked: Elements, octets: bytes, access: Access) -> None:
         """Write elements of a property; from 0 on: how many there are. Raises: PropertyError."""
         definition = _of_a_value(asked)
         if definition.write_level is None:
             raise PropertyError(ReturnCode.E_ACCESS_READ_ONLY)
-        if level > definition.write_level:
-            raise PropertyError(ReturnCode.E_ACCESS_DENIED)
+        self.check_access(definition, access, is_write=True)
         if definition.type is PropertyType.CONTROL:
-            self._control(asked, octets)
+            self.control(asked, octets)
             return
         name = asked.name()
         value = _with_elements(self.value(name), asked, octets)
@@ -201,7 +206,29 @@ class DeviceModel:
         else:
             self.keep(name, value)
 
-    def _control(self, asked: Elements, octets: bytes) -> None:
+    def check_access(
+        self, definition: PropertyDefinition, access: Access, *, is_write: bool
+    ) -> None:
+        """Refuse whoever may not do that with a property. Raises: PropertyError."""
+        level = definition.write_level if is_write else definition.read_level
+        allows = definition.policy.may_write if is_write else definition.policy.may_read
+        if not allows(is_on=self.is_secure, has_tool_key=access.has_tool_key):
+            self.note_denied(access)
+        elif level is not None and access.level <= level:
+            return
+        raise PropertyError(ReturnCode.E_ACCESS_DENIED)
+
+    def may_ask(self, service: str, access: Access) -> bool:
+        """Tell whether somebody may ask for a service, by its name; a refusal is noted."""
+        policy = self.rules.services.get(service, ORDINARY)
+        who = {"is_on": self.is_secure, "has_tool_key": access.has_tool_key}
+        is_allowed = policy.may_read(**who) or policy.may_write(**who)
+        if not is_allowed:
+            self.note_denied(access)
+        return is_allowed
+
+    def control(self, asked: Elements, octets: bytes) -> None:
+        """Carry out a control of an object's loading. Raises: PropertyError."""
         if asked.start != 1 or asked.count != 1 or asked.owner is None:
             raise PropertyError(ReturnCode.E_ADDRESS_VOID)
         if len(octets) != CONTROL_OCTETS:
@@ -215,6 +242,8 @@ class DeviceModel:
         loadable.control(octets)
         if loadable.state is not before:
             self.unsaved.is_state, self.is_damaged = True, False
+            if asked.owner.key == SECURITY and loadable.state is LoadState.UNLOADED:
+                self.forget_keys()
         if loadable.is_loaded and before is LoadState.LOADING:
             self._check_table(loadable)
 
@@ -282,6 +311,38 @@ class DeviceModel:
         """Tell whether a write to memory is answered."""
         return bool(self.device_control & VERIFY_MODE)
 
+    # --- security
+
+    @property
+    def is_secure(self) -> bool:
+        """Tell whether security mode is on: only who has the tool key may change anything."""
+        return security.is_on(self.kept)
+
+    @property
+    def tool_key(self) -> bytes | None:
+        """Return the key that tools must have, None: there is none yet."""
+        return self.kept[security.TOOL_KEY] or self.identity.fdsk or None
+
+    def note_refused(self, refused: security.Refused) -> None:
+        """Note what Data Secure has refused."""
+        self.failures.note(refused, self.kept)
+
+    def note_denied(self, access: Access) -> None:
+        """Note that somebody has asked for what it may not have, once only tools may."""
+        if self.is_secure:
+            denied = security.Refused(
+                failure=Failure.ACCESS,
+                source=access.source,
+                destination=self.individual_address,
+                is_group=False,
+            )
+            self.note_refused(denied)
+
+    def forget_keys(self) -> None:
+        """Forget what ETS has loaded into the security object."""
+        for name in security.OF_A_DOWNLOAD:
+            self.keep(name, b"")
+
     # --- memory
 
     def segment_at(self, address: int, count: int) -> tuple[Loadable, Segment] | None:
@@ -311,11 +372,12 @@ class DeviceModel:
                 self.unsaved.segments.add(index)
         self.unsaved.is_state, self.is_damaged = True, False
 
-    def reset(self) -> None:
-        """Let everything but the individual address be as when the device was new."""
+    def reset(self, *, keeps_tool_key: bool = False) -> None:
+        """Let everything but the individual address be as when the device was new; `keeps_tool_key`: security too."""
         self.unload_all()
-        counter = self.kept["device.download_counter"]
-        self.kept = {**_DEFAULTS, "device.download_counter": counter}
+        left = ("device.download_counter", *(security.OF_ACTIVATION if keeps_tool_key else ()))
+        self.kept = {**_DEFAULTS, **{name: self.kept[name] for name in left}}
+        self.failures.erase()
 
     def count_download(self) -> None:
         """Count that a master reset has erased something."""
@@ -341,6 +403,7 @@ class DeviceModel:
         def ip() -> IpState:  # of the moment: the network is handed in later
             return self.outside.ip()
 
+        readers[security.SENDING_NUMBER] = self._sending_number
         for name in ip_settings.NONE_WRITTEN:
             readers[name] = ip_settings.reader(name, lambda: self.kept, ip)
         return readers
@@ -423,8 +486,17 @@ class DeviceModel:
                 int.from_bytes(value, "big")
             ),
             "cemi_server.communication_mode": self._write_communication_mode,
+            security.REPORT: self._clear_report,
             **{name: partial(self._write_ip_setting, name) for name in ip_settings.NONE_WRITTEN},
         }
+
+    def _sending_number(self) -> bytes:
+        """Return the number of the next secured telegram: the one that was written, if none was sent since."""
+        written = int.from_bytes(self.kept[security.SENDING_NUMBER], "big")
+        return max(written, self.outside.sending_number()).to_bytes(6, "big")
+
+    def _clear_report(self, _value: bytes) -> None:
+        self.keep(security.REPORT, b"\0")
 
     def _write_device_control(self, value: bytes) -> None:
         self.device_control = value[0] & (DUPLICATE_ADDRESS | VERIFY_MODE)

@@ -4,6 +4,7 @@ Requests are read by xknx; answers that it cannot write are written here. Whatev
 none at all, has no answer. `docs/knx-device.md` lists them.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
@@ -18,14 +19,15 @@ from knxgw.catalogue.interface_objects import (
     LoadState,
     PropertyDefinition,
 )
+from knxgw.device.access import FREE_LEVEL, HIGHEST_LEVEL, Access
 from knxgw.device.functions import ByIndex, ByType, Functions
 from knxgw.device.identity import MASK_VERSION, MAX_APDU_LENGTH, UNASSIGNED
 from knxgw.device.model import DeviceModel, Elements, PropertyError
 
-FREE_LEVEL, HIGHEST_LEVEL = 3, 0  # of access: everybody, and whoever has authorized
 DEFAULT_KEY = 0xFFFFFFFF
 RESTART_S = 1  # how long a restart takes at most
 _UNKNOWN_DESCRIPTOR = bytes.fromhex("037F") + MASK_VERSION.to_bytes(2, "big")
+_CAPITAL = re.compile("(?<=[a-z])(?=[A-Z])")
 _WRITABLE = 0x80  # in the data type of a description
 _NO_ACCESS = 0xF
 
@@ -42,10 +44,17 @@ class EraseCode(IntEnum):
     FACTORY_RESET_BUT_ADDRESS = 7
 
 
+_NOT_WHILE_SECURE = {
+    EraseCode.RESET_ADDRESS.value,
+    EraseCode.RESET_APPLICATION.value,
+}  # security mode
+
+
 class ResetError(IntEnum):
     """What is said of a master reset."""
 
     NONE = 0
+    ACCESS_DENIED = 1
     UNSUPPORTED_CODE = 2
     INVALID_CHANNEL = 3
 
@@ -73,7 +82,7 @@ class Services:
     def __init__(self, model: DeviceModel) -> None:
         self._model = model
         self.functions = Functions(model)
-        self._handlers: Mapping[type[APCI], Callable[[Any, int], Answer]] = {
+        self._handlers: Mapping[type[APCI], Callable[[Any, Access], Answer]] = {
             apci.DeviceDescriptorRead: self._read_descriptor,
             apci.PropertyValueRead: self._read_property,
             apci.PropertyValueWrite: self._write_property,
@@ -97,8 +106,8 @@ class Services:
             apci.RestartMasterReset: self._reset,
         }
 
-    def serve(self, request: bytes, level: int) -> Answer:
-        """Serve an APDU; `level`: of access, that whoever asks has. Never raises."""
+    def serve(self, request: bytes, access: Access) -> Answer:
+        """Serve an APDU of somebody. Never raises."""
         try:
             service = APCI.from_knx(request)
         except (XKNXException, ValueError, IndexError):
@@ -106,25 +115,29 @@ class Services:
         handler = self._handlers.get(type(service))
         if handler is None:
             return NOTHING
-        return handler(service, level)
+        if not self._model.may_ask(name_of(service), access):
+            return _denied(service)
+        return handler(service, access)
 
     # --- descriptor, access, restart
 
-    def _read_descriptor(self, asked: apci.DeviceDescriptorRead, _level: int) -> Answer:
+    def _read_descriptor(self, asked: apci.DeviceDescriptorRead, _access: Access) -> Answer:
         if asked.descriptor != 0:
             return Answer(_UNKNOWN_DESCRIPTOR)
         return _answer(apci.DeviceDescriptorResponse(descriptor=0, value=MASK_VERSION))
 
-    def _authorize(self, asked: apci.AuthorizeRequest, _level: int) -> Answer:
+    def _authorize(self, asked: apci.AuthorizeRequest, _access: Access) -> Answer:
         level = HIGHEST_LEVEL if asked.key == DEFAULT_KEY else FREE_LEVEL
         return replace(_answer(apci.AuthorizeResponse(level=level)), level=level)
 
-    def _restart(self, _asked: apci.Restart, _level: int) -> Answer:
+    def _restart(self, _asked: apci.Restart, _access: Access) -> Answer:
         return Answer(restart=EraseCode.CONFIRMED_RESTART)  # it erases nothing
 
-    def _reset(self, asked: apci.RestartMasterReset, _level: int) -> Answer:
+    def _reset(self, asked: apci.RestartMasterReset, _access: Access) -> Answer:
         error = ResetError.NONE
         codes = {one.value for one in EraseCode}
+        if self._model.is_secure:
+            codes -= _NOT_WHILE_SECURE
         if asked.erase_code not in codes:
             error = ResetError.UNSUPPORTED_CODE
         elif asked.channel_number != 0:
@@ -143,7 +156,7 @@ class Services:
                 model.reset()
                 model.set_individual_address(UNASSIGNED)
             case EraseCode.FACTORY_RESET_BUT_ADDRESS:
-                model.reset()
+                model.reset(keeps_tool_key=True)
             case EraseCode.RESET_ADDRESS:
                 model.set_individual_address(UNASSIGNED)
             case EraseCode.RESET_APPLICATION | EraseCode.RESET_PARAMETERS:
@@ -163,25 +176,25 @@ class Services:
 
     # --- properties by the index of their object
 
-    def _read_property(self, asked: apci.PropertyValueRead, level: int) -> Answer:
-        return self._property_answer(asked, level)
+    def _read_property(self, asked: apci.PropertyValueRead, access: Access) -> Answer:
+        return self._property_answer(asked, access)
 
-    def _write_property(self, asked: apci.PropertyValueWrite, level: int) -> Answer:
+    def _write_property(self, asked: apci.PropertyValueWrite, access: Access) -> Answer:
         try:
-            self._model.write(self._by_index(asked), asked.data, level)
+            self._model.write(self._by_index(asked), asked.data, access)
         except PropertyError:
             return _no_value(asked)
-        return self._property_answer(asked, level)  # what was written is read back
+        return self._property_answer(asked, access)  # what was written is read back
 
     def _by_index(self, asked: apci.PropertyValueRead | apci.PropertyValueWrite) -> Elements:
         one = self._model.object_at(asked.object_index)
         return Elements(one, asked.property_id, asked.start_index, asked.count)
 
     def _property_answer(
-        self, asked: apci.PropertyValueRead | apci.PropertyValueWrite, level: int
+        self, asked: apci.PropertyValueRead | apci.PropertyValueWrite, access: Access
     ) -> Answer:
         try:
-            value = self._model.read(self._by_index(asked), level)
+            value = self._model.read(self._by_index(asked), access)
         except PropertyError:
             return _no_value(asked)
         return _fitting(
@@ -195,7 +208,7 @@ class Services:
             _no_value(asked),
         )
 
-    def _describe_property(self, asked: apci.PropertyDescriptionRead, _level: int) -> Answer:
+    def _describe_property(self, asked: apci.PropertyDescriptionRead, _access: Access) -> Answer:
         one = self._model.object_at(asked.object_index)
         found = _described(one, asked.property_id, asked.property_index)
         if found is None:
@@ -223,27 +236,27 @@ class Services:
 
     # --- properties by the type of their object
 
-    def _read_extended(self, asked: apci.PropertyExtValueRead, level: int) -> Answer:
+    def _read_extended(self, asked: apci.PropertyExtValueRead, access: Access) -> Answer:
         nothing = Answer(_extended_head(0x1CD, asked, 0))
         try:
-            value = self._model.read(self._by_type(asked), level)
+            value = self._model.read(self._by_type(asked), access)
         except PropertyError:
             return nothing
         return _short_enough(_extended_head(0x1CD, asked, asked.nr_of_elem) + value, nothing)
 
-    def _write_extended(self, asked: apci.PropertyExtValueWriteCon, level: int) -> Answer:
-        code = self._written(asked, level)
+    def _write_extended(self, asked: apci.PropertyExtValueWriteCon, access: Access) -> Answer:
+        code = self._written(asked, access)
         return Answer(_extended_head(0x1CF, asked, asked.nr_of_elem) + bytes([code.value]))
 
-    def _write_unconfirmed(self, asked: apci.PropertyExtValueWriteUnCon, level: int) -> Answer:
-        self._written(asked, level)
+    def _write_unconfirmed(self, asked: apci.PropertyExtValueWriteUnCon, access: Access) -> Answer:
+        self._written(asked, access)
         return NOTHING
 
     def _written(
-        self, asked: apci.PropertyExtValueWriteCon | apci.PropertyExtValueWriteUnCon, level: int
+        self, asked: apci.PropertyExtValueWriteCon | apci.PropertyExtValueWriteUnCon, access: Access
     ) -> ReturnCode:
         try:
-            self._model.write(self._by_type(asked), asked.data, level)
+            self._model.write(self._by_type(asked), asked.data, access)
         except PropertyError as err:
             return err.code
         return ReturnCode.E_SUCCESS
@@ -252,7 +265,7 @@ class Services:
         one = self._model.object_of(asked.interface_object_type, asked.object_instance)
         return Elements(one, asked.property_id, asked.start_index, asked.nr_of_elem)
 
-    def _describe_extended(self, asked: apci.PropertyExtDescriptionRead, _level: int) -> Answer:
+    def _describe_extended(self, asked: apci.PropertyExtDescriptionRead, _access: Access) -> Answer:
         one = self._model.object_of(asked.interface_object_type, asked.object_instance)
         found = _described(one, asked.property_id, asked.property_index)
         head = (0x1D3).to_bytes(2, "big") + asked.interface_object_type.to_bytes(2, "big")
@@ -267,43 +280,43 @@ class Services:
 
     # --- functions
 
-    def _call_function(self, asked: ByIndex, level: int) -> Answer:
-        return Answer(self.functions.by_index(asked, level))
+    def _call_function(self, asked: ByIndex, access: Access) -> Answer:
+        return Answer(self.functions.by_index(asked, access))
 
-    def _call_extended(self, asked: ByType, level: int) -> Answer:
-        return Answer(self.functions.by_type(asked, level))
+    def _call_extended(self, asked: ByType, access: Access) -> Answer:
+        return Answer(self.functions.by_type(asked, access))
 
     # --- memory
 
-    def _read_memory(self, asked: apci.MemoryRead, _level: int) -> Answer:
+    def _read_memory(self, asked: apci.MemoryRead, _access: Access) -> Answer:
         nothing = _answer(apci.MemoryResponse(address=asked.address, data=b""))
         value = self._memory(asked.address, asked.count)
         if value is None:
             return nothing
         return _fitting(apci.MemoryResponse(address=asked.address, data=value), nothing)
 
-    def _write_memory(self, asked: apci.MemoryWrite, _level: int) -> Answer:
+    def _write_memory(self, asked: apci.MemoryWrite, _access: Access) -> Answer:
         is_done = self._write(asked) is ReturnCode.E_SUCCESS
         if not self._model.is_verifying:
             return NOTHING
         data = self._memory(asked.address, len(asked.data)) if is_done else None
         return _answer(apci.MemoryResponse(address=asked.address, data=data or b""))
 
-    def _read_user_memory(self, asked: apci.UserMemoryRead, _level: int) -> Answer:
+    def _read_user_memory(self, asked: apci.UserMemoryRead, _access: Access) -> Answer:
         nothing = _answer(apci.UserMemoryResponse(address=asked.address, data=b""))
         value = self._memory(asked.address, asked.count)
         if value is None:
             return nothing
         return _fitting(apci.UserMemoryResponse(address=asked.address, data=value), nothing)
 
-    def _write_user_memory(self, asked: apci.UserMemoryWrite, _level: int) -> Answer:
+    def _write_user_memory(self, asked: apci.UserMemoryWrite, _access: Access) -> Answer:
         is_done = self._write(asked) is ReturnCode.E_SUCCESS
         if not self._model.is_verifying:
             return NOTHING
         data = self._memory(asked.address, len(asked.data)) if is_done else None
         return _answer(apci.UserMemoryResponse(address=asked.address, data=data or b""))
 
-    def _read_extended_memory(self, asked: apci.MemoryExtendedRead, _level: int) -> Answer:
+    def _read_extended_memory(self, asked: apci.MemoryExtendedRead, _access: Access) -> Answer:
         def said(code: ReturnCode, data: bytes = b"") -> Answer:
             head = bytes([0x01, 0xFE, code.value]) + asked.address.to_bytes(3, "big")
             return Answer(head + data)
@@ -318,7 +331,7 @@ class Services:
             said(ReturnCode.E_LENGTH_EXCEEDS_MAX_APDU_LENGTH),
         )
 
-    def _write_extended_memory(self, asked: apci.MemoryExtendedWrite, _level: int) -> Answer:
+    def _write_extended_memory(self, asked: apci.MemoryExtendedWrite, _access: Access) -> Answer:
         code = self._write(asked)
         return Answer(bytes([0x01, 0xFC, code.value]) + asked.address.to_bytes(3, "big"))
 
@@ -341,6 +354,19 @@ class Services:
             return ReturnCode.E_TEMPORARILY_NOT_AVAILABLE
         segment.write(asked.address, asked.data)
         return ReturnCode.E_SUCCESS
+
+
+def name_of(service: APCI) -> str:
+    """Return the name of a service in the table of who may ask for it: PropertyValueRead: property_value_read."""
+    return _CAPITAL.sub("_", type(service).__name__).lower()
+
+
+def _denied(service: APCI) -> Answer:
+    """Return what somebody is told who may not ask that: mostly nothing."""
+    if isinstance(service, apci.RestartMasterReset):
+        code = ResetError.ACCESS_DENIED.value
+        return _answer(apci.RestartMasterResetResponse(error_code=code, process_time=0))
+    return NOTHING
 
 
 def _answer(said: APCI) -> Answer:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from xknx.telegram.address import IndividualAddress
 from xknx.telegram.tpci import TPCI, TAck, TConnect, TDataConnected, TDisconnect, TNak
 
+from knxgw.knx.frames import Security
+
 CONNECTION_S = 6.0  # without traffic
 ACKNOWLEDGE_S = 3.0
 MOST_REPETITIONS = 3
@@ -28,6 +30,10 @@ class Tpdu:
     destination: IndividualAddress
     tpci: TPCI
     apdu: bytes = b""
+    security: Security = Security.PLAIN
+
+
+Apdu = tuple[bytes, Security]  # an answer, and how it is to be secured
 
 
 class TransportLayer:
@@ -37,9 +43,9 @@ class TransportLayer:
         self._peer: IndividualAddress | None = None
         self._expected = 0  # number of the next one that the tool sends
         self._next = 0  # number of our next one
-        self._unacknowledged: bytes | None = None
+        self._unacknowledged: Apdu | None = None
         self._repetitions = 0
-        self._waiting: deque[bytes] = deque()
+        self._waiting: deque[Apdu] = deque()
         self._closes_at = 0.0  # [s], while it is open
         self._repeats_at = 0.0  # [s], while something is not acknowledged
 
@@ -111,18 +117,18 @@ class TransportLayer:
 
     # --- to the tool
 
-    def respond(self, apdu: bytes, now_s: float) -> list[Tpdu]:
+    def respond(self, apdu: bytes, now_s: float, security: Security = Security.PLAIN) -> list[Tpdu]:
         """Send an answer, or let it wait for the acknowledgement of the one before."""
         if self._peer is None:
             return []
         if self._unacknowledged is None:
-            return self._send(apdu, now_s)
+            return self._send((apdu, security), now_s)
         if len(self._waiting) == MOST_WAITING:
             return self._end()
-        self._waiting.append(apdu)
+        self._waiting.append((apdu, security))
         return []
 
-    def _send(self, apdu: bytes, now_s: float) -> list[Tpdu]:
+    def _send(self, apdu: Apdu, now_s: float) -> list[Tpdu]:
         self._unacknowledged, self._repetitions = apdu, 0
         return self._transmit(now_s)
 
@@ -137,7 +143,8 @@ class TransportLayer:
         assert self._unacknowledged is not None  # noqa: S101 - as above
         self._repeats_at = now_s + ACKNOWLEDGE_S
         self._closes_at = now_s + CONNECTION_S
-        return [Tpdu(self._peer, TDataConnected(self._next), self._unacknowledged)]
+        apdu, security = self._unacknowledged
+        return [Tpdu(self._peer, TDataConnected(self._next), apdu, security)]
 
     # --- time and end
 

@@ -35,6 +35,7 @@ class Security(Enum):
     PLAIN = "plain"
     GROUP_KEY = "group key"  # the key of the group address
     TOOL_KEY = "tool key"  # the key between ETS and this device
+    SYNC = "synchronisation"  # with the tool key: a question where our numbers are, and its answer
     REFUSED = "refused"  # T_Data_Connected that failed: to be acknowledged, and not to be obeyed
 
 

@@ -12,37 +12,48 @@ from dataclasses import dataclass
 from xknx.cemi import CEMILData
 from xknx.telegram.address import IndividualAddress
 
+from knxgw.knx.frames import Security
 from knxgw.knx.raw_service import apdu_of
 
 MOST_WAITING = 16
 MOST_OF_ONE = 4  # who has asked
 
 
+_Said = tuple[bytes, Security]  # APDU, and how it is secured
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Waiting:
     data: CEMILData
     asker: IndividualAddress
+    security: Security
     timer: asyncio.TimerHandle
 
 
 class DelayedAnswers:
     """The answers of one device; in the event loop only."""
 
-    def __init__(self, send: Callable[[CEMILData], object]) -> None:
+    def __init__(self, send: Callable[[CEMILData, Security], object]) -> None:
         self.dropped = 0  # that were too many
         self._send = send
-        self._waiting: dict[bytes, _Waiting] = {}  # by what is said, in the order of the questions
+        self._waiting: dict[_Said, _Waiting] = {}  # by what is said, in the order of the questions
 
-    def add(self, data: CEMILData, asker: IndividualAddress, delay_s: float) -> None:
+    def add(
+        self,
+        data: CEMILData,
+        asker: IndividualAddress,
+        delay_s: float,
+        security: Security = Security.PLAIN,
+    ) -> None:
         """Send an answer after a while, unless the same one waits already, or too many do."""
-        said = apdu_of(data)
+        said = (apdu_of(data), security)
         if said in self._waiting:
             return
         if not self._has_room(asker):
             self.dropped += 1
             return
         timer = asyncio.get_running_loop().call_later(delay_s, self._fire, said)
-        self._waiting[said] = _Waiting(data, asker, timer)
+        self._waiting[said] = _Waiting(data, asker, security, timer)
 
     def clear(self) -> None:
         """Forget all of them: the link is lost, or the device starts anew."""
@@ -72,5 +83,6 @@ class DelayedAnswers:
         self.dropped += 1
         return True
 
-    def _fire(self, said: bytes) -> None:
-        self._send(self._waiting.pop(said).data)
+    def _fire(self, said: "_Said") -> None:
+        one = self._waiting.pop(said)
+        self._send(one.data, one.security)

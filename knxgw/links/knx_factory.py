@@ -132,7 +132,7 @@ def make_link(settings: KnxSettings) -> BusAttachment | None:
     groups = GroupKeys.of(keyring, _wanted_address(settings))
     return BusAttachment(
         link=link,
-        data_secure=DataSecureStage(groups) if groups is not None else None,
+        data_secure=DataSecureStage() if groups is None else DataSecureStage(groups),
         risks=tuple(_risks(settings, keyring)),
         secrets=(password, *_secrets(keyring)),
     )

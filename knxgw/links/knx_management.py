@@ -12,19 +12,26 @@ from datetime import datetime
 from typing import NoReturn
 
 from xknx.cemi import CEMILData
-from xknx.telegram.address import IndividualAddress
+from xknx.telegram.address import GroupAddress, IndividualAddress
 from xknx.telegram.apci import IndividualAddressRead, ReturnCode
 
+from knxgw.device.access import WITHOUT_LINE
 from knxgw.device.download import Download, Stage, is_empty, stage_of
 from knxgw.device.ip_settings import IpSettings
 from knxgw.device.kept_state import state_bytes
 from knxgw.device.knx_device import KnxDevice, Output, Restart, Send
 from knxgw.device.last_download import DownloadLog, LastDownload, Tool, Way
 from knxgw.device.model import Elements, PropertyError, Unsaved
-from knxgw.device.services import HIGHEST_LEVEL, EraseCode
+from knxgw.device.secured_groups import is_security_loaded, secured_groups
+from knxgw.device.security import GROUP_KEYS, SENDERS, SENDING_NUMBER, Refused
+from knxgw.device.services import EraseCode
 from knxgw.knx.frames import FrameKind, Outcome, Security
+from knxgw.knx.secure_apdu import Failure
+from knxgw.links.knx_data_secure import NO_GROUPS
 from knxgw.links.knx_delayed_answers import DelayedAnswers
 from knxgw.links.knx_port import KnxPort
+from knxgw.links.knx_secure_groups import GroupKeys
+from knxgw.links.knx_tool_key import ToolAccess
 
 log = logging.getLogger(__name__)
 MOST_WAITING = 64  # frames; a tool sends one after the other
@@ -61,7 +68,15 @@ class Settled:
     done: asyncio.Future[None]
 
 
-Request = CEMILData | Local | LocalWrite | Settled
+@dataclass(frozen=True, slots=True)
+class OnLine:
+    """A frame that has come on the line, opened."""
+
+    data: CEMILData
+    security: Security
+
+
+Request = OnLine | Local | LocalWrite | Settled
 
 
 class KnxManagement:
@@ -87,10 +102,13 @@ class KnxManagement:
         self.requests = 0  # of tools, to this device
         # that were written before the last restart, and do not hold yet; whoever sets them takes them
         self.ip_settings = device.model.written_ip_settings
+        self.on_key: Callable[[bytes], None] = lambda _key: None  # of now; no log may show it
         self.on_served: Callable[[], None] = lambda: None  # the device may be another now
         self._store = store
         self._on_stage = on_stage
         self._port: KnxPort | None = None
+        self._keyring_groups = NO_GROUPS  # of the port; what ETS has loaded comes before them
+        self._keys_in_use: tuple[object, ...] | None = None
         self._waiting: asyncio.Queue[Request] = asyncio.Queue(MOST_WAITING)
         self.delayed = DelayedAnswers(self._send_now)
         self.dropped = 0  # frames that were too many
@@ -105,6 +123,9 @@ class KnxManagement:
         self.delayed.clear()
         self._port = port
         if port is not None:
+            self._keyring_groups, self._keys_in_use = port.data_secure.groups, None
+            port.data_secure.on_refused = self._note_refused
+            self._use_keys()
             port.register(self, FrameKind.BROADCAST, FrameKind.INDIVIDUAL, FrameKind.CONTROL)
             self._use_address()
 
@@ -128,21 +149,66 @@ class KnxManagement:
             address.of_interface = self._port.individual_address.raw
         self.delayed.keep_only(self.device.individual_address)
 
+    def _use_keys(self) -> None:
+        """Let the port use the keys that the device has: an answer is secured with the key of now."""
+        if self._port is None:
+            return
+        model, stage = self.device.model, self._port.data_secure
+        is_loaded, table = is_security_loaded(model), model.loadables[1]
+        if (
+            is_loaded and not table.is_loaded
+        ):  # its addresses are being loaded: the keys of before hold
+            return
+        loaded = (model.kept[GROUP_KEYS], model.kept[SENDERS], table.segment.content)
+        keys = (model.tool_key, model.kept[SENDING_NUMBER], loaded if is_loaded else None)
+        if keys == self._keys_in_use:
+            return
+        self._keys_in_use = keys
+        groups = secured_groups(model)
+        for key in (model.identity.fdsk, model.tool_key, *(groups.keys.values() if groups else ())):
+            if key:
+                self.on_key(key)
+        stage.use_groups(self._keyring_groups if groups is None else GroupKeys.loaded(groups))
+        sent_before = int.from_bytes(model.kept[SENDING_NUMBER], "big") - 1
+        stage.use_tool(
+            ToolAccess(model.tool_key, model.identity.serial_number) if model.tool_key else None,
+            sent_before,
+        )
+
+    def _note_refused(self, failure: Failure, data: CEMILData, number: int) -> None:
+        refused = Refused(
+            failure=failure,
+            source=data.src_addr.raw,
+            destination=data.dst_addr.raw,
+            is_group=isinstance(data.dst_addr, GroupAddress),
+            number=number,
+        )
+        self.device.model.note_refused(refused)
+
+    @property
+    def sending_number(self) -> int:
+        """Return the number of the next telegram to a tool, 0: not known."""
+        return 0 if self._port is None else self._port.data_secure.sending_number
+
     def take(self, data: CEMILData, security: Security) -> None:
-        """Queue a frame for the device; one that Data Secure has refused is not obeyed."""
-        if security is Security.REFUSED or self._is_forbidden(data):
+        """Queue a frame for the device."""
+        if self._is_forbidden(data, security):
             return
         try:
-            self._waiting.put_nowait(data)
+            self._waiting.put_nowait(OnLine(data, security))
         except asyncio.QueueFull:
             self.dropped += 1
             if self._port is not None:
                 self._port.note_lost()
 
-    def _is_forbidden(self, data: CEMILData) -> bool:
-        """Tell whether a frame may not be served: where a keyring secures the site, tools cannot be told apart yet."""
-        is_secure = self._port is not None and self._port.is_secure
-        return is_secure and not isinstance(data.payload, IndividualAddressRead)
+    def _is_forbidden(self, data: CEMILData, security: Security) -> bool:
+        """Tell whether a frame may not be served: where group telegrams are secured, tools have to be, too.
+
+        Opening and acknowledging a connection is no service: it cannot be secured.
+        """
+        if self._port is None or not self._port.is_secure or data.tpci.control:
+            return False
+        return security is Security.PLAIN and not isinstance(data.payload, IndividualAddressRead)
 
     def take_local(self, apdu: bytes, answer: Callable[[bytes], None]) -> None:
         """Queue an APDU of a tool that manages the device without a line."""
@@ -190,7 +256,7 @@ class KnxManagement:
         elif asked is None:
             out = self.device.tick(now_s)
         else:
-            out = self.device.receive(asked, now_s)
+            out = self.device.receive(asked.data, now_s, asked.security)
             self._use_address()  # a tool connects to the address that it has given before that is stored
             self._note(asked)
         has_restarted = any(isinstance(one, Restart) for one in out)
@@ -220,8 +286,8 @@ class KnxManagement:
 
     def _is_for_us(self, asked: "Request | None") -> bool:
         """Tell whether a tool has asked this device, and not all of them."""
-        if isinstance(asked, CEMILData):
-            return asked.dst_addr == self.device.individual_address
+        if isinstance(asked, OnLine):
+            return asked.data.dst_addr == self.device.individual_address
         return isinstance(asked, Local | LocalWrite)
 
     def _note(self, asked: "Request") -> None:
@@ -230,16 +296,17 @@ class KnxManagement:
         self._downloads.asked(self._tool_of(asked), now_s, self._now())
 
     def _tool_of(self, asked: "Request") -> Tool:
-        if not isinstance(asked, CEMILData):
+        if not isinstance(asked, OnLine):
             return Tool(way=Way.MANAGEMENT, client=self.client_of(None) or "")
-        client = self.client_of(asked.src_addr)
+        source = asked.data.src_addr
+        client = self.client_of(source)
         way = Way.LINE if client is None else Way.TUNNEL
-        return Tool(way=way, address=str(asked.src_addr), client=client or "")
+        return Tool(way=way, address=str(source), client=client or "")
 
     async def _write(self, asked: "LocalWrite") -> None:
         code = ReturnCode.E_ERROR
         try:
-            self.device.model.write(asked.elements, asked.data, HIGHEST_LEVEL)
+            self.device.model.write(asked.elements, asked.data, WITHOUT_LINE)
             self._note(asked)
             is_stored = await self._store_changes()
             code = ReturnCode.E_SUCCESS if is_stored else ReturnCode.E_MEMORY_ERROR
@@ -271,6 +338,7 @@ class KnxManagement:
         """Store what has changed, and send; tell whether it is stored. Without that nothing leaves, nothing restarts."""
         if not await self._store_changes():
             return False
+        self._use_keys()
         sent = [self._send(one) for one in out if isinstance(one, Send)]
         self._use_address()
         for restart in (one for one in out if isinstance(one, Restart)):
@@ -283,6 +351,7 @@ class KnxManagement:
                 self.download.note_change()
             self.note_restart()
             await self._store_changes()
+            self._use_keys()
             self._use_address()
         return True
 
@@ -325,9 +394,11 @@ class KnxManagement:
 
     def _send(self, one: Send) -> asyncio.Future[Outcome] | None:
         if one.wait is None:
-            return self._send_now(one.data)
-        self.delayed.add(one.data, one.wait.asker, one.wait.delay_s)
+            return self._send_now(one.data, one.security)
+        self.delayed.add(one.data, one.wait.asker, one.wait.delay_s, one.security)
         return None
 
-    def _send_now(self, data: CEMILData) -> asyncio.Future[Outcome] | None:
-        return None if self._port is None else self._port.send(data)
+    def _send_now(
+        self, data: CEMILData, security: Security = Security.PLAIN
+    ) -> asyncio.Future[Outcome] | None:
+        return None if self._port is None else self._port.send(data, security)

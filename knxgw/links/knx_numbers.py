@@ -19,6 +19,7 @@ from knxgw.allowance import Allowance
 from knxgw.errors import LinkError
 
 OWN = "own"  # name of the number that our next telegram gets after a restart
+OWN_TO_TOOLS = "own to tools"  # the same of what is sent with the tool key
 OWN_BLOCK = 1_000  # telegrams; that many may be sent before the next write
 TIMER_BLOCK_MS = 600_000
 AT_ONCE = 5.0  # numbers of one sender that are stored at once ...
@@ -35,6 +36,65 @@ class NumberStore(Protocol):
 
     async def store_number(self, name: str, number: int) -> bool:
         """Store a number; return True when it is safe on the disk."""
+
+
+class OwnNumbers:
+    """Our own numbers with one kind of keys: none is used twice, power cuts included."""
+
+    def __init__(
+        self,
+        name: str,
+        stored: Mapping[str, int],
+        store: NumberStore,
+        wall_ms: Callable[[], int | None],
+        first: int | None = None,
+    ) -> None:
+        """Begin with what was stored; `first`: to begin with where neither that nor the clock says more."""
+        self._name = name
+        self._stored = stored
+        self._store = store
+        self._wall_ms = wall_ms
+        self._first = first
+        self._next: int | None = None
+        self._used_before = 0
+        self._end = 0  # up to here they are reserved
+
+    def exceed(self, number: int) -> None:
+        """Use only numbers above this one."""
+        self._used_before = max(self._used_before, number)
+        if self._next is not None and self._first is not None:
+            self._next = max(self._next, number + 1)
+
+    async def reserve(self) -> None:
+        """Make sure that the next number cannot be used again after a power cut.
+
+        Raises: LinkError while neither the clock nor the store knows where to begin.
+        """
+        if self._next is None:
+            begin = max(self._wall_ms() or 0, self._stored.get(self._name, 0), self._first or 0)
+            if not begin:  # what a keyring says may be years old: no place to begin
+                raise LinkError("Data Secure has no numbers yet: the clock is not set")
+            self._next = self._end = max(begin, self._used_before + 1)
+        if self._next > HIGHEST_NUMBER - OWN_BLOCK:
+            raise LinkError("the numbers of Data Secure are used up: all keys must be new")
+        if self._next >= self._end:
+            self._end = self._next + OWN_BLOCK
+            await self._store.store_number(
+                self._name, self._end
+            )  # if not: the clock runs ahead of us
+
+    @property
+    def upcoming(self) -> int:
+        """Return the number of our next telegram, without using it; 0: not known yet."""
+        return self._next or 0
+
+    def next(self) -> int:
+        """Return the number of our next telegram; `reserve` comes first."""
+        if self._next is None:
+            raise LinkError("Data Secure has no numbers yet")
+        number = self._next
+        self._next += 1
+        return number
 
 
 class SecureNumbers:
@@ -57,9 +117,10 @@ class SecureNumbers:
         self._wall_clock = wall_clock
         self._waiting: dict[str, int] = {}
         self._allowances: dict[str, Allowance] = {}
-        self._own: int | None = None
-        self._used_before = 0
-        self._own_end = 0
+        # of group telegrams: what a keyring says may be years old, and others know what was used since
+        self.group = OwnNumbers(OWN, self._stored, store, self._wall_ms)
+        # with the tool key: this device has made or been given it, and knows what it has used
+        self.tool = OwnNumbers(OWN_TO_TOOLS, self._stored, store, self._wall_ms, first=1)
         self._timers: dict[str, TimerNumbers] = {}
 
     # --- of the telegrams of others
@@ -90,36 +151,6 @@ class SecureNumbers:
         for name, number in self._waiting.items():
             self._store.note_number(name, number, at_once=True)
         self._waiting.clear()
-
-    # --- of our own telegrams
-
-    def exceed(self, number: int) -> None:
-        """Use only numbers above this one."""
-        self._used_before = max(self._used_before, number)
-
-    async def reserve(self) -> None:
-        """Make sure that the next number cannot be used again after a power cut.
-
-        Raises: LinkError while neither the clock nor the store knows where to begin.
-        """
-        if self._own is None:
-            begin = max(self._wall_ms() or 0, self._stored.get(OWN, 0))
-            if not begin:  # what a keyring says may be years old: no place to begin
-                raise LinkError("Data Secure has no numbers yet: the clock is not set")
-            self._own = self._own_end = max(begin, self._used_before + 1)
-        if self._own > HIGHEST_NUMBER - OWN_BLOCK:
-            raise LinkError("the numbers of Data Secure are used up: all keys must be new")
-        if self._own >= self._own_end:
-            self._own_end = self._own + OWN_BLOCK
-            await self._store.store_number(OWN, self._own_end)  # if not: the clock runs ahead of us
-
-    def next_own(self) -> int:
-        """Return the number of our next telegram; `reserve` comes first."""
-        if self._own is None:
-            raise LinkError("Data Secure has no numbers yet")
-        number = self._own
-        self._own += 1
-        return number
 
     # --- of secure routing
 

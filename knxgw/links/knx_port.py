@@ -37,7 +37,7 @@ class BusAttachment:
     """How this device is attached to KNX: a link, and what a keyring secures on it."""
 
     link: KnxLink
-    data_secure: DataSecureStage | None = None  # None: nothing is secured
+    data_secure: DataSecureStage = field(default_factory=DataSecureStage)
     risks: tuple[Finding, ...] = ()  # what is not secured although a keyring is there
     secrets: tuple[str | bytes, ...] = field(default=(), repr=False)  # that no log may show
     overhear: Callable[[CEMILData], None] | None = None  # every frame, whoever it is for
@@ -50,8 +50,7 @@ class BusAttachment:
     def keep_numbers(self, numbers: SecureNumbers) -> None:
         """Hear where secure numbers are kept; before the port runs."""
         self.link.keep_numbers(numbers)
-        if self.data_secure is not None:
-            self.data_secure.keep_numbers(numbers)
+        self.data_secure.keep_numbers(numbers)
 
 
 class Tap(Protocol):
@@ -105,7 +104,7 @@ class KnxPort:
     def __init__(self, attachment: BusAttachment, tap: Tap | None = None) -> None:
         self._link = attachment.link
         self._tap = tap
-        self._data_secure = attachment.data_secure
+        self.data_secure = attachment.data_secure
         self._overhear = attachment.overhear
         self._receivers: dict[FrameKind, list[Receiver]] = {kind: [] for kind in FrameKind}
         self._queue = SendQueue()
@@ -125,8 +124,8 @@ class KnxPort:
 
     @property
     def is_secure(self) -> bool:
-        """Tell whether a keyring secures group telegrams."""
-        return self._data_secure is not None
+        """Tell whether group telegrams are secured."""
+        return self.data_secure.has_groups
 
     @property
     def individual_address(self) -> IndividualAddress:
@@ -198,8 +197,7 @@ class KnxPort:
         """Open the link and serve it. Raises: LinkError when it is lost."""
         loop = asyncio.get_running_loop()
         try:
-            if self._data_secure is not None:
-                await self._data_secure.begin()
+            await self.data_secure.begin()
             await self._link.open(self._on_frame, self._note_lost)
             self.is_up, self.up_since = True, loop.time()
             self._link_log.up(loop.time(), f"individual address {self.individual_address}")
@@ -231,8 +229,7 @@ class KnxPort:
         return list(dict.fromkeys(one for some in self._receivers.values() for one in some))
 
     async def _check(self) -> None:
-        if self._data_secure is not None:
-            self._data_secure.settle()
+        self.data_secure.settle()
         await self._link.check()
 
     def _note_lost(self) -> None:
@@ -245,18 +242,19 @@ class KnxPort:
     def answer(self) -> None:
         """Send what somebody waits for: now, without a turn of the loop, where that needs no waiting."""
         loop = asyncio.get_running_loop()
-        while self._is_waiting and self._data_secure is None and self._link.sends_at_once:
-            found = self._next(loop.time(), requested_only=True)
-            if found is None:
+        while self._is_waiting and not self.is_secure and self._link.sends_at_once:
+            source = self._next_source(loop.time(), requested_only=True)
+            if source is None:
                 return
-            source, outgoing = found
+            if source is self._queue:
+                break  # a single frame may have to be secured
+            outgoing = self._take(source, loop.time(), requested_only=True)
             if outgoing is None:
                 continue
             outcome = Outcome.DROPPED
             try:
-                if outgoing.security is Security.PLAIN:
-                    outcome = self._link.send_at_once(outgoing.data)
-                    self._note_sent(outgoing, outgoing.data, outcome)
+                outcome = self._link.send_at_once(outgoing.data)
+                self._note_sent(outgoing, outgoing.data, outcome)
             finally:
                 self._finish(source, outcome)
         self._wake.set()
@@ -268,26 +266,25 @@ class KnxPort:
                 return
             if await self._link.until_ready():
                 continue  # what is newest now is sent
-            found = self._next(loop.time(), requested_only=requested_only)
-            if found is None or found[1] is None:
+            source = self._next_source(loop.time(), requested_only=requested_only)
+            if source is None:
                 continue
-            source, outgoing = found[0], found[1]
+            outgoing = self._take(source, loop.time(), requested_only=requested_only)
+            if outgoing is None:
+                continue
             outcome = Outcome.DROPPED
             try:
                 outcome = await self._send(outgoing)
             finally:
                 self._finish(source, outcome)
 
-    def _next(self, now_s: float, *, requested_only: bool) -> tuple[Source, Outgoing | None] | None:
-        """Return who sends next, and what, if it is still wanted; None: nobody."""
-        source = self._next_source(now_s, requested_only=requested_only)
-        if source is None:
-            return None
+    def _take(self, source: Source, now_s: float, *, requested_only: bool) -> Outgoing | None:
+        """Return what a source sends next; None: it is not wanted any more. Others come before it then."""
         outgoing = source.next_frame(now_s, requested_only=requested_only)
         if outgoing is not None:
             self._sources.remove(source)
             self._sources.append(source)
-        return source, outgoing
+        return outgoing
 
     def _finish(self, source: Source, outcome: Outcome) -> None:
         if outcome is not Outcome.DROPPED:
@@ -307,11 +304,7 @@ class KnxPort:
 
     async def _send(self, outgoing: Outgoing) -> Outcome:
         """Secure a frame and send it. Raises: LinkError."""
-        data: CEMILData | None = outgoing.data
-        if self._data_secure is not None:
-            data = await self._data_secure.outgoing(outgoing)
-        elif outgoing.security is not Security.PLAIN:
-            data = None
+        data = await self.data_secure.outgoing(outgoing)
         if data is None:  # what is to be secured never goes out plain
             wire.warning("frame to %s dropped: no key to secure it", outgoing.data.dst_addr)
             return Outcome.DROPPED
@@ -360,15 +353,13 @@ class KnxPort:
         if kind is None:
             self.unclaimed += 1
             return
-        security = Security.PLAIN
-        if self._data_secure is not None:
-            # also what nobody takes: otherwise a recording of it would pass for new later
-            verified = self._data_secure.received(data)
-            if verified is None:
-                if self._tap is not None:
-                    self._tap.refused(data)
-                return
-            data, security = verified
+        # also what nobody takes: otherwise a recording of it would pass for new later
+        verified = self.data_secure.received(data)
+        if verified is None:
+            if self._tap is not None:
+                self._tap.refused(data)
+            return
+        data, security = verified
         self.received += 1
         self.telegram_at = asyncio.get_running_loop().time()
         if self._tap is not None:

@@ -9,6 +9,7 @@ from xknx.secure.keyring import Keyring
 from xknx.telegram.address import GroupAddress, IndividualAddress
 from xknx.telegram.apci import SecureAPDU
 
+from knxgw.device.secured_groups import SecuredGroups
 from knxgw.links.knx_numbers import SecureNumbers
 
 
@@ -22,6 +23,14 @@ class GroupKeys:
     keys: Mapping[GroupAddress, bytes] = field(repr=False)
     senders: Mapping[IndividualAddress, int]  # with the last number each has used
     own_number: int = 0  # the last one we have used
+
+    @classmethod
+    def loaded(cls, groups: SecuredGroups) -> "GroupKeys":
+        """Return what ETS has loaded into the device."""
+        return cls(
+            keys={GroupAddress(raw): key for raw, key in groups.keys.items()},
+            senders={IndividualAddress(raw): number for raw, number in groups.senders.items()},
+        )
 
     @classmethod
     def of(cls, keyring: Keyring, own: IndividualAddress | None) -> "GroupKeys | None":
@@ -48,7 +57,7 @@ class NumberedDataSecure(DataSecure):
             individual_address_table=last_valid,
             last_sequence_number_sending=1,  # not used: see get_sequence_number
         )
-        numbers.exceed(groups.own_number)
+        numbers.group.exceed(groups.own_number)
         self._keys = groups.keys
         self._numbers = numbers
 
@@ -58,7 +67,7 @@ class NumberedDataSecure(DataSecure):
 
     async def reserve(self) -> None:
         """Make sure that the next number can be used. Raises: LinkError."""
-        await self._numbers.reserve()
+        await self._numbers.group.reserve()
 
     def settle(self) -> None:
         """Store the numbers that still wait."""
@@ -66,7 +75,7 @@ class NumberedDataSecure(DataSecure):
 
     def get_sequence_number(self) -> int:
         """Return the number of our next telegram."""
-        return self._numbers.next_own()
+        return self._numbers.group.next()
 
     def received_cemi(self, cemi_data: CEMILData) -> CEMILData:
         """Verify and decrypt a telegram. Raises: DataSecureError."""

@@ -1,115 +1,127 @@
 """Data Secure with the tool key: what ETS and this device say to each other in private.
 
-AES-CCM over the plain application layer data, with a frame's addresses, its sequence number and its
-TPCI authenticated; always encrypted, never to a group address. The arithmetic is xknx's; its own
-Data Secure serves group telegrams only, and cannot protect the numbered frames of a connection.
-Source: [knx-standard] AN158, Data Secure; [xknx] 4.0.0, `xknx/secure/security_primitives.py`.
+Always encrypted, never to a group address; how, stands in `knx/secure_apdu.py`. A tool that does not know our numbers
+asks for them (S-A_Sync) before anything else: that goes to the device with the number that we would take next, and
+comes back as its answer.
 """
 
-import hmac
+from collections.abc import Callable
 from copy import copy
+from dataclasses import dataclass, field
 
 from xknx.cemi import CEMILData
-from xknx.exceptions import DataSecureError
-from xknx.secure.data_secure_asdu import (
-    SecureData,
-    SecurityAlgorithmIdentifier,
-    SecurityALService,
-    SecurityControlField,
-    counter_0,
-)
-from xknx.secure.security_primitives import (
-    calculate_message_authentication_code_cbc,
-    decrypt_ctr,
-    encrypt_data_ctr,
-)
-from xknx.telegram.apci import APCI, SecureAPDU
-from xknx.telegram.tpci import TDataGroup
+from xknx.exceptions import XKNXException
+from xknx.telegram.apci import APCI
+from xknx.telegram.tpci import TDataBroadcast, TDataGroup
 
+from knxgw.knx.frames import Security
+from knxgw.knx.raw_service import RawService, apdu_of
+from knxgw.knx.secure_apdu import (
+    CHALLENGE_OCTETS,
+    DATA_BY_TOOL,
+    NUMBER_OCTETS,
+    SYNC_REQUEST_BY_TOOL,
+    Envelope,
+    Failure,
+    SecuredApdu,
+    SecureError,
+    open_data,
+    open_sync_request,
+    parse,
+    seal,
+    seal_sync_response,
+)
 from knxgw.links.knx_numbers import SecureNumbers
 
-_MAC_LENGTH = 4
-_DATA = SecurityControlField(
-    tool_access=True,
-    algorithm=SecurityAlgorithmIdentifier.CCM_ENCRYPTION,
-    system_broadcast=False,
-    service=SecurityALService.S_A_DATA,
-)
+
+@dataclass(frozen=True, slots=True)
+class ToolAccess:
+    """The key that tools have, and the serial number by which they call us."""
+
+    key: bytes = field(repr=False)
+    serial_number: bytes = bytes(6)
 
 
 class ToolKeySecurity:
     """Secures frames with one tool key."""
 
-    def __init__(self, key: bytes, numbers: SecureNumbers) -> None:
-        self._key = key
+    def __init__(
+        self,
+        access: ToolAccess,
+        numbers: SecureNumbers,
+        chance: Callable[[int], bytes],
+    ) -> None:
+        self._key = access.key
+        self._serial_number = access.serial_number
         self._numbers = numbers
+        self._chance = chance
 
-    def outgoing(self, data: CEMILData) -> CEMILData:
+    def outgoing(self, data: CEMILData, security: Security) -> CEMILData:
         """Return a frame secured with our next number; it is reserved already."""
         if data.payload is None:
             return data  # transport layer control has nothing to secure
-        number = self._numbers.next_own().to_bytes(6, "big")
-        plain = bytes(data.payload.to_knx())
-        ciphertext, code = encrypt_data_ctr(
-            key=self._key,
-            counter_0=counter_0(number, _addresses(data)),
-            mac_cbc=self._code(data, number, _DATA, plain),
-            payload=plain,
-        )
+        envelope, plain = Envelope.of(data), apdu_of(data)
         secured = copy(data)
-        secured.payload = SecureAPDU(scf=_DATA, secured_data=SecureData(number, ciphertext, code))
+        if security is Security.SYNC:
+            apdu = self._sync_response(envelope, plain)
+        else:
+            apdu = seal(self._key, envelope, self._numbers.tool.next(), plain, DATA_BY_TOOL)
+        secured.payload = APCI.from_knx(apdu)
         return secured
 
-    def received(self, data: CEMILData, secured: SecureAPDU) -> CEMILData:
-        """Verify and decrypt a frame, and note its number. Raises: DataSecureError, ConversionError."""
-        self._check(data, secured)
-        sealed = secured.secured_data
-        number = int.from_bytes(sealed.sequence_number_bytes, "big")
+    def _sync_response(self, envelope: Envelope, asked: bytes) -> bytes:
+        challenge, accepted = asked[:CHALLENGE_OCTETS], asked[CHALLENGE_OCTETS:]
+        numbers = (self._numbers.tool.upcoming, int.from_bytes(accepted, "big"))
+        return seal_sync_response(
+            self._key, envelope, self._chance(NUMBER_OCTETS), challenge, numbers
+        )
+
+    def received(self, data: CEMILData, apdu: bytes) -> tuple[CEMILData, Security]:
+        """Verify and decrypt a frame, and note its number. Raises: SecureError, ConversionError."""
+        secured = parse(apdu)
+        if isinstance(data.tpci, TDataGroup):
+            raise SecureError(Failure.ACCESS, f"Tool access to a group address: {data.dst_addr}")
+        opened = copy(data)
+        if secured.control == SYNC_REQUEST_BY_TOOL:
+            opened.payload = RawService(self._challenged(data, secured))
+            return opened, Security.SYNC
+        if secured.control != DATA_BY_TOOL:
+            raise SecureError(
+                Failure.CONTROL, f"Not supported with the tool key: {secured.control:02X}"
+            )
+        number = int.from_bytes(secured.number, "big")
         last_valid = self._numbers.last_valid(self._key, data.src_addr)
         if number <= last_valid:
-            raise DataSecureError(
+            raise SecureError(
+                Failure.NUMBER,
                 f"Sequence number too low for {data.src_addr}: {number} received, "
-                f"{last_valid} last valid"
+                f"{last_valid} last valid",
             )
-        plain, code = decrypt_ctr(
-            key=self._key,
-            counter_0=counter_0(sealed.sequence_number_bytes, _addresses(data)),
-            mac=sealed.message_authentication_code,
-            payload=sealed.secured_apdu,
-        )
-        expected = self._code(data, sealed.sequence_number_bytes, secured.scf, plain)
-        if not hmac.compare_digest(code, expected):
-            raise DataSecureError("Data Secure MAC verification failed")
+        plain = open_data(self._key, Envelope.of(data), secured)
         self._numbers.taken(self._key, data.src_addr, number)
-        opened = copy(data)
-        opened.payload = APCI.from_knx(plain)
-        return opened
+        opened.payload = _service(plain)
+        return opened, Security.TOOL_KEY
 
-    def _check(self, data: CEMILData, secured: SecureAPDU) -> None:
-        """Refuse what no tool sends here. Raises: DataSecureError."""
-        if isinstance(data.tpci, TDataGroup):
-            raise DataSecureError(f"Tool access to a group address: {data.dst_addr}")
-        if secured.scf.to_knx() != _DATA.to_knx():
-            raise DataSecureError(f"Not supported with the tool key: {secured.scf}")
-
-    def _code(
-        self, data: CEMILData, number: bytes, control: SecurityControlField, plain: bytes
-    ) -> bytes:
-        """Return the message authentication code, not yet encrypted."""
-        return calculate_message_authentication_code_cbc(
-            key=self._key,
-            additional_data=control.to_knx(),
-            payload=plain,
-            block_0=_block_0(data, number, len(plain)),
-        )[:_MAC_LENGTH]
+    def _challenged(self, data: CEMILData, secured: SecuredApdu) -> bytes:
+        """Return the challenge of a request, and the number that we take next. Raises: SecureError."""
+        asked = open_sync_request(self._key, Envelope.of(data), secured)
+        nobody = bytes(len(self._serial_number))
+        is_broadcast = isinstance(data.tpci, TDataBroadcast)
+        if asked.serial_number != self._serial_number and (
+            is_broadcast or asked.serial_number != nobody
+        ):
+            raise SecureError(Failure.CONTROL, "the request to synchronise is for another device")
+        last_valid = self._numbers.last_valid(self._key, data.src_addr)
+        if asked.number > last_valid + 1:  # the tool goes on with the number of its request
+            self._numbers.taken(self._key, data.src_addr, asked.number - 1)
+        accepted = max(asked.number, last_valid + 1)
+        return asked.challenge + accepted.to_bytes(NUMBER_OCTETS, "big")
 
 
-def _addresses(data: CEMILData) -> bytes:
-    return data.src_addr.to_knx() + data.dst_addr.to_knx()
-
-
-def _block_0(data: CEMILData, number: bytes, length: int) -> bytes:
-    """Return the first block of the code; it holds what is authenticated of the frame itself."""
-    tpci = data.tpci.to_knx() & 0xFC | 0x03  # with the high bits of the secure APCI 0x3F1
-    fields = (0, data.address_type.to_knx() | data.flags.frame_format, tpci, 0xF1, 0, length)
-    return number + _addresses(data) + bytes(fields)
+def _service(plain: bytes) -> APCI:
+    """Return a service; what xknx cannot read, or would write otherwise, stays as it is."""
+    try:
+        service = APCI.from_knx(plain)
+        return service if bytes(service.to_knx()) == plain else RawService(plain)
+    except (XKNXException, ValueError, IndexError, OverflowError):
+        return RawService(plain)

@@ -10,7 +10,7 @@ from pathlib import Path
 from knxgw.store.private_files import write_private
 
 STATE_NAME = "knxgw.knx-device"
-LARGEST_STATE = 1 << 16  # bytes
+LARGEST_STATE = 1 << 18  # bytes
 UNREADABLE = (
     b"?"  # in the place of a file that is there and cannot be read: whoever reads it refuses it
 )

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from xknx.telegram.apci import ReturnCode
 
 from knxgw.catalogue.flags import Flags, Priority
+from knxgw.device.access import Access
 from knxgw.device.function_result import FunctionResult
 from knxgw.device.functions import Functions
 from knxgw.device.group_object_diagnostics import Code, diagnose, flags_octet
@@ -195,7 +196,9 @@ def test_whoever_has_not_the_level_of_the_property_may_not_call_it(
     request = bytes.fromhex("00000037" + ("01" if is_command else ""))
 
     def call() -> FunctionResult:
-        return Functions(rig.model).call(owner, 66, request, level=level, is_command=is_command)
+        return Functions(rig.model).call(
+            owner, 66, request, access=Access(level), is_command=is_command
+        )
 
     if is_served:
         assert call().code in {Code.VALUE, Code.CONFIGURATION}

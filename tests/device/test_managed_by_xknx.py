@@ -161,7 +161,7 @@ async def test_xknx_reads_and_writes_properties_and_memory() -> None:
         assert await dmp_authorize2_r_co(tool, 0xFFFFFFFF) == 0
         scanned = await dmp_interface_object_scan_r(tool)
         types = [int.from_bytes(one.object_type.to_bytes(2, "big"), "big") for one in scanned]
-        assert types == [0, 1, 2, 9, 3, 4, 11, 8]
+        assert types == [0, 1, 2, 9, 3, 4, 11, 8, 17]
         assert await dmp_interface_object_read_r(tool, 0, 11) == SERIAL
         name = b"Garage".ljust(30, b"\0")
         await dmp_interface_object_write_r(

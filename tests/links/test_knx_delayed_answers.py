@@ -186,7 +186,7 @@ def frame(said: int, source: str = OURS) -> CEMILData:
 def test_however_many_ask_few_wait_and_who_asks_seldom_is_answered(askers: list[int]) -> None:
     async def ask() -> None:
         sent: list[CEMILData] = []
-        waiting = DelayedAnswers(sent.append)
+        waiting = DelayedAnswers(lambda data, _security: sent.append(data))
         for said, asker in enumerate(askers):
             waiting.add(frame(said), IndividualAddress(asker), 1.0)
         await asyncio.sleep(2.0)
@@ -202,7 +202,7 @@ def test_however_many_ask_few_wait_and_who_asks_seldom_is_answered(askers: list[
 
 async def test_those_who_ask_for_the_most_make_room_for_one_who_has_not_asked_yet() -> None:
     sent: list[CEMILData] = []
-    waiting = DelayedAnswers(sent.append)
+    waiting = DelayedAnswers(lambda data, _security: sent.append(data))
     for said in range(MOST_WAITING):
         waiting.add(frame(said), IndividualAddress(1 + said // MOST_OF_ONE), 1.0)
     for said in range(MOST_WAITING, MOST_WAITING + 3):
@@ -217,7 +217,7 @@ async def test_those_who_ask_for_the_most_make_room_for_one_who_has_not_asked_ye
 @pytest.mark.parametrize("address", ["1.1.20", "1.1.21"])
 async def test_only_answers_from_our_address_are_kept(address: str) -> None:
     sent: list[CEMILData] = []
-    waiting = DelayedAnswers(sent.append)
+    waiting = DelayedAnswers(lambda data, _security: sent.append(data))
     waiting.add(frame(1), IndividualAddress(TOOL), 1.0)
     waiting.add(frame(2, "1.1.21"), IndividualAddress(TOOL), 1.0)
     waiting.keep_only(IndividualAddress(address))

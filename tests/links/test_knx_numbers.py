@@ -216,8 +216,8 @@ async def sent(device: Device, count: int) -> list[int]:
     """Return the numbers of our next telegrams."""
     numbers = []
     for _ in range(count):
-        await device.numbers.reserve()
-        numbers.append(device.numbers.next_own())
+        await device.numbers.group.reserve()
+        numbers.append(device.numbers.group.next())
     return numbers
 
 
@@ -274,7 +274,7 @@ async def test_numbers_that_are_used_up_are_said() -> None:
     await device.store.store_number("own", HIGHEST_NUMBER)
     device.restart()
     with pytest.raises(LinkError, match="used up"):
-        await device.numbers.reserve()
+        await device.numbers.group.reserve()
 
 
 async def test_a_write_comes_once_in_a_block() -> None:

@@ -26,7 +26,7 @@ from xknx.telegram.tpci import TAck, TDataConnected, TDataGroup, TDataIndividual
 from knxgw.knx.frames import Outgoing, Security
 from knxgw.links.knx_data_secure import DataSecureStage
 from knxgw.links.knx_numbers import SecureNumbers
-from knxgw.links.knx_secure_groups import GroupKeys
+from knxgw.links.knx_tool_key import ToolAccess
 from tests.support.knxip_server import MemoryStore
 from tests.support.stub_device import frame
 
@@ -81,9 +81,9 @@ def stage_of(
 ) -> DataSecureStage:
     """Return a stage whose next number is `own`."""
     store = store or MemoryStore()
-    stage = DataSecureStage(tool_key=tool_key)
+    stage = DataSecureStage(tool=None if tool_key is None else ToolAccess(tool_key))
     stage.keep_numbers(
-        SecureNumbers({"own": own} | store.numbers, store, lambda: None, lambda: 0.0)
+        SecureNumbers({"own to tools": own} | store.numbers, store, lambda: None, lambda: 0.0)
     )
     return stage
 
@@ -200,13 +200,12 @@ async def test_a_tool_key_can_come_change_and_go_while_the_device_runs() -> None
     answer = Outgoing(frame(DEVICE, TOOL, TDataIndividual(), READ), Security.TOOL_KEY)
     assert stage.received(await sealed(ask, 1)) is None
     assert await stage.outgoing(answer) is None
-    groups = GroupKeys(keys={}, senders={})
     for number, key in ((2, KEY), (3, bytes(16))):
-        stage.use(groups, key)
+        stage.use_tool(ToolAccess(key))
         assert stage.received(await sealed(ask, number, key)) is not None
         assert await stage.outgoing(answer) is not None
     assert stage.received(await sealed(ask, 4, KEY)) is None, "the key of before is no key"
-    stage.use(groups)
+    stage.use_tool(None)
     assert await stage.outgoing(answer) is None
 
 

@@ -7,11 +7,13 @@ import asyncio
 from collections.abc import Callable
 
 from xknx.cemi import CEMILData
+from xknx.exceptions import CouldNotParseCEMI
 from xknx.telegram.address import IndividualAddress
 
 from knxgw.errors import LinkError
 from knxgw.knx.flow_counts import FlowCounts
 from knxgw.knx.frames import Outcome
+from knxgw.knx.raw_service import with_unread_service
 from knxgw.links.knx import OnFrame
 from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.objects.outbox import ResponseLimits
@@ -41,10 +43,19 @@ class MemoryLine:
     def carry(self, sender: "MemoryLink", data: CEMILData) -> None:
         """Hand a frame to all other members."""
         loop = asyncio.get_running_loop()
-        read = CEMILData.from_knx(data.to_knx())  # as it comes from a wire
+        raw = bytes(data.to_knx())
+        read = _read(raw)  # as it comes from a wire
+        assert read is not None, raw.hex()
         for member in self.members:
             if member is not sender:
                 loop.call_soon(member.receive, read)
+
+
+def _read(raw: bytes) -> CEMILData | None:
+    try:
+        return CEMILData.from_knx(raw)
+    except CouldNotParseCEMI:
+        return with_unread_service(raw)
 
 
 class MemoryLink:
