@@ -6,9 +6,10 @@ a page writes to its console, reports against its policy or asks of a foreign ho
 
 import os
 import signal
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 
 import pytest
+from _pytest.runner import runtestprotocol
 from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
 from tests.browser.deadline import Browsers, deadline
@@ -55,11 +56,23 @@ def browser(browsers: Browsers) -> Browser:
     return browsers.browser
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Give every test a deadline: its fixtures and what they undo are in it."""
-    with deadline(item.nodeid, OPEN):
-        return (yield)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+    """Run a test within its deadline, fixtures included; once more, in another browser, if that has hung.
+
+    Chromium stops answering now and then on a busy machine. A page of ours that hangs does so again.
+    """
+    hook, place = item.ihook, {"nodeid": item.nodeid, "location": item.location}
+    hook.pytest_runtest_logstart(**place)
+    with deadline(item.nodeid, OPEN) as watched:
+        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+    if watched.is_late:
+        item._initrequest()  # type: ignore[attr-defined]  # as plug-ins do that run tests again
+        with deadline(item.nodeid, OPEN):
+            reports = runtestprotocol(item, log=False, nextitem=nextitem)
+    for report in reports:
+        hook.pytest_runtest_logreport(report=report)
+    hook.pytest_runtest_logfinish(**place)
+    return True
 
 
 @pytest.fixture(scope="session")

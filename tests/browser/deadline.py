@@ -2,7 +2,7 @@
 
 `evaluate`, `new_page` and `close` wait for ever where the browser no longer answers, and the whole run with
 them. After the deadline the run says where it hangs (the test, what it called, the pages, the processes) and
-ends the browser: what waits for it fails, the test with it, and the next one gets a browser of its own.
+ends the browser: what waits for it fails, and the test is run once more in a browser of its own.
 """
 
 import gc
@@ -13,6 +13,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 from greenlet import greenlet  # type: ignore[import-untyped]
@@ -20,7 +21,7 @@ from playwright.sync_api import Browser, Playwright
 
 from tests.browser.site import ARGUMENTS, CHROMIUM
 
-DEADLINE_S = 270.0  # the longest test takes 100 s where nothing else runs
+DEADLINE_S = 420.0  # the longest test takes 100 s where nothing else runs, 240 s where much does
 SECOND_CHANCE_S = 30.0  # for Playwright itself to see that its browser has gone
 
 
@@ -81,18 +82,24 @@ def where_it_hangs(test: str, browsers: Browsers | None) -> str:
     )
 
 
+@dataclass
+class Watched:
+    """What became of a block with a deadline."""
+
+    is_late: bool = False  # its browser was ended
+
+
 @contextmanager
-def deadline(test: str, browsers: list[Browsers]) -> Iterator[None]:
+def deadline(test: str, browsers: list[Browsers]) -> Iterator[Watched]:
     """End the browser if a block takes too long, and this process if that does not help."""
-    is_late = False
+    watched = Watched()
 
     def end(_number: int, _frame: FrameType | None) -> None:
-        nonlocal is_late
         report = where_it_hangs(test, browsers[0] if browsers else None)
         os.write(2 if sys.__stderr__ is None else sys.__stderr__.fileno(), f"{report}\n".encode())
-        if is_late:
+        if watched.is_late:
             os._exit(3)
-        is_late = True
+        watched.is_late = True
         for pid, what in descendants().items():
             if "chrom" in what and "--type=" not in what:
                 os.kill(pid, signal.SIGKILL)
@@ -101,7 +108,7 @@ def deadline(test: str, browsers: list[Browsers]) -> Iterator[None]:
     before = signal.signal(signal.SIGALRM, end)
     signal.setitimer(signal.ITIMER_REAL, DEADLINE_S)
     try:
-        yield
+        yield watched
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, before)
