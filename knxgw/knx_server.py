@@ -8,6 +8,7 @@ secured, nor where the device itself uses a tunnel: the interface has others.
 import asyncio
 import errno
 import logging
+import secrets
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from ipaddress import IPv4Address
@@ -17,6 +18,7 @@ from knxgw.config.model import Configuration, KnxLinkKind, KnxSettings
 from knxgw.device.access import WITHOUT_LINE
 from knxgw.device.cemi_errors import CEMIErrorCode, cemi_error, write_error
 from knxgw.device.identity import MASK_VERSION, MAX_APDU_LENGTH, NOWHERE, IpState
+from knxgw.device.ip_secure import KEY_OCTETS, IpSecurity, ip_security
 from knxgw.device.knx_device import IndividualAddress
 from knxgw.device.model import Elements, PropertyError
 from knxgw.device.watched import WatchedProperties
@@ -31,6 +33,7 @@ from knxgw.knxip.ports import (
     IpAssignment,
     IpCapability,
     PropertyAddress,
+    SecureSettings,
 )
 from knxgw.knxip.server import KnxIpServer, KnxIpSettings
 from knxgw.knxip.wire import PORT
@@ -145,6 +148,7 @@ class KnxServer:
             self._gateway.line,
             self._description,
             LocalManagement(self._gateway),
+            self._security,
         )
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(
@@ -204,8 +208,25 @@ class KnxServer:
     def _ip(self) -> IpState:
         return self._ip_state
 
+    def _security(self) -> SecureSettings:
+        """Return what KNX IP Secure needs to know; a device without a code of its own is known by nobody."""
+        model, found = self._gateway.programmed.model, self._ip_security()
+        return SecureSettings(
+            serial_number=model.identity.serial_number,
+            device_code=found.device_code or secrets.token_bytes(KEY_OCTETS),
+            users=found.users,
+            tunnels=found.tunnels,
+            secured_families=found.secured_families,
+        )
+
+    def _ip_security(self) -> IpSecurity:
+        programmed = self._gateway.programmed
+        addresses = programmed.tunnel_addresses(TUNNELS, _FIRST_TUNNEL)
+        return ip_security(programmed.model.kept, addresses)
+
     def _description(self) -> Description:
         """Return what the device says of itself."""
+        security = self._ip_security()
         model = self._gateway.programmed.model
         ip = self._ip()
         own = self._gateway.programmed.own
@@ -232,6 +253,8 @@ class KnxServer:
             mask_version=MASK_VERSION,
             max_apdu=MAX_APDU_LENGTH,
             tunnel_addresses=self._gateway.programmed.tunnel_addresses(TUNNELS, _FIRST_TUNNEL),
+            has_sessions=bool(security.users),
+            secured_families=security.secured_families,
         )
 
 

@@ -29,6 +29,7 @@ class PropertyType(IntEnum):
     BITSET8 = 0x33
     BITSET16 = 0x34
     ENUM8 = 0x35
+    SCALING = 0x36
     FUNCTION = 0x3E  # is called, and has no value
 
     @property
@@ -56,6 +57,7 @@ _OCTETS = {
     PropertyType.BITSET8: 1,
     PropertyType.BITSET16: 2,
     PropertyType.ENUM8: 1,
+    PropertyType.SCALING: 1,
     PropertyType.FUNCTION: 0,
 }
 

@@ -2,7 +2,7 @@
 
 22 octets (serial number, FDSK) and a check value of four bits are written in Base32, six groups of six. The check
 value is a CRC of the 44 half octets, polynomial x^4 + x + 1, begun with 0.
-Source: [thelsing-knx] `examples/knx-linux/fdsk.cpp`, whose encoder gives the same (reference, section 5.11).
+Source: [thelsing-knx] `examples/knx-linux/fdsk.cpp`.
 """
 
 import base64

@@ -7,7 +7,7 @@ from xknx.telegram import apci
 from xknx.telegram.apci import ReturnCode
 
 from knxgw.catalogue.interface_objects import InterfaceObjectDefinition, PropertyType
-from knxgw.device import security
+from knxgw.device import ip_secure, security
 from knxgw.device.access import Access
 from knxgw.device.function_result import FunctionResult
 from knxgw.device.group_object_diagnostics import diagnose
@@ -32,6 +32,7 @@ class Functions:
             "group_object_table.diagnostics": self._diagnose,
             security.MODE: self._security_mode,
             security.FAILURES: self._failures,
+            ip_secure.SECURED_SERVICES: self._secured_services,
         }
 
     def call(
@@ -110,3 +111,12 @@ class Functions:
             model.failures.erase()
             return FunctionResult(0, request[1:])
         return FunctionResult(ReturnCode.E_DATA_VOID.value, request[1:2])
+
+    def _secured_services(self, request: bytes, *, is_command: bool) -> FunctionResult:
+        if not is_command:
+            return ip_secure.secured_answer(request, self._model.kept)
+        bits = ip_secure.secured_by(request, self._model.kept)
+        if isinstance(bits, FunctionResult):
+            return bits
+        self._model.keep(ip_secure.SECURED_SERVICES, bits)
+        return FunctionResult(0, request[1:3])

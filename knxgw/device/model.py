@@ -19,33 +19,24 @@ from knxgw.catalogue.interface_objects import (
     PropertyDefinition,
     PropertyType,
 )
-from knxgw.device import ip_settings, security
+from knxgw.device import ip_secure, ip_settings, security
 from knxgw.device.access import Access
 from knxgw.device.address import DeviceAddress
 from knxgw.device.group_objects import GroupObjects
 from knxgw.device.identity import (
-    MANUFACTURER,
-    MASK_VERSION,
-    MAX_APDU_LENGTH,
-    SETUP_MULTICAST,
     Identity,
     IpState,
     Traffic,
 )
 from knxgw.device.loading import CONTROL_OCTETS, Loadable
 from knxgw.device.memory import Segment, holder
+from knxgw.device.property_readers import readers_of
 from knxgw.device.tables import error_in
 from knxgw.knx.secure_apdu import Failure
 
 ADDRESS_MAY_BE_WRITTEN = 1 << 2  # in service control
 DUPLICATE_ADDRESS, VERIFY_MODE = 1 << 1, 1 << 2  # in device control
 SECURITY = "security"  # key of the object
-MEDIUM_KNX_IP = 0x0020
-# extended properties, confirmed restart, extended memory, verify mode, authorize, extended frames, connections,
-# group object diagnostics
-_FEATURES = (1, 2, 3, 4, 6, 11, 12, 14)
-_RUNNING, _HALTED = 1, 0  # run states
-MULTICAST_TTL, BUSY_WAIT_MS = 2, 100  # of what the device sends
 _DEFAULTS: Mapping[str, bytes] = {  # of what is kept
     "device.service_control": ADDRESS_MAY_BE_WRITTEN.to_bytes(2, "big"),
     "device.download_counter": bytes(2),
@@ -56,6 +47,7 @@ _DEFAULTS: Mapping[str, bytes] = {  # of what is kept
     "ip_parameter.additional_addresses": b"",
     "ip_parameter.friendly_name": bytes(30),
     **ip_settings.NONE_WRITTEN,
+    **ip_secure.NOTHING_WRITTEN,
     **security.EX_FACTORY,
 }
 
@@ -138,7 +130,7 @@ class DeviceModel:
             for one in rules.objects
             if any(each.key == "load_state" for each in one.properties)
         }
-        self._readers = self._all_readers()
+        self._readers = readers_of(self)
         self._writers = self._all_writers()
 
     # --- objects
@@ -386,90 +378,6 @@ class DeviceModel:
 
     # --- readers and writers
 
-    def _all_readers(self) -> Mapping[str, Callable[[], bytes]]:
-        readers: dict[str, Callable[[], bytes]] = {
-            **self._device_readers(),
-            **self._ip_readers(),
-            **self._cemi_readers(),
-        }
-        for one in self.rules.objects:
-            readers[f"{one.key}.object_type"] = _constant(one.type, 2)
-            readers[f"{one.key}.object_index"] = _constant(one.index, 1)
-        for loadable in self.loadables.values():
-            readers.update(_loadable_readers(loadable))
-        for name in self.kept:
-            readers[name] = lambda name=name: self.kept[name]  # type: ignore[misc]
-
-        def ip() -> IpState:  # of the moment: the network is handed in later
-            return self.outside.ip()
-
-        readers[security.SENDING_NUMBER] = self._sending_number
-        for name in ip_settings.NONE_WRITTEN:
-            readers[name] = ip_settings.reader(name, lambda: self.kept, ip)
-        return readers
-
-    def _device_readers(self) -> Mapping[str, Callable[[], bytes]]:
-        identity, outside = self.identity, self.outside
-        magic, version, revision = identity.version
-        features = sum(1 << bit for bit in _FEATURES)
-        return {
-            "device.firmware_revision": _constant(identity.firmware_revision, 1),
-            "device.serial_number": lambda: identity.serial_number,
-            "device.manufacturer": _constant(MANUFACTURER, 2),
-            "device.device_control": lambda: bytes([self.device_control]),
-            "device.order_number": lambda: identity.order_number.encode("latin-1").ljust(10, b"\0"),
-            "device.version": _constant(magic << 11 | version << 6 | revision, 2),
-            "device.error_flags": _constant(0xFF, 1),
-            "device.programming_mode": lambda: bytes([outside.is_programming()]),
-            "device.max_apdu_length": _constant(MAX_APDU_LENGTH, 2),
-            "device.subnetwork_address": lambda: bytes([self.individual_address >> 8]),
-            "device.device_address": lambda: bytes([self.individual_address & 0xFF]),
-            "device.object_list": lambda: b"".join(
-                one.type.to_bytes(2, "big") for one in self.rules.objects
-            ),
-            "device.hardware_type": lambda: identity.hardware_type,
-            "device.device_descriptor": _constant(MASK_VERSION, 2),
-            "device.features": _constant(features, 10),
-        }
-
-    def _ip_readers(self) -> Mapping[str, Callable[[], bytes]]:
-        def ip() -> IpState:
-            return self.outside.ip()
-
-        return {
-            "ip_parameter.individual_address": lambda: self.individual_address.to_bytes(2, "big"),
-            "ip_parameter.current_assignment": lambda: bytes([ip().assignment]),
-            "ip_parameter.ip_capabilities": _constant(0b110, 1),  # DHCP, AutoIP
-            "ip_parameter.routing_multicast": lambda: ip().routing_multicast.packed,
-            "ip_parameter.ttl": _constant(MULTICAST_TTL, 1),
-            "ip_parameter.busy_wait_ms": _constant(BUSY_WAIT_MS, 2),
-            "ip_parameter.current_ip": lambda: ip().address.packed,
-            "ip_parameter.current_mask": lambda: ip().mask.packed,
-            "ip_parameter.current_gateway": lambda: ip().gateway.packed,
-            "ip_parameter.dhcp_server": lambda: ip().dhcp_server.packed,
-            "ip_parameter.mac_address": lambda: ip().mac_address,
-            "ip_parameter.setup_multicast": lambda: SETUP_MULTICAST.packed,
-            "ip_parameter.device_capabilities": lambda: _capabilities(ip()),
-            "ip_parameter.device_state": _constant(0, 1),
-            "ip_parameter.lost_to_ip": lambda: _counted(self.outside.traffic().lost_to_ip, 2),
-            "ip_parameter.lost_to_knx": lambda: _counted(self.outside.traffic().lost_to_knx, 2),
-            "ip_parameter.sent_to_ip": lambda: _counted(self.outside.traffic().sent_to_ip, 4),
-            "ip_parameter.sent_to_knx": lambda: _counted(self.outside.traffic().sent_to_knx, 4),
-        }
-
-    def _cemi_readers(self) -> Mapping[str, Callable[[], bytes]]:
-        return {
-            "cemi_server.medium_type": _constant(MEDIUM_KNX_IP, 2),
-            "cemi_server.communication_mode": lambda: bytes([self.communication_mode]),
-            "cemi_server.medium_availability": _constant(MEDIUM_KNX_IP, 2),
-            "cemi_server.additional_info_types": lambda: b"",
-            "cemi_server.client_subnetwork": lambda: bytes([self.individual_address >> 8]),
-            "cemi_server.client_device": lambda: bytes([self.individual_address & 0xFF]),
-            "cemi_server.communication_modes": _constant(1, 2),  # link layer
-            "cemi_server.max_interface_apdu": _constant(MAX_APDU_LENGTH, 2),
-            "cemi_server.max_local_apdu": _constant(MAX_APDU_LENGTH, 2),
-        }
-
     def _all_writers(self) -> Mapping[str, Callable[[bytes], None]]:
         return {
             "device.device_control": self._write_device_control,
@@ -489,11 +397,6 @@ class DeviceModel:
             security.REPORT: self._clear_report,
             **{name: partial(self._write_ip_setting, name) for name in ip_settings.NONE_WRITTEN},
         }
-
-    def _sending_number(self) -> bytes:
-        """Return the number of the next secured telegram: the one that was written, if none was sent since."""
-        written = int.from_bytes(self.kept[security.SENDING_NUMBER], "big")
-        return max(written, self.outside.sending_number()).to_bytes(6, "big")
 
     def _clear_report(self, _value: bytes) -> None:
         self.keep(security.REPORT, b"\0")
@@ -530,42 +433,3 @@ def _with_elements(value: bytes, asked: Elements, octets: bytes) -> bytes:
     if asked.start > there + 1 or end > definition.elements:  # no holes
         raise PropertyError(ReturnCode.E_ADDRESS_VOID)
     return value[: (asked.start - 1) * each] + octets + value[end * each :]
-
-
-def _loadable_readers(one: Loadable) -> Mapping[str, Callable[[], bytes]]:
-    key = one.definition.key
-    return {
-        f"{key}.load_state": lambda: bytes([one.state]),
-        f"{key}.run_state": lambda: bytes([_RUNNING if one.is_loaded else _HALTED]),
-        f"{key}.table_reference": lambda: one.segment.address.to_bytes(4, "big"),
-        f"{key}.table": lambda: _elements_of_table(one),
-        f"{key}.pei_type": _constant(0, 1),
-        f"{key}.memory_control": lambda: one.segment.control_block if one.is_loaded else b"",
-        f"{key}.error_code": lambda: bytes([one.error]),
-    }
-
-
-def _elements_of_table(one: Loadable) -> bytes:
-    """Return a table without its count, as far as the segment has it."""
-    if not one.is_loaded:
-        return b""
-    each = next(each.type.octets for each in one.definition.properties if each.key == "table")
-    content = one.segment.content
-    count = int.from_bytes(content[:2], "big")
-    rows = content[2 : 2 + count * each]
-    return rows[: len(rows) // each * each]
-
-
-def _counted(count: int, octets: int) -> bytes:
-    """Return a counter; a full one stays full."""
-    return min(count, (1 << 8 * octets) - 1).to_bytes(octets, "big")
-
-
-def _constant(value: int, octets: int) -> Callable[[], bytes]:
-    content = value.to_bytes(octets, "big")
-    return lambda: content
-
-
-def _capabilities(ip: IpState) -> bytes:
-    is_routing = bool(int(ip.routing_multicast))
-    return (1 | ip.has_tunnels << 1 | is_routing << 2).to_bytes(2, "big")

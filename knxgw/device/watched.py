@@ -1,7 +1,7 @@
 """What tools may watch: which properties have another value than when somebody looked last. Pure.
 
 A property may change by a service, a button, a page, the network: so values are compared, whoever changed them.
-Those that follow every telegram or every octet of a download are not among them.
+Those that follow every telegram or every octet of a download are not among them, nor what only tools may read.
 """
 
 from collections.abc import Iterator, Mapping
@@ -58,9 +58,14 @@ class WatchedProperties:
         return tuple(
             change
             for one in self._properties
-            if before[one.name] != self._seen[one.name]
+            if before[one.name] != self._seen[one.name] and self._may_be_told(one)
             for change in _changes(one, before[one.name], self._seen[one.name])
         )
+
+    def _may_be_told(self, one: _Property) -> bool:
+        """Tell whether anybody may read it: who listens has not proved to be a tool of the project."""
+        is_on = self._model.is_secure
+        return one.definition.policy.may_read(is_on=is_on, has_tool_key=False)
 
     def _values(self) -> Mapping[str, bytes]:
         return {one.name: self._model.value(one.name) for one in self._properties}

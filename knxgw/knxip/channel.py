@@ -39,12 +39,13 @@ class Channel:
     told: dict[int, bytes] | None = field(default=None)  # features as last told; None: not wanted
 
     def is_of(self, source: Place) -> bool:
-        """Tell whether somebody has a say in it: the TCP connection, or the host, that has opened it.
+        """Tell whether somebody has a say in it: the TCP connection and session, or the host, that has opened it.
 
         Of a host any port: ETS asks for the state of a connection from its data endpoint.
         """
         if self.opener.stream is not None or source.stream is not None:
-            return self.opener.stream == source.stream
+            opened_in = self.opener.stream, self.opener.session
+            return opened_in == (source.stream, source.session)
         return self.opener.ip == source.ip
 
     @property

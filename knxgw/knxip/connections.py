@@ -19,6 +19,7 @@ from xknx.knxip import (
 from xknx.knxip.knxip_enum import TunnellingLayer
 from xknx.telegram.address import IndividualAddress
 
+from knxgw.knxip.admission import Admission
 from knxgw.knxip.channel import SILENCE_S, Channel, Kind
 from knxgw.knxip.effects import Closed, Effect, Opened, Send
 from knxgw.knxip.numbered import MANAGEMENT_PATIENCE, TUNNEL_PATIENCE, Sender
@@ -51,9 +52,14 @@ class Connections:
         describe: Callable[[], Description],
         statistics: Statistics,
         most_management: int,
+        admission: Callable[[Place], Admission],
     ) -> None:
-        """Serve at `own`, with at most that many device management connections at once."""
+        """Serve at `own`, with at most that many device management connections at once.
+
+        `admission`: what somebody may open.
+        """
         self._own, self._describe, self._statistics = own, describe, statistics
+        self._admission = admission
         self._most_management = most_management
         self._channels: dict[int, Channel] = {}
         self._last_number = 0
@@ -90,7 +96,7 @@ class Connections:
         endpoints = (request.control_endpoint, request.data_endpoint)
         if not all(is_of_transport(one, source) for one in endpoints):
             return [self._refused(ErrorCode.E_HOST_PROTOCOL_TYPE, source)]
-        granted = self._granted(request)
+        granted = self._granted(request, self._admission(source))
         number = self._free_number()
         if isinstance(granted, ErrorCode):
             return [self._refused(granted, control)]
@@ -150,6 +156,10 @@ class Connections:
         """End the connections of a TCP connection that has closed."""
         return [self._closed(one) for one in self.channels if one.opener.stream == stream]
 
+    def lose_session(self, place: Place) -> list[Effect]:
+        """End the connections of a session that is no more."""
+        return [self._closed(one) for one in self.channels if one.opener == place]
+
     def tick(self, now_s: float) -> list[Effect]:
         """Repeat what was not acknowledged; end connections of clients that are gone."""
         effects: list[Effect] = []
@@ -172,12 +182,17 @@ class Connections:
         """Return when `tick` has to be called [s]."""
         return min((one.due_at() for one in self._channels.values()), default=None)
 
-    def _granted(self, request: Connect) -> tuple[Kind, IndividualAddress | None] | ErrorCode:
+    def _granted(
+        self, request: Connect, admission: Admission
+    ) -> tuple[Kind, IndividualAddress | None] | ErrorCode:
         if request.kind == ConnectRequestType.DEVICE_MGMT_CONNECTION.value:
-            return self._management(request.options)
+            return admission.to_management or self._management(request.options)
         addresses = self._describe().tunnel_addresses
         if request.kind == ConnectRequestType.TUNNEL_CONNECTION.value and addresses:
-            address = self._tunnel_address(request.options, addresses)
+            if admission.to_tunnels is not None:
+                return admission.to_tunnels
+            allowed = tuple(one for one in addresses if admission.allows(one))
+            address = self._tunnel_address(request.options, allowed)
             return address if isinstance(address, ErrorCode) else (Kind.TUNNEL, address)
         return ErrorCode.E_CONNECTION_TYPE
 

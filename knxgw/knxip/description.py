@@ -39,14 +39,24 @@ def families(said: Description) -> Mapping[DIBServiceFamily, int]:
     return found
 
 
-def blocks(said: Description, wanted: Iterable[int], used: Addresses) -> list[DIB]:
+def all_families(said: Description) -> Mapping[DIBServiceFamily, int]:
+    """Return the same with security, which only the answer to an extended search names."""
+    security = {DIBServiceFamily.SECURITY: 1} if said.has_sessions else {}
+    return {**families(said), **security}
+
+
+def blocks(
+    said: Description, wanted: Iterable[int], used: Addresses, *, is_extended: bool = False
+) -> list[DIB]:
     """Return the wanted blocks, each once, in that order; what the device does not have is left out.
 
-    `wanted`: their type codes, `used`: the addresses of tunnels that are open.
+    `wanted`: their type codes, `used`: the addresses of tunnels that are open, `is_extended`: for the answer to an
+    extended search.
     """
     found: list[DIB] = []
+    makers = _MAKERS | _EXTENDED_MAKERS if is_extended else _MAKERS
     for code in dict.fromkeys(wanted):
-        make = _MAKERS.get(code)
+        make = makers.get(code)
         block = make(said, used) if make is not None else None
         if block is not None:
             found.append(block)
@@ -68,10 +78,23 @@ def _device(said: Description, _used: Addresses) -> DIB:
 
 
 def _families(said: Description, _used: Addresses) -> DIB:
+    return _family_block(families(said))
+
+
+def _all_families(said: Description, _used: Addresses) -> DIB:
+    return _family_block(all_families(said))
+
+
+def _secured_families(said: Description, _used: Addresses) -> DIB | None:
+    if not said.secured_families:
+        return None
+    pairs = (bytes((one, 1)) for one in sorted(said.secured_families))
+    return _block(DIBTypeCode.SECURED_SERVICE_FAMILIES, b"".join(pairs))
+
+
+def _family_block(of: Mapping[DIBServiceFamily, int]) -> DIB:
     block = DIBSuppSVCFamilies()
-    block.families = [
-        DIBSuppSVCFamilies.Family(name, version) for name, version in families(said).items()
-    ]
+    block.families = [DIBSuppSVCFamilies.Family(name, version) for name, version in of.items()]
     return block
 
 
@@ -120,7 +143,7 @@ def _packed(*addresses: str) -> bytes:
     return b"".join(socket.inet_aton(one) for one in addresses)
 
 
-_MAKERS: Mapping[int, Callable[[Description, Addresses], DIB | None]] = {
+_MAKERS: dict[int, Callable[[Description, Addresses], DIB | None]] = {
     DIBTypeCode.DEVICE_INFO.value: _device,
     DIBTypeCode.SUPP_SVC_FAMILIES.value: _families,
     DIBTypeCode.IP_CONFIG.value: _ip_configuration,
@@ -128,4 +151,8 @@ _MAKERS: Mapping[int, Callable[[Description, Addresses], DIB | None]] = {
     DIBTypeCode.KNX_ADDRESSES.value: _knx_addresses,
     DIBTypeCode.TUNNELING_INFO.value: _tunnelling,
     DIBTypeCode.ADDITIONAL_DEVICE_INFO.value: _additional,
+}
+_EXTENDED_MAKERS: dict[int, Callable[[Description, Addresses], DIB | None]] = {
+    DIBTypeCode.SUPP_SVC_FAMILIES.value: _all_families,
+    DIBTypeCode.SECURED_SERVICE_FAMILIES.value: _secured_families,
 }

@@ -4,6 +4,7 @@ Nothing that comes from the network raises here: what cannot be read is counted 
 """
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
 from xknx.cemi import CEMILData
 from xknx.knxip import (
@@ -18,6 +19,7 @@ from xknx.telegram.address import IndividualAddress
 
 from knxgw.errors import DecodeError
 from knxgw.knx.frames import Outcome
+from knxgw.knxip.admission import Admission, admission_of, plain_admission
 from knxgw.knxip.cemi import data_confirmation, read_management
 from knxgw.knxip.channel import Channel, Kind
 from knxgw.knxip.connections import Connections
@@ -25,7 +27,7 @@ from knxgw.knxip.discovery import Discovery
 from knxgw.knxip.effects import Effect, Manage, Send, Transmit
 from knxgw.knxip.features import feature_response, news
 from knxgw.knxip.numbered import Verdict, judged
-from knxgw.knxip.ports import Description, PropertyAddress
+from knxgw.knxip.ports import Description, PropertyAddress, SecureSettings
 from knxgw.knxip.requests import (
     CONNECTION_HEADER,
     Acknowledged,
@@ -37,11 +39,15 @@ from knxgw.knxip.requests import (
     Unserved,
     read_request,
 )
+from knxgw.knxip.secure_sessions import Ended, Inner, Result, SecureSessions
 from knxgw.knxip.statistics import Statistics
 from knxgw.knxip.tunnelling import asked_for, indication
-from knxgw.knxip.wire import Place, framed
+from knxgw.knxip.wire import Place, framed, unframed
 
 MOST_MANAGEMENT = 4  # device management connections
+_OF_SESSIONS = {
+    one.value.to_bytes(2, "big") for one in (Service.SESSION_REQUEST, Service.SECURE_WRAPPER)
+}
 _SECURE = range(Service.SECURE_WRAPPER.value, Service.TIMER_NOTIFY.value + 1)
 
 
@@ -54,18 +60,22 @@ class KnxIpEndpoint:
         describe: Callable[[], Description],
         statistics: Statistics,
         most_management: int = MOST_MANAGEMENT,
+        secure: Callable[[], SecureSettings] = SecureSettings,
     ) -> None:
-        """Answer for the device that `describe` describes, at the UDP endpoint `own`."""
+        """Answer for the device that `describe` describes, at the UDP endpoint `own`; `secure`: of KNX IP Secure."""
         self._own, self._describe, self._statistics = own, describe, statistics
-        self._connections = Connections(own, describe, statistics, most_management)
+        self._secure = secure
+        self._sessions = SecureSessions(secure, statistics)
+        self._connections = Connections(own, describe, statistics, most_management, self._admission)
         self._discovery = Discovery(own, describe, statistics)
         self._held: set[int] = set()  # TCP connections that take nothing for now
 
     @property
     def streams_in_use(self) -> frozenset[int]:
-        """Return the TCP connections that have connections open."""
+        """Return the TCP connections that have connections or sessions open."""
         openers = (one.opener.stream for one in self._connections.channels)
-        return frozenset(one for one in openers if one is not None)
+        in_use = frozenset(one for one in openers if one is not None)
+        return in_use | self._sessions.streams_in_use
 
     @property
     def channels(self) -> Collection[Channel]:
@@ -79,7 +89,8 @@ class KnxIpEndpoint:
 
     def due_at(self) -> float | None:
         """Return when `tick` has to be called [s]; None: nothing is awaited."""
-        return self._connections.due_at()
+        moments = (self._connections.due_at(), self._sessions.due_at())
+        return min((one for one in moments if one is not None), default=None)
 
     def take(
         self, raw: bytes, source: Place, now_s: float, *, by_multicast: bool = False
@@ -88,6 +99,8 @@ class KnxIpEndpoint:
         if source == self._own:
             return []  # our own, come back
         try:
+            if raw[2:4] in _OF_SESSIONS:
+                return [] if by_multicast else self._in_session(raw, source, now_s)
             request = read_request(raw)
             if by_multicast and not isinstance(request, SearchRequest | ExtendedSearch):
                 return []  # others listen to the group for what is not a search
@@ -164,21 +177,65 @@ class KnxIpEndpoint:
                 effects += [Send(channel.data, raw) for raw in channel.sender.flush(now_s)]
         return effects
 
+    def sealed(self, send: Send) -> bytes | None:
+        """Return a frame for a session as it goes out; None: that is no more."""
+        return self._sessions.sealed(send.to, send.raw)
+
     def lose_stream(self, stream: int) -> list[Effect]:
         """Take the end of a TCP connection."""
         self._held.discard(stream)
+        self._sessions.lose_stream(stream)
         return self._connections.lose_stream(stream)
 
     def tick(self, now_s: float) -> list[Effect]:
         """Do what is due."""
-        return self._connections.tick(now_s)
+        effects = self._connections.tick(now_s)
+        return effects + self._of_sessions(self._sessions.tick(now_s), now_s)
 
     def end(self) -> list[Effect]:
-        """End all connections."""
+        """End all connections, and the sessions that they are in."""
         effects: list[Effect] = []
         for channel in self._connections.channels:
-            effects += self._connections.end(channel)
+            effects += self._sealed(self._connections.end(channel))
+        return effects + self._of_sessions(self._sessions.end(), 0.0)
+
+    # --- KNX IP Secure
+
+    def _in_session(self, raw: bytes, source: Place, now_s: float) -> list[Effect]:
+        """Take the begin of a session, or a frame in one. Raises: DecodeError."""
+        service, body = unframed(raw)
+        if service is Service.SESSION_REQUEST:
+            return self._of_sessions(self._sessions.begin(body, source, now_s), now_s)
+        return self._of_sessions(self._sessions.take(raw, source, now_s), now_s)
+
+    def _of_sessions(self, results: list[Result], now_s: float) -> list[Effect]:
+        effects: list[Effect] = []
+        for one in results:
+            match one:
+                case Inner(frame, place):
+                    effects += self._answer(read_request(frame), place, now_s)
+                case Ended(place):
+                    effects += self._connections.lose_session(place)
+                case Send():
+                    effects.append(one)
         return effects
+
+    def _sealed(self, effects: list[Effect]) -> list[Effect]:
+        """Return effects whose frames are sealed already: their session ends before they are sent."""
+        sealed: list[Effect] = []
+        for one in effects:
+            if isinstance(one, Send) and one.to.session is not None:
+                raw = self.sealed(one)
+                sealed += [] if raw is None else [Send(replace(one.to, session=None), raw)]
+            else:
+                sealed.append(one)
+        return sealed
+
+    def _admission(self, source: Place) -> Admission:
+        settings = self._secure()
+        if source.session is None:
+            return plain_admission(settings)
+        return admission_of(self._sessions.user_of(source), settings)
 
     def _answer(self, request: Request, source: Place, now_s: float) -> list[Effect]:
         effects: list[Effect] = []

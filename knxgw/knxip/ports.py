@@ -3,8 +3,8 @@
 The third port, the line that tunnels are members of, is `knxgw.knx.line.Line`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import IntFlag
 from typing import Protocol
 
@@ -53,11 +53,29 @@ class Description:
     mask_version: int  # device descriptor type 0
     max_apdu: int  # octets
     tunnel_addresses: tuple[IndividualAddress, ...] = ()  # one for each tunnel that can be open
+    has_sessions: bool = False  # of KNX IP Secure
+    secured_families: frozenset[int] = frozenset()  # of which nothing is served plain
 
     @property
     def manufacturer(self) -> bytes:
         """Return the manufacturer's code, 2 octets."""
         return self.serial_number[:2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecureSettings:
+    """What KNX IP Secure needs to know at this moment; without users it is not there."""
+
+    serial_number: bytes = bytes(6)
+    device_code: bytes = field(default=bytes(16), repr=False)  # device authentication code
+    users: Mapping[int, bytes] = field(default_factory=dict, repr=False)  # hash of the password
+    tunnels: Mapping[int, frozenset[IndividualAddress]] = field(default_factory=dict)  # of users
+    secured_families: frozenset[int] = frozenset()  # of which nothing is served plain
+
+    @property
+    def is_there(self) -> bool:
+        """Tell whether anybody can authenticate."""
+        return bool(self.users)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from knxgw.knxip.device_management import perform
 from knxgw.knxip.effects import Closed, Effect, Manage, Opened, Send, Transmit
 from knxgw.knxip.endpoint import KnxIpEndpoint
 from knxgw.knxip.numbered import TUNNEL_PATIENCE, Sender
-from knxgw.knxip.ports import Description, PropertyServer
+from knxgw.knxip.ports import Description, PropertyServer, SecureSettings
 from knxgw.knxip.sockets import Hooks, Sockets
 from knxgw.knxip.statistics import Statistics
 from knxgw.knxip.wire import Place
@@ -38,6 +38,7 @@ class Device:
     line: Line
     describe: Callable[[], Description]
     properties: PropertyServer
+    secure: Callable[[], SecureSettings] = SecureSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,11 @@ class RunningServer:
         )
         await self._sockets.open(wanted, hooks)
         self._endpoint = KnxIpEndpoint(
-            self._sockets.own, self._device.describe, self._statistics, self._limits.management
+            self._sockets.own,
+            self._device.describe,
+            self._statistics,
+            self._limits.management,
+            self._device.secure,
         )
         is_ready = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -170,9 +175,15 @@ class RunningServer:
 
     def _send(self, effect: Send) -> None:
         if effect.to.stream is not None:
-            self._clients.send(effect.raw, effect.to.stream)
+            raw = effect.raw if effect.to.session is None else self._sealed(effect)
+            if raw is not None:
+                self._clients.send(raw, effect.to.stream)
         elif not self._sockets.send(effect.raw, effect.to):
             self._not_sent()
+
+    def _sealed(self, effect: Send) -> bytes | None:
+        """Return what goes into a session, None: that is no more."""
+        return None if self._endpoint is None else self._endpoint.sealed(effect)
 
     def _start_worker(self, channel: Channel) -> None:
         tunnel = None

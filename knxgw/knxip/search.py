@@ -15,7 +15,7 @@ from xknx.knxip import (
 )
 from xknx.knxip.knxip_enum import SearchRequestParameterType
 
-from knxgw.knxip.description import Addresses, blocks, families
+from knxgw.knxip.description import Addresses, all_families, blocks
 from knxgw.knxip.ports import Description
 from knxgw.knxip.requests import ExtendedSearch, Parameter
 from knxgw.knxip.wire import frame_of
@@ -56,7 +56,9 @@ def extended_search_response(
     if not all(_is_met(said, one) for one in search.parameters if one.is_mandatory):
         return None
     response = SearchResponseExtended(own)
-    response.dibs = blocks(said, tuple(_wanted(search)) or IN_EXTENDED_SEARCH, used)
+    response.dibs = blocks(
+        said, tuple(_wanted(search)) or IN_EXTENDED_SEARCH, used, is_extended=True
+    )
     return frame_of(response)
 
 
@@ -83,7 +85,7 @@ def _is_met(said: Description, parameter: Parameter) -> bool:
 def _has_service(said: Description, data: bytes) -> bool:
     try:
         family, least_version = data
-        version = families(said).get(DIBServiceFamily(family), 0)
+        version = all_families(said).get(DIBServiceFamily(family), 0)
     except ValueError:
         return False
     return 0 < version >= least_version

@@ -12,7 +12,7 @@ from knxgw.knx.line import Line
 from knxgw.knxip.cemi import property_indication
 from knxgw.knxip.channel import Channel
 from knxgw.knxip.endpoint import MOST_MANAGEMENT, KnxIpEndpoint
-from knxgw.knxip.ports import Description, PropertyAddress, PropertyServer
+from knxgw.knxip.ports import Description, PropertyAddress, PropertyServer, SecureSettings
 from knxgw.knxip.running import Device, Limits, RunningServer
 from knxgw.knxip.statistics import Statistics
 from knxgw.knxip.streams import MOST_STREAMS
@@ -41,10 +41,11 @@ class KnxIpServer:
         line: Line,
         description: Callable[[], Description],
         properties: PropertyServer,
+        secure: Callable[[], SecureSettings] = SecureSettings,
     ) -> None:
-        """Serve a device; tunnels join `line`, `description` is asked each time."""
+        """Serve a device; tunnels join `line`, `description` and `secure` (KNX IP Secure) are asked each time."""
         self._settings = settings
-        self._device = Device(line=line, describe=description, properties=properties)
+        self._device = Device(line=line, describe=description, properties=properties, secure=secure)
         self._statistics = Statistics()
         self._running: RunningServer | None = None
 

@@ -9,7 +9,9 @@ class Statistics:
 
     malformed: int = 0  # what could not be read
     unserved: int = 0  # well-formed frames of services that this server does not have
-    secure: int = 0  # frames of KNX IP Secure, which it does not have either
+    secure: int = 0  # frames of KNX IP Secure by UDP, or while nobody can authenticate
+    sessions: int = 0  # of KNX IP Secure, that were authenticated
+    sessions_refused: int = 0  # wrong password, no room, or another order
     strangers: int = 0  # frames for a channel of somebody else, or of nobody
     searches_answered: int = 0  # and descriptions
     searches_not_answered: int = 0  # as too many came

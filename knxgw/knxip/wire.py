@@ -27,6 +27,7 @@ class Place:
     ip: str
     port: int
     stream: int | None = None  # number of the TCP connection; None: UDP
+    session: int | None = None  # of KNX IP Secure in it; None: plain
 
 
 def framed(service: KNXIPServiceType, body: bytes) -> bytes:

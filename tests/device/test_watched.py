@@ -2,6 +2,7 @@
 
 from knxgw.catalogue.interface_objects import LoadState
 from knxgw.device.watched import MOST_ELEMENTS, Change, WatchedProperties
+from knxgw.knx.frames import Security
 from tests.device.test_management_services import COMPLETED, START, control
 from tests.support.knx_device_rig import DeviceRig, Tool
 
@@ -56,3 +57,31 @@ def test_a_list_that_grows_says_first_how_long_it_is() -> None:
     length, addresses = watched.changes()
     assert (length.start, length.count, length.data) == (0, 1, b"\0\2")
     assert (addresses.start, addresses.count, addresses.data.hex()) == (1, 2, "110a110b")
+
+
+def test_keys_are_told_to_nobody_who_listens() -> None:
+    rig = DeviceRig()
+    tool = Tool(rig, security=Security.TOOL_KEY).connect()
+    watched, key = WatchedProperties(rig.model), bytes(range(0x30, 0x40)).hex()
+    for asked in (
+        f"01ce00110010350100010001{key}",  # a group key
+        f"01ce0011001038010001{key}",  # the tool key
+        f"01ce000b00105b010001{key}",  # the backbone key
+        f"01ce000b00105c010001{key}",  # the device authentication code
+        f"01ce000b00105d010001{key}",  # the hash of a password
+        f"01ce001100103401000100010000{key}"[:-4],  # the key with a device
+        "01ce001100103601000111050040102ea9ce",
+    ):
+        tool.ask(asked)
+    assert watched.changes() == ()
+
+
+def test_once_security_mode_is_on_only_what_anybody_may_read_is_told() -> None:
+    rig = DeviceRig()
+    tool = Tool(rig, security=Security.TOOL_KEY).connect()
+    tool.ask("01d40011001033000001")
+    watched = WatchedProperties(rig.model)
+    rig.is_programming = True
+    rig.model.keep("ip_parameter.friendly_name", b"Garage".ljust(30, b"\0"))
+    tool.ask(control(4, START))
+    assert [(one.object_type, one.property_id) for one in watched.changes()] == [(3, 5)]

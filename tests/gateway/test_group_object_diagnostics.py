@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 from xknx.dpt import DPTArray, DPTBinary
+from xknx.telegram.address import GroupAddress
 from xknx.telegram.apci import GroupValueRead, GroupValueWrite
 
 from knxgw.knx_server import LocalManagement
 from knxgw.knxip.ports import FunctionAnswer, PropertyAddress
 from knxgw.links.knx_data_secure import DataSecureStage
+from knxgw.links.knx_secure_groups import GroupKeys
 from knxgw.sim.vehicle import Vehicle
 from tests.gateway.test_programmed_by_ets import contents
 from tests.support.line_tool import LineTool
@@ -109,7 +111,7 @@ async def test_without_a_line_it_is_the_same(tmp_path: Path) -> None:
         await world.until(lambda: not draws(world), 30.0)
         answer = await local.state(DIAGNOSTICS, bytes.fromhex("000000c8"))
         assert answer == FunctionAnswer(return_code=0xA1, data=b"\0")
-        for kind, number in ((9, 5), (17, 51), (9, 67)):
+        for kind, number in ((9, 1), (18, 51), (9, 67)):
             other = PropertyAddress(object_type=kind, instance=1, property_id=number)
             assert await local.command(other, b"\0\0") is None
             assert await local.state(other, b"\0\0") is None
@@ -139,7 +141,8 @@ async def test_where_a_keyring_secures_the_site_no_tool_gets_at_a_group_object(
 ) -> None:
     async with World(SITE, tmp_path) as world:
         await charging(world)
-        stage = DataSecureStage()
+        keys = {GroupAddress("31/7/255"): bytes(16)}
+        stage = DataSecureStage(GroupKeys(keys=keys, senders={}))
         await world.change_link(stage)
         local = LocalManagement(world.gateway)
         for command in (INTERRUPT, "000100093701"):

@@ -6,15 +6,24 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from xknx import XKNX
 from xknx.cemi import CEMIFrame, CEMIMPropReadResponse
+from xknx.exceptions import CommunicationError
+from xknx.io import ConnectionConfig, ConnectionType
 from xknx.profile.const import ResourceObjectType
+from xknx.secure.security_primitives import (
+    derive_device_authentication_password,
+    derive_user_password,
+)
 
 from knxgw.catalogue.load import catalogue
+from knxgw.device.ip_secure import DEVICE_CODE, PASSWORD_HASHES, SECURED_SERVICES, USERS
 from knxgw.gateway import Gateway, World
 from knxgw.knx_server import KnxServer
 from knxgw.store.database import Database
 from knxgw.website.knx_facts import ServerState
 from tests.knxip.serving import manager
+from tests.knxip.test_secure_sessions import secured_client
 from tests.support.knxip_server import eventually
 from tests.support.processes import free_port
 from tests.support.world import configure
@@ -117,3 +126,33 @@ async def test_a_client_is_told_of_an_individual_address_and_of_what_is_loaded(
         start = b"\1" + bytes(9)
         await client.write_property(ResourceObjectType.OBJECT_ADDRESS_TABLE, 5, start)
         await eventually(lambda: watcher.of(5) == [b"\2"], "news")
+
+
+async def test_what_ets_writes_of_ip_secure_lets_its_users_in_and_plain_clients_out(
+    tmp_path: Path,
+) -> None:
+    hashes = derive_user_password("manage") + derive_user_password("secret")
+    code = derive_device_authentication_password("trustme")
+    async with served(tmp_path) as (gateway, server, port):
+        model = gateway.programmed.model
+        for name, value in (
+            (DEVICE_CODE, code),
+            (PASSWORD_HASHES, hashes),
+            (USERS, bytes((2, 2))),
+            (SECURED_SERVICES, bytes((0, 1 << 4))),
+        ):
+            model.keep(name, value)
+        async with secured_client(port) as client:
+            assert str(client.current_address) == "1.1.242", "the second tunnel"
+            assert [one.client for one in server.facts().tunnels if one.client]
+        plain = XKNX(
+            connection_config=ConnectionConfig(
+                connection_type=ConnectionType.TUNNELING_TCP,
+                gateway_ip="127.0.0.1",
+                gateway_port=port,
+                auto_reconnect=False,
+            )
+        )
+        with pytest.raises(CommunicationError):
+            await plain.start()
+        await plain.stop()

@@ -24,6 +24,7 @@ from xknx.telegram.tpci import TDataGroup, TDataIndividual
 from knxgw.knxip.channel import Channel
 from knxgw.knxip.effects import Closed, Effect, Manage, Opened, Send, Transmit
 from knxgw.knxip.endpoint import KnxIpEndpoint
+from knxgw.knxip.ports import SecureSettings
 from knxgw.knxip.statistics import Statistics
 from knxgw.knxip.wire import Place
 from tests.support.knxip_device import description
@@ -102,11 +103,14 @@ class Sent:
 class Trial:
     """An endpoint, and what it did."""
 
-    def __init__(self, **changes: Any) -> None:
+    def __init__(self, secure: SecureSettings | None = None, **changes: Any) -> None:
         self.now_s = 1000.0
         self.said = description(**changes)
+        self.secure = secure or SecureSettings()
         self.statistics = Statistics()
-        self.endpoint = KnxIpEndpoint(SERVER, lambda: self.said, self.statistics)
+        self.endpoint = KnxIpEndpoint(
+            SERVER, lambda: self.said, self.statistics, secure=lambda: self.secure
+        )
         self.sent: list[Sent] = []
         self.effects: list[Effect] = []
 

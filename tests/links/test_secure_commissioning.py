@@ -1,6 +1,6 @@
 """A project takes the device with its factory key: the exchange of the reference, and everything around it.
 
-Source: reference, sections 4.7, 5 and 10.4 (tool 1.1.1, serial number 00FA01020304, FDSK 000102…0F).
+The exchange is that of sections 4.7, 5 and 10.4 (tool 1.1.1, serial number 00FA01020304, FDSK 000102…0F).
 """
 
 import asyncio

@@ -21,8 +21,10 @@ from knxgw.device.identity import Identity, serial_number_of
 from knxgw.device.kept_state import restore, state_bytes
 from knxgw.device.knx_device import BROADCAST, KnxDevice, Restart, Send
 from knxgw.device.model import DeviceModel, Outside
+from knxgw.knx.frames import Security
 from knxgw.knx.raw_service import RawService, apdu_of
 
+FDSK = bytes(range(16))
 SERIAL = serial_number_of(bytes.fromhex("01020304"))
 TOOL, DEVICE = IndividualAddress("1.1.1"), IndividualAddress("1.1.5")
 OTHER = IndividualAddress("1.1.2")
@@ -51,7 +53,7 @@ class DeviceRig:
         self.group_objects: GroupObjects | None = None  # that run
         self.model = DeviceModel(
             catalogue().interface_objects,
-            Identity(serial_number=SERIAL),
+            Identity(serial_number=SERIAL, fdsk=FDSK),
             Outside(
                 is_programming=lambda: self.is_programming,
                 set_programming=self._set_programming,
@@ -69,9 +71,10 @@ class DeviceRig:
     def _set_programming(self, is_on: bool) -> None:  # noqa: FBT001 - as the model calls it
         self.is_programming = is_on
 
-    def receive(self, data: CEMILData) -> list[CEMILData]:
-        """Hand the device a frame; what changed is stored before an answer leaves."""
-        out = self.device.receive(data, self.now_s)
+    def receive(self, data: CEMILData, security: Security = Security.PLAIN) -> list[CEMILData]:
+        """Hand the device a frame, opened; what changed is stored before an answer leaves."""
+        out = self.device.receive(data, self.now_s, security)
+        assert {one.security for one in out if isinstance(one, Send)} <= {Security.PLAIN, security}
         self._store()
         return self._carried_out(out)
 
@@ -131,8 +134,14 @@ class DeviceRig:
 class Tool:
     """A tool with a connection: it acknowledges, and asks one thing after the other."""
 
-    def __init__(self, rig: DeviceRig, address: IndividualAddress = TOOL) -> None:
+    def __init__(
+        self,
+        rig: DeviceRig,
+        address: IndividualAddress = TOOL,
+        security: Security = Security.PLAIN,
+    ) -> None:
         self.rig = rig
+        self.security = security  # of what it asks
         self.address = address
         self.number = 0
 
@@ -149,7 +158,7 @@ class Tool:
     def ask(self, apdu: str) -> str | None:
         """Ask for something; return the answer, None: it was acknowledged only."""
         frame = self.rig.frame(TDataConnected(self.number), apdu, source=self.address)
-        out = self.rig.receive(frame)
+        out = self.rig.receive(frame, self.security)
         assert out, f"{apdu} was not acknowledged"
         assert out[0].tpci == TAck(self.number)
         self.number = (self.number + 1) % 16

@@ -24,6 +24,7 @@ from knxgw.knxip.ports import (
     IpAssignment,
     IpCapability,
     PropertyAddress,
+    SecureSettings,
 )
 from knxgw.knxip.server import KnxIpServer, KnxIpSettings
 from knxgw.knxip.wire import PORT
@@ -223,15 +224,20 @@ class GroupValues:
 class Site:
     """A server, the line behind it and the device on it."""
 
-    def __init__(self, said: Description, **settings: Any) -> None:
+    def __init__(
+        self, said: Description, secure: SecureSettings | None = None, **settings: Any
+    ) -> None:
         self.said = said
+        self.secure = secure or SecureSettings()
         self.line = LineOfMembers()
         self.device = DeviceOnLine(self.line, GroupValues().answer)
         self.properties = MemoryProperties()
         where = KnxIpSettings(
             **{"address": LOCALHOST, "port": 0, "hears_searches": False, **settings}
         )
-        self.server = KnxIpServer(where, self.line, lambda: self.said, self.properties)
+        self.server = KnxIpServer(
+            where, self.line, lambda: self.said, self.properties, lambda: self.secure
+        )
 
     @property
     def port(self) -> int:
@@ -240,10 +246,14 @@ class Site:
 
 
 @asynccontextmanager
-async def site(**settings: Any) -> AsyncGenerator[Site, None]:
-    """Run a server with what is behind it."""
-    said = description(ip_address=settings.get("address", LOCALHOST))
-    one = Site(said, **settings)
+async def site(secure: SecureSettings | None = None, **settings: Any) -> AsyncGenerator[Site, None]:
+    """Run a server with what is behind it; `secure`: of KNX IP Secure."""
+    said = description(
+        ip_address=settings.get("address", LOCALHOST),
+        has_sessions=secure is not None,
+        secured_families=frozenset() if secure is None else secure.secured_families,
+    )
+    one = Site(said, secure, **settings)
     await one.server.start()
     try:
         yield one

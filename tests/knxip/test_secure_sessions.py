@@ -1,0 +1,317 @@
+"""Sessions of KNX IP Secure: who gets in, what may be opened there, and how they end; xknx as the other side."""
+
+from dataclasses import replace
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
+from xknx import XKNX
+from xknx.core import XknxConnectionState
+from xknx.dpt import DPTArray
+from xknx.exceptions import CommunicationError, InvalidSecureConfiguration
+from xknx.io import ConnectionConfig, ConnectionType, SecureConfig
+from xknx.knxip import KNXIPServiceType as Service
+from xknx.secure.security_primitives import (
+    derive_device_authentication_password,
+    derive_user_password,
+)
+from xknx.telegram import Telegram
+from xknx.telegram.address import GroupAddress
+from xknx.telegram.apci import GroupValueRead, GroupValueResponse, GroupValueWrite
+
+from knxgw.knxip.effects import Send
+from knxgw.knxip.ports import SecureSettings
+from knxgw.knxip.secure_sessions import MOST_OF_ONE, Status
+from knxgw.knxip.secure_wrapper import (
+    authenticate_code,
+    nonce_of,
+    opened,
+    read_wrapper,
+    session_key,
+    session_response_code,
+    wrapped,
+    xored,
+)
+from knxgw.knxip.wire import Place, framed
+from tests.knxip.trial import MANAGEMENT, STREAM, TUNNEL, Sent, Trial, connect
+from tests.support.knxip_device import LOCALHOST, SERIAL, TUNNELS, site
+from tests.support.knxip_server import eventually
+
+DEVICE_CODE = derive_device_authentication_password("trustme")
+MANAGER, USER = derive_user_password("manage"), derive_user_password("secret")
+SECURE = SecureSettings(
+    serial_number=SERIAL,
+    device_code=DEVICE_CODE,
+    users={1: MANAGER, 2: USER},
+    tunnels={2: frozenset(TUNNELS[1:])},
+    secured_families=frozenset({3, 4}),
+)
+SECURED, REFUSED_HERE = 0x22, 0x28  # E_CONNECTION_TYPE, E_AUTHORISATION_ERROR
+CONNECTED, TAKEN = 0x00, 0x24
+ENDPOINT = bytes.fromhex("0802000000000000")
+
+
+class SecureClient:
+    """A client in a TCP connection, octet by octet."""
+
+    def __init__(self, trial: Trial, stream: Place = STREAM) -> None:
+        self.trial, self.stream = trial, stream
+        self.session, self.key, self.keys = 0, b"", b""
+        self.number = -1
+
+    def begin(self) -> "SecureClient":
+        """Begin a session, and know the server by its code."""
+        own = X25519PrivateKey.generate()
+        public = own.public_key().public_bytes_raw()
+        request = framed(Service.SESSION_REQUEST, ENDPOINT + public)
+        (answer,) = self.trial.say(request, self.stream)
+        body = answer.raw[6:]
+        self.session = int.from_bytes(body[:2], "big")
+        self.keys = xored(public, body[2:34])
+        assert body[34:] == session_response_code(DEVICE_CODE, self.session, self.keys)
+        self.key = session_key(own, body[2:34])
+        return self
+
+    def sealed(self, frame: bytes) -> bytes:
+        """Return a frame in its wrapper, with the next number."""
+        self.number += 1
+        return wrapped(self.key, self.session, nonce_of(self.number, bytes(6)), frame)
+
+    def say(self, frame: bytes) -> list[bytes]:
+        """Say something in the session; return what is said in it."""
+        return self.opened(self.trial.say(self.sealed(frame), self.stream))
+
+    def opened(self, sent: list[Sent]) -> list[bytes]:
+        """Return what was said in the session."""
+        said = []
+        for one in sent:
+            raw = one.raw
+            if one.to.session is not None:  # as the server seals it when it goes out
+                raw = self.trial.endpoint.sealed(Send(one.to, one.raw)) or b""
+            said.append(opened(self.key, read_wrapper(raw)))
+        return said
+
+    def authenticate(self, user: int, password_hash: bytes) -> list[bytes]:
+        """Say who it is."""
+        code = authenticate_code(password_hash, user, self.keys)
+        return self.say(framed(Service.SESSION_AUTHENTICATE, bytes((0, user)) + code))
+
+    def enter(self, user: int, password_hash: bytes) -> "SecureClient":
+        """Begin a session as a user."""
+        assert self.begin().authenticate(user, password_hash) == [status(Status.AUTHENTICATED)]
+        return self
+
+    def connect(self, cri: object = TUNNEL) -> int:
+        """Open a connection; return the status of the answer."""
+        (answer,) = self.say(connect(cri, STREAM, STREAM))  # type: ignore[arg-type]
+        assert answer[2:4] == Service.CONNECT_RESPONSE.value.to_bytes(2, "big")
+        return answer[7]
+
+
+def status(which: Status) -> bytes:
+    return framed(Service.SESSION_STATUS, bytes((which, 0)))
+
+
+@pytest.fixture
+def trial() -> Trial:
+    return Trial(SECURE)
+
+
+def test_a_user_with_a_tunnel_gets_that_one_and_no_device_management(trial: Trial) -> None:
+    client = SecureClient(trial).enter(2, USER)
+    assert client.connect(MANAGEMENT) == REFUSED_HERE
+    assert client.connect(TUNNEL) == CONNECTED
+    assert trial.endpoint.used_addresses == {TUNNELS[1]}
+    assert client.connect(TUNNEL) == TAKEN, "it has one only"
+
+
+def test_the_user_of_the_management_manages_and_has_no_tunnel(trial: Trial) -> None:
+    client = SecureClient(trial).enter(1, MANAGER)
+    assert client.connect(MANAGEMENT) == CONNECTED
+    assert client.connect(TUNNEL) == REFUSED_HERE
+
+
+@pytest.mark.parametrize("cri", [TUNNEL, MANAGEMENT])
+def test_what_is_secured_is_refused_plain(trial: Trial, cri: object) -> None:
+    (answer,) = trial.say(connect(cri, STREAM, STREAM), STREAM)  # type: ignore[arg-type]
+    assert answer.raw[7] == SECURED
+    trial.secure = replace(SECURE, secured_families=frozenset())
+    (answer,) = trial.say(connect(cri, STREAM, STREAM), STREAM)  # type: ignore[arg-type]
+    assert answer.raw[7] == CONNECTED
+
+
+@pytest.mark.parametrize(
+    ("user", "password_hash"), [(2, MANAGER), (1, USER), (3, USER), (0, USER), (3, bytes(16))]
+)
+def test_a_wrong_password_ends_the_session_at_once(
+    trial: Trial, user: int, password_hash: bytes
+) -> None:
+    client = SecureClient(trial).begin()
+    assert client.authenticate(user, password_hash) == [status(Status.REFUSED)]
+    assert trial.say(client.sealed(connect(TUNNEL, STREAM, STREAM)), STREAM) == []
+    assert trial.statistics.sessions_refused == 1
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        connect(TUNNEL, STREAM, STREAM),
+        status(Status.KEEP_ALIVE),
+        bytes.fromhex("06100207001001000802000000000000"),
+    ],
+)
+def test_before_that_nothing_is_served(trial: Trial, frame: bytes) -> None:
+    client = SecureClient(trial).begin()
+    assert client.say(frame) == [status(Status.UNAUTHENTICATED)]
+    assert trial.endpoint.channels == ()
+
+
+def test_who_does_not_say_who_it_is_has_ten_seconds(trial: Trial) -> None:
+    client = SecureClient(trial).begin()
+    assert trial.wait(9.9) == []
+    assert client.opened(trial.wait(0.2)) == [status(Status.TIMEOUT)]
+
+
+def test_a_silent_session_ends_after_a_minute_with_what_was_opened_in_it(trial: Trial) -> None:
+    client = SecureClient(trial).enter(2, USER)
+    assert client.connect() == CONNECTED
+    trial.wait(50.0)
+    assert client.say(status(Status.KEEP_ALIVE)) == []
+    assert trial.wait(50.0) == []
+    assert client.opened(trial.wait(11.0)) == [status(Status.TIMEOUT)]
+    assert trial.changes == ["Opened 1", "Closed 1"]
+
+
+def test_a_client_ends_its_session_and_with_it_its_connections(trial: Trial) -> None:
+    client = SecureClient(trial).enter(2, USER)
+    assert client.connect() == CONNECTED
+    assert client.say(status(Status.CLOSE)) == []
+    assert trial.changes == ["Opened 1", "Closed 1"]
+    assert SecureClient(trial).enter(2, USER).connect() == CONNECTED, "its tunnel is free again"
+
+
+def test_the_end_of_the_tcp_connection_is_the_end_of_its_sessions(trial: Trial) -> None:
+    client = SecureClient(trial).enter(2, USER)
+    assert client.connect() == CONNECTED
+    assert STREAM.stream is not None
+    trial.take(trial.endpoint.lose_stream(STREAM.stream))
+    assert trial.changes == ["Opened 1", "Closed 1"]
+    assert trial.say(client.sealed(status(Status.KEEP_ALIVE)), STREAM) == []
+    assert trial.statistics.malformed == 1
+
+
+def test_a_recorded_frame_is_not_taken_again_nor_in_another_connection(trial: Trial) -> None:
+    client = SecureClient(trial).enter(2, USER)
+    recorded = client.sealed(connect(TUNNEL, STREAM, STREAM))
+    other = Place("192.168.0.66", 50_000, 8)
+    assert trial.say(recorded, other) == []
+    assert len(trial.say(recorded, STREAM)) == 1
+    assert trial.say(recorded, STREAM) == []
+    assert trial.statistics.malformed == 2
+
+
+def test_a_plain_frame_has_no_say_in_a_connection_of_a_session(trial: Trial) -> None:
+    client = SecureClient(trial).enter(2, USER)
+    assert client.connect() == CONNECTED
+    disconnect = bytes.fromhex("06100209001001000802000000000000")
+    (answer,) = trial.say(disconnect, STREAM)
+    assert answer.raw[7] == 0x21, "there is no such connection"
+    assert len(trial.endpoint.channels) == 1
+    assert client.say(disconnect)[0][7] == CONNECTED
+
+
+def test_there_is_room_for_a_few_sessions_in_one_connection(trial: Trial) -> None:
+    for _ in range(MOST_OF_ONE):
+        SecureClient(trial).begin()
+    public = X25519PrivateKey.generate().public_key().public_bytes_raw()
+    (answer,) = trial.say(framed(Service.SESSION_REQUEST, ENDPOINT + public), STREAM)
+    assert answer.raw.hex() == "0610095200080000"
+
+
+def test_without_users_and_over_udp_there_are_no_sessions(trial: Trial) -> None:
+    public = X25519PrivateKey.generate().public_key().public_bytes_raw()
+    request = framed(Service.SESSION_REQUEST, ENDPOINT + public)
+    assert trial.say(request) == []
+    trial.secure = SecureSettings()
+    assert trial.say(request, STREAM) == []
+    assert trial.statistics.secure == 2
+
+
+def test_a_frame_that_never_comes_in_a_session_is_not_served(trial: Trial) -> None:
+    client = SecureClient(trial).enter(2, USER)
+    inner = client.sealed(status(Status.KEEP_ALIVE))
+    assert client.say(inner) == []
+    assert client.say(framed(Service.SESSION_REQUEST, ENDPOINT + bytes(32))) == []
+    assert trial.statistics.malformed == 2
+    assert client.connect() == CONNECTED
+
+
+@given(st.binary(max_size=60), st.sampled_from([0x0950, 0x0951, 0x0952, 0x0953, 0x0954, 0x0955]))
+def test_whatever_comes_in_the_family_of_security_harms_nothing(junk: bytes, service: int) -> None:
+    trial = Trial(SECURE)
+    raw = bytes.fromhex("0610") + service.to_bytes(2, "big") + (6 + len(junk)).to_bytes(2, "big")
+    trial.say(raw + junk, STREAM)
+    client = SecureClient(trial, Place("192.168.0.10", 50_003, 9)).enter(2, USER)
+    client.say(raw + junk)
+
+
+def test_the_end_of_the_server_says_goodbye_in_the_session(trial: Trial) -> None:
+    client = SecureClient(trial).enter(2, USER)
+    assert client.connect() == CONNECTED
+    farewells = client.opened(trial.take(trial.endpoint.end()))
+    assert [one[2:4].hex() for one in farewells] == ["0209", "0954"]
+
+
+# --- xknx
+
+
+def secured_client(port: int, **changes: object) -> XKNX:
+    """Return xknx with a secure tunnel."""
+    secure = {
+        "user_id": 2,
+        "user_password": "secret",
+        "device_authentication_password": "trustme",
+    } | changes
+    return XKNX(
+        connection_config=ConnectionConfig(
+            connection_type=ConnectionType.TUNNELING_TCP_SECURE,
+            gateway_ip=LOCALHOST,
+            gateway_port=port,
+            auto_reconnect=False,
+            secure_config=SecureConfig(**secure),  # type: ignore[arg-type]
+        )
+    )
+
+
+@pytest.mark.real
+async def test_xknx_reads_and_writes_through_a_secure_tunnel() -> None:
+    async with site(SECURE) as device, secured_client(device.port) as client:
+        heard: list[Telegram] = []
+        client.telegram_queue.register_telegram_received_cb(heard.append)
+        assert client.current_address == TUNNELS[1]
+        await client.cemi_handler.send_telegram(
+            Telegram(GroupAddress("1/2/3"), payload=GroupValueWrite(DPTArray((1, 2))))
+        )
+        await client.cemi_handler.send_telegram(
+            Telegram(GroupAddress("1/2/3"), payload=GroupValueRead())
+        )
+        response = GroupValueResponse(DPTArray((1, 2)))
+        await eventually(lambda: response in [one.payload for one in heard], "the answer")
+        assert device.server.statistics.sessions == 1
+    await eventually(lambda: device.server.connections == 0, "the end")
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    "changes",
+    [{"user_password": "wrong"}, {"device_authentication_password": "wrong"}, {"user_id": 5}],
+)
+async def test_xknx_with_wrong_credentials_gets_no_tunnel(changes: dict[str, object]) -> None:
+    async with site(SECURE) as device:
+        client = secured_client(device.port, **changes)
+        with pytest.raises((CommunicationError, InvalidSecureConfiguration)):
+            await client.start()
+        assert client.connection_manager.state is not XknxConnectionState.CONNECTED
+        assert device.server.connections == 0
+        await client.stop()
