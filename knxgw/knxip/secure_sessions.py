@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from xknx.knxip import KNXIPServiceType as Service
 
 from knxgw.errors import DecodeError
@@ -21,12 +20,12 @@ from knxgw.knxip.secure_wrapper import (
     KEY_OCTETS,
     MAC_OCTETS,
     PUBLIC_OCTETS,
+    KeyPair,
     Wrapped,
     authenticate_code,
     nonce_of,
     opened,
     read_wrapper,
-    session_key,
     session_response_code,
     wrapped,
     xored,
@@ -103,10 +102,9 @@ class SecureSessions:
         self,
         settings: Callable[[], SecureSettings],
         statistics: Statistics,
-        new_key: Callable[[], X25519PrivateKey] = X25519PrivateKey.generate,
     ) -> None:
         """Serve with these settings of the moment."""
-        self._settings, self._statistics, self._new_key = settings, statistics, new_key
+        self._settings, self._statistics = settings, statistics
         self._sessions: dict[int, Session] = {}
         self._last = 0
 
@@ -140,13 +138,12 @@ class SecureSessions:
             self._statistics.sessions_refused += 1
             refused = _NO_SESSION.to_bytes(2, "big")
             return [Send(source, framed(Service.SESSION_RESPONSE, refused))]
-        own = self._new_key()
-        own_public = own.public_key().public_bytes_raw()
+        own = KeyPair()
         try:
-            key = session_key(own, public)
+            key = own.session_key(public)
         except ValueError as err:
             raise DecodeError("a public key that gives everybody the same") from err
-        keys = xored(public, own_public)
+        keys = xored(public, own.public)
         self._last = number
         self._sessions[number] = Session(
             number=number,
@@ -158,7 +155,7 @@ class SecureSessions:
             heard_at=now_s,
         )
         code = session_response_code(settings.device_code, number, keys)
-        said = number.to_bytes(2, "big") + own_public + code
+        said = number.to_bytes(2, "big") + own.public + code
         return [Send(source, framed(Service.SESSION_RESPONSE, said))]
 
     def take(self, raw: bytes, source: Place, now_s: float) -> list[Result]:

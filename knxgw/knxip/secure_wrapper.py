@@ -102,10 +102,26 @@ def authenticate_code(key: bytes, user: int, keys_xored: bytes) -> bytes:
     return _handshake_code(key, AUTHENTICATE, bytes((0, user)), keys_xored)
 
 
-def session_key(own: X25519PrivateKey, public: bytes) -> bytes:
-    """Return the key of a session. Raises: ValueError, for a public key that would give everybody the same."""
-    shared = own.exchange(X25519PublicKey.from_public_bytes(public))
-    return sha256(shared).digest()[:KEY_OCTETS]
+class KeyPair:
+    """The keys of one side of one session."""
+
+    def __init__(self, private: bytes | None = None) -> None:
+        """Make new ones; `private`: those of an example."""
+        self._private = (
+            X25519PrivateKey.generate()
+            if private is None
+            else X25519PrivateKey.from_private_bytes(private)
+        )
+
+    @property
+    def public(self) -> bytes:
+        """Return what the other side is told."""
+        return self._private.public_key().public_bytes_raw()
+
+    def session_key(self, other: bytes) -> bytes:
+        """Return the key of a session. Raises: ValueError, for a public key that would give everybody the same."""
+        shared = self._private.exchange(X25519PublicKey.from_public_bytes(other))
+        return sha256(shared).digest()[:KEY_OCTETS]
 
 
 def xored(one: bytes, other: bytes) -> bytes:

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 from xknx import XKNX
@@ -24,11 +23,11 @@ from knxgw.knxip.effects import Send
 from knxgw.knxip.ports import SecureSettings
 from knxgw.knxip.secure_sessions import MOST_OF_ONE, Status
 from knxgw.knxip.secure_wrapper import (
+    KeyPair,
     authenticate_code,
     nonce_of,
     opened,
     read_wrapper,
-    session_key,
     session_response_code,
     wrapped,
     xored,
@@ -62,15 +61,15 @@ class SecureClient:
 
     def begin(self) -> "SecureClient":
         """Begin a session, and know the server by its code."""
-        own = X25519PrivateKey.generate()
-        public = own.public_key().public_bytes_raw()
+        own = KeyPair()
+        public = own.public
         request = framed(Service.SESSION_REQUEST, ENDPOINT + public)
         (answer,) = self.trial.say(request, self.stream)
         body = answer.raw[6:]
         self.session = int.from_bytes(body[:2], "big")
         self.keys = xored(public, body[2:34])
         assert body[34:] == session_response_code(DEVICE_CODE, self.session, self.keys)
-        self.key = session_key(own, body[2:34])
+        self.key = own.session_key(body[2:34])
         return self
 
     def sealed(self, frame: bytes) -> bytes:
@@ -224,13 +223,13 @@ def test_a_plain_frame_has_no_say_in_a_connection_of_a_session(trial: Trial) -> 
 def test_there_is_room_for_a_few_sessions_in_one_connection(trial: Trial) -> None:
     for _ in range(MOST_OF_ONE):
         SecureClient(trial).begin()
-    public = X25519PrivateKey.generate().public_key().public_bytes_raw()
+    public = KeyPair().public
     (answer,) = trial.say(framed(Service.SESSION_REQUEST, ENDPOINT + public), STREAM)
     assert answer.raw.hex() == "0610095200080000"
 
 
 def test_without_users_and_over_udp_there_are_no_sessions(trial: Trial) -> None:
-    public = X25519PrivateKey.generate().public_key().public_bytes_raw()
+    public = KeyPair().public
     request = framed(Service.SESSION_REQUEST, ENDPOINT + public)
     assert trial.say(request) == []
     trial.secure = SecureSettings()

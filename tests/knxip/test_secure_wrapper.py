@@ -1,7 +1,6 @@
 """KNX IP Secure: the published values of the reference (10.6), both ways."""
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 from xknx.secure.security_primitives import (
@@ -11,11 +10,11 @@ from xknx.secure.security_primitives import (
 
 from knxgw.errors import DecodeError
 from knxgw.knxip.secure_wrapper import (
+    KeyPair,
     authenticate_code,
     nonce_of,
     opened,
     read_wrapper,
-    session_key,
     session_response_code,
     wrapped,
     xored,
@@ -37,10 +36,10 @@ WRAPPED = bytes.fromhex(
 
 
 def test_the_handshake_gives_the_published_values() -> None:
-    own = X25519PrivateKey.from_private_bytes(bytes.fromhex(CLIENT_PRIVATE))
-    assert own.public_key().public_bytes_raw() == CLIENT
+    own = KeyPair(bytes.fromhex(CLIENT_PRIVATE))
+    assert own.public == CLIENT
     assert xored(CLIENT, SERVER) == KEYS
-    assert session_key(own, SERVER) == SESSION_KEY
+    assert own.session_key(SERVER) == SESSION_KEY
     assert derive_device_authentication_password("trustme") == DEVICE_CODE
     assert derive_user_password("secret") == USER_HASH
     answer = session_response_code(DEVICE_CODE, 1, KEYS)
@@ -93,4 +92,4 @@ def test_whatever_comes_is_refused(raw: bytes) -> None:
 
 def test_a_public_key_that_gives_everybody_the_same_is_refused() -> None:
     with pytest.raises(ValueError, match="shared key"):
-        session_key(X25519PrivateKey.generate(), bytes(32))
+        KeyPair().session_key(bytes(32))
