@@ -2,13 +2,22 @@
 
 from knxgw.device.condition import Circumstances, condition_of
 from knxgw.device.identity import MASK_VERSION
+from knxgw.device.ip_secure import ip_security
 from knxgw.device.loading import Loadable
 from knxgw.device.memory import crc16
 from knxgw.device.model import DeviceModel
+from knxgw.device.secured_groups import secured_groups
+from knxgw.device.security import TOOL_KEY, counts_of
 from knxgw.device.tables import row_count
 from knxgw.gateway import Gateway
+from knxgw.knx.secure_apdu import Failure
 from knxgw.knx_server import KnxServer
-from knxgw.website.knx_facts import KnxDeviceFacts, LoadableFacts, ProgramFacts
+from knxgw.website.knx_facts import (
+    KnxDeviceFacts,
+    LoadableFacts,
+    ProgramFacts,
+    SecurityFacts,
+)
 
 
 def knx_device_facts(gateway: Gateway, server: KnxServer) -> KnxDeviceFacts:
@@ -35,11 +44,25 @@ def knx_device_facts(gateway: Gateway, server: KnxServer) -> KnxDeviceFacts:
         condition=condition_of(model, now),
         has_own=programmed.own is not None,
         findings=programmed.findings,
+        security=_security(model),
         tool=None if device.peer is None else str(device.peer),
         loadables=tuple(_loadable(one) for one in model.loadables.values() if one.has_memory),
         download=download,
         server=server.facts(),
         link={} if line is None else line.counted(),
+    )
+
+
+def _security(model: DeviceModel) -> SecurityFacts:
+    groups = secured_groups(model)
+    kinds = (one.name.lower() for one in Failure)
+    return SecurityFacts(
+        can_be_commissioned=bool(model.identity.fdsk),
+        is_commissioned=bool(model.kept[TOOL_KEY]),
+        is_on=model.is_secure,
+        secured_addresses=None if groups is None else len(groups.keys),
+        session_users=len(ip_security(model.kept, ()).users),
+        failures=dict(zip(kinds, counts_of(model.kept), strict=True)),
     )
 
 

@@ -7,6 +7,12 @@
     python -m tools.knx_tool unload
     python -m tools.knx_tool reset
 
+With KNX Secure: `take` gives the device an address and a tool key of its own, as a project does; from then on all commands
+need that key.
+
+    python -m tools.knx_tool --certificate certificate.txt take 1.1.30 project.key
+    python -m tools.knx_tool --key project.key --device 1.1.30 load garage.yaml
+
 It uses a tunnel of the gateway at 127.0.0.1, which is there without a KNX connection and in the demo; `--way` names
 another one: `udp:IP:PORT`, `tcp:IP:PORT`, or `routing:IP` with our own IP. `--device`: its individual address.
 """
@@ -14,6 +20,7 @@ another one: `udp:IP:PORT`, `tcp:IP:PORT`, or `routing:IP` with our own IP. `--d
 import argparse
 import asyncio
 import logging
+import secrets
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,15 +42,19 @@ from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration
 from knxgw.config.objects import existing_objects
 from knxgw.config.parameter_memory import image_of
+from knxgw.device.certificate import read_certificate
 from knxgw.device.services import EraseCode
 from knxgw.objects.codec import size_bits
 from tests.support.ets_image import texts_of_file
 from tests.support.line_tool import tables
 from tests.support.programming_tool import config_of, download, say, unload
+from tests.support.secured_xknx import ToolDataSecure, give_address, secure, take
 
 WAY, DEVICE = "udp:127.0.0.1:3671", "1.1.20"
 PARTS = {"all": (4, 3, 1, 2), "parameters": (4,), "links": (3, 1, 2)}  # indexes of objects
 FREE_KEY = 0xFFFFFFFF
+KEY_OCTETS = 16
+ADDRESS_S = 1.0  # in which the device has its address: it does not say so
 
 
 def contents_of(file: Path) -> Mapping[int, bytes]:
@@ -82,6 +93,7 @@ async def run(asked: argparse.Namespace) -> None:
     """Carry out a command."""
     device = IndividualAddress(asked.device)
     async with XKNX(connection_config=config_of(asked.way)) as xknx:
+        security = None if asked.tool_key is None else secure(xknx, asked.tool_key)
         command: str = asked.command
         match command:
             case "find":
@@ -90,6 +102,8 @@ async def run(asked: argparse.Namespace) -> None:
             case "address":
                 await nm_individual_address_write(xknx, asked.address)
                 say(f"{asked.address} is given")
+            case "take" if security is not None:
+                await _take(xknx, security, asked)
             case "load":
                 contents = {one: asked.contents[one] for one in PARTS[asked.parts]}
                 await download(xknx, contents, device, is_full=asked.parts == "all")
@@ -106,19 +120,53 @@ async def run(asked: argparse.Namespace) -> None:
                 raise AssertionError(command)
 
 
+async def _take(xknx: XKNX, security: ToolDataSecure, asked: argparse.Namespace) -> None:
+    """Take a device as a project does: its certificate opens it, and a new key from then on."""
+    address, key = IndividualAddress(asked.address), secrets.token_bytes(KEY_OCTETS)
+    asked.key_file.touch(mode=0o600)
+    asked.key_file.write_text(f"{key.hex()}\n", encoding="ascii")
+    await give_address(xknx, asked.serial_number, address)
+    await asyncio.sleep(ADDRESS_S)
+    await take(xknx, security, address, key)
+    say(f"{address} is taken; its tool key is in {asked.key_file}")
+
+
+def read_keys(asked: argparse.Namespace) -> None:
+    """Read the key that tools of the device need. Raises: SystemExit."""
+    asked.tool_key = asked.serial_number = None
+    try:
+        if asked.certificate is not None:
+            text = asked.certificate.read_text(encoding="utf-8")
+            asked.serial_number, asked.tool_key = read_certificate(text)
+        elif asked.key is not None:
+            asked.tool_key = bytes.fromhex(asked.key.read_text(encoding="ascii"))
+    except (OSError, ValueError) as err:
+        sys.exit(f"{asked.certificate or asked.key}: {type(err).__name__}")
+    if asked.command == "take" and asked.serial_number is None:
+        sys.exit("take needs the device certificate: --certificate FILE")
+
+
 def main() -> None:
     """Read what is asked, and do it."""
     parser = argparse.ArgumentParser(description="A KNX tool for the gateway.")
     parser.add_argument("--way", default=WAY)
     parser.add_argument("--device", default=DEVICE)
+    parser.add_argument("--certificate", type=Path, help="file with the device certificate")
+    parser.add_argument(
+        "--key", type=Path, help="file with the tool key of a device that was taken"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("find", "unload", "reset"):
         commands.add_parser(name)
     commands.add_parser("address").add_argument("address")
+    taking = commands.add_parser("take")
+    taking.add_argument("address")
+    taking.add_argument("key_file", type=Path)
     load = commands.add_parser("load")
     load.add_argument("file", type=Path)
     load.add_argument("--parts", choices=PARTS, default="all")
     asked = parser.parse_args()
+    read_keys(asked)
     if asked.command == "load":
         asked.contents = contents_of(asked.file)
     logging.getLogger("xknx").setLevel(

@@ -8,7 +8,7 @@ from knxgw.catalogue.interface_objects import LoadState
 from knxgw.device.condition import Condition
 from knxgw.device.identity import UNASSIGNED
 from knxgw.device.last_download import Ending, LastDownload, Way
-from knxgw.website.knx_facts import KnxDeviceFacts, LoadableFacts
+from knxgw.website.knx_facts import KnxDeviceFacts, LoadableFacts, SecurityFacts
 from knxgw.website.language import UNKNOWN, Language, marked
 
 _UNASSIGNED = f"{UNASSIGNED >> 12}.{UNASSIGNED >> 8 & 0xF}.{UNASSIGNED & 0xFF}"
@@ -110,6 +110,14 @@ WAYS = {
 }
 
 
+FAILURES = {  # by kind
+    "control": marked("unknown kind"),
+    "number": marked("repeated or recorded"),
+    "crypto": marked("wrong key"),
+    "access": marked("not allowed"),
+}
+
+
 class Fact(NamedTuple):
     """A line of a list."""
 
@@ -134,6 +142,32 @@ def device_rows(facts: KnxDeviceFacts, words: Language) -> Iterator[Fact]:
     yield Fact(words.text("Application program"), _program(facts, words))
     connected = words.text("none") if facts.tool is None else facts.tool
     yield Fact(words.text("Tool that has a connection"), connected)
+    yield from _security(facts.security, words)
+
+
+def _security(facts: SecurityFacts, words: Language) -> Iterator[Fact]:
+    """Yield how far a project has taken the device with KNX Secure."""
+    if facts.is_on:
+        said = words.text("on: only tools of its project may change the device")
+    elif facts.is_commissioned:
+        said = words.text("off; a project has given the device its key")
+    elif facts.can_be_commissioned:
+        said = words.text("off; the command knxgw device-certificate shows the device certificate")
+    else:
+        said = words.text("not possible: the factory key cannot be read or stored")
+    yield Fact("KNX Secure", said)
+    if facts.secured_addresses is not None:
+        number = words.number(facts.secured_addresses)
+        yield Fact(words.text("Group addresses with a key"), number)
+    if facts.session_users:
+        yield Fact(words.text("Users of KNX IP Secure"), words.number(facts.session_users))
+    refused = [
+        f"{words.text(name)} {words.number(facts.failures[key])}"
+        for key, name in FAILURES.items()
+        if facts.failures.get(key)
+    ]
+    if refused:
+        yield Fact(words.text("Refused by KNX Secure"), ", ".join(refused))
 
 
 def _address(facts: KnxDeviceFacts, words: Language) -> str:

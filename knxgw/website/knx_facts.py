@@ -71,6 +71,18 @@ class ProgramFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityFacts:
+    """KNX Secure on the side of the device: no keys, only that there are some."""
+
+    can_be_commissioned: bool = False  # it has a factory key
+    is_commissioned: bool = False  # a tool key that ETS has written
+    is_on: bool = False  # security mode
+    secured_addresses: int | None = None  # None: ETS has loaded no keys
+    session_users: int = 0  # of KNX IP Secure
+    failures: Mapping[str, int] = field(default_factory=dict)  # by kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KnxDeviceFacts:
     """The KNX device at one moment."""
 
@@ -84,6 +96,7 @@ class KnxDeviceFacts:
     condition: Condition = Condition.NOTHING
     has_own: bool = False  # a configuration of its own to go back to
     findings: tuple[Finding, ...] = ()  # about what ETS has loaded
+    security: SecurityFacts = SecurityFacts()
     tool: str | None = None  # individual address of the tool that is connected
     loadables: tuple[LoadableFacts, ...] = ()
     download: LastDownload | None = None

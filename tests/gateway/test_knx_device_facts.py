@@ -9,10 +9,12 @@ from xknx.profile.const import ResourceObjectType
 from knxgw.catalogue.interface_objects import LoadState
 from knxgw.device.condition import Condition
 from knxgw.device.download import UNLOADED_S
+from knxgw.device.ip_secure import PASSWORD_HASHES
 from knxgw.device.last_download import Ending, LastDownload, Way
+from knxgw.device.security import MODE, TOOL_KEY
 from knxgw.knx_device_facts import knx_device_facts
 from knxgw.knx_server import KnxServer
-from knxgw.website.knx_facts import KnxDeviceFacts, ServerState
+from knxgw.website.knx_facts import KnxDeviceFacts, ServerState, knx_device_text
 from tests.gateway.test_knx_server import served
 from tests.gateway.test_programmed_by_ets import BY_ETS, SITE, contents
 from tests.knxip.serving import manager, tunnel
@@ -196,3 +198,25 @@ async def test_a_server_that_is_not_to_listen_says_why(
     async with served(tmp_path, knx=knx, is_up=False) as (_, server, _):
         await eventually(lambda: server.facts().state is state, "the reason")
         assert server.facts().address == ""
+
+
+async def test_the_website_learns_of_security_and_of_no_key(tmp_path: Path) -> None:
+    async with World(SITE, tmp_path) as world:
+        world.strict = False
+        model, key = world.gateway.programmed.model, bytes(range(0x40, 0x50))
+        before = facts_of(world).security
+        assert (before.can_be_commissioned, before.is_commissioned, before.is_on) == (
+            True,
+            False,
+            False,
+        )
+        model.keep(TOOL_KEY, key)
+        model.keep(MODE, b"\1")
+        model.keep(PASSWORD_HASHES, key)
+        after = facts_of(world)
+        assert (after.security.is_commissioned, after.security.is_on) == (True, True)
+        assert after.security.session_users == 1
+        text = knx_device_text(after)
+        for secret in (key, model.identity.fdsk):
+            assert secret.hex() not in text
+            assert secret.hex() not in repr(after)

@@ -26,6 +26,7 @@ from knxgw.website.knx_facts import (
     KnxDeviceFacts,
     LoadableFacts,
     ProgramFacts,
+    SecurityFacts,
     ServerFacts,
     ServerState,
     TunnelFacts,
@@ -121,6 +122,37 @@ def test_a_loaded_device_shows_address_program_tables_download_and_server(
         "ROUTING_BUSY received: others asked for a pause 4",
     ):
         assert part in page, part
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        (SecurityFacts(), "not possible: the factory key cannot be read or stored"),
+        (
+            SecurityFacts(can_be_commissioned=True),
+            "off; the command knxgw device-certificate shows",
+        ),
+        (
+            SecurityFacts(can_be_commissioned=True, is_commissioned=True),
+            "off; a project has given the device its key",
+        ),
+        (
+            SecurityFacts(can_be_commissioned=True, is_commissioned=True, is_on=True),
+            "on: only tools of its project may change the device",
+        ),
+        (SecurityFacts(secured_addresses=12), "Group addresses with a key 12"),
+        (SecurityFacts(session_users=3), "Users of KNX IP Secure 3"),
+        (
+            SecurityFacts(failures={"control": 0, "number": 2, "crypto": 1, "access": 4}),
+            "repeated or recorded 2, wrong key 1, not allowed 4",
+        ),
+    ],
+)
+def test_how_far_a_project_has_taken_the_device_is_said(
+    shown: Shown, found: Website, facts: SecurityFacts, said: str
+) -> None:
+    assert said in shown.page(found, security=facts)
+    assert said not in shown.page(found, "de", security=facts)
 
 
 @pytest.mark.parametrize("condition", Condition)

@@ -26,8 +26,8 @@ KNXnet/IP server (`knx.server_port`), which on a machine without a KNX connectio
 
 **There is no product entry for ETS yet**, so ETS cannot make a download for it. xknx's management procedures do
 everything described here; [tests](../tests/device/) hold it, with the download of ETS 6 to a device of the same
-management model. KNX Data Secure for tools and the security object are not part of it yet; where the site uses a keyring, the device answers only
-who looks for devices in programming mode.
+management model. Where the site uses a keyring, the device answers only tools with the tool key, and who looks for devices in
+programming mode.
 
 ```sh
 knxgw demo                                             # in one terminal
@@ -67,18 +67,45 @@ _SERVICES = f"""\
 | A_IndividualAddressSerialNumber_Read, Write | with our serial number |
 | A_SystemNetworkParameter_Read | serial number of devices in programming mode, without an address, just switched on |
 | A_NetworkParameter_Read | whether we use one of some group addresses |
+| S-A_Data, S-A_Sync (KNX Data Secure) | with the tool key, encrypted: everything above, answered in the same way; see KNX Secure below |
 | anything else | is acknowledged in a connection, and has no answer |
 
 | erase code | erases |
 |---|---|
 | 1 | nothing: a restart that is confirmed |
-| 2 | everything that a tool has written |
+| 2 | everything that a tool has written; the tool key is the factory key (FDSK) again, security mode is off |
 | 3 | the individual address: 15.15.255 |
 | 4, 5 | the application program with its parameters, unless it is being loaded |
 | 6 | group addresses and associations |
-| 7 | as 2, but for the individual address |
+| 7 | as 2, but for the individual address, tool key and security mode |
+
+While security mode is on, only tools with the tool key may ask for 1, 2 and 5 to 7; 3 and 4 do not exist then.
 
 The longest APDU is {MAX_APDU_LENGTH} octets.
+"""
+_SECURITY = """\
+## KNX Secure
+
+**Data Secure.** `knxgw device-certificate` shows the device certificate: serial number and factory key (FDSK), as 36 characters and as a
+QR code. With that a tool speaks to a device that no project has taken yet: it synchronises sequence numbers, gives the individual
+address by serial number, switches security mode on and writes the tool key of the project, which is the only one that
+opens the device from then on. The factory key is made at the first start, outlives every reset, and holds again after a factory reset.
+
+- While security mode is on, whoever has no tool key may do what the column *access* of the tables says, behind the stroke: find the
+  device, read what tells it apart and the states of loading, and nothing else. Level and key of A_Authorize make no difference.
+- A telegram is taken once: each number has to be higher than the last of the same sender, power cuts included. Of what is refused the
+  device counts four kinds (property 55), and describes the last five.
+- Group addresses with a key (property 53) are secured from the end of the download on, for senders of property 54. A group object
+  uses only addresses that are secured as its flags say (property 61: 00 or 03). Keys of ETS replace those of a keyring.
+- Only encryption with authentication is served. Keys with single devices, roles and secure routing are kept and not used.
+
+**IP Secure.** Sessions by TCP, as soon as ETS has written the hash of a password (property 93). User 1 may open device management,
+others the tunnels of property 97. A family of property 94 is refused plain; searches and descriptions stay plain. A session ends 10 s after its
+begin without a user, after 60 s without a frame, or with its TCP connection; then its tunnels end, too. Sixteen sessions have room, four of
+one TCP connection.
+
+The column *access*: who may write and read while security mode is off, and while it is on. Each is a number of ten bits: write and read for
+anybody, for a role (encrypted, then only authenticated), and for a tool (the same).
 """
 _DIAGNOSTICS = """\
 ## Group object diagnostics
@@ -140,6 +167,7 @@ def knx_device_page(catalogue: Catalogue) -> str:
         "<!-- Made by `make generate` from product_db/: change that, not this page. -->\n",
         _INTRODUCTION,
         _SERVICES,
+        _SECURITY,
         "## Interface objects\n",
         *(_object(one) for one in rules.objects),
         _DIAGNOSTICS,
@@ -153,7 +181,10 @@ def knx_device_page(catalogue: Catalogue) -> str:
 
 def _object(one: InterfaceObjectDefinition) -> str:
     head = f"### {one.index}: {one.text} (type {one.type})\n\n"
-    table = "| id | property | data type | elements | read | write | kept |\n|---|---|---|---|---|---|---|\n"
+    table = (
+        "| id | property | data type | elements | read | write | access | kept |\n"
+        "|---|---|---|---|---|---|---|---|\n"
+    )
     return head + table + "".join(_property(each) for each in one.properties)
 
 
@@ -161,7 +192,7 @@ def _property(one: PropertyDefinition) -> str:
     levels = ["-" if level is None else str(level) for level in (one.read_level, one.write_level)]
     name = one.type.name.lower()
     kept = "yes" if one.is_kept else ""
-    return f"| {one.id} | {one.text} | {name} | {one.elements} | {levels[0]} | {levels[1]} | {kept} |\n"
+    return f"| {one.id} | {one.text} | {name} | {one.elements} | {levels[0]} | {levels[1]} | {one.policy} | {kept} |\n"
 
 
 def _load_states(rules: InterfaceObjects) -> str:
