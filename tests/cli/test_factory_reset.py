@@ -19,6 +19,7 @@ from knxgw.cli import main
 from knxgw.device.identity import Identity
 from knxgw.device.kept_state import restore, state_bytes
 from knxgw.device.model import DeviceModel, Outside
+from knxgw.device.security import MODE, TOOL_KEY
 from knxgw.errors import GatewayError
 from knxgw.factory_reset import REQUEST_NAME, SET_ASIDE_NAME, FactoryReset, SetAside
 from knxgw.firmware.boot_disk import BootDisk
@@ -27,6 +28,7 @@ from knxgw.run import _finish
 from knxgw.store import initial_password
 from knxgw.store.configurations import Configurations, Origin
 from knxgw.store.database import Database, FaultRow, SessionRow
+from knxgw.store.fdsk_file import fdsk
 from knxgw.store.knx_device_files import KnxDeviceFiles
 from knxgw.store.lock import StateLock
 from knxgw.store.private_files import write_private
@@ -116,7 +118,7 @@ def test_after_a_reset_the_knx_device_has_no_address_and_nothing_loaded(state: P
     files = KnxDeviceFiles(state)
 
     def device() -> DeviceModel:
-        identity = Identity(serial_number=bytes(6))
+        identity = Identity(serial_number=bytes(6), fdsk=fdsk(state))
         model = DeviceModel(catalogue().interface_objects, identity, Outside())
         if stored := files.state():
             assert restore(model, stored, files.segment)
@@ -125,14 +127,20 @@ def test_after_a_reset_the_knx_device_has_no_address_and_nothing_loaded(state: P
     used = device()
     used.set_individual_address(0x1114)
     used.loadables[1].state = LoadState.ERROR
+    factory_key, project_key = fdsk(state), bytes(range(16))
+    used.keep(MODE, b"\1")
+    used.keep(TOOL_KEY, project_key)
     files.write(state_bytes(used), {})
     assert device().individual_address == 0x1114
+    assert (device().is_secure, device().tool_key) == (True, project_key)
     reset = FactoryReset(state)
     reset.ask()
     reset.finish()
     assert device().individual_address == 0xFFFF
     assert {one.state for one in device().loadables.values()} == {LoadState.UNLOADED}
     assert not list(state.glob("knxgw.keyrings*"))
+    assert (device().is_secure, device().tool_key) == (False, factory_key)
+    assert len(factory_key) == 16
 
 
 def test_a_reset_that_was_cut_off_anywhere_is_ended_by_the_next_start(state: Path) -> None:

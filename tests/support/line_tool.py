@@ -115,11 +115,11 @@ def tables(linked: Mapping[int, tuple[str, int, int]]) -> dict[int, bytes]:
         for number, (said, _, _) in sorted(linked.items())
         for one in said.split()
     ]
-    objects = bytearray(2 * max(linked))
+    objects = bytearray(2 * max(linked, default=0))
     for number, (_, flags, bits) in linked.items():
         objects[2 * number - 2 : 2 * number] = bytes([flags, size_code(bits)])
     return {
-        3: max(linked).to_bytes(2, "big") + bytes(objects),
+        3: max(linked, default=0).to_bytes(2, "big") + bytes(objects),
         1: len(addresses).to_bytes(2, "big")
         + b"".join(one.to_bytes(2, "big") for one in addresses),
         2: len(rows).to_bytes(2, "big")
