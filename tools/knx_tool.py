@@ -20,6 +20,7 @@ another one: `udp:IP:PORT`, `tcp:IP:PORT`, or `routing:IP` with our own IP. `--d
 import argparse
 import asyncio
 import logging
+import re
 import secrets
 import sys
 from collections.abc import Mapping
@@ -54,6 +55,7 @@ WAY, DEVICE = "udp:127.0.0.1:3671", "1.1.20"
 PARTS = {"all": (4, 3, 1, 2), "parameters": (4,), "links": (3, 1, 2)}  # indexes of objects
 FREE_KEY = 0xFFFFFFFF
 KEY_OCTETS = 16
+CERTIFICATE = re.compile("(?:[A-Z2-7]{6}-){5}[A-Z2-7]{6}")
 ADDRESS_S = 1.0  # in which the device has its address: it does not say so
 
 
@@ -137,7 +139,8 @@ def read_keys(asked: argparse.Namespace) -> None:
     try:
         if asked.certificate is not None:
             text = asked.certificate.read_text(encoding="utf-8")
-            asked.serial_number, asked.tool_key = read_certificate(text)
+            found = CERTIFICATE.search(text)  # among what the command prints, or alone
+            asked.serial_number, asked.tool_key = read_certificate(found[0] if found else text)
         elif asked.key is not None:
             asked.tool_key = bytes.fromhex(asked.key.read_text(encoding="ascii"))
     except (OSError, ValueError) as err:
