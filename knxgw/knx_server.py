@@ -1,8 +1,8 @@
 """The KNXnet/IP server of the running device: where it listens, and what it says of the device.
 
 It listens on the KNX interface only. Without a KNX connection that is the loopback interface: a tool on this
-machine joins the line of the device. It does not listen where the site uses a keyring, for its tunnels are not
-secured, nor where the device itself uses a tunnel: the interface has others.
+machine joins the line of the device. It does not listen where the site uses a keyring: its tunnels are secured only where
+ETS has written users. Nor does it where the device itself uses a tunnel: the interface has others.
 """
 
 import asyncio
@@ -84,6 +84,7 @@ class KnxServer:
         gateway.programmed.model.outside.ip = self._ip
         self._watched = WatchedProperties(gateway.programmed.model)
         gateway.programmed.management.on_served = self._tell_changes
+        gateway.programmed.management.on_restart = self._admit_anew
         gateway.programmed.management.client_of = self._client_of
         gateway.panel.on_programming = self._tell_changes
 
@@ -176,6 +177,10 @@ class KnxServer:
                 return
             self._ip_state = await asyncio.to_thread(self._look_at_ip, wanted)
             self._tell_changes()
+
+    def _admit_anew(self) -> None:
+        if self._server is not None:
+            self._server.admit_anew()
 
     def _tell_changes(self) -> None:
         """Tell the clients that want to know what has changed of the device."""
@@ -313,28 +318,27 @@ class LocalManagement:
 
     async def command(self, address: PropertyAddress, data: bytes) -> FunctionAnswer | None:
         """Call a function property."""
-        return self._called(address, data, is_command=True)
+        return await self._called(address, data, is_command=True)
 
     async def state(self, address: PropertyAddress, data: bytes) -> FunctionAnswer | None:
         """Read the state of a function property."""
-        return self._called(address, data, is_command=False)
+        return await self._called(address, data, is_command=False)
 
-    def _called(
+    async def _called(
         self, address: PropertyAddress, data: bytes, *, is_command: bool
     ) -> FunctionAnswer | None:
-        self._programmed.management.requests += 1
-        function = self._elements(address, 1, 1)
-        device = self._programmed.management.device
-        try:
-            result = device.call_function(function, data, is_command=is_command)
-        except PropertyError:
-            return None
-        return FunctionAnswer(return_code=result.code, data=result.data)
+        result = await self._programmed.management.call_locally(
+            self._elements(address, 1, 1), data, is_command=is_command
+        )
+        return None if result is None else FunctionAnswer(return_code=result.code, data=result.data)
 
-    async def reset(self) -> None:
-        """Start the IP side anew: it follows its settings by itself."""
+    async def reset(self) -> bool:
+        """Start the IP side anew: it follows its settings by itself; False: whoever asks may not do that."""
+        if not self._programmed.model.may_ask("restart", WITHOUT_LINE):
+            return False
         self._programmed.management.note_restart()
         log.info("a tool asked the KNXnet/IP server to start anew")
+        return True
 
     def take_local(
         self, tpdu: bytes, answer: Callable[[bytes], None], *, is_connected: bool

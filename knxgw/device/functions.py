@@ -11,7 +11,7 @@ from knxgw.device import ip_secure, security
 from knxgw.device.access import Access
 from knxgw.device.function_result import FunctionResult
 from knxgw.device.group_object_diagnostics import diagnose
-from knxgw.device.model import DeviceModel, Elements, PropertyError
+from knxgw.device.model import SECURITY, DeviceModel, Elements, PropertyError
 
 _STATE_RESPONSE, _EXTENDED_STATE_RESPONSE = bytes.fromhex("02C9"), bytes.fromhex("01D6")
 ByIndex = apci.FunctionPropertyCommand | apci.FunctionPropertyStateRead
@@ -47,7 +47,7 @@ class Functions:
         """Call a property of an object. Raises: PropertyError, it is no function, or is not for this one."""
         asked = Elements(owner, number, 1, 1)
         definition = asked.definition()
-        if definition.type is PropertyType.CONTROL:
+        if definition.type is PropertyType.CONTROL and owner is not None and owner.key == SECURITY:
             return self._control(asked, request, access, is_command=is_command)
         if definition.type is not PropertyType.FUNCTION:
             raise PropertyError(ReturnCode.E_DATA_TYPE_CONFLICT)

@@ -28,7 +28,7 @@ NOTHING_WRITTEN: Mapping[str, bytes] = {
     "ip_parameter.sync_latency_fraction": b"\x1a",  # a tenth, of 255
     USERS: b"",
 }
-SECRETS = ("ip_parameter.backbone_key", DEVICE_CODE, PASSWORD_HASHES)
+ADDRESSES = "ip_parameter.additional_addresses"
 KEY_OCTETS = 16
 _FAMILIES = range(2, 10)
 _DONE, _NO_SERVICE, _NO_VALUE = 0x00, 0xF2, 0xF8  # return codes
@@ -46,25 +46,31 @@ class IpSecurity:
 
 
 def ip_security(kept: Mapping[str, bytes], addresses: Sequence[IndividualAddress]) -> IpSecurity:
-    """Return what is set; `addresses`: those of the tunnels, in the order of property 53."""
+    """Return what is set; `addresses`: those that tunnels have."""
     hashes = kept[PASSWORD_HASHES]
     rows = [hashes[at : at + KEY_OCTETS] for at in range(0, len(hashes), KEY_OCTETS)]
     return IpSecurity(
         device_code=kept[DEVICE_CODE],
         users={user: row for user, row in enumerate(rows, 1) if row != _UNKNOWN},
-        tunnels=_tunnels(kept[USERS], kept[PLACES], addresses),
+        tunnels=_tunnels(kept, addresses),
         secured_families=frozenset(one for one in _FAMILIES if _bits(kept) >> one & 1),
     )
 
 
 def _tunnels(
-    users: bytes, places: bytes, addresses: Sequence[IndividualAddress]
+    kept: Mapping[str, bytes], addresses: Sequence[IndividualAddress]
 ) -> Mapping[int, frozenset[IndividualAddress]]:
+    """Return the tunnels of each user: places count the rows of property 53, also those that are no tunnel."""
+    users, places, written = kept[USERS], kept[PLACES], kept[ADDRESSES]
+    rows = [
+        IndividualAddress(int.from_bytes(written[at : at + 2], "big"))
+        for at in range(0, len(written), 2)
+    ] or addresses
     found: dict[int, set[IndividualAddress]] = {}
     for user, place in zip(users[::2], users[1::2], strict=False):
         number = places[place - 1] if 0 < place <= len(places) else place
-        if 0 < number <= len(addresses):
-            found.setdefault(user, set()).add(addresses[number - 1])
+        if 0 < number <= len(rows) and rows[number - 1] in addresses:
+            found.setdefault(user, set()).add(rows[number - 1])
     return {user: frozenset(some) for user, some in found.items()}
 
 

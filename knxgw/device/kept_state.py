@@ -122,6 +122,8 @@ def _restore_objects(
 ) -> bool:
     is_sound = True
     for index, one in model.loadables.items():
+        if str(index) not in objects and not one.has_memory:
+            continue  # a release before has not known it
         try:
             _restore_object(one, objects[str(index)], segment(index))
         except (ValueError, KeyError, TypeError):

@@ -395,8 +395,15 @@ class DeviceModel:
             ),
             "cemi_server.communication_mode": self._write_communication_mode,
             security.REPORT: self._clear_report,
+            security.SENDING_NUMBER: self._write_sending_number,
             **{name: partial(self._write_ip_setting, name) for name in ip_settings.NONE_WRITTEN},
         }
+
+    def _write_sending_number(self, value: bytes) -> None:
+        """Take where our numbers begin; one near the end would leave no room. Raises: PropertyError."""
+        if int.from_bytes(value, "big") > security.HIGHEST_BEGIN:
+            raise PropertyError(ReturnCode.E_DATA_VOID)
+        self.keep(security.SENDING_NUMBER, value)
 
     def _clear_report(self, _value: bytes) -> None:
         self.keep(security.REPORT, b"\0")

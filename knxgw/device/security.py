@@ -43,6 +43,7 @@ OF_A_DOWNLOAD = (  # what unloading the object erases
 OF_ACTIVATION = (MODE, TOOL_KEY, SENDING_NUMBER)
 PLAIN_FLAGS, SECURED_FLAGS = 0b00, 0b11  # of a group object: authentication, confidentiality
 MOST_DESCRIBED = 5  # failures
+HIGHEST_BEGIN = (1 << 47) - 1  # of our numbers: ms since 2018 are below it for four thousand years
 _DONE, _NO_SERVICE, _NO_VALUE = 0x00, 0xF2, 0xF8  # return codes
 _COUNTER_OCTETS, _HIGHEST_COUNT = 2, 0xFFFF
 

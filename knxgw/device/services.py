@@ -23,6 +23,7 @@ from knxgw.device.access import FREE_LEVEL, HIGHEST_LEVEL, Access
 from knxgw.device.functions import ByIndex, ByType, Functions
 from knxgw.device.identity import MASK_VERSION, MAX_APDU_LENGTH, UNASSIGNED
 from knxgw.device.model import DeviceModel, Elements, PropertyError
+from knxgw.knx.secure_apdu import SECURED_OCTETS
 
 DEFAULT_KEY = 0xFFFFFFFF
 RESTART_S = 1  # how long a restart takes at most
@@ -206,6 +207,7 @@ class Services:
                 data=value,
             ),
             _no_value(asked),
+            access,
         )
 
     def _describe_property(self, asked: apci.PropertyDescriptionRead, _access: Access) -> Answer:
@@ -242,7 +244,8 @@ class Services:
             value = self._model.read(self._by_type(asked), access)
         except PropertyError:
             return nothing
-        return _short_enough(_extended_head(0x1CD, asked, asked.nr_of_elem) + value, nothing)
+        said = _extended_head(0x1CD, asked, asked.nr_of_elem) + value
+        return _short_enough(said, nothing, access)
 
     def _write_extended(self, asked: apci.PropertyExtValueWriteCon, access: Access) -> Answer:
         code = self._written(asked, access)
@@ -288,12 +291,12 @@ class Services:
 
     # --- memory
 
-    def _read_memory(self, asked: apci.MemoryRead, _access: Access) -> Answer:
+    def _read_memory(self, asked: apci.MemoryRead, access: Access) -> Answer:
         nothing = _answer(apci.MemoryResponse(address=asked.address, data=b""))
         value = self._memory(asked.address, asked.count)
         if value is None:
             return nothing
-        return _fitting(apci.MemoryResponse(address=asked.address, data=value), nothing)
+        return _fitting(apci.MemoryResponse(address=asked.address, data=value), nothing, access)
 
     def _write_memory(self, asked: apci.MemoryWrite, _access: Access) -> Answer:
         is_done = self._write(asked) is ReturnCode.E_SUCCESS
@@ -302,12 +305,12 @@ class Services:
         data = self._memory(asked.address, len(asked.data)) if is_done else None
         return _answer(apci.MemoryResponse(address=asked.address, data=data or b""))
 
-    def _read_user_memory(self, asked: apci.UserMemoryRead, _access: Access) -> Answer:
+    def _read_user_memory(self, asked: apci.UserMemoryRead, access: Access) -> Answer:
         nothing = _answer(apci.UserMemoryResponse(address=asked.address, data=b""))
         value = self._memory(asked.address, asked.count)
         if value is None:
             return nothing
-        return _fitting(apci.UserMemoryResponse(address=asked.address, data=value), nothing)
+        return _fitting(apci.UserMemoryResponse(address=asked.address, data=value), nothing, access)
 
     def _write_user_memory(self, asked: apci.UserMemoryWrite, _access: Access) -> Answer:
         is_done = self._write(asked) is ReturnCode.E_SUCCESS
@@ -316,7 +319,7 @@ class Services:
         data = self._memory(asked.address, len(asked.data)) if is_done else None
         return _answer(apci.UserMemoryResponse(address=asked.address, data=data or b""))
 
-    def _read_extended_memory(self, asked: apci.MemoryExtendedRead, _access: Access) -> Answer:
+    def _read_extended_memory(self, asked: apci.MemoryExtendedRead, access: Access) -> Answer:
         def said(code: ReturnCode, data: bytes = b"") -> Answer:
             head = bytes([0x01, 0xFE, code.value]) + asked.address.to_bytes(3, "big")
             return Answer(head + data)
@@ -329,6 +332,7 @@ class Services:
         return _short_enough(
             said(ReturnCode.E_SUCCESS, value).apdu or b"",
             said(ReturnCode.E_LENGTH_EXCEEDS_MAX_APDU_LENGTH),
+            access,
         )
 
     def _write_extended_memory(self, asked: apci.MemoryExtendedWrite, _access: Access) -> Answer:
@@ -373,13 +377,14 @@ def _answer(said: APCI) -> Answer:
     return Answer(bytes(said.to_knx()))
 
 
-def _fitting(said: APCI, otherwise: Answer) -> Answer:
-    return _short_enough(bytes(said.to_knx()), otherwise)
+def _fitting(said: APCI, otherwise: Answer, access: Access) -> Answer:
+    return _short_enough(bytes(said.to_knx()), otherwise, access)
 
 
-def _short_enough(said: bytes, otherwise: Answer) -> Answer:
-    """Return an answer, unless it is longer than what the device says it can send."""
-    return Answer(said) if len(said) - 1 <= MAX_APDU_LENGTH else otherwise
+def _short_enough(said: bytes, otherwise: Answer, access: Access) -> Answer:
+    """Return an answer, unless it is longer than what the device says it can send, with what secures it."""
+    longest = MAX_APDU_LENGTH - (SECURED_OCTETS if access.has_tool_key else 0)
+    return Answer(said) if len(said) - 1 <= longest else otherwise
 
 
 def _no_value(asked: apci.PropertyValueRead | apci.PropertyValueWrite) -> Answer:

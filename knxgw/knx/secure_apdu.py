@@ -31,6 +31,7 @@ from xknx.secure.security_primitives import (
 
 SECURE = bytes.fromhex("03F1")  # the service, without TPCI bits
 NUMBER_OCTETS, MAC_OCTETS, SERIAL_OCTETS, CHALLENGE_OCTETS = 6, 4, 6, 6
+SECURED_OCTETS = 2 + 1 + NUMBER_OCTETS + MAC_OCTETS  # that an APDU is longer once it is secured
 HIGHEST_NUMBER = (1 << 48) - 1
 TOOL_ACCESS = 0x80  # in the control octet
 DATA_BY_TOOL, SYNC_REQUEST_BY_TOOL, SYNC_RESPONSE_TO_TOOL = 0x90, 0x92, 0x93

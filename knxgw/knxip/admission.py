@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from xknx.knxip import DIBServiceFamily, ErrorCode
 from xknx.telegram.address import IndividualAddress
 
+from knxgw.knxip.channel import Channel
 from knxgw.knxip.ports import SecureSettings
 
 MANAGEMENT_USER = 1
@@ -18,6 +19,12 @@ class Admission:
     to_management: ErrorCode | None = None
     to_tunnels: ErrorCode | None = None
     addresses: Collection[IndividualAddress] | None = None  # of tunnels; None: any
+
+    def still_admits(self, channel: Channel) -> bool:
+        """Tell whether a connection could be opened now."""
+        if channel.address is None:
+            return self.to_management is None
+        return self.to_tunnels is None and self.allows(channel.address)
 
     def allows(self, address: IndividualAddress) -> bool:
         """Tell whether the tunnel with an address may be used."""

@@ -117,9 +117,10 @@ def _knx_addresses(said: Description, _used: Addresses) -> DIB:
 def _tunnelling(said: Description, used: Addresses) -> DIB | None:
     if not said.tunnel_addresses:
         return None
+    is_open = DIBServiceFamily.TUNNELING.value not in said.secured_families  # to who has no user
     block = DIBTunnelingInfo(
         {
-            one: TunnelingSlotStatus(usable=True, authorized=True, free=one not in used)
+            one: TunnelingSlotStatus(usable=True, authorized=is_open, free=one not in used)
             for one in said.tunnel_addresses
         }
     )

@@ -44,7 +44,7 @@ async def perform(
                 is_connected=is_connected,
             )
         case Reset():
-            await properties.reset()
+            pass  # of the server itself
     return None
 
 

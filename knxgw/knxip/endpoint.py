@@ -201,6 +201,14 @@ class KnxIpEndpoint:
 
     # --- KNX IP Secure
 
+    def admit_anew(self, now_s: float) -> list[Effect]:
+        """End what could not be opened any more: by users of before, or plain where that is secured now."""
+        effects = self._of_sessions(self._sessions.end_changed(), now_s)
+        for channel in self._connections.channels:
+            if not self._admission(channel.opener).still_admits(channel):
+                effects += self._sealed(self._connections.end(channel))
+        return effects
+
     def _in_session(self, raw: bytes, source: Place, now_s: float) -> list[Effect]:
         """Take the begin of a session, or a frame in one. Raises: DecodeError."""
         service, body = unframed(raw)

@@ -116,8 +116,8 @@ class PropertyServer(Protocol):
     async def state(self, address: PropertyAddress, data: bytes) -> FunctionAnswer | None:
         """Read the state of a function property; return None where there is none."""
 
-    async def reset(self) -> None:
-        """Note that the IP side is to start anew; returns at once, and does not wait for the server to stop."""
+    async def reset(self) -> bool:
+        """Note that the IP side is to start anew, without waiting for that; False: this client may not ask it."""
 
     def take_local(
         self, tpdu: bytes, answer: Callable[[bytes], None], *, is_connected: bool

@@ -260,10 +260,11 @@ class RunningServer:
             request, self._device.properties, lambda cemi: self._say(channel, cemi)
         )
         channel.writes = None
+        is_ending = isinstance(request, Reset) and await self._device.properties.reset()
         if self._endpoint is None:
             return
         self.apply(self._endpoint.managed(channel, answer, _now_s()))
-        if isinstance(request, Reset):
+        if is_ending:
             log.info("KNXnet/IP server: a client has the IP side start anew; connections end")
             self.apply(self._endpoint.end())
 

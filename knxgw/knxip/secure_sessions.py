@@ -6,12 +6,15 @@ that proves the password, once. What comes in it afterwards is served as if it h
 """
 
 import hmac
+import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from xknx.knxip import KNXIPServiceType as Service
 
+from knxgw.allowance import Allowance
 from knxgw.errors import DecodeError
 from knxgw.knxip.effects import Send
 from knxgw.knxip.ports import SecureSettings
@@ -37,6 +40,9 @@ AUTHENTICATED_S = 10.0  # in which a client has to say who it is
 IDLE_S = 60.0  # without a frame of its client
 MOST_SESSIONS = 16
 MOST_OF_ONE = 4  # in one TCP connection
+GUESSES_AT_ONCE, GUESS_EVERY_S = 5.0, 10.0  # wrong passwords of one host, then no session for it
+MOST_HOSTS = 64  # whose wrong passwords are counted
+log = logging.getLogger(__name__)
 _ENDPOINT_OCTETS = 8
 _HIGHEST_SESSION = 0xFFFF
 _NO_SESSION = 0  # its number where none is free
@@ -68,6 +74,7 @@ class Session:
     begun_at: float
     heard_at: float
     user: int | None = None  # None: it is not known yet
+    password_hash: bytes | None = field(default=None, repr=False)  # by which the user is known
     received: int = -1  # last number of the client
     sent: int = -1  # last number of ours
 
@@ -106,6 +113,7 @@ class SecureSessions:
         """Serve with these settings of the moment."""
         self._settings, self._statistics = settings, statistics
         self._sessions: dict[int, Session] = {}
+        self._guesses: dict[str, Allowance] = {}  # wrong passwords, by host
         self._last = 0
 
     @property
@@ -133,11 +141,12 @@ class SecureSessions:
             return []
         if len(body) != _ENDPOINT_OCTETS + PUBLIC_OCTETS:
             raise DecodeError(f"{len(body)} octets are no session request")
-        number, public = self._free_number(source), body[_ENDPOINT_OCTETS:]
+        public, gone = body[_ENDPOINT_OCTETS:], self._made_room(source)
+        number = None if self._is_guessing(source, now_s) else self._free_number(source)
         if number is None:
             self._statistics.sessions_refused += 1
             refused = _NO_SESSION.to_bytes(2, "big")
-            return [Send(source, framed(Service.SESSION_RESPONSE, refused))]
+            return [*gone, Send(source, framed(Service.SESSION_RESPONSE, refused))]
         own = KeyPair()
         try:
             key = own.session_key(public)
@@ -156,7 +165,7 @@ class SecureSessions:
         )
         code = session_response_code(settings.device_code, number, keys)
         said = number.to_bytes(2, "big") + own.public + code
-        return [Send(source, framed(Service.SESSION_RESPONSE, said))]
+        return [*gone, Send(source, framed(Service.SESSION_RESPONSE, said))]
 
     def take(self, raw: bytes, source: Place, now_s: float) -> list[Result]:
         """Take a wrapped frame. Raises: DecodeError, it is none of a session here, or is not new."""
@@ -174,7 +183,7 @@ class SecureSessions:
         if service is Service.SESSION_STATUS:
             return self._status(session, body)
         if session.user is None:
-            return self._authenticated(session, service, body)
+            return self._authenticated(session, service, body, now_s)
         if service in _NEVER_INSIDE:
             raise DecodeError("a frame that never comes in a session")
         return [Inner(frame, session.place)]
@@ -192,7 +201,7 @@ class SecureSessions:
         return []  # it is kept alive
 
     def _authenticated(
-        self, session: Session, service: Service | None, body: bytes
+        self, session: Session, service: Service | None, body: bytes, now_s: float
     ) -> list[Result]:
         if service is not Service.SESSION_AUTHENTICATE:
             return self._refused(session, Status.UNAUTHENTICATED)
@@ -204,8 +213,9 @@ class SecureSessions:
         expected = authenticate_code(password_hash or bytes(KEY_OCTETS), user, session.keys_xored)
         is_right = hmac.compare_digest(code, expected) and password_hash is not None
         if not is_right:
+            self._note_guess(session.place, now_s)
             return self._refused(session, Status.REFUSED)
-        session.user = user
+        session.user, session.password_hash = user, password_hash
         self._statistics.sessions += 1
         return [self._said(session, Status.AUTHENTICATED)]
 
@@ -229,6 +239,16 @@ class SecureSessions:
         frame = framed(Service.SESSION_STATUS, bytes((status, 0)))
         raw = self.sealed(session.place, frame) or b""  # b"": all numbers are used, it ends anyway
         return Send(replace(session.place, session=None), raw)
+
+    def end_changed(self) -> list[Result]:
+        """End sessions of users whose password is another one now, or who are no more."""
+        users = self._settings().users
+        return [
+            result
+            for one in tuple(self._sessions.values())
+            if one.user is not None and users.get(one.user) != one.password_hash
+            for result in (self._said(one, Status.CLOSE), self._end(one))
+        ]
 
     # --- time and end
 
@@ -255,6 +275,37 @@ class SecureSessions:
     def _end(self, session: Session) -> Ended:
         del self._sessions[session.number]
         return Ended(session.place)
+
+    def _made_room(self, source: Place) -> list[Result]:
+        """End a session of nobody if all places are taken: of the host that has most of them, the oldest."""
+        waiting = [one for one in self._sessions.values() if one.user is None]
+        if len(self._sessions) < MOST_SESSIONS or not waiting:
+            return []
+        counts = Counter(one.place.ip for one in waiting)
+        ((host, most),) = counts.most_common(1)
+        if counts[source.ip] == most:
+            host = source.ip  # whoever comes back for more gives way to others, not they to it
+        oldest = next(one for one in waiting if one.place.ip == host)
+        return self._refused(oldest, Status.CLOSE)
+
+    def _is_guessing(self, source: Place, now_s: float) -> bool:
+        """Tell whether a host has given too many wrong passwords."""
+        allowance = self._guesses.get(source.ip)
+        if allowance is None:
+            return False
+        allowance.fill(now_s)
+        return not allowance.is_left
+
+    def _note_guess(self, place: Place, now_s: float) -> None:
+        """Note a wrong password of a host."""
+        if place.ip not in self._guesses:
+            while (
+                len(self._guesses) >= MOST_HOSTS
+            ):  # made-up addresses do not answer, so they are few
+                self._guesses.pop(next(iter(self._guesses)))
+            self._guesses[place.ip] = Allowance(most=GUESSES_AT_ONCE, every_s=GUESS_EVERY_S)
+        if self._guesses[place.ip].take(now_s):
+            log.warning("KNX IP Secure: a wrong password, or an unknown user, from %s", place.ip)
 
     def _free_number(self, source: Place) -> int | None:
         """Return the number of a new session, None: there is no room."""

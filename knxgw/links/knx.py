@@ -14,7 +14,12 @@ from typing import Protocol
 from xknx import XKNX
 from xknx.cemi import CEMIFrame, CEMILData, CEMIMessageCode
 from xknx.core import XknxConnectionState
-from xknx.exceptions import CommunicationError, UnsupportedCEMIMessage, XKNXException
+from xknx.exceptions import (
+    CommunicationError,
+    ConversionError,
+    UnsupportedCEMIMessage,
+    XKNXException,
+)
 from xknx.telegram.address import IndividualAddress
 from xknx.telegram.tpci import TDataConnected
 
@@ -188,6 +193,9 @@ class XknxLink(ABC):
             await self._send(CEMIFrame(code=CEMIMessageCode.L_DATA_REQ, data=data))
         except (CommunicationError, OSError) as err:
             raise LinkError(f"sending failed: {err}") from err
+        except ConversionError:  # it is too long: that must not end the link, nor the program
+            log.warning("a frame to %s cannot be written and is dropped", data.dst_addr)
+            return Outcome.DROPPED
         if not self._confirmed.is_set():
             await self._wait_confirmed(data)
         if self._lost is not None:  # it may have got lost on its way

@@ -16,7 +16,7 @@ from xknx.cemi import CEMILData
 from xknx.exceptions import DataSecureError, XKNXException
 from xknx.telegram.address import IndividualAddress
 from xknx.telegram.apci import SecureAPDU
-from xknx.telegram.tpci import TDataBroadcast, TDataConnected
+from xknx.telegram.tpci import TDataBroadcast, TDataConnected, TDataGroup
 
 from knxgw.errors import LinkError
 from knxgw.knx.frames import Outgoing, Security
@@ -24,7 +24,7 @@ from knxgw.knx.raw_service import RawService, apdu_of
 from knxgw.knx.secure_apdu import SECURE, TOOL_ACCESS, Failure, SecureError
 from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.links.knx_secure_groups import GroupKeys, NumberedDataSecure
-from knxgw.links.knx_tool_key import ToolAccess, ToolKeySecurity
+from knxgw.links.knx_tool_key import RepeatedError, ToolAccess, ToolKeySecurity
 
 log = logging.getLogger(__name__)
 NO_GROUPS = GroupKeys(keys={}, senders={})
@@ -45,7 +45,8 @@ class DataSecureStage:
     ) -> None:
         self.insecure = 0  # frames that were refused
         self.on_refused: OnRefused = lambda _failure, _data, _number: None
-        self.groups = groups
+        self.keyring = groups  # what it was made with
+        self.groups = groups  # in use
         self._tool = tool
         self._chance = chance
         self._numbers: SecureNumbers | None = None
@@ -60,8 +61,12 @@ class DataSecureStage:
 
     @property
     def sending_number(self) -> int:
-        """Return the number of our next telegram to a tool, 0: not known yet."""
-        return 0 if self._numbers is None else self._numbers.tool.upcoming
+        """Return the number of our next secured group telegram, 0: not known yet."""
+        return 0 if self._numbers is None else self._numbers.group.upcoming
+
+    async def secure_tools(self) -> bool:
+        """Store up to where telegrams of tools were taken, for good; tell whether that is done."""
+        return self._numbers is None or await self._numbers.secure_tools()
 
     def keep_numbers(self, numbers: SecureNumbers) -> None:
         """Hear where sequence numbers are kept; before anything is sent or received."""
@@ -75,11 +80,10 @@ class DataSecureStage:
         if self._numbers is not None:
             self._group_security = NumberedDataSecure(groups, self._numbers)
 
-    def use_tool(self, tool: ToolAccess | None, sent_before: int = 0) -> None:
-        """Speak to tools with this key from now on; `sent_before`: the last number that was used with it."""
+    def use_tool(self, tool: ToolAccess | None) -> None:
+        """Speak to tools with this key from now on."""
         self._tool = tool
         if self._numbers is not None:
-            self._numbers.tool.exceed(sent_before)
             self._tool_security = (
                 None if tool is None else ToolKeySecurity(tool, self._numbers, self._chance)
             )
@@ -123,8 +127,11 @@ class DataSecureStage:
 
     def received(self, data: CEMILData) -> tuple[CEMILData, Security] | None:
         """Return a frame in plain and how it was secured; None: it was refused."""
-        if not is_secured(data) and data.dst_addr not in self.groups.keys:
-            return data, Security.PLAIN
+        is_sealed = is_secured(data)
+        if data.dst_addr not in self.groups.keys and (
+            not is_sealed or (not self.has_groups and _is_of_a_group(data))
+        ):
+            return data, Security.PLAIN  # also what is sealed for others
         try:
             return self._verified(data)
         except (SecureError, DataSecureError, XKNXException) as err:
@@ -140,14 +147,20 @@ class DataSecureStage:
             return self._tool_security.received(data, apdu)
         if not isinstance(data.payload, SecureAPDU) and is_secured(data):
             raise SecureError(Failure.CONTROL, "it is no secured telegram that anybody knows")
-        return self._group().received_cemi(data), Security.GROUP_KEY
+        group = self._group()
+        if is_secured(data) and group.is_recorded(data, _number(data)):
+            raise SecureError(Failure.NUMBER, f"Sequence number too low for {data.src_addr}")
+        return group.received_cemi(data), Security.GROUP_KEY
 
     def _refuse(self, data: CEMILData, err: Exception) -> None:
         failure = err.failure if isinstance(err, SecureError) else Failure.CRYPTO
         if isinstance(data.tpci, TDataBroadcast) and failure is Failure.CRYPTO:
             return  # every device tries its own key
+        if isinstance(err, RepeatedError):
+            return
         self.insecure += 1
-        self.on_refused(failure, data, _number(data))
+        if not isinstance(data.tpci, TDataGroup) or data.dst_addr in self.groups.keys:
+            self.on_refused(failure, data, _number(data))  # else it was for others
         if data.src_addr not in self._refused and len(self._refused) < MOST_REFUSED:
             self._refused.add(data.src_addr)
             log.warning(
@@ -168,6 +181,12 @@ def is_secured(data: CEMILData) -> bool:
     if isinstance(payload, RawService):  # xknx could not read it
         return payload.apdu[: len(SECURE)] == SECURE
     return isinstance(payload, SecureAPDU)
+
+
+def _is_of_a_group(data: CEMILData) -> bool:
+    """Tell whether a secured frame is a group telegram as devices send it, and none of a tool."""
+    control = apdu_of(data)[len(SECURE) : len(SECURE) + 1]
+    return isinstance(data.tpci, TDataGroup) and not any(one & TOOL_ACCESS for one in control)
 
 
 def _number(data: CEMILData) -> int:

@@ -17,13 +17,14 @@ from xknx.telegram.apci import IndividualAddressRead, ReturnCode
 
 from knxgw.device.access import WITHOUT_LINE
 from knxgw.device.download import Download, Stage, is_empty, stage_of
+from knxgw.device.function_result import FunctionResult
 from knxgw.device.ip_settings import IpSettings
 from knxgw.device.kept_state import state_bytes
 from knxgw.device.knx_device import KnxDevice, Output, Restart, Send
 from knxgw.device.last_download import DownloadLog, LastDownload, Tool, Way
 from knxgw.device.model import Elements, PropertyError, Unsaved
 from knxgw.device.secured_groups import is_security_loaded, secured_groups
-from knxgw.device.security import GROUP_KEYS, SENDERS, SENDING_NUMBER, Refused
+from knxgw.device.security import SENDING_NUMBER, Refused
 from knxgw.device.services import EraseCode
 from knxgw.knx.frames import FrameKind, Outcome, Security
 from knxgw.knx.secure_apdu import Failure
@@ -61,6 +62,16 @@ class LocalWrite:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalCall:
+    """A function property that such a tool calls."""
+
+    function: Elements
+    data: bytes
+    is_command: bool
+    outcome: asyncio.Future[FunctionResult | None]  # None: there is no such function
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
     """IP settings that hold now, or cannot."""
 
@@ -76,7 +87,7 @@ class OnLine:
     security: Security
 
 
-Request = OnLine | Local | LocalWrite | Settled
+Request = OnLine | Local | LocalWrite | LocalCall | Settled
 
 
 class KnxManagement:
@@ -103,12 +114,14 @@ class KnxManagement:
         # that were written before the last restart, and do not hold yet; whoever sets them takes them
         self.ip_settings = device.model.written_ip_settings
         self.on_key: Callable[[bytes], None] = lambda _key: None  # of now; no log may show it
+        self.on_restart: Callable[[], None] = lambda: None
         self.on_served: Callable[[], None] = lambda: None  # the device may be another now
         self._store = store
         self._on_stage = on_stage
         self._port: KnxPort | None = None
         self._keyring_groups = NO_GROUPS  # of the port; what ETS has loaded comes before them
-        self._keys_in_use: tuple[object, ...] | None = None
+        self._tool_access: ToolAccess | None = None  # of the port
+        self._has_keys = is_security_loaded(device.model)
         self._waiting: asyncio.Queue[Request] = asyncio.Queue(MOST_WAITING)
         self.delayed = DelayedAnswers(self._send_now)
         self.dropped = 0  # frames that were too many
@@ -123,9 +136,10 @@ class KnxManagement:
         self.delayed.clear()
         self._port = port
         if port is not None:
-            self._keyring_groups, self._keys_in_use = port.data_secure.groups, None
+            self._keyring_groups, self._tool_access = port.data_secure.keyring, None
             port.data_secure.on_refused = self._note_refused
-            self._use_keys()
+            self._use_tool_key()
+            self._use_group_keys()
             port.register(self, FrameKind.BROADCAST, FrameKind.INDIVIDUAL, FrameKind.CONTROL)
             self._use_address()
 
@@ -149,30 +163,28 @@ class KnxManagement:
             address.of_interface = self._port.individual_address.raw
         self.delayed.keep_only(self.device.individual_address)
 
-    def _use_keys(self) -> None:
-        """Let the port use the keys that the device has: an answer is secured with the key of now."""
+    def _use_tool_key(self) -> None:
+        """Let the port use the tool key of now: an answer is secured with the one that was just written."""
         if self._port is None:
             return
-        model, stage = self.device.model, self._port.data_secure
-        is_loaded, table = is_security_loaded(model), model.loadables[1]
-        if (
-            is_loaded and not table.is_loaded
-        ):  # its addresses are being loaded: the keys of before hold
+        key, serial_number = self.device.model.tool_key, self.device.model.identity.serial_number
+        access = None if key is None else ToolAccess(key, serial_number)
+        if access == self._tool_access:
             return
-        loaded = (model.kept[GROUP_KEYS], model.kept[SENDERS], table.segment.content)
-        keys = (model.tool_key, model.kept[SENDING_NUMBER], loaded if is_loaded else None)
-        if keys == self._keys_in_use:
+        self._tool_access = access
+        if key is not None:
+            self.on_key(key)
+        self._port.data_secure.use_tool(access)
+
+    def _use_group_keys(self) -> None:
+        """Let the port secure group telegrams as the configuration that holds from now on says."""
+        if self._port is None:
             return
-        self._keys_in_use = keys
+        model = self.device.model
         groups = secured_groups(model)
-        for key in (model.identity.fdsk, model.tool_key, *(groups.keys.values() if groups else ())):
-            if key:
-                self.on_key(key)
-        stage.use_groups(self._keyring_groups if groups is None else GroupKeys.loaded(groups))
-        sent_before = int.from_bytes(model.kept[SENDING_NUMBER], "big") - 1
-        stage.use_tool(
-            ToolAccess(model.tool_key, model.identity.serial_number) if model.tool_key else None,
-            sent_before,
+        first_own = int.from_bytes(model.kept[SENDING_NUMBER], "big")
+        self._port.data_secure.use_groups(
+            self._keyring_groups if groups is None else GroupKeys.loaded(groups, first_own)
         )
 
     def _note_refused(self, failure: Failure, data: CEMILData, number: int) -> None:
@@ -187,7 +199,7 @@ class KnxManagement:
 
     @property
     def sending_number(self) -> int:
-        """Return the number of the next telegram to a tool, 0: not known."""
+        """Return the number of the next secured group telegram, 0: not known."""
         return 0 if self._port is None else self._port.data_secure.sending_number
 
     def take(self, data: CEMILData, security: Security) -> None:
@@ -202,13 +214,15 @@ class KnxManagement:
                 self._port.note_lost()
 
     def _is_forbidden(self, data: CEMILData, security: Security) -> bool:
-        """Tell whether a frame may not be served: where group telegrams are secured, tools have to be, too.
+        """Tell whether a frame may not be served: where a keyring secures the site, tools have to be secured, too.
 
-        Opening and acknowledging a connection is no service: it cannot be secured.
+        While security mode is on, the device itself knows who may ask what. Opening and acknowledging a connection
+        is no service: it cannot be secured.
         """
-        if self._port is None or not self._port.is_secure or data.tpci.control:
+        is_plain = security is Security.PLAIN and not data.tpci.control
+        if not is_plain or self.device.model.is_secure or not self._keyring_groups.keys:
             return False
-        return security is Security.PLAIN and not isinstance(data.payload, IndividualAddressRead)
+        return not isinstance(data.payload, IndividualAddressRead)
 
     def take_local(self, apdu: bytes, answer: Callable[[bytes], None]) -> None:
         """Queue an APDU of a tool that manages the device without a line."""
@@ -226,6 +240,21 @@ class KnxManagement:
             self.dropped += 1
             return ReturnCode.E_TEMPORARILY_NOT_AVAILABLE
         return await written.outcome
+
+    async def call_locally(
+        self, function: Elements, data: bytes, *, is_command: bool
+    ) -> FunctionResult | None:
+        """Call a function property for a tool without a line, in turn; what it has changed is stored then.
+
+        None: there is no such function, or too much waits.
+        """
+        called = LocalCall(function, data, is_command, asyncio.get_running_loop().create_future())
+        try:
+            self._waiting.put_nowait(called)
+        except asyncio.QueueFull:
+            self.dropped += 1
+            return None
+        return await called.outcome
 
     def last_download(self) -> LastDownload | None:
         """Return the last download, None: there was none."""
@@ -251,6 +280,8 @@ class KnxManagement:
             await self._forget(asked)
         elif isinstance(asked, LocalWrite):
             await self._write(asked)
+        elif isinstance(asked, LocalCall):
+            await self._call(asked)
         elif isinstance(asked, Local):
             out = await self._serve_locally(asked)
         elif asked is None:
@@ -258,7 +289,8 @@ class KnxManagement:
         else:
             out = self.device.receive(asked.data, now_s, asked.security)
             self._use_address()  # a tool connects to the address that it has given before that is stored
-            self._note(asked)
+            if asked.security is not Security.REFUSED:
+                self._note(asked)
         has_restarted = any(isinstance(one, Restart) for one in out)
         if await self._carry_out(out):
             if asked is not None and has_restarted:  # it may have erased what was loaded
@@ -269,6 +301,7 @@ class KnxManagement:
     def note_restart(self) -> None:
         """Note that the device, or its IP side, has started anew: what was written before is to hold."""
         self.restarts += 1
+        self.on_restart()
         self.ip_settings = self.device.model.written_ip_settings
 
     async def forget_ip_settings(self, settled: IpSettings) -> None:
@@ -288,7 +321,7 @@ class KnxManagement:
         """Tell whether a tool has asked this device, and not all of them."""
         if isinstance(asked, OnLine):
             return asked.data.dst_addr == self.device.individual_address
-        return isinstance(asked, Local | LocalWrite)
+        return isinstance(asked, Local | LocalWrite | LocalCall)
 
     def _note(self, asked: "Request") -> None:
         """Let the download know who has asked something; before it is stored."""
@@ -316,6 +349,20 @@ class KnxManagement:
             if not asked.outcome.done():
                 asked.outcome.set_result(code)
 
+    async def _call(self, asked: "LocalCall") -> None:
+        result = None
+        try:
+            found = self.device.call_function(
+                asked.function, asked.data, is_command=asked.is_command
+            )
+            self._note(asked)
+            result = found if await self._store_changes() else None
+        except PropertyError:
+            pass  # it is none, or not for whoever asks
+        finally:
+            if not asked.outcome.done():
+                asked.outcome.set_result(result)
+
     async def _serve_locally(self, asked: "Local") -> list[Output]:
         """Serve an APDU without a line; what it has changed is stored before the answer."""
         answer = self.device.serve_locally(asked.apdu)
@@ -338,7 +385,7 @@ class KnxManagement:
         """Store what has changed, and send; tell whether it is stored. Without that nothing leaves, nothing restarts."""
         if not await self._store_changes():
             return False
-        self._use_keys()
+        self._use_tool_key()
         sent = [self._send(one) for one in out if isinstance(one, Send)]
         self._use_address()
         for restart in (one for one in out if isinstance(one, Restart)):
@@ -351,7 +398,7 @@ class KnxManagement:
                 self.download.note_change()
             self.note_restart()
             await self._store_changes()
-            self._use_keys()
+            self._use_tool_key()
             self._use_address()
         return True
 
@@ -360,6 +407,9 @@ class KnxManagement:
         model = self.device.model
         if is_empty(model):
             self.download.note_empty()
+        if is_security_loaded(model) is not self._has_keys:
+            self._has_keys = not self._has_keys
+            self.download.note_change()  # other addresses are secured
         # whoever looks for the device by its programming mode goes on in a moment
         is_connected = self.device.is_connected or model.outside.is_programming()
         if self.download.seen(
@@ -369,6 +419,7 @@ class KnxManagement:
             has_restarted=has_restarted,
         ):
             self._downloads.ended(self.download.stage)
+            self._use_group_keys()
             self._on_stage(self.download.stage)
 
     async def _store_changes(self) -> bool:
@@ -383,6 +434,7 @@ class KnxManagement:
         segments = {index: model.loadables[index].segment.content for index in unsaved.segments}
         last = self.last_download()
         try:
+            await self._store_numbers()
             if segments:
                 await self._store(state_bytes(model, unsure=segments, last=last), {})
             await self._store(state_bytes(model, last=last), segments)
@@ -391,6 +443,14 @@ class KnxManagement:
             model.unsaved.add(unsaved)
             return False
         return True
+
+    async def _store_numbers(self) -> None:
+        """Store up to where telegrams of tools were taken: else one could be played again after a power cut.
+
+        Raises: OSError.
+        """
+        if self._port is not None and not await self._port.data_secure.secure_tools():
+            raise OSError("the number of the tool's telegram is not stored")
 
     def _send(self, one: Send) -> asyncio.Future[Outcome] | None:
         if one.wait is None:

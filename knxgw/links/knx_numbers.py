@@ -9,7 +9,7 @@ recorded can be replayed, and the numbers count anew.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -62,8 +62,12 @@ class OwnNumbers:
     def exceed(self, number: int) -> None:
         """Use only numbers above this one."""
         self._used_before = max(self._used_before, number)
-        if self._next is not None and self._first is not None:
-            self._next = max(self._next, number + 1)
+
+    def begin_at(self, number: int) -> None:
+        """Use numbers from this one on, also where neither store nor clock know where to begin."""
+        self._first = max(self._first or 0, number)
+        if self._next is not None:
+            self._next = max(self._next, number)
 
     async def reserve(self) -> None:
         """Make sure that the next number cannot be used again after a power cut.
@@ -78,10 +82,13 @@ class OwnNumbers:
         if self._next > HIGHEST_NUMBER - OWN_BLOCK:
             raise LinkError("the numbers of Data Secure are used up: all keys must be new")
         if self._next >= self._end:
-            self._end = self._next + OWN_BLOCK
-            await self._store.store_number(
-                self._name, self._end
-            )  # if not: the clock runs ahead of us
+            end = self._next + OWN_BLOCK
+            # where nothing can be stored, the clock runs ahead of what was sent; without it nothing does
+            if not await self._store.store_number(self._name, end) and self._wall_ms() is None:
+                raise LinkError(
+                    "Data Secure has no numbers: they cannot be stored, and the clock is not set"
+                )
+            self._end = end
 
     @property
     def upcoming(self) -> int:
@@ -116,6 +123,7 @@ class SecureNumbers:
         self._store = store
         self._wall_clock = wall_clock
         self._waiting: dict[str, int] = {}
+        self._of_tools: dict[str, int] = {}  # taken, and not stored yet
         self._allowances: dict[str, Allowance] = {}
         # of group telegrams: what a keyring says may be years old, and others know what was used since
         self.group = OwnNumbers(OWN, self._stored, store, self._wall_ms)
@@ -146,11 +154,39 @@ class SecureNumbers:
         else:
             self._waiting[name] = number
 
+    def taken_by_tool(self, key: bytes, sender: IndividualAddress, number: int) -> None:
+        """Note that a telegram of a tool was taken; `secure_tools` stores it before what it has changed is."""
+        name = _name(key, str(sender))
+        self._stored[name] = number
+        self._of_tools[name] = number
+
+    async def secure_tools(self) -> bool:
+        """Store up to where telegrams of tools were taken, for good; tell whether that is done."""
+        for name, number in tuple(self._of_tools.items()):
+            if not await self._store.store_number(name, number):
+                return False
+            if self._of_tools.get(name) == number:  # else another one was taken meanwhile
+                del self._of_tools[name]
+        return True
+
+    def highest_of(
+        self, keys: Iterable[bytes], senders: Iterable[IndividualAddress]
+    ) -> dict[IndividualAddress, int]:
+        """Return the highest number of each sender that was taken with any of the keys, 0: none."""
+        prefixes = {_prefix(key) for key in keys}
+        found = dict.fromkeys(map(str, senders), 0)
+        for name, number in self._stored.items():
+            prefix, _, who = name.partition(" ")
+            if who in found and prefix in prefixes:
+                found[who] = max(found[who], number)
+        return {IndividualAddress(who): number for who, number in found.items()}
+
     def settle(self) -> None:
         """Store what still waits; to be called every ten seconds or so."""
-        for name, number in self._waiting.items():
+        for name, number in (self._waiting | self._of_tools).items():
             self._store.note_number(name, number, at_once=True)
         self._waiting.clear()
+        self._of_tools.clear()
 
     # --- of secure routing
 
@@ -229,4 +265,8 @@ class TimerNumbers:
 
 def _name(key: bytes, what: str) -> str:
     """Return the name of a number that belongs to a key; the key cannot be told from it."""
-    return f"{hashlib.sha256(b'knxgw number ' + key).hexdigest()[:16]} {what}"
+    return f"{_prefix(key)} {what}"
+
+
+def _prefix(key: bytes) -> str:
+    return hashlib.sha256(b"knxgw number " + key).hexdigest()[:16]

@@ -22,7 +22,7 @@ from knxgw.errors import Finding, LinkError
 from knxgw.knx.flow_counts import FlowCounts
 from knxgw.knx.frames import RANK, FrameKind, Outcome, Outgoing, Security, kind_of
 from knxgw.links.knx import ALIVE_CHECK_S, ROUTING_SLOT_S, KnxLink
-from knxgw.links.knx_data_secure import DataSecureStage
+from knxgw.links.knx_data_secure import WITH_TOOL_KEY, DataSecureStage
 from knxgw.links.knx_numbers import SecureNumbers
 from knxgw.links.knx_send_queue import SendQueue
 from knxgw.links.link_log import LinkLog
@@ -315,7 +315,7 @@ class KnxPort:
     def _note_sent(self, outgoing: Outgoing, data: CEMILData, outcome: Outcome) -> None:
         if self._tap is not None:
             self._tap.sent(outgoing.data, outcome, is_secure=isinstance(data.payload, SecureAPDU))
-        wire.debug("sent %s %s", outgoing.data.dst_addr, outgoing.data.payload or data.tpci)
+        wire.debug("sent %s %s", outgoing.data.dst_addr, _shown(outgoing.data, outgoing.security))
 
     async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
         """Wait until something is to be sent or checked, or may be: then it is looked again."""
@@ -364,9 +364,16 @@ class KnxPort:
         self.telegram_at = asyncio.get_running_loop().time()
         if self._tap is not None:
             self._tap.received(data, security)
-        wire.debug("received %s -> %s %s", data.src_addr, data.dst_addr, data.payload or data.tpci)
+        wire.debug("received %s -> %s %s", data.src_addr, data.dst_addr, _shown(data, security))
         receivers = self._receivers[kind]
         if not receivers:
             self.unclaimed += 1
         for receiver in tuple(receivers):
             receiver.take(data, security)
+
+
+def _shown(data: CEMILData, security: Security) -> object:
+    """Return what the log shows of a frame: of what only a tool may know, the kind and no more."""
+    if data.payload is None:
+        return data.tpci
+    return security.value if security in WITH_TOOL_KEY else data.payload

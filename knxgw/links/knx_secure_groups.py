@@ -15,21 +15,23 @@ from knxgw.links.knx_numbers import SecureNumbers
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupKeys:
-    """What a keyring says about secured group addresses.
+    """Secured group addresses, as a keyring or ETS says.
 
-    Its numbers are those of the day it was exported: the lowest that may be.
+    Numbers of a keyring are those of the day it was exported: the lowest that may be.
     """
 
     keys: Mapping[GroupAddress, bytes] = field(repr=False)
     senders: Mapping[IndividualAddress, int]  # with the last number each has used
     own_number: int = 0  # the last one we have used
+    first_own: int | None = None  # where ours begin; None: nobody says so who would know
 
     @classmethod
-    def loaded(cls, groups: SecuredGroups) -> "GroupKeys":
-        """Return what ETS has loaded into the device."""
+    def loaded(cls, groups: SecuredGroups, first_own: int) -> "GroupKeys":
+        """Return what ETS has loaded into the device; `first_own`: the number that it has begun with."""
         return cls(
             keys={GroupAddress(raw): key for raw, key in groups.keys.items()},
             senders={IndividualAddress(raw): number for raw, number in groups.senders.items()},
+            first_own=max(first_own, 1),
         )
 
     @classmethod
@@ -47,10 +49,9 @@ class NumberedDataSecure(DataSecure):
     """Takes and gives numbers that were never used before, restarts included."""
 
     def __init__(self, groups: GroupKeys, numbers: SecureNumbers) -> None:
-        keys = set(groups.keys.values())
+        taken = numbers.highest_of(set(groups.keys.values()), groups.senders)
         last_valid = {
-            sender: max(number, *(numbers.last_valid(key, sender) for key in keys))
-            for sender, number in groups.senders.items()
+            sender: max(number, taken[sender]) for sender, number in groups.senders.items()
         }
         super().__init__(
             group_key_table=dict(groups.keys),
@@ -58,12 +59,18 @@ class NumberedDataSecure(DataSecure):
             last_sequence_number_sending=1,  # not used: see get_sequence_number
         )
         numbers.group.exceed(groups.own_number)
-        self._keys = groups.keys
+        if groups.first_own is not None:
+            numbers.group.begin_at(groups.first_own)
+        self._keys, self._senders = groups.keys, groups.senders
         self._numbers = numbers
 
-    def is_secured(self, data: CEMILData) -> bool:
-        """Tell whether a telegram to this destination is sent with a number."""
-        return isinstance(data.dst_addr, GroupAddress) and data.dst_addr in self._keys
+    def is_recorded(self, data: CEMILData, number: int) -> bool:
+        """Tell whether a telegram of a known sender has a number that was used before."""
+        key = self._keys.get(data.dst_addr) if isinstance(data.dst_addr, GroupAddress) else None
+        if key is None or data.src_addr not in self._senders:
+            return False
+        last_valid = self._numbers.last_valid(key, data.src_addr)
+        return number <= max(last_valid, self._senders[data.src_addr])
 
     async def reserve(self) -> None:
         """Make sure that the next number can be used. Raises: LinkError."""

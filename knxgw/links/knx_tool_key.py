@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from xknx.cemi import CEMILData
 from xknx.exceptions import XKNXException
 from xknx.telegram.apci import APCI
-from xknx.telegram.tpci import TDataBroadcast, TDataGroup
+from xknx.telegram.tpci import TDataBroadcast, TDataConnected, TDataGroup
 
 from knxgw.knx.frames import Security
 from knxgw.knx.raw_service import RawService, apdu_of
 from knxgw.knx.secure_apdu import (
     CHALLENGE_OCTETS,
     DATA_BY_TOOL,
+    HIGHEST_NUMBER,
     NUMBER_OCTETS,
     SYNC_REQUEST_BY_TOOL,
     Envelope,
@@ -40,6 +41,10 @@ class ToolAccess:
 
     key: bytes = field(repr=False)
     serial_number: bytes = bytes(6)
+
+
+class RepeatedError(SecureError):
+    """A frame of a connection that its sender has repeated."""
 
 
 class ToolKeySecurity:
@@ -91,6 +96,8 @@ class ToolKeySecurity:
             )
         number = int.from_bytes(secured.number, "big")
         last_valid = self._numbers.last_valid(self._key, data.src_addr)
+        if number == last_valid and isinstance(data.tpci, TDataConnected):
+            raise RepeatedError(Failure.NUMBER, f"number {number} again: our T_Ack got lost")
         if number <= last_valid:
             raise SecureError(
                 Failure.NUMBER,
@@ -98,7 +105,7 @@ class ToolKeySecurity:
                 f"{last_valid} last valid",
             )
         plain = open_data(self._key, Envelope.of(data), secured)
-        self._numbers.taken(self._key, data.src_addr, number)
+        self._numbers.taken_by_tool(self._key, data.src_addr, number)
         opened.payload = _service(plain)
         return opened, Security.TOOL_KEY
 
@@ -112,9 +119,13 @@ class ToolKeySecurity:
         ):
             raise SecureError(Failure.CONTROL, "the request to synchronise is for another device")
         last_valid = self._numbers.last_valid(self._key, data.src_addr)
-        if asked.number > last_valid + 1:  # the tool goes on with the number of its request
-            self._numbers.taken(self._key, data.src_addr, asked.number - 1)
         accepted = max(asked.number, last_valid + 1)
+        if accepted > HIGHEST_NUMBER:
+            raise SecureError(
+                Failure.NUMBER, "all numbers of this tool are used: it needs a new key"
+            )
+        if asked.number > last_valid + 1:  # the tool goes on with the number of its request
+            self._numbers.taken_by_tool(self._key, data.src_addr, asked.number - 1)
         return asked.challenge + accepted.to_bytes(NUMBER_OCTETS, "big")
 
 

@@ -3,7 +3,8 @@
 import pytest
 from xknx.telegram.address import IndividualAddress
 
-from knxgw.device.ip_secure import NOTHING_WRITTEN, SECRETS, ip_security
+from knxgw.device.ip_secure import ADDRESSES as WRITTEN
+from knxgw.device.ip_secure import NOTHING_WRITTEN, ip_security
 from knxgw.knx.frames import Security
 from tests.support.knx_device_rig import DeviceRig, Tool
 
@@ -21,7 +22,7 @@ def tool_of(rig: DeviceRig) -> Tool:
 
 
 def test_nothing_is_secured_before_ets_says_so() -> None:
-    found = ip_security(NOTHING_WRITTEN, ADDRESSES)
+    found = ip_security({**NOTHING_WRITTEN, WRITTEN: b""}, ADDRESSES)
     assert (found.users, found.tunnels, found.secured_families) == ({}, {}, frozenset())
 
 
@@ -86,4 +87,14 @@ def test_hashes_and_keys_cannot_be_read(rig: DeviceRig) -> None:
     tool.ask(f"01ce000b00105d010001{MANAGER}")
     for number in (91, 92, 93):
         assert tool.ask(f"01cc000b0010{number:02x}010001") == f"01cd000b0010{number:02x}000001"
-    assert len(SECRETS) == 3
+
+
+def test_places_count_the_addresses_that_ets_has_written_also_those_that_are_none(
+    rig: DeviceRig,
+) -> None:
+    rig.model.keep(WRITTEN, bytes.fromhex("ffff11f211f3"))
+    rig.model.keep("ip_parameter.tunnelling_users", bytes((2, 2, 3, 3, 4, 1)))
+    assert ip_security(rig.model.kept, ADDRESSES).tunnels == {
+        2: {ADDRESSES[1]},
+        3: {ADDRESSES[2]},
+    }

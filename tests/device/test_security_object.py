@@ -8,6 +8,7 @@ import pytest
 
 from knxgw.device.group_object_links import group_object_links
 from knxgw.device.secured_groups import secured_groups
+from knxgw.device.security import OF_A_DOWNLOAD
 from knxgw.knx.frames import Security
 from tests.device.test_management_services import COMPLETED, START, UNLOAD, allocation, control
 from tests.support.knx_device_rig import FDSK, DeviceRig, Tool
@@ -121,6 +122,7 @@ def test_unloading_the_object_forgets_its_keys_and_addresses_are_plain_again(
     tool = Tool(rig, security=Security.TOOL_KEY).connect()
     tool.ask("01d4001100100504" + "00" * 9)
     assert secured_groups(rig.model) is None
+    assert {rig.model.kept[name] for name in OF_A_DOWNLOAD} == {b""}
     assert KEY.hex() not in rig.disk.files["state"].decode()
     links = group_object_links(rig.model)
     assert [len(one.addresses) for one in links.values()] == [2, 2]

@@ -16,10 +16,13 @@ from xknx.secure.security_primitives import (
     derive_user_password,
 )
 
+from knxgw.catalogue.interface_objects import LoadState
 from knxgw.catalogue.load import catalogue
 from knxgw.device.ip_secure import DEVICE_CODE, PASSWORD_HASHES, SECURED_SERVICES, USERS
+from knxgw.device.security import MODE as MODE_NAME
 from knxgw.gateway import Gateway, World
-from knxgw.knx_server import KnxServer
+from knxgw.knx_server import KnxServer, LocalManagement
+from knxgw.knxip.ports import PropertyAddress
 from knxgw.store.database import Database
 from knxgw.website.knx_facts import ServerState
 from tests.knxip.serving import manager
@@ -156,3 +159,31 @@ async def test_what_ets_writes_of_ip_secure_lets_its_users_in_and_plain_clients_
         with pytest.raises(CommunicationError):
             await plain.start()
         await plain.stop()
+
+
+async def test_once_security_mode_is_on_nobody_without_a_key_has_the_ip_side_start_anew(
+    tmp_path: Path,
+) -> None:
+    async with served(tmp_path) as (gateway, _, _):
+        management = gateway.programmed.management
+        local = LocalManagement(gateway)
+        assert await local.reset()
+        gateway.programmed.model.keep(MODE_NAME, b"\1")
+        before = management.restarts
+        assert not await local.reset()
+        assert management.restarts == before
+
+
+async def test_a_function_that_is_called_without_a_line_is_stored_before_its_answer(
+    tmp_path: Path,
+) -> None:
+    families = PropertyAddress(object_type=11, instance=1, property_id=94)
+    keys = PropertyAddress(object_type=17, instance=1, property_id=5)
+    table = PropertyAddress(object_type=1, instance=1, property_id=5)
+    async with served(tmp_path) as (gateway, _, _):
+        local, model = LocalManagement(gateway), gateway.programmed.model
+        for address in (families, keys, table):  # it has no tool key
+            answer = await local.command(address, bytes.fromhex("01" + "00" * 9))
+            assert answer is None
+        assert not model.unsaved
+        assert {one.state for one in model.loadables.values()} == {LoadState.UNLOADED}

@@ -21,7 +21,13 @@ from xknx.telegram.apci import GroupValueRead, GroupValueResponse, GroupValueWri
 
 from knxgw.knxip.effects import Send
 from knxgw.knxip.ports import SecureSettings
-from knxgw.knxip.secure_sessions import MOST_OF_ONE, Status
+from knxgw.knxip.secure_sessions import (
+    GUESS_EVERY_S,
+    GUESSES_AT_ONCE,
+    MOST_OF_ONE,
+    MOST_SESSIONS,
+    Status,
+)
 from knxgw.knxip.secure_wrapper import (
     KeyPair,
     authenticate_code,
@@ -64,7 +70,7 @@ class SecureClient:
         own = KeyPair()
         public = own.public
         request = framed(Service.SESSION_REQUEST, ENDPOINT + public)
-        (answer,) = self.trial.say(request, self.stream)
+        *_, answer = self.trial.say(request, self.stream)  # others may have to give way
         body = answer.raw[6:]
         self.session = int.from_bytes(body[:2], "big")
         self.keys = xored(public, body[2:34])
@@ -260,6 +266,65 @@ def test_the_end_of_the_server_says_goodbye_in_the_session(trial: Trial) -> None
     assert client.connect() == CONNECTED
     farewells = client.opened(trial.take(trial.endpoint.end()))
     assert [one[2:4].hex() for one in farewells] == ["0209", "0954"]
+
+
+def test_idle_sessions_of_one_host_give_way_and_others_are_served(trial: Trial) -> None:
+    for stream in range(20, 28):
+        place = Place("192.168.0.66", 50_000 + stream, stream)
+        for _ in range(MOST_OF_ONE):
+            SecureClient(trial, place).begin()
+    assert SecureClient(trial).enter(2, USER).connect() == CONNECTED
+
+
+def test_sessions_with_a_user_never_give_way(trial: Trial) -> None:
+    trial.secure = replace(SECURE, users={**SECURE.users, **dict.fromkeys(range(3, 20), USER)})
+    kept = [
+        SecureClient(trial, Place("192.168.0.9", 50_000 + n, 100 + n)).enter(2 + n, USER)
+        for n in range(MOST_SESSIONS)
+    ]
+    public = KeyPair().public
+    (answer,) = trial.say(framed(Service.SESSION_REQUEST, ENDPOINT + public), STREAM)
+    assert answer.raw.hex() == "0610095200080000"
+    assert all(one.say(status(Status.KEEP_ALIVE)) == [] for one in kept)
+    assert len(trial.endpoint.streams_in_use) == MOST_SESSIONS
+
+
+def test_who_guesses_passwords_has_no_session_for_a_while_and_others_have(
+    trial: Trial, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(int(GUESSES_AT_ONCE)):
+        refused = SecureClient(trial).begin().authenticate(2, MANAGER)
+        assert refused == [status(Status.REFUSED)]
+    request = framed(Service.SESSION_REQUEST, ENDPOINT + KeyPair().public)
+    (answer,) = trial.say(request, STREAM)
+    assert answer.raw.hex() == "0610095200080000", "none for this host"
+    assert caplog.text.count("a wrong password") == GUESSES_AT_ONCE
+    other = SecureClient(trial, Place("192.168.0.11", 50_000, 9))
+    assert other.enter(2, USER).connect() == CONNECTED
+    trial.wait(GUESS_EVERY_S + 1.0)
+    SecureClient(trial).enter(1, MANAGER)
+
+
+def test_after_a_restart_what_could_not_be_opened_any_more_has_ended(trial: Trial) -> None:
+    trial.secure = replace(SECURE, secured_families=frozenset())
+    plain = Place("192.168.0.12", 50_000, 12)
+    (answer,) = trial.say(connect(TUNNEL, plain, plain), plain)
+    assert answer.raw[7] == CONNECTED
+    client = SecureClient(trial).enter(2, USER)
+    assert client.connect() == CONNECTED
+    manager = SecureClient(trial, Place("192.168.0.13", 50_000, 13)).enter(1, MANAGER)
+    assert manager.connect(MANAGEMENT) == CONNECTED
+    assert trial.take(trial.endpoint.admit_anew(trial.now_s)) == []
+    trial.secure = replace(SECURE, users={1: MANAGER, 2: MANAGER})
+    trial.take(trial.endpoint.admit_anew(trial.now_s))
+    assert [one.opener for one in trial.endpoint.channels] == [
+        replace(manager.stream, session=manager.session)
+    ]
+    assert trial.endpoint.used_addresses == frozenset()
+    assert trial.say(client.sealed(status(Status.KEEP_ALIVE)), STREAM) == []
+    trial.secure = SecureSettings()
+    trial.take(trial.endpoint.admit_anew(trial.now_s))
+    assert trial.endpoint.channels == ()
 
 
 # --- xknx

@@ -152,6 +152,7 @@ async def test_a_recorded_frame_is_refused_after_a_restart_too() -> None:
     secured = await sealed(frame(TOOL, DEVICE, TDataIndividual(), READ), 7)
     assert stage.received(secured) is not None
     assert stage.received(secured) is None
+    assert await stage.secure_tools()
     restarted = stage_of(store=MemoryStore(store.numbers))
     assert restarted.received(secured) is None
     other = await sealed(frame("15.15.104", DEVICE, TDataIndividual(), READ), 1)
@@ -213,3 +214,23 @@ async def test_frames_of_the_transport_layer_itself_go_as_they_are() -> None:
     data = frame(DEVICE, TOOL, TAck(sequence_number=1))
     secured = await stage_of().outgoing(Outgoing(data, Security.TOOL_KEY))
     assert secured is data
+
+
+async def test_no_number_is_used_twice_where_neither_disk_nor_clock_remember() -> None:
+    answer = Outgoing(frame(DEVICE, TOOL, TDataIndividual(), READ), Security.TOOL_KEY)
+    store = MemoryStore()
+    store.is_full = True
+    for _start in range(2):
+        stage = DataSecureStage(tool=ToolAccess(KEY))
+        stage.keep_numbers(SecureNumbers({}, store, lambda: None, lambda: 0.0))
+        assert await stage.outgoing(answer) is None
+    store.is_full = False
+    numbers = []
+    for _start in range(2):
+        stage = DataSecureStage(tool=ToolAccess(KEY))
+        stage.keep_numbers(SecureNumbers(dict(store.numbers), store, lambda: None, lambda: 0.0))
+        secured = await stage.outgoing(answer)
+        assert secured is not None
+        assert secured.payload is not None
+        numbers.append(int.from_bytes(secured.payload.to_knx()[3:9], "big"))
+    assert 0 < numbers[0] < numbers[1]

@@ -147,6 +147,7 @@ class MemoryProperties:
         self.values: dict[PropertyAddress, bytes] = {NAME: b"EV Gateway".ljust(30, b"\0")}
         self.commands: list[bytes] = []
         self.resets = 0
+        self.takes_resets = True
         self.local: list[tuple[bytes, bool]] = []
         self.answers: list[Callable[[bytes], None]] = []  # to local services
         self.wait_s = 0.0  # until something is stored
@@ -187,9 +188,10 @@ class MemoryProperties:
         """Read the state of a function."""
         return FunctionAnswer(return_code=0, data=b"\x01") if address == FUNCTION else None
 
-    async def reset(self) -> None:
+    async def reset(self) -> bool:
         """Count it."""
         self.resets += 1
+        return self.takes_resets
 
     def take_local(
         self, tpdu: bytes, answer: Callable[[bytes], None], *, is_connected: bool

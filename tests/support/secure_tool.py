@@ -13,6 +13,7 @@ from knxgw.catalogue.load import catalogue
 from knxgw.device.identity import Identity, serial_number_of
 from knxgw.device.kept_state import restore
 from knxgw.device.knx_device import BROADCAST, KnxDevice
+from knxgw.device.memory import ARENAS
 from knxgw.device.model import DeviceModel, Outside
 from knxgw.knx.raw_service import RawService, apdu_of
 from knxgw.knx.secure_apdu import (
@@ -38,6 +39,12 @@ FDSK = bytes(range(16))
 SERIAL = serial_number_of(bytes.fromhex("01020304"))
 START = 0x0040102EA9CE  # as a tool counts: ms since 2018
 ANSWERED_S = 0.2
+PROJECT_KEY = bytes(range(0xF0, 0x100))
+DEVICE = IndividualAddress("1.1.5")  # that `taken` gives
+MODE_ON, MODE_OFF = "01d40011001033000001", "01d40011001033000000"
+MODE = "01d500110010330000"
+WRITE_TOOL_KEY = f"01ce0011001038010001{PROJECT_KEY.hex()}"
+GROUP_KEY = bytes(range(0x60, 0x70))
 
 
 @dataclass
@@ -91,6 +98,7 @@ async def secured_device(
     loop = asyncio.get_running_loop()
     device = KnxDevice(model, chance=lambda: 0.0, switched_on_at=loop.time())
     management = KnxManagement(device, kept.store, lambda _stage: None)
+    model.outside.sending_number = lambda: management.sending_number
     line = MemoryLine()
     link = line.join("15.15.255")
     link.is_programmable = True
@@ -220,3 +228,49 @@ class SecureTool:
         apdu = apdu_of(data)
         assert (apdu[:2] == SECURE) is is_secured, "an answer is secured as the question was"
         return (self.opened(data) if is_secured else apdu).hex()
+
+
+async def load_groups(tool: SecureTool, rows: str = "") -> None:
+    """Load what one secured group object needs, number 1 on 1/2/3 with `GROUP_KEY`, for senders 1.1.7.
+
+    `rows`: further rows of keys. All but the restart.
+    """
+    tables = {
+        1: "0002" + "0a03" + "0a04",
+        2: "0002" + "00010001" + "00020002",
+        3: "0002" + "df07" + "df07",
+        4: "00" * 8,
+    }
+    for index in tables:
+        assert await tool.ask(f"03d7{index:02x}051001" + "04".ljust(20, "0")) is not None
+    assert await tool.ask("01d4001100100504" + "00" * 9) == "01d600110010050000"
+    for index, content in tables.items():
+        octets = len(content) // 2
+        for value in ("01", f"030b{octets:08x}0100"):
+            assert await tool.ask(f"03d7{index:02x}051001" + value.ljust(20, "0")) is not None
+        where = ARENAS[index].address
+        assert await tool.ask(f"01fb{octets:02x}{where:06x}{content}") == f"01fc00{where:06x}"
+    await tool.ask("01d4001100100501" + "00" * 9)
+    await tool.ask("01ce0011001036010001" + "1107" + "000000000001")
+    row = f"0001{GROUP_KEY.hex()}" + rows
+    await tool.ask(f"01ce0011001035{len(row) // 36:02x}0001{row}")
+    await tool.ask("01ce001100103d0200010300")
+    assert await tool.ask("01d4001100100502" + "00" * 9) == "01d600110010050001"
+    for index in tables:
+        assert await tool.ask(f"03d7{index:02x}051001" + "02".ljust(20, "0")) is not None
+
+
+async def taken(line: MemoryLine) -> SecureTool:
+    """Return a tool that has given a new device address, security mode and the key of its project."""
+    tool = await SecureTool.on(line)
+    assert await tool.synchronise(is_broadcast=True) is not None
+    assert await tool.broadcast(f"03de{SERIAL.hex()}110500000000") == []
+    tool.device = DEVICE
+    await tool.connect()
+    assert await tool.synchronise() is not None
+    assert await tool.ask(MODE_ON) == "01d600110010330000"
+    data = tool.frame(tool._next(), bytes.fromhex(WRITE_TOOL_KEY))
+    sealed = tool.sealed(data)
+    tool.key = PROJECT_KEY  # the answer has the new key already
+    assert await tool.answered(sealed, is_secured=True) == "01cf001100103801000100"
+    return tool

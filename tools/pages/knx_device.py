@@ -102,7 +102,8 @@ opens the device from then on. The factory key is made at the first start, outli
 **IP Secure.** Sessions by TCP, as soon as ETS has written the hash of a password (property 93). User 1 may open device management,
 others the tunnels of property 97. A family of property 94 is refused plain; searches and descriptions stay plain. A session ends 10 s after its
 begin without a user, after 60 s without a frame, or with its TCP connection; then its tunnels end, too. Sixteen sessions have room, four of
-one TCP connection.
+one TCP connection; those without a user give way, and a host that has given five wrong passwords waits. When the device starts
+anew, connections end that could not be opened any more.
 
 The column *access*: who may write and read while security mode is off, and while it is on. Each is a number of ten bits: write and read for
 anybody, for a role (encrypted, then only authenticated), and for a tool (the same).
