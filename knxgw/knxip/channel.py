@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
+from xknx.knxip import KNXIPServiceType
 from xknx.telegram.address import IndividualAddress
 
 from knxgw.knxip.numbered import Sender
@@ -12,6 +13,10 @@ from knxgw.knxip.wire import Place
 MOST_UNDER_WAY = 64  # requests of one client that are being carried out
 MOST_QUEUED = 256  # frames that wait for one client; what comes later is lost
 SILENCE_S = 120.0  # without a word, and the client is gone
+
+
+_TUNNELLING = KNXIPServiceType.TUNNELLING_REQUEST
+_CONFIGURATION = KNXIPServiceType.DEVICE_CONFIGURATION_REQUEST
 
 
 class Kind(Enum):
@@ -47,6 +52,11 @@ class Channel:
             opened_in = self.opener.stream, self.opener.session
             return opened_in == (source.stream, source.session)
         return self.opener.ip == source.ip
+
+    @property
+    def request_service(self) -> KNXIPServiceType:
+        """Return the service by which both sides speak in it."""
+        return _TUNNELLING if self.kind is Kind.TUNNEL else _CONFIGURATION
 
     @property
     def has_room(self) -> bool:

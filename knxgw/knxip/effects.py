@@ -1,6 +1,7 @@
 """What the endpoint wants done in the world; carried out in order by `server.py`."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from xknx.cemi import CEMILData
 
@@ -9,8 +10,7 @@ from knxgw.knxip.channel import Channel
 from knxgw.knxip.wire import Place
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """A frame goes out."""
 
     to: Place
@@ -31,8 +31,7 @@ class Closed:
     channel: Channel
 
 
-@dataclass(frozen=True, slots=True)
-class Transmit:
+class Transmit(NamedTuple):
     """A tunnel sends on the line; `KnxIpEndpoint.transmitted` wants to know what became of it."""
 
     channel: Channel

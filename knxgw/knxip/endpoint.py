@@ -4,7 +4,6 @@ Nothing that comes from the network raises here: what cannot be read is counted 
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import replace
 
 from xknx.cemi import CEMILData
 from xknx.knxip import (
@@ -45,9 +44,7 @@ from knxgw.knxip.tunnelling import asked_for, indication
 from knxgw.knxip.wire import Place, framed, unframed
 
 MOST_MANAGEMENT = 4  # device management connections
-_OF_SESSIONS = {
-    one.value.to_bytes(2, "big") for one in (Service.SESSION_REQUEST, Service.SECURE_WRAPPER)
-}
+_OF_SESSIONS = (Service.SESSION_REQUEST, Service.SECURE_WRAPPER)
 _SECURE = range(Service.SECURE_WRAPPER.value, Service.TIMER_NOTIFY.value + 1)
 
 
@@ -99,11 +96,11 @@ class KnxIpEndpoint:
         if source == self._own:
             return []  # our own, come back
         try:
-            if raw[2:4] in _OF_SESSIONS:
-                return [] if by_multicast else self._in_session(raw, source, now_s)
             request = read_request(raw)
             if by_multicast and not isinstance(request, SearchRequest | ExtendedSearch):
                 return []  # others listen to the group for what is not a search
+            if isinstance(request, Unserved) and request.service in _OF_SESSIONS:
+                return self._in_session(raw, source, now_s)
             return self._answer(request, source, now_s)
         except DecodeError:
             self._statistics.malformed += 1
@@ -124,7 +121,7 @@ class KnxIpEndpoint:
         channel.under_way -= 1
         if cemi is None or not self._connections.is_open(channel):
             return []
-        return self._send(channel, _REQUESTS[channel.kind], cemi, now_s)
+        return self._send(channel, channel.request_service, cemi, now_s)
 
     def say(self, channel: Channel, cemi: bytes, now_s: float) -> list[Effect]:
         """Send a client what it has not asked for just now."""
@@ -133,7 +130,7 @@ class KnxIpEndpoint:
         if not channel.has_room:
             self._statistics.answers_lost += 1
             return []
-        return self._send(channel, _REQUESTS[channel.kind], cemi, now_s)
+        return self._send(channel, channel.request_service, cemi, now_s)
 
     def inform(self, about: PropertyAddress, cemi: bytes, now_s: float) -> list[Effect]:
         """Tell the clients of the device management about a property, but whoever has just written it."""
@@ -234,7 +231,7 @@ class KnxIpEndpoint:
         for one in effects:
             if isinstance(one, Send) and one.to.session is not None:
                 raw = self.sealed(one)
-                sealed += [] if raw is None else [Send(replace(one.to, session=None), raw)]
+                sealed += [] if raw is None else [Send(one.to._replace(session=None), raw)]
             else:
                 sealed.append(one)
         return sealed
@@ -357,12 +354,6 @@ class KnxIpEndpoint:
             self._statistics.secure += 1
         else:
             self._statistics.unserved += 1
-
-
-_REQUESTS = {
-    Kind.TUNNEL: Service.TUNNELLING_REQUEST,
-    Kind.MANAGEMENT: Service.DEVICE_CONFIGURATION_REQUEST,
-}
 
 
 def _acknowledgement(channel: Channel, request: Numbered) -> Send:

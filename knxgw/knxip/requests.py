@@ -6,6 +6,7 @@ connection types and layers nobody knows, search parameters, features of a tunne
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from xknx.knxip import (
     HPAI,
@@ -23,14 +24,15 @@ from knxgw.errors import DecodeError
 from knxgw.knxip.wire import PARSE_ERRORS, unframed
 
 CONNECTION_HEADER = 4  # octets
+_NO_ERROR = ErrorCode.E_NO_ERROR.value
 _PROTOCOLS = {one.value for one in HostProtocol}
-_NUMBERED = {
+_NUMBERED = (
     Service.TUNNELLING_REQUEST,
     Service.DEVICE_CONFIGURATION_REQUEST,
     Service.TUNNELLING_FEATURE_GET,
     Service.TUNNELLING_FEATURE_SET,
-}
-_ACKNOWLEDGEMENTS = {Service.TUNNELLING_ACK, Service.DEVICE_CONFIGURATION_ACK}
+)
+_ACKNOWLEDGEMENTS = (Service.TUNNELLING_ACK, Service.DEVICE_CONFIGURATION_ACK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +67,7 @@ class UnknownProtocol:
     """CONNECT_REQUEST with an endpoint that is neither UDP nor TCP."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Numbered:
+class Numbered(NamedTuple):
     """A request with a connection header: tunnelling, device configuration, features of a tunnel."""
 
     service: Service
@@ -75,8 +76,7 @@ class Numbered:
     content: bytes  # what follows the header
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
+class Acknowledged(NamedTuple):
     """TUNNELLING_ACK or DEVICE_CONFIGURATION_ACK."""
 
     service: Service
@@ -113,9 +113,9 @@ _BY_XKNX: dict[Service, Callable[[], ByXknx]] = {
 def read_request(raw: bytes) -> Request:
     """Return what a frame asks. Raises: DecodeError."""
     service, body = unframed(raw)
-    if service is not None and service in _NUMBERED:
+    if service in _NUMBERED:
         return _numbered(service, body)
-    if service is not None and service in _ACKNOWLEDGEMENTS:
+    if service in _ACKNOWLEDGEMENTS:
         return _acknowledged(service, body)
     try:
         return _read(service, body)
@@ -138,15 +138,13 @@ def _read(service: Service | None, body: bytes) -> Request:
 def _numbered(service: Service, body: bytes) -> Numbered:
     if len(body) < CONNECTION_HEADER or body[0] != CONNECTION_HEADER:
         raise DecodeError(f"no connection header: {body.hex()}")
-    return Numbered(
-        service=service, channel=body[1], counter=body[2], content=body[CONNECTION_HEADER:]
-    )
+    return Numbered(service, body[1], body[2], body[CONNECTION_HEADER:])
 
 
 def _acknowledged(service: Service, body: bytes) -> Acknowledged:
     if len(body) != CONNECTION_HEADER or body[0] != CONNECTION_HEADER:
         raise DecodeError(f"no connection header: {body.hex()}")
-    return Acknowledged(service, body[1], body[2], body[3] == ErrorCode.E_NO_ERROR.value)
+    return Acknowledged(service, body[1], body[2], body[3] == _NO_ERROR)
 
 
 def _endpoint(body: bytes) -> HPAI:

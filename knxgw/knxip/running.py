@@ -62,6 +62,7 @@ class RunningServer:
         self._busy: set[asyncio.Task[None]] = set()
         self._serving: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._now_s: Callable[[], float] = float  # the clock of the loop, once it runs
 
     @property
     def port(self) -> int:
@@ -96,6 +97,7 @@ class RunningServer:
         )
         is_ready = asyncio.Event()
         loop = asyncio.get_running_loop()
+        self._now_s = loop.time
         self._serving = loop.create_task(self._serve(is_ready), name="KNXnet/IP server")
         await is_ready.wait()
 
@@ -155,7 +157,7 @@ class RunningServer:
         if is_held:
             self._endpoint.hold(stream)
         else:
-            self.apply(self._endpoint.release(stream, _now_s()))
+            self.apply(self._endpoint.release(stream, self._now_s()))
 
     def stream_closed(self, stream: int) -> None:
         """End what was open in a TCP connection."""
@@ -164,11 +166,11 @@ class RunningServer:
 
     def _received(self, raw: bytes, source: Place) -> None:
         if self._endpoint is not None:
-            self.apply(self._endpoint.take(raw, source, _now_s()))
+            self.apply(self._endpoint.take(raw, source, self._now_s()))
 
     def _searched(self, raw: bytes, source: Place) -> None:
         if self._endpoint is not None:
-            self.apply(self._endpoint.take(raw, source, _now_s(), by_multicast=True))
+            self.apply(self._endpoint.take(raw, source, self._now_s(), by_multicast=True))
 
     def _not_sent(self) -> None:
         self._statistics.not_sent += 1
@@ -205,11 +207,11 @@ class RunningServer:
 
     def _indicate(self, channel: Channel, data: CEMILData) -> None:
         if self._endpoint is not None:
-            self.apply(self._endpoint.indicate(channel, data, _now_s()))
+            self.apply(self._endpoint.indicate(channel, data, self._now_s()))
 
     def _say(self, channel: Channel, cemi: bytes) -> None:
         if self._endpoint is not None:
-            self.apply(self._endpoint.say(channel, cemi, _now_s()))
+            self.apply(self._endpoint.say(channel, cemi, self._now_s()))
 
     async def _serve(self, is_ready: asyncio.Event) -> None:
         async with self._group:
@@ -250,7 +252,7 @@ class RunningServer:
 
     def _transmitted(self, asked: Transmit, outcome: Outcome) -> None:
         if self._endpoint is not None:
-            now_s = _now_s()
+            now_s = self._now_s()
             self.apply(self._endpoint.transmitted(asked.channel, asked.cemi, outcome, now_s))
 
     async def _manage(self, asked: Manage) -> None:
@@ -263,16 +265,16 @@ class RunningServer:
         is_ending = isinstance(request, Reset) and await self._device.properties.reset()
         if self._endpoint is None:
             return
-        self.apply(self._endpoint.managed(channel, answer, _now_s()))
+        self.apply(self._endpoint.managed(channel, answer, self._now_s()))
         if is_ending:
             log.info("KNXnet/IP server: a client has the IP side start anew; connections end")
             self.apply(self._endpoint.end())
 
     def _tick(self) -> None:
         self._timer = None
-        self._clients.tick(_now_s())
+        self._clients.tick(self._now_s())
         if self._endpoint is not None:
-            self.apply(self._endpoint.tick(_now_s()))
+            self.apply(self._endpoint.tick(self._now_s()))
 
     def _schedule(self) -> None:
         """Have `_tick` called when something is due.
@@ -338,7 +340,3 @@ class _Worker:
         """Have a request carried out after all before, or an error raised; None: that was the last one."""
         self.unfinished += 1
         self.requests.put_nowait(asked)
-
-
-def _now_s() -> float:
-    return asyncio.get_running_loop().time()

@@ -9,7 +9,7 @@ import hmac
 import logging
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from xknx.knxip import KNXIPServiceType as Service
@@ -156,7 +156,7 @@ class SecureSessions:
         self._last = number
         self._sessions[number] = Session(
             number=number,
-            place=replace(source, session=number),
+            place=source._replace(session=number),
             key=key,
             keys_xored=keys,
             serial_number=settings.serial_number,
@@ -238,7 +238,7 @@ class SecureSessions:
         """Return a status, sealed at once: the session may end with it."""
         frame = framed(Service.SESSION_STATUS, bytes((status, 0)))
         raw = self.sealed(session.place, frame) or b""  # b"": all numbers are used, it ends anyway
-        return Send(replace(session.place, session=None), raw)
+        return Send(session.place._replace(session=None), raw)
 
     def end_changed(self) -> list[Result]:
         """End sessions of users whose password is another one now, or who are no more."""

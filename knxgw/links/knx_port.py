@@ -241,14 +241,14 @@ class KnxPort:
 
     def answer(self) -> None:
         """Send what somebody waits for: now, without a turn of the loop, where that needs no waiting."""
-        loop = asyncio.get_running_loop()
+        now_s = asyncio.get_running_loop().time()
         while self._is_waiting and not self.is_secure and self._link.sends_at_once:
-            source = self._next_source(loop.time(), requested_only=True)
+            source = self._next_source(now_s, requested_only=True)
             if source is None:
                 return
             if source is self._queue:
                 break  # a single frame may have to be secured
-            outgoing = self._take(source, loop.time(), requested_only=True)
+            outgoing = self._take(source, now_s, requested_only=True)
             if outgoing is None:
                 continue
             outcome = Outcome.DROPPED
@@ -315,7 +315,9 @@ class KnxPort:
     def _note_sent(self, outgoing: Outgoing, data: CEMILData, outcome: Outcome) -> None:
         if self._tap is not None:
             self._tap.sent(outgoing.data, outcome, is_secure=isinstance(data.payload, SecureAPDU))
-        wire.debug("sent %s %s", outgoing.data.dst_addr, _shown(outgoing.data, outgoing.security))
+        if wire.isEnabledFor(logging.DEBUG):
+            shown = _shown(outgoing.data, outgoing.security)
+            wire.debug("sent %s %s", outgoing.data.dst_addr, shown)
 
     async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
         """Wait until something is to be sent or checked, or may be: then it is looked again."""
@@ -364,7 +366,8 @@ class KnxPort:
         self.telegram_at = asyncio.get_running_loop().time()
         if self._tap is not None:
             self._tap.received(data, security)
-        wire.debug("received %s -> %s %s", data.src_addr, data.dst_addr, _shown(data, security))
+        if wire.isEnabledFor(logging.DEBUG):
+            wire.debug("received %s -> %s %s", data.src_addr, data.dst_addr, _shown(data, security))
         receivers = self._receivers[kind]
         if not receivers:
             self.unclaimed += 1

@@ -1,7 +1,5 @@
 """Connections: opened, refused, kept alive and ended by either side, over UDP and TCP."""
 
-from dataclasses import replace
-
 import pytest
 from xknx.knxip import (
     HPAI,
@@ -35,7 +33,7 @@ from tests.knxip.trial import (
 )
 from tests.support.knxip_device import TUNNELS
 
-SECOND_STREAM = replace(STREAM, stream=8)
+SECOND_STREAM = STREAM._replace(stream=8)
 
 
 def request(information: str, *, control: HPAI | None = None, data: HPAI | None = None) -> bytes:

@@ -1,7 +1,5 @@
 """Who looks for the device: searches, extended searches, requests for a description."""
 
-from dataclasses import replace
-
 import pytest
 from xknx.knxip import (
     HPAI,
@@ -215,7 +213,7 @@ def test_a_description_is_always_the_present_one() -> None:
 def test_no_more_searches_are_answered_than_a_network_bears() -> None:
     trial = Trial()
     search = raw(SearchRequest(hpai(CLIENT)))
-    answered = sum(bool(trial.say(search, replace(OTHER, port=port))) for port in range(1, 1001))
+    answered = sum(bool(trial.say(search, OTHER._replace(port=port))) for port in range(1, 1001))
     assert answered == MOST_AT_ONCE
     assert trial.statistics.searches_answered == MOST_AT_ONCE
     assert trial.statistics.searches_not_answered == 1000 - MOST_AT_ONCE

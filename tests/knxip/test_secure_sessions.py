@@ -318,7 +318,7 @@ def test_after_a_restart_what_could_not_be_opened_any_more_has_ended(trial: Tria
     trial.secure = replace(SECURE, users={1: MANAGER, 2: MANAGER})
     trial.take(trial.endpoint.admit_anew(trial.now_s))
     assert [one.opener for one in trial.endpoint.channels] == [
-        replace(manager.stream, session=manager.session)
+        manager.stream._replace(session=manager.session)
     ]
     assert trial.endpoint.used_addresses == frozenset()
     assert trial.say(client.sealed(status(Status.KEEP_ALIVE)), STREAM) == []

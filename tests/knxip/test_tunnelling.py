@@ -1,7 +1,5 @@
 """What passes through a tunnel, and what is acknowledged, repeated, lost and refused on the way."""
 
-from dataclasses import replace
-
 import pytest
 from xknx.cemi import CEMIFrame, CEMILData, CEMIMessageCode
 from xknx.knxip import DisconnectRequest, ErrorCode, TunnellingAck, TunnellingRequest
@@ -396,5 +394,5 @@ def test_frames_of_an_unsecured_server_that_it_does_not_have_are_counted() -> No
     assert trial.statistics.secure == 6
     for service in (0x0202, 0x0425, 0x0530, 0x0740, 0x1234):
         frame = bytes.fromhex("0610") + service.to_bytes(2, "big") + bytes.fromhex("00080000")
-        assert trial.say(frame, replace(CLIENT, port=1)) == []
+        assert trial.say(frame, CLIENT._replace(port=1)) == []
     assert trial.statistics.unserved == 5
