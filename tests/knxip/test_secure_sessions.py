@@ -19,6 +19,7 @@ from xknx.telegram import Telegram
 from xknx.telegram.address import GroupAddress
 from xknx.telegram.apci import GroupValueRead, GroupValueResponse, GroupValueWrite
 
+from knxgw.knx.frames import Outcome
 from knxgw.knxip.effects import Send
 from knxgw.knxip.ports import SecureSettings
 from knxgw.knxip.secure_sessions import (
@@ -266,6 +267,40 @@ def test_the_end_of_the_server_says_goodbye_in_the_session(trial: Trial) -> None
     assert client.connect() == CONNECTED
     farewells = client.opened(trial.take(trial.endpoint.end()))
     assert [one[2:4].hex() for one in farewells] == ["0209", "0954"]
+
+
+def test_the_trace_of_a_secure_tunnel_is_that_of_the_reference() -> None:
+    trial = Trial(SECURE)
+    client, own = SecureClient(trial), KeyPair()
+    request = framed(Service.SESSION_REQUEST, ENDPOINT + own.public)
+    assert (request[2:4].hex(), len(request)) == ("0951", 46)
+    (response,) = trial.say(request, STREAM)
+    assert (response.raw[2:4].hex(), len(response.raw)) == ("0952", 56)
+    client.session = int.from_bytes(response.raw[6:8], "big")
+    client.keys = xored(own.public, response.raw[8:40])
+    client.key = own.session_key(response.raw[8:40])
+    code = authenticate_code(USER, 2, client.keys)
+    authenticate = client.sealed(framed(Service.SESSION_AUTHENTICATE, bytes((0, 2)) + code))
+    assert (authenticate[2:4].hex(), len(authenticate)) == ("0950", 62)
+    assert client.opened(trial.say(authenticate, STREAM)) == [status(Status.AUTHENTICATED)]
+    connecting = client.sealed(
+        bytes.fromhex("06100205001a0802000000000000080200000000000004040200")
+    )
+    assert len(connecting) == 64
+    (connected,) = client.opened(trial.say(connecting, STREAM))
+    assert connected.hex() == "061002060014" + "0100" + "0802000000000000" + "04041107"
+    sending = client.sealed(bytes.fromhex("061004200015040100001100bce011050a03010081"))
+    assert len(sending) == 59
+    assert client.opened(trial.say(sending, STREAM)) == [], "no acknowledgement over TCP"
+    (sent,) = trial.transmitted
+    (confirmed,) = client.opened(
+        trial.take(
+            trial.endpoint.transmitted(sent.channel, sent.cemi, Outcome.CONFIRMED, trial.now_s)
+        )
+    )
+    assert confirmed.hex() == "061004200015040100002e00bce011070a03010081"
+    (goodbye, _status) = client.opened(trial.take(trial.endpoint.end()))
+    assert goodbye[2:4].hex() == "0209"
 
 
 def test_idle_sessions_of_one_host_give_way_and_others_are_served(trial: Trial) -> None:
