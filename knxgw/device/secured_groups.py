@@ -55,6 +55,14 @@ def usable_by(model: DeviceModel) -> Callable[[int, int], bool]:
     return is_usable
 
 
+def security_of(model: DeviceModel) -> tuple[bytes, ...]:
+    """Return what ETS has loaded about group telegrams, to see whether it is something else: () while nothing is."""
+    if not is_security_loaded(model):
+        return ()
+    names = (security.GROUP_KEYS, security.SENDERS, security.OBJECT_FLAGS, security.SENDING_NUMBER)
+    return tuple(model.kept[name] for name in names)
+
+
 def is_security_loaded(model: DeviceModel) -> bool:
     """Tell whether ETS has loaded the security object to the end."""
     return any(one.definition.key == SECURITY and one.is_loaded for one in model.loadables.values())

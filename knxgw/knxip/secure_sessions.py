@@ -141,17 +141,18 @@ class SecureSessions:
             return []
         if len(body) != _ENDPOINT_OCTETS + PUBLIC_OCTETS:
             raise DecodeError(f"{len(body)} octets are no session request")
-        public, gone = body[_ENDPOINT_OCTETS:], self._made_room(source)
-        number = None if self._is_guessing(source, now_s) else self._free_number(source)
-        if number is None:
-            self._statistics.sessions_refused += 1
-            refused = _NO_SESSION.to_bytes(2, "big")
-            return [*gone, Send(source, framed(Service.SESSION_RESPONSE, refused))]
-        own = KeyPair()
+        public, own = body[_ENDPOINT_OCTETS:], KeyPair()
         try:
             key = own.session_key(public)
         except ValueError as err:
             raise DecodeError("a public key that gives everybody the same") from err
+        may_begin = not self._is_guessing(source, now_s) and self._has_few(source)
+        gone = self._made_room(source) if may_begin else []
+        number = self._free_number() if may_begin else None
+        if number is None:
+            self._statistics.sessions_refused += 1
+            refused = _NO_SESSION.to_bytes(2, "big")
+            return [*gone, Send(source, framed(Service.SESSION_RESPONSE, refused))]
         keys = xored(public, own.public)
         self._last = number
         self._sessions[number] = Session(
@@ -307,10 +308,14 @@ class SecureSessions:
         if self._guesses[place.ip].take(now_s):
             log.warning("KNX IP Secure: a wrong password, or an unknown user, from %s", place.ip)
 
-    def _free_number(self, source: Place) -> int | None:
-        """Return the number of a new session, None: there is no room."""
+    def _has_few(self, source: Place) -> bool:
+        """Tell whether a TCP connection may have one more session."""
         of_one = sum(one.place.stream == source.stream for one in self._sessions.values())
-        if len(self._sessions) >= MOST_SESSIONS or of_one >= MOST_OF_ONE:
+        return of_one < MOST_OF_ONE
+
+    def _free_number(self) -> int | None:
+        """Return the number of a new session, None: there is no room."""
+        if len(self._sessions) >= MOST_SESSIONS:
             return None
         numbers = ((self._last + step) % _HIGHEST_SESSION + 1 for step in range(_HIGHEST_SESSION))
         return next(one for one in numbers if one not in self._sessions)

@@ -91,10 +91,11 @@ class DataSecureStage:
     async def begin(self) -> None:
         """Begin where all links before have ended; before each session. Raises: LinkError.
 
-        The next number must be known, if group telegrams are secured.
+        The next number must be known, if a keyring secures group telegrams. With keys of ETS the link is there
+        without: a tool must reach the device.
         """
         self.use_groups(self.groups)  # the link of before may have taken telegrams since
-        if self.has_groups:
+        if self.has_groups and self.groups is self.keyring:
             await self._group().reserve()
 
     def settle(self) -> None:
@@ -103,17 +104,25 @@ class DataSecureStage:
             self._numbers.settle()
 
     async def outgoing(self, outgoing: Outgoing) -> CEMILData | None:
-        """Return a frame as it goes on the line; None: there is no key for what it asks.
+        """Return a frame as it goes on the line; None: there is no key, or no number, for what it asks.
 
-        Raises: LinkError while there is no sequence number for a group telegram.
+        Raises: LinkError while there is no sequence number for a group telegram of a keyring.
         """
         if outgoing.security in WITH_TOOL_KEY:
             return await self._to_tool(outgoing)
         if self.groups.keys and outgoing.data.dst_addr in self.groups.keys:
-            group = self._group()
-            await group.reserve()
-            return group.outgoing_cemi(outgoing.data)
+            return await self._to_group(outgoing)
         return outgoing.data if outgoing.security is Security.PLAIN else None
+
+    async def _to_group(self, outgoing: Outgoing) -> CEMILData | None:
+        group = self._group()
+        try:
+            await group.reserve()
+        except LinkError:
+            if self.groups is self.keyring:
+                raise
+            return None
+        return group.outgoing_cemi(outgoing.data)
 
     async def _to_tool(self, outgoing: Outgoing) -> CEMILData | None:
         if self._tool_security is None or self._numbers is None:

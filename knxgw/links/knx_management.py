@@ -23,7 +23,7 @@ from knxgw.device.kept_state import state_bytes
 from knxgw.device.knx_device import KnxDevice, Output, Restart, Send
 from knxgw.device.last_download import DownloadLog, LastDownload, Tool, Way
 from knxgw.device.model import Elements, PropertyError, Unsaved
-from knxgw.device.secured_groups import is_security_loaded, secured_groups
+from knxgw.device.secured_groups import secured_groups, security_of
 from knxgw.device.security import SENDING_NUMBER, Refused
 from knxgw.device.services import EraseCode
 from knxgw.knx.frames import FrameKind, Outcome, Security
@@ -121,7 +121,7 @@ class KnxManagement:
         self._port: KnxPort | None = None
         self._keyring_groups = NO_GROUPS  # of the port; what ETS has loaded comes before them
         self._tool_access: ToolAccess | None = None  # of the port
-        self._has_keys = is_security_loaded(device.model)
+        self._security_in_force = security_of(device.model)
         self._waiting: asyncio.Queue[Request] = asyncio.Queue(MOST_WAITING)
         self.delayed = DelayedAnswers(self._send_now)
         self.dropped = 0  # frames that were too many
@@ -172,8 +172,9 @@ class KnxManagement:
         if access == self._tool_access:
             return
         self._tool_access = access
-        if key is not None:
-            self.on_key(key)
+        for one in (self.device.model.identity.fdsk, key):
+            if one:
+                self.on_key(one)
         self._port.data_secure.use_tool(access)
 
     def _use_group_keys(self) -> None:
@@ -181,7 +182,11 @@ class KnxManagement:
         if self._port is None:
             return
         model = self.device.model
-        groups = secured_groups(model)
+        is_of_ets = self.download.stage is not Stage.UNTOUCHED
+        groups = secured_groups(model) if is_of_ets else None
+        self._security_in_force = security_of(model)
+        for key in () if groups is None else groups.keys.values():
+            self.on_key(key)
         first_own = int.from_bytes(model.kept[SENDING_NUMBER], "big")
         self._port.data_secure.use_groups(
             self._keyring_groups if groups is None else GroupKeys.loaded(groups, first_own)
@@ -407,9 +412,9 @@ class KnxManagement:
         model = self.device.model
         if is_empty(model):
             self.download.note_empty()
-        if is_security_loaded(model) is not self._has_keys:
-            self._has_keys = not self._has_keys
-            self.download.note_change()  # other addresses are secured
+        is_other = security_of(model) != self._security_in_force
+        if is_other and stage_of(model) is Stage.LOADED:
+            self.download.note_change()  # other addresses are secured, or with other keys
         # whoever looks for the device by its programming mode goes on in a moment
         is_connected = self.device.is_connected or model.outside.is_programming()
         if self.download.seen(
@@ -419,7 +424,10 @@ class KnxManagement:
             has_restarted=has_restarted,
         ):
             self._downloads.ended(self.download.stage)
-            self._use_group_keys()
+            if (
+                self.download.stage is not Stage.LOADING
+            ):  # what runs until then has the keys of before
+                self._use_group_keys()
             self._on_stage(self.download.stage)
 
     async def _store_changes(self) -> bool:

@@ -62,11 +62,13 @@ class OwnNumbers:
     def exceed(self, number: int) -> None:
         """Use only numbers above this one."""
         self._used_before = max(self._used_before, number)
-
-    def begin_at(self, number: int) -> None:
-        """Use numbers from this one on, also where neither store nor clock know where to begin."""
-        self._first = max(self._first or 0, number)
         if self._next is not None:
+            self._next = max(self._next, number + 1)
+
+    def begin_at(self, number: int | None) -> None:
+        """Use numbers from this one on, also where neither store nor clock know where to begin; None: nobody says."""
+        self._first = number
+        if self._next is not None and number is not None:
             self._next = max(self._next, number)
 
     async def reserve(self) -> None:
@@ -185,8 +187,7 @@ class SecureNumbers:
         """Store what still waits; to be called every ten seconds or so."""
         for name, number in (self._waiting | self._of_tools).items():
             self._store.note_number(name, number, at_once=True)
-        self._waiting.clear()
-        self._of_tools.clear()
+        self._waiting.clear()  # those of tools are stored for good only by `secure_tools`
 
     # --- of secure routing
 

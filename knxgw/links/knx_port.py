@@ -306,7 +306,9 @@ class KnxPort:
         """Secure a frame and send it. Raises: LinkError."""
         data = await self.data_secure.outgoing(outgoing)
         if data is None:  # what is to be secured never goes out plain
-            wire.warning("frame to %s dropped: no key to secure it", outgoing.data.dst_addr)
+            wire.warning(
+                "frame to %s dropped: no key or number to secure it", outgoing.data.dst_addr
+            )
             return Outcome.DROPPED
         outcome = await self._link.send(data)
         self._note_sent(outgoing, data, outcome)

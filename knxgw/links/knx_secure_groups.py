@@ -31,7 +31,7 @@ class GroupKeys:
         return cls(
             keys={GroupAddress(raw): key for raw, key in groups.keys.items()},
             senders={IndividualAddress(raw): number for raw, number in groups.senders.items()},
-            first_own=max(first_own, 1),
+            first_own=first_own or None,  # 0: ETS has written none
         )
 
     @classmethod
@@ -59,8 +59,7 @@ class NumberedDataSecure(DataSecure):
             last_sequence_number_sending=1,  # not used: see get_sequence_number
         )
         numbers.group.exceed(groups.own_number)
-        if groups.first_own is not None:
-            numbers.group.begin_at(groups.first_own)
+        numbers.group.begin_at(groups.first_own)
         self._keys, self._senders = groups.keys, groups.senders
         self._numbers = numbers
 

@@ -311,6 +311,23 @@ def test_idle_sessions_of_one_host_give_way_and_others_are_served(trial: Trial) 
     assert SecureClient(trial).enter(2, USER).connect() == CONNECTED
 
 
+@pytest.mark.parametrize("is_weak", [False, True])
+def test_who_gets_no_session_throws_nobody_out(trial: Trial, *, is_weak: bool) -> None:
+    public = bytes(32) if is_weak else KeyPair().public
+    waiting = [
+        SecureClient(
+            trial, Place("192.168.0.9", 50_000 + n // MOST_OF_ONE, 100 + n // MOST_OF_ONE)
+        ).begin()
+        for n in range(MOST_SESSIONS)
+    ]
+    full = waiting[0].stream
+    request = framed(Service.SESSION_REQUEST, ENDPOINT + public)
+    assert [one.raw.hex() for one in trial.say(request, full)] in ([], ["0610095200080000"])
+    if is_weak:
+        assert trial.say(request, STREAM) == []
+    assert all(one.authenticate(2, USER) == [status(Status.AUTHENTICATED)] for one in waiting)
+
+
 def test_sessions_with_a_user_never_give_way(trial: Trial) -> None:
     trial.secure = replace(SECURE, users={**SECURE.users, **dict.fromkeys(range(3, 20), USER)})
     kept = [

@@ -11,6 +11,7 @@ from knxgw.device.security import counts_of
 from knxgw.knx.frames import Outcome, Security
 from knxgw.knx.raw_service import RawService, apdu_of
 from knxgw.knx.secure_apdu import Envelope, Failure, seal
+from knxgw.links.knx_secure_groups import GroupKeys
 from tests.support.knxip_server import MemoryStore
 from tests.support.secure_tool import (
     DEVICE,
@@ -30,7 +31,7 @@ from tests.support.secure_tool import (
 )
 
 PROGRAMMING_MODE, HOP_COUNT = "03d500361001", "03d70033100130"  # reads, changes
-UNLOAD_ADDRESSES, UNLOAD_KEYS = "03d7010510010400000000000000000000", "01d4001100100504" + "00" * 9
+UNLOAD_ADDRESSES, UNLOAD_KEYS = "03d70105100104" + "00" * 9, "01d4001100100504" + "00" * 9
 GROUP = 0x10  # control octet of a secured group telegram
 
 
@@ -93,7 +94,9 @@ async def test_a_download_that_a_power_cut_has_ended_can_be_taken_up_again(
         tool = await taken(device.line)
         await load_groups(tool)
         for one in unloaded:
-            await tool.ask(one)
+            answer = await tool.ask(one)
+            assert answer is not None
+            assert answer.endswith("00"), "it is unloaded"
     async with secured_device(kept) as device:
         tool = await SecureTool.on(device.line, PROJECT_KEY)
         tool.device = DEVICE
@@ -107,7 +110,7 @@ async def test_a_tool_key_that_is_written_in_a_download_holds_for_its_answer() -
     async with secured_device() as device:
         tool = await taken(device.line)
         await load_groups(tool)
-        await tool.ask(UNLOAD_ADDRESSES)
+        assert await tool.ask(UNLOAD_ADDRESSES) == "03d60105100100"
         other = bytes(range(0x80, 0x90))
         write = bytes.fromhex(f"01ce0011001038010001{other.hex()}")
         sealed = tool.sealed(tool.frame(tool._next(), write))
@@ -227,3 +230,82 @@ async def test_the_wire_log_tells_of_a_tools_telegram_no_more_than_that_it_was_o
     for key in (GROUP_KEY, PROJECT_KEY):
         assert key.hex() not in caplog.text
         assert repr(key)[2:-1] not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "first", [UNLOAD_ADDRESSES, UNLOAD_KEYS, UNLOAD_ADDRESSES.replace("0105", "0405")]
+)
+async def test_whatever_a_download_unloads_first_nothing_goes_out_plain_before_all_has_ended(
+    first: str,
+) -> None:
+    async with secured_device() as device:
+        tool = await taken(device.line)
+        await load_groups(tool)
+        await restart(tool)
+        stages: list[bool] = []
+        device.management._on_stage = lambda _stage: stages.append(device.port.is_secure)
+        await tool.connect()
+        await tool.ask(first)
+        assert device.port.is_secure
+        assert all(stages), "also when what runs hears that it is to end"
+
+
+async def test_keys_of_ets_do_not_stand_in_for_a_keyring_once_its_configuration_is_gone() -> None:
+    groups = GroupKeys(keys={GroupAddress("7/7/7"): bytes(16)}, senders={}, own_number=4)
+    kept = Kept(numbers=MemoryStore({"own": 5, "own to tools": 2}))
+    async with secured_device(kept, keyring=groups) as device:
+        tool = await taken(device.line)
+        await load_groups(tool)
+        await restart(tool)
+        assert set(device.stage.groups.keys) == {GroupAddress("1/2/3")}
+        await tool.connect()
+        for index in (1, 2, 3, 4):  # the keys are left
+            await tool.ask(f"03d7{index:02x}05100104" + "00" * 9)
+        await restart(tool)
+        await asyncio.sleep(60.0)
+        assert set(device.stage.groups.keys) == {GroupAddress("7/7/7")}
+    async with secured_device(kept, keyring=groups) as device:
+        assert set(device.stage.groups.keys) == {GroupAddress("7/7/7")}, "after a power cut, too"
+
+
+async def test_keys_that_are_written_beside_a_download_hold_from_the_restart_on() -> None:
+    async with secured_device() as device:
+        tool = await taken(device.line)
+        await load_groups(tool)
+        await restart(tool)
+        other = bytes(range(0x90, 0xA0))
+        await tool.connect()
+        assert await tool.ask(f"01ce00110010350100010001{other.hex()}") == "01cf001100103501000100"
+        assert device.stage.groups.keys[GroupAddress("1/2/3")] == GROUP_KEY
+        await restart(tool)
+        assert device.stage.groups.keys[GroupAddress("1/2/3")] == other
+
+
+async def test_a_look_at_the_link_does_not_pass_a_tools_number_off_as_stored() -> None:
+    kept = Kept()
+    async with secured_device(kept) as device:
+        tool = await taken(device.line)
+        kept.numbers.is_full = True
+        changes = tool.sealed(tool.frame(tool._next(), bytes.fromhex(HOP_COUNT)))
+        before = device.stage.secure_tools
+
+        async def settle_first() -> bool:
+            device.stage.settle()
+            return await before()
+
+        device.stage.secure_tools = settle_first  # type: ignore[method-assign]  # a look in between
+        assert await tool.send(changes) == []
+
+
+async def test_without_a_number_for_groups_tools_still_reach_the_device() -> None:
+    async with secured_device() as device:
+        tool = await taken(device.line)
+        await load_groups(tool)  # ETS has written no number, and there is no clock
+        await restart(tool)
+        data = tool.frame(TDataGroup(), b"\0\x81", GroupAddress("1/2/3"))
+        data.src_addr = DEVICE
+        assert await device.port.send(data) is Outcome.DROPPED
+        await asyncio.sleep(20.0)
+        assert device.port.is_up
+        await tool.connect()
+        assert await tool.ask(MODE) == "01d60011001033000001"
