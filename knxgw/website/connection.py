@@ -92,6 +92,30 @@ class Connection(HTTPChannel):
                 self.close_when_flushed = not self.requests
             self.server.pull_trigger()
 
+    def handle_close(self) -> None:
+        """End it: the browser has gone, or has been too slow."""
+        super().handle_close()
+        self._drop_unfinished()
+
+    def close(self) -> None:
+        """End it with the server."""
+        super().close()
+        self._drop_unfinished()
+
+    def cancel(self) -> None:
+        """Give up what waits for an answer: the server ends."""
+        with self.requests_lock:
+            waiting = tuple(self.requests)
+        super().cancel()
+        for one in waiting:
+            one.close()
+
+    def _drop_unfinished(self) -> None:
+        """Close the file with what has come of a request, which waitress leaves open."""
+        unfinished, self.request = self.request, None
+        if unfinished is not None:
+            unfinished.close()
+
     def is_too_slow(self, now: float) -> bool:
         """Tell whether nobody has to wait for it any longer; `now` is waitress's clock [s]."""
         silent_s = now - self.last_activity

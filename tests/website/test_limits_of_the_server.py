@@ -204,6 +204,29 @@ def test_a_connection_that_is_too_slow_ends(begin: bytes, after_s: float) -> Non
     assert slow == [False, True]
 
 
+@pytest.mark.parametrize("way", ["handle_close", "close", "cancel"])
+def test_the_file_with_half_a_body_is_closed_with_its_connection(way: str) -> None:
+    adjustments = Adjustments(**SETTINGS)
+    ours, theirs = socket.socketpair()
+    server = NotServing(adjustments)
+    body = b"x" * (adjustments.inbuf_overflow + 1000)
+    more = 0 if way == "cancel" else 1  # of which nobody hears any more
+    head = f"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body) + more}\r\n\r\n"
+    with theirs:
+        one = Connection(server, ours, ("127.0.0.1", 1), adjustments, map={})
+        one.received(head.encode())
+        one.received(body)
+        request = one.requests[0] if way == "cancel" else one.request
+        assert request is not None
+        file = request.get_body_stream()
+        seen = [file.closed]
+        getattr(one, way)()
+        seen.append(file.closed)
+        assert seen == [False, True]
+        if way == "cancel":
+            one.close()
+
+
 def test_a_browser_that_asks_again_at_once_gets_every_answer(at: tuple[Website, int]) -> None:
     """The answer leaves a moment before its request leaves the list of the connection."""
     browser = HTTPConnection("127.0.0.1", at[1], timeout=5)
