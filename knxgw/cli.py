@@ -432,7 +432,7 @@ def factory_reset(state: Path, *, is_sure: bool) -> None:
 
     Lost: configuration, parameters and group addresses, accounts, sessions and energy history, faults,
     keyrings, an uploaded certificate, the network settings (then DHCP), the password of the website (then
-    the initial one). Kept: the firmware, the initial password, the numbers of KNX Secure.
+    the initial one). Kept: the firmware, the initial password, the factory key and the numbers of KNX Secure.
 
     A gateway that runs as a service does it and starts again; it takes a few seconds. Where none runs,
     it is done at once. A configuration file of the host (/etc/knxgw/knxgw.yaml) is set aside as long as it

@@ -5,8 +5,9 @@ was begun. Three ways lead to it: the website, the programming button, and `knxg
 
 Gone: configuration and its versions, keyrings, accounts, sessions and energy history, faults, what was begun on pages,
 an uploaded certificate, and the network settings (then DHCP). Kept: the firmware, the initial password, the device's own
-certificate and identity, its factory key (FDSK), to which security goes back, and the numbers of KNX Secure, which must never be used twice. A configuration
-file of the host cannot be removed from here: it is set aside as long as it stays what it is.
+certificate and identity, its factory key (FDSK), to which security goes back, and the numbers of KNX Secure, which
+must never be used twice. A configuration file of the host cannot be removed from here: it is set aside as long as it
+stays what it is.
 
 Source: product 8.27 to 8.32.
 """

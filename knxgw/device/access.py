@@ -21,7 +21,6 @@ class Access:
         return self.security is Security.TOOL_KEY
 
 
-ANYBODY = Access()
 WITHOUT_LINE = Access(HIGHEST_LEVEL)  # a device management connection
 
 

@@ -8,7 +8,7 @@ own configuration only after a while: ETS does the same for a moment in each dow
 from enum import Enum
 
 from knxgw.catalogue.interface_objects import LoadState
-from knxgw.device.model import SECURITY, DeviceModel
+from knxgw.device.model import DeviceModel
 
 UNLOADED_S = 30.0  # without a connection, until an unloaded device is no download any more
 QUIET_S = 6.0  # without one, until a tool that does not restart the device has finished: as long as connections last
@@ -29,8 +29,7 @@ def stage_of(model: DeviceModel) -> Stage:
     Without an application there is nothing that could run, unless something is just being loaded. What was damaged on
     the disk counts as being loaded.
     """
-    keys = next(one for one in model.loadables.values() if one.definition.key == SECURITY)
-    if model.is_configured and keys.state not in {LoadState.LOADING, LoadState.ERROR}:
+    if model.is_configured and model.keys.state not in {LoadState.LOADING, LoadState.ERROR}:
         return Stage.LOADED
     states = {index: one.state for index, one in model.loadables.items() if one.has_memory}
     is_loading = {LoadState.LOADING, LoadState.ERROR} & set(states.values())

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from xknx.telegram.address import IndividualAddress
+from xknx.telegram.apci import ReturnCode
 
 from knxgw.device.function_result import FunctionResult
 
@@ -31,7 +32,10 @@ NOTHING_WRITTEN: Mapping[str, bytes] = {
 ADDRESSES = "ip_parameter.additional_addresses"
 KEY_OCTETS = 16
 _FAMILIES = range(2, 10)
-_DONE, _NO_SERVICE, _NO_VALUE = 0x00, 0xF2, 0xF8  # return codes
+_DONE, _NO_SERVICE, _NO_VALUE = (
+    one.value
+    for one in (ReturnCode.E_SUCCESS, ReturnCode.E_COMMAND_INVALID, ReturnCode.E_DATA_VOID)
+)
 _UNKNOWN = bytes(KEY_OCTETS)
 
 

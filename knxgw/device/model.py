@@ -306,6 +306,11 @@ class DeviceModel:
     # --- security
 
     @property
+    def keys(self) -> Loadable:
+        """Return the security object as ETS loads it."""
+        return next(one for one in self.loadables.values() if one.definition.key == SECURITY)
+
+    @property
     def is_secure(self) -> bool:
         """Tell whether security mode is on: only who has the tool key may change anything."""
         return security.is_on(self.kept)

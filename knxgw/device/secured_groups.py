@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from knxgw.device import security
-from knxgw.device.model import SECURITY, DeviceModel
+from knxgw.device.model import DeviceModel
 from knxgw.device.tables import group_addresses
 
 _PLACE_OCTETS, _KEY_ROW, _SENDER_ROW, _ADDRESS_OCTETS = 2, 18, 8, 2
@@ -25,7 +25,7 @@ class SecuredGroups:
 
 def secured_groups(model: DeviceModel) -> SecuredGroups | None:
     """Return what ETS has loaded, None: the security object is not loaded."""
-    if not is_security_loaded(model):
+    if not model.keys.is_loaded:
         return None
     addresses = group_addresses(model.loadables[1].segment.content)
     keys = {
@@ -57,15 +57,10 @@ def usable_by(model: DeviceModel) -> Callable[[int, int], bool]:
 
 def security_of(model: DeviceModel) -> tuple[bytes, ...]:
     """Return what ETS has loaded about group telegrams, to see whether it is something else: () while nothing is."""
-    if not is_security_loaded(model):
+    if not model.keys.is_loaded:
         return ()
     names = (security.GROUP_KEYS, security.SENDERS, security.OBJECT_FLAGS, security.SENDING_NUMBER)
     return tuple(model.kept[name] for name in names)
-
-
-def is_security_loaded(model: DeviceModel) -> bool:
-    """Tell whether ETS has loaded the security object to the end."""
-    return any(one.definition.key == SECURITY and one.is_loaded for one in model.loadables.values())
 
 
 def _rows(content: bytes, octets: int) -> list[bytes]:

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 
+from xknx.telegram.apci import ReturnCode
+
 from knxgw.device.function_result import FunctionResult
 from knxgw.knx.secure_apdu import Failure
 
@@ -44,7 +46,10 @@ OF_ACTIVATION = (MODE, TOOL_KEY, SENDING_NUMBER)
 PLAIN_FLAGS, SECURED_FLAGS = 0b00, 0b11  # of a group object: authentication, confidentiality
 MOST_DESCRIBED = 5  # failures
 HIGHEST_BEGIN = (1 << 47) - 1  # of our numbers: ms since 2018 are below it for four thousand years
-_DONE, _NO_SERVICE, _NO_VALUE = 0x00, 0xF2, 0xF8  # return codes
+_DONE, _NO_SERVICE, _NO_VALUE = (
+    one.value
+    for one in (ReturnCode.E_SUCCESS, ReturnCode.E_COMMAND_INVALID, ReturnCode.E_DATA_VOID)
+)
 _COUNTER_OCTETS, _HIGHEST_COUNT = 2, 0xFFFF
 
 

@@ -10,16 +10,16 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import IntEnum
 
 from xknx.knxip import KNXIPServiceType as Service
+from xknx.knxip.knxip_enum import SecureSessionStatusCode as Status
 
 from knxgw.allowance import Allowance
 from knxgw.errors import DecodeError
+from knxgw.knx.secure_apdu import HIGHEST_NUMBER
 from knxgw.knxip.effects import Send
 from knxgw.knxip.ports import SecureSettings
 from knxgw.knxip.secure_wrapper import (
-    HIGHEST_NUMBER,
     KEY_OCTETS,
     MAC_OCTETS,
     PUBLIC_OCTETS,
@@ -46,20 +46,6 @@ log = logging.getLogger(__name__)
 _ENDPOINT_OCTETS = 8
 _HIGHEST_SESSION = 0xFFFF
 _NO_SESSION = 0  # its number where none is free
-
-
-class Status(IntEnum):
-    """What is said of a session.
-
-    Source: [knx-standard] AN159, SESSION_STATUS; [xknx] `knxip/knxip_enum.py`.
-    """
-
-    AUTHENTICATED = 0
-    REFUSED = 1
-    UNAUTHENTICATED = 2
-    TIMEOUT = 3
-    KEEP_ALIVE = 4
-    CLOSE = 5
 
 
 @dataclass(slots=True, kw_only=True)
@@ -195,19 +181,19 @@ class SecureSessions:
         return opened(session.key, read)
 
     def _status(self, session: Session, body: bytes) -> list[Result]:
-        if body[:1] == bytes([Status.CLOSE]):
+        if body[:1] == bytes([Status.STATUS_CLOSE.value]):
             return [self._end(session)]
         if session.user is None:
-            return self._refused(session, Status.UNAUTHENTICATED)
+            return self._refused(session, Status.STATUS_UNAUTHENTICATED)
         return []  # it is kept alive
 
     def _authenticated(
         self, session: Session, service: Service | None, body: bytes, now_s: float
     ) -> list[Result]:
         if service is not Service.SESSION_AUTHENTICATE:
-            return self._refused(session, Status.UNAUTHENTICATED)
+            return self._refused(session, Status.STATUS_UNAUTHENTICATED)
         if len(body) != 2 + MAC_OCTETS:
-            return self._refused(session, Status.REFUSED)
+            return self._refused(session, Status.STATUS_AUTHENTICATION_FAILED)
         user, code = body[1], body[2:]
         password_hash = self._settings().users.get(user)
         # the same work for a user who is not there: how long it takes tells nothing
@@ -215,10 +201,10 @@ class SecureSessions:
         is_right = hmac.compare_digest(code, expected) and password_hash is not None
         if not is_right:
             self._note_guess(session.place, now_s)
-            return self._refused(session, Status.REFUSED)
+            return self._refused(session, Status.STATUS_AUTHENTICATION_FAILED)
         session.user, session.password_hash = user, password_hash
         self._statistics.sessions += 1
-        return [self._said(session, Status.AUTHENTICATED)]
+        return [self._said(session, Status.STATUS_AUTHENTICATION_SUCCESS)]
 
     def _refused(self, session: Session, status: Status) -> list[Result]:
         self._statistics.sessions_refused += 1
@@ -237,7 +223,7 @@ class SecureSessions:
 
     def _said(self, session: Session, status: Status) -> Send:
         """Return a status, sealed at once: the session may end with it."""
-        frame = framed(Service.SESSION_STATUS, bytes((status, 0)))
+        frame = framed(Service.SESSION_STATUS, bytes((status.value, 0)))
         raw = self.sealed(session.place, frame) or b""  # b"": all numbers are used, it ends anyway
         return Send(session.place._replace(session=None), raw)
 
@@ -248,7 +234,7 @@ class SecureSessions:
             result
             for one in tuple(self._sessions.values())
             if one.user is not None and users.get(one.user) != one.password_hash
-            for result in (self._said(one, Status.CLOSE), self._end(one))
+            for result in (self._said(one, Status.STATUS_CLOSE), self._end(one))
         ]
 
     # --- time and end
@@ -257,7 +243,9 @@ class SecureSessions:
         """End sessions whose clients say nothing."""
         late = [one for one in self._sessions.values() if now_s >= one.due_at]
         return [
-            result for one in late for result in (self._said(one, Status.TIMEOUT), self._end(one))
+            result
+            for one in late
+            for result in (self._said(one, Status.STATUS_TIMEOUT), self._end(one))
         ]
 
     def lose_stream(self, stream: int) -> None:
@@ -270,7 +258,7 @@ class SecureSessions:
         return [
             result
             for one in tuple(self._sessions.values())
-            for result in (self._said(one, Status.CLOSE), self._end(one))
+            for result in (self._said(one, Status.STATUS_CLOSE), self._end(one))
         ]
 
     def _end(self, session: Session) -> Ended:
@@ -287,7 +275,7 @@ class SecureSessions:
         if counts[source.ip] == most:
             host = source.ip  # whoever comes back for more gives way to others, not they to it
         oldest = next(one for one in waiting if one.place.ip == host)
-        return self._refused(oldest, Status.CLOSE)
+        return self._refused(oldest, Status.STATUS_CLOSE)
 
     def _is_guessing(self, source: Place, now_s: float) -> bool:
         """Tell whether a host has given too many wrong passwords."""

@@ -28,7 +28,6 @@ from knxgw.knxip.wire import FRAME_START, HEADER
 
 KEY_OCTETS, MAC_OCTETS, PUBLIC_OCTETS = 16, 16, 32
 WRAPPER, SESSION_RESPONSE, AUTHENTICATE = 0x0950, 0x0952, 0x0953
-HIGHEST_NUMBER = (1 << 48) - 1
 _SESSION, _NUMBER, _SERIAL, _TAG = 2, 6, 6, 2  # octets of the head of a wrapper
 _HEAD = HEADER + _SESSION + _NUMBER + _SERIAL + _TAG
 _HANDSHAKE_COUNTER = bytes(14) + bytes.fromhex("FF00")

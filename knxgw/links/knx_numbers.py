@@ -17,6 +17,7 @@ from xknx.telegram.address import IndividualAddress
 
 from knxgw.allowance import Allowance
 from knxgw.errors import LinkError
+from knxgw.knx.secure_apdu import HIGHEST_NUMBER
 
 OWN = "own"  # name of the number that our next telegram gets after a restart
 OWN_TO_TOOLS = "own to tools"  # the same of what is sent with the tool key
@@ -24,7 +25,6 @@ OWN_BLOCK = 1_000  # telegrams; that many may be sent before the next write
 TIMER_BLOCK_MS = 600_000
 AT_ONCE = 5.0  # numbers of one sender that are stored at once ...
 AT_ONCE_EVERY_S = 60.0  # ... and how long until it may be one more
-HIGHEST_NUMBER = (1 << 48) - 1
 NUMBERS_START = datetime(2018, 1, 5, tzinfo=UTC)  # as ETS counts: ms since then
 
 

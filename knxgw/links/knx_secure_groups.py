@@ -75,10 +75,6 @@ class NumberedDataSecure(DataSecure):
         """Make sure that the next number can be used. Raises: LinkError."""
         await self._numbers.group.reserve()
 
-    def settle(self) -> None:
-        """Store the numbers that still wait."""
-        self._numbers.settle()
-
     def get_sequence_number(self) -> int:
         """Return the number of our next telegram."""
         return self._numbers.group.next()

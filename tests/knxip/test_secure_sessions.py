@@ -11,6 +11,7 @@ from xknx.dpt import DPTArray
 from xknx.exceptions import CommunicationError, InvalidSecureConfiguration
 from xknx.io import ConnectionConfig, ConnectionType, SecureConfig
 from xknx.knxip import KNXIPServiceType as Service
+from xknx.knxip.knxip_enum import SecureSessionStatusCode as Status
 from xknx.secure.security_primitives import (
     derive_device_authentication_password,
     derive_user_password,
@@ -27,7 +28,6 @@ from knxgw.knxip.secure_sessions import (
     GUESSES_AT_ONCE,
     MOST_OF_ONE,
     MOST_SESSIONS,
-    Status,
 )
 from knxgw.knxip.secure_wrapper import (
     KeyPair,
@@ -105,7 +105,9 @@ class SecureClient:
 
     def enter(self, user: int, password_hash: bytes) -> "SecureClient":
         """Begin a session as a user."""
-        assert self.begin().authenticate(user, password_hash) == [status(Status.AUTHENTICATED)]
+        assert self.begin().authenticate(user, password_hash) == [
+            status(Status.STATUS_AUTHENTICATION_SUCCESS)
+        ]
         return self
 
     def connect(self, cri: object = TUNNEL) -> int:
@@ -116,7 +118,7 @@ class SecureClient:
 
 
 def status(which: Status) -> bytes:
-    return framed(Service.SESSION_STATUS, bytes((which, 0)))
+    return framed(Service.SESSION_STATUS, bytes((which.value, 0)))
 
 
 @pytest.fixture
@@ -154,7 +156,7 @@ def test_a_wrong_password_ends_the_session_at_once(
     trial: Trial, user: int, password_hash: bytes
 ) -> None:
     client = SecureClient(trial).begin()
-    assert client.authenticate(user, password_hash) == [status(Status.REFUSED)]
+    assert client.authenticate(user, password_hash) == [status(Status.STATUS_AUTHENTICATION_FAILED)]
     assert trial.say(client.sealed(connect(TUNNEL, STREAM, STREAM)), STREAM) == []
     assert trial.statistics.sessions_refused == 1
 
@@ -163,36 +165,36 @@ def test_a_wrong_password_ends_the_session_at_once(
     "frame",
     [
         connect(TUNNEL, STREAM, STREAM),
-        status(Status.KEEP_ALIVE),
+        status(Status.STATUS_KEEPALIVE),
         bytes.fromhex("06100207001001000802000000000000"),
     ],
 )
 def test_before_that_nothing_is_served(trial: Trial, frame: bytes) -> None:
     client = SecureClient(trial).begin()
-    assert client.say(frame) == [status(Status.UNAUTHENTICATED)]
+    assert client.say(frame) == [status(Status.STATUS_UNAUTHENTICATED)]
     assert trial.endpoint.channels == ()
 
 
 def test_who_does_not_say_who_it_is_has_ten_seconds(trial: Trial) -> None:
     client = SecureClient(trial).begin()
     assert trial.wait(9.9) == []
-    assert client.opened(trial.wait(0.2)) == [status(Status.TIMEOUT)]
+    assert client.opened(trial.wait(0.2)) == [status(Status.STATUS_TIMEOUT)]
 
 
 def test_a_silent_session_ends_after_a_minute_with_what_was_opened_in_it(trial: Trial) -> None:
     client = SecureClient(trial).enter(2, USER)
     assert client.connect() == CONNECTED
     trial.wait(50.0)
-    assert client.say(status(Status.KEEP_ALIVE)) == []
+    assert client.say(status(Status.STATUS_KEEPALIVE)) == []
     assert trial.wait(50.0) == []
-    assert client.opened(trial.wait(11.0)) == [status(Status.TIMEOUT)]
+    assert client.opened(trial.wait(11.0)) == [status(Status.STATUS_TIMEOUT)]
     assert trial.changes == ["Opened 1", "Closed 1"]
 
 
 def test_a_client_ends_its_session_and_with_it_its_connections(trial: Trial) -> None:
     client = SecureClient(trial).enter(2, USER)
     assert client.connect() == CONNECTED
-    assert client.say(status(Status.CLOSE)) == []
+    assert client.say(status(Status.STATUS_CLOSE)) == []
     assert trial.changes == ["Opened 1", "Closed 1"]
     assert SecureClient(trial).enter(2, USER).connect() == CONNECTED, "its tunnel is free again"
 
@@ -203,7 +205,7 @@ def test_the_end_of_the_tcp_connection_is_the_end_of_its_sessions(trial: Trial) 
     assert STREAM.stream is not None
     trial.take(trial.endpoint.lose_stream(STREAM.stream))
     assert trial.changes == ["Opened 1", "Closed 1"]
-    assert trial.say(client.sealed(status(Status.KEEP_ALIVE)), STREAM) == []
+    assert trial.say(client.sealed(status(Status.STATUS_KEEPALIVE)), STREAM) == []
     assert trial.statistics.malformed == 1
 
 
@@ -246,7 +248,7 @@ def test_without_users_and_over_udp_there_are_no_sessions(trial: Trial) -> None:
 
 def test_a_frame_that_never_comes_in_a_session_is_not_served(trial: Trial) -> None:
     client = SecureClient(trial).enter(2, USER)
-    inner = client.sealed(status(Status.KEEP_ALIVE))
+    inner = client.sealed(status(Status.STATUS_KEEPALIVE))
     assert client.say(inner) == []
     assert client.say(framed(Service.SESSION_REQUEST, ENDPOINT + bytes(32))) == []
     assert trial.statistics.malformed == 2
@@ -282,7 +284,9 @@ def test_the_trace_of_a_secure_tunnel_is_that_of_the_reference() -> None:
     code = authenticate_code(USER, 2, client.keys)
     authenticate = client.sealed(framed(Service.SESSION_AUTHENTICATE, bytes((0, 2)) + code))
     assert (authenticate[2:4].hex(), len(authenticate)) == ("0950", 62)
-    assert client.opened(trial.say(authenticate, STREAM)) == [status(Status.AUTHENTICATED)]
+    assert client.opened(trial.say(authenticate, STREAM)) == [
+        status(Status.STATUS_AUTHENTICATION_SUCCESS)
+    ]
     connecting = client.sealed(
         bytes.fromhex("06100205001a0802000000000000080200000000000004040200")
     )
@@ -325,7 +329,10 @@ def test_who_gets_no_session_throws_nobody_out(trial: Trial, *, is_weak: bool) -
     assert [one.raw.hex() for one in trial.say(request, full)] in ([], ["0610095200080000"])
     if is_weak:
         assert trial.say(request, STREAM) == []
-    assert all(one.authenticate(2, USER) == [status(Status.AUTHENTICATED)] for one in waiting)
+    assert all(
+        one.authenticate(2, USER) == [status(Status.STATUS_AUTHENTICATION_SUCCESS)]
+        for one in waiting
+    )
 
 
 def test_sessions_with_a_user_never_give_way(trial: Trial) -> None:
@@ -337,7 +344,7 @@ def test_sessions_with_a_user_never_give_way(trial: Trial) -> None:
     public = KeyPair().public
     (answer,) = trial.say(framed(Service.SESSION_REQUEST, ENDPOINT + public), STREAM)
     assert answer.raw.hex() == "0610095200080000"
-    assert all(one.say(status(Status.KEEP_ALIVE)) == [] for one in kept)
+    assert all(one.say(status(Status.STATUS_KEEPALIVE)) == [] for one in kept)
     assert len(trial.endpoint.streams_in_use) == MOST_SESSIONS
 
 
@@ -346,7 +353,7 @@ def test_who_guesses_passwords_has_no_session_for_a_while_and_others_have(
 ) -> None:
     for _ in range(int(GUESSES_AT_ONCE)):
         refused = SecureClient(trial).begin().authenticate(2, MANAGER)
-        assert refused == [status(Status.REFUSED)]
+        assert refused == [status(Status.STATUS_AUTHENTICATION_FAILED)]
     request = framed(Service.SESSION_REQUEST, ENDPOINT + KeyPair().public)
     (answer,) = trial.say(request, STREAM)
     assert answer.raw.hex() == "0610095200080000", "none for this host"
@@ -373,7 +380,7 @@ def test_after_a_restart_what_could_not_be_opened_any_more_has_ended(trial: Tria
         manager.stream._replace(session=manager.session)
     ]
     assert trial.endpoint.used_addresses == frozenset()
-    assert trial.say(client.sealed(status(Status.KEEP_ALIVE)), STREAM) == []
+    assert trial.say(client.sealed(status(Status.STATUS_KEEPALIVE)), STREAM) == []
     trial.secure = SecureSettings()
     trial.take(trial.endpoint.admit_anew(trial.now_s))
     assert trial.endpoint.channels == ()

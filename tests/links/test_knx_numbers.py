@@ -11,10 +11,10 @@ from xknx.telegram.address import GroupAddress, IndividualAddress
 
 from knxgw.errors import LinkError
 from knxgw.knx.frames import Outgoing
+from knxgw.knx.secure_apdu import HIGHEST_NUMBER
 from knxgw.links.knx_data_secure import DataSecureStage
 from knxgw.links.knx_numbers import (
     AT_ONCE,
-    HIGHEST_NUMBER,
     NUMBERS_START,
     OWN_BLOCK,
     TIMER_BLOCK_MS,
