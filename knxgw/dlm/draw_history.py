@@ -1,7 +1,11 @@
-"""What a charging point drew at a moment of the last minute: questions about its history. Pure.
+"""What a charging point drew at a moment of the last minute, by the history of its readings. Pure.
 
-A charger is read every second or every ten; the smart meter reports what the line carried at some moment
-in between. So all questions are about a moment, and the answer may be a range.
+A charger is read every second or every ten; the smart meter reports what the line carried at some moment in
+between. So all questions are about a moment, and the answer may be a range. The history of a charging point
+without measurement holds its assumed draw of each cycle, so that counts as read. `EARLY_S` (1 s): a sample of
+the meter may be that much older than the configured delay says, so a reading must be older still to be from
+before it.
+
 Source: load-management 7.2.
 """
 
@@ -10,15 +14,15 @@ from typing import NamedTuple
 from knxgw.dlm.participant import NO_CURRENT, Participant, PastDraw, Phases
 from knxgw.dlm.settings import Settings
 
-EARLY_S = 1.0  # by how much a telegram's sample may be older than the configured delay says
+EARLY_S = 1.0  # a sample of the meter may be so much older than the configured delay says
 OFTEN_S = 2.0  # a poll period up to this is about as often as a cycle runs
 
 
 def is_read_often(participant: Participant) -> bool:
-    """Tell whether a participant's draw is read about as often as a cycle runs (every 2 s or more often).
+    """Tell whether a participant's draw is read about as often as a cycle runs: at least every 2 s (`OFTEN_S`).
 
-    Without measurement it never is, but while no vehicle is connected it is known to be 0: then true. True
-    also for a participant that was never observed.
+    The draw of a charger without measurement is never read, so false; but true while no vehicle is connected
+    there, because then it is known to be 0. True also for one that was not observed yet.
     """
     if not participant.settings.measures_current:
         return not participant.is_connected
@@ -28,7 +32,7 @@ def is_read_often(participant: Participant) -> bool:
 def last_read_at(participant: Participant) -> float | None:
     """Return up to when a participant's draw is known [monotonic s]: when it was read last; None: never.
 
-    A last reading that showed nothing new (`read_at`) may not be in the history yet.
+    A last reading with the same values as before may not be in the history yet, so `read_at` counts as well.
     """
     if not participant.history:
         return None
@@ -37,28 +41,25 @@ def last_read_at(participant: Participant) -> float | None:
 
 
 def must_be_obeyed_at(participant: Participant, settings: Settings) -> float:
-    """Return from when on a vehicle must have followed its last offer [monotonic s].
+    """Return the instant by which a vehicle must have followed its last offer [monotonic s].
 
-    That is T_ev (`obey_s`) after the charger acknowledged that offer, or after it was made if nothing has
-    been acknowledged since.
+    That is the time a vehicle has to follow (T_ev, `obey_s`) after the charger acknowledged the offer. If it
+    has acknowledged nothing since the offer was made, it is that time after the offer was made.
     """
     acknowledged_at = (
         participant.observation.acknowledged_at if participant.observation is not None else None
     )
-    changed_at = (
-        participant.transition.changed_at
-        if acknowledged_at is None
-        else max(participant.transition.changed_at, acknowledged_at)
-    )
-    return changed_at + settings.obey_s
+    changed_at = participant.transition.changed_at
+    in_force_at = changed_at if acknowledged_at is None else max(changed_at, acknowledged_at)
+    return in_force_at + settings.obey_s
 
 
 def steady_draw_about(participant: Participant, moment_at: float) -> Phases | None:
-    """Return what a participant has drawn per grid phase [mA] since `moment_at`; None: that is not steady.
+    """Return the draw per grid phase [mA] that has not changed since about `moment_at`; None: it has, or may have.
 
-    It is known up to the last reading. Steady: all readings are equal from one `EARLY_S` or more before that
-    instant up to the last one. As the history keeps only the first and the last of equal readings in a row,
-    the last two tell.
+    It has not if all readings are equal, from one at least 1 s (`EARLY_S`) before that instant to the last
+    one. The history keeps only the first and the last of equal readings in a row, so its last two entries
+    tell.
     """
     history = participant.history
     if len(history) < 2 or history[-2].read_at > moment_at - EARLY_S:
@@ -68,10 +69,10 @@ def steady_draw_about(participant: Participant, moment_at: float) -> Phases | No
 
 
 def draw_at(participant: Participant, moment_at: float) -> Phases:
-    """Return what a participant most likely drew per grid phase [mA] at an instant of the last minute.
+    """Return what a participant most likely drew per grid phase [mA] at `moment_at`, within the last minute.
 
-    Between two readings the draw is taken to lie on a straight line; after the last one, and before the first
-    one, it is taken to be the same as in it. Without any reading it is 0.
+    Between two readings it is interpolated linearly. Before the first and after the last reading it is taken
+    to be that reading; without any it is 0.
     """
     later: PastDraw | None = None  # the reading after `entry`
     for entry in reversed(participant.history):
@@ -85,7 +86,7 @@ def draw_at(participant: Participant, moment_at: float) -> Phases:
 
 
 def _between(earlier_ma: Phases, later_ma: Phases, fraction: float) -> Phases:
-    """Return the draw per grid phase [mA] a fraction of the way (0 to 1) from one draw to another."""
+    """Return the draw per grid phase [mA] a fraction (0 to 1) of the way from an earlier draw to a later one."""
     return (
         round(earlier_ma[0] + fraction * (later_ma[0] - earlier_ma[0])),
         round(earlier_ma[1] + fraction * (later_ma[1] - earlier_ma[1])),
@@ -98,9 +99,9 @@ def draw_range_about(
 ) -> "PossibleDraw":
     """Return the least and the highest draw [mA] of a participant on a phase (0 to 2) between two instants.
 
-    Between two readings a current may have jumped at any time. So all readings count from the last one
-    that is `EARLY_S` or more before `begin_at` to the first one at `end_at` or after it. Without any reading
-    both are 0.
+    Between two readings a current may have jumped at any time. So the readings just outside count, too: from
+    the last one at least 1 s (`EARLY_S`) before `begin_at` to the first one at or after `end_at`. Without any
+    reading both are 0.
     """
     least_ma = most_ma = None
     for past in reversed(participant.history):  # the newest first
@@ -116,7 +117,7 @@ def draw_range_about(
 
 
 class PossibleDraw(NamedTuple):
-    """The range [mA] within which a participant's draw on a phase lay."""
+    """The least and the highest current [mA] that a participant may have drawn on a phase."""
 
     least_ma: int
     most_ma: int
