@@ -39,7 +39,6 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from knxgw.charging.events import GridMeterReading
-from knxgw.charging.precedence import Constraint
 from knxgw.config.model import Monitoring
 from knxgw.dlm import follows
 from knxgw.dlm import meter as meters
@@ -47,7 +46,7 @@ from knxgw.dlm.base_load import AT_REST_S, add_draw, add_sample, note_base_load
 from knxgw.dlm.meter import Meter, is_slow, window_s
 from knxgw.dlm.observe import observe, unread_participant
 from knxgw.dlm.paired_report import Report
-from knxgw.dlm.participant import Claims, Observation, Participant, ParticipantSettings, Phases
+from knxgw.dlm.participant import Claims, Observation, Participant, ParticipantSettings
 from knxgw.dlm.phase_test import with_reason_to_test
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import METER_FAULTS, LoadManagement, PhaseState, Sample
@@ -64,10 +63,10 @@ REPORTS_WITHIN_S = 8.0  # beside its spacing, the meter needs so long to report 
 def initial_state(
     settings: Settings, participants: Iterable[ParticipantSettings], now_s: float
 ) -> LoadManagement:
-    """Return load management as it starts: each participant is offered its minimum, nothing is measured.
+    """Return load management as it starts: each participant is offered its minimum, and nothing is measured yet.
 
-    Until the first complete set (a value of each phase) there is an emergency. With a static limit there is
-    no meter to wait for: no emergency, and no building (a base load of 0). Source: load-management 11.4.
+    There is an emergency until the first complete set (a meter value of each phase). With a static limit
+    there is no meter to wait for, so no emergency, and the base load is 0. Source: load-management 11.4.
     """
     is_static = settings.static_limit_ma is not None
     return LoadManagement(
@@ -79,7 +78,8 @@ def initial_state(
         meter=Meter(supervised_since=now_s),
         phases=tuple(PhaseState(base_ma=0 if is_static else None) for _ in range(settings.phases)),
         is_emergency=not is_static,
-        starts_unmeasured=not is_static,  # a vehicle may start before the meter has sent a value
+        # a vehicle may start before the meter has sent a value; with a static limit there is none to wait for
+        starts_unmeasured=not is_static,
     )
 
 
@@ -90,17 +90,17 @@ def after_meter_value(
     now_s: float,
     observations: Mapping[int, Observation] = MappingProxyType({}),
 ) -> LoadManagement:
-    """Return the state after a value of one phase of the smart meter; a cycle is due if it brings news.
+    """Return the state after a meter value of one phase; a cycle is due if it changes base load or findings.
 
-    A value that completes a set (one of each phase) ends an emergency, and may show which phases vehicles
-    use. `observations`: the last one of each charging point, by number; they show up to when draws are known.
-    Source: load-management 3.1, 4.7, 7, 11.2.
+    A value that completes a set (one of each phase) also ends an emergency, and may show which phases
+    vehicles use. `observations`: the last one of each charging point, by number; they show up to when draws
+    are known. Source: load-management 3.1, 4.7, 7, 11.2.
     """
     meter, is_plausible = meters.with_reading(state.meter, settings, reading, now_s)
     if not is_plausible:
-        return replace(state, meter=meter)  # the value was only counted
+        return replace(state, meter=meter)  # it does not count
     participants = [
-        _with_reading_time(participant, observations.get(number))
+        _with_latest_reading_time(participant, observations.get(number))
         for number, participant in state.participants.items()
     ]
     phase = reading.phase
@@ -129,10 +129,10 @@ def _update_phase(
     participants: Sequence[Participant],
     settings: Settings,
 ) -> None:
-    """Update the base load of a phase, and whether the meter follows the chargers there (in place).
+    """Update the base load of a phase, and whether its meter follows the chargers, by its last value (in place).
 
-    `phase`: 0 to 2. Without a value nothing changes. A value over range, whose true current is not known,
-    does not tell whether the meter follows.
+    `phase`: 0 to 2. Without a value nothing changes. A value over range does not tell whether the meter
+    follows, because the true current is not known.
     """
     value = meter.values[phase]
     if value is None:
@@ -152,11 +152,14 @@ def _update_phase(
         )
 
 
-def _with_reading_time(participant: Participant, observation: Observation | None) -> Participant:
-    """Return a participant with the instant of its last reading, if that showed the same values again.
+def _with_latest_reading_time(
+    participant: Participant, observation: Observation | None
+) -> Participant:
+    """Return a participant with the time of its latest reading, if no cycle has taken that in yet.
 
-    No cycle runs for such a reading, but it proves the draw up to its instant, which a meter value that comes
-    now is compared with. Without such a reading the participant itself is returned, unchanged.
+    This matters for a reading that showed the same values as before: no cycle runs for it, but it proves the
+    draw up to its time, and a meter value that comes now is compared with that draw. Otherwise the
+    participant itself is returned.
     """
     known = participant.observation
     if (
@@ -175,9 +178,9 @@ def _with_reading_time(participant: Participant, observation: Observation | None
 def _with_emergency_ended(state: LoadManagement, now_s: float) -> LoadManagement:
     """Return the state after a complete set (a value of each phase) has ended the emergency; a cycle is due.
 
-    If the meter had a fault, raising waits as after a safety reduction (T_hold): what the line carried
-    meanwhile is not known. Just after a start there is no fault yet, and raising need not wait. Source:
-    load-management 11.2.
+    After a fault of the meter, raising waits as long as after a safety reduction (T_hold), because it is not
+    known what the line carried meanwhile. After a mere start there was no fault, and raising need not wait.
+    Source: load-management 11.2.
     """
     phases = [phase.clone() for phase in state.phases]
     if not state.outcome.faults.isdisjoint(METER_FAULTS):
@@ -192,32 +195,33 @@ def after_in_operation(
     now_s: float,
     observations: Mapping[int, Observation] = MappingProxyType({}),
 ) -> LoadManagement:
-    """Return the state after an In-operation telegram: by it the meter says that its last values hold.
+    """Return the state after an In-operation telegram, by which the meter says that its last values hold.
 
-    If it is the first one after a silence, and there is an emergency, the values of all phases are noted as
-    requested from the bus, which makes the gateway read them. Source: load-management 3.2, 11.6.
+    In an emergency the first such telegram after a silence makes the gateway read the values of all phases
+    from the bus: they are noted as requested. Source: load-management 3.2, 11.6.
     """
-    state = _with_values_confirmed(state, settings, now_s, observations)
-    meter = meters.with_in_operation(state.meter, settings, now_s)  # with the line at rest of now
+    state = _with_last_values_confirmed(state, settings, now_s, observations)
+    # by the new state's meter, which has the present line at rest
+    meter = meters.with_in_operation(state.meter, settings, now_s)
     is_first = meter.in_operation is not None and meter.in_operation.since == now_s
     if state.is_emergency and is_first:
         meter = meters.note_request(meter, range(settings.phases), now_s)
     return replace(state, meter=meter)
 
 
-def _with_values_confirmed(
+def _with_last_values_confirmed(
     state: LoadManagement, settings: Settings, now_s: float, observations: Mapping[int, Observation]
 ) -> LoadManagement:
-    """Return the state after the meter said that the values it reported last are still in force.
+    """Return the state after the meter said that the values it reported last still hold.
 
-    They are examined as if they had come now: whether the meter follows the chargers (not by a value over
-    range), and which phases vehicles use. A cycle is due if one of these findings changes. A meter that sends
-    its values cyclically says nothing about the last ones: then nothing changes.
+    They are examined as if they had come now, for whether the meter follows the chargers (except values over
+    range) and for which phases vehicles use. A cycle is due if a finding changes. Nothing changes for a meter
+    that sends its values cyclically: its In-operation telegrams do not speak of values.
     """
     if settings.monitoring is Monitoring.VALUES:
         return state
     participants = [
-        _with_reading_time(participant, observations.get(number))
+        _with_latest_reading_time(participant, observations.get(number))
         for number, participant in state.participants.items()
     ]
     phases = [phase.clone() for phase in state.phases]
@@ -229,16 +233,16 @@ def _with_values_confirmed(
                 phase.follow_check, index, report, participants, state.meter.spacing_s
             )
     has_news = any(
-        one.follow_check.finding is not two.follow_check.finding
-        for one, two in zip(phases, state.phases, strict=True)
+        after.follow_check.finding is not before.follow_check.finding
+        for after, before in zip(phases, state.phases, strict=True)
     )
     state = replace(state, phases=tuple(phases), due_at=now_s if has_news else state.due_at)
-    # a change of the last moments may still be on its way: the values are sure to hold until then
+    # a change of the last 2 s may not have been reported yet: the values are sure to hold only up to then
     return _with_used_phases(state, settings, now_s, in_force_since=now_s - AT_REST_S)
 
 
 def _oldest_value_at(meter: Meter) -> float:
-    """Return since when all present values of the meter have been known [monotonic s].
+    """Return when the oldest of the meter's present values came [monotonic s]: since then they have all been known.
 
     At least one phase must have a value.
     """
@@ -248,15 +252,15 @@ def _oldest_value_at(meter: Meter) -> float:
 def _with_used_phases(
     state: LoadManagement, settings: Settings, now_s: float, *, in_force_since: float
 ) -> LoadManagement:
-    """Return the state with what the meter shows of the phases in use at chargers without measurement.
+    """Return the state with what the meter shows of the phases that vehicles use at chargers without measurement.
 
-    Two lines at rest, meter values of all phases while no vehicle moves, are compared: the present one and
-    the one before. What was assumed to flow on a phase that is not used moves into the base load; a cycle is
-    due then. `in_force_since`: since when the present values have been in force [monotonic s]. Source:
-    load-management 4.7.
+    Meter values of all phases, taken while no vehicle moves, make a line at rest. It is compared with the one
+    before: a phase that does not change with a vehicle is not used by it. What was assumed to flow there
+    moves into the base load, and a cycle is due. `in_force_since`: since when the present values hold
+    [monotonic s]. Source: load-management 4.7.
     """
     participants = state.participants
-    # a phase over range seems never to answer: how much more it carries is not known
+    # a value over range is left out: it would stay the same, whatever the vehicles do
     values_ma = [
         value.current_ma for value in state.meter.values if value and not value.is_over_range
     ]
@@ -270,16 +274,17 @@ def _with_used_phases(
         return _with_line_at_rest(state, line, settings, now_s)
     if before is None:
         return state
-    # some vehicle moves
+    # some vehicle moves: the values only widen what the meter has shown since the line at rest before
     return replace(state, meter=replace(state.meter, line_at_rest=before.with_values(values_ma)))
 
 
 def _with_line_at_rest(
     state: LoadManagement, line: LineAtRest, settings: Settings, now_s: float
 ) -> LoadManagement:
-    """Return the state with the present line at rest, and with what it shows beside the one before it.
+    """Return the state with the present line at rest, and with what it shows compared with the one before.
 
-    Participants whose phases in use it shows are changed, and with them the base load; a cycle is due then.
+    If it shows which phases some participants use, these change, and with them the base load: it gains what
+    was assumed to flow on the other phases. A cycle is due then.
     """
     before, participants = state.meter.line_at_rest, state.participants
     changed = {} if before is None else find_used_phases(before, line, participants, now_s)
@@ -299,8 +304,8 @@ def _with_line_at_rest(
 def after_high_power(state: LoadManagement, settings: Settings, now_s: float) -> LoadManagement:
     """Return the state after the message that a large consumer starts: a high-power window begins (again).
 
-    In it all are held at their minimum, until the meter has had time to show the consumer. Base loads from
-    before are forgotten: afterwards only those since the begin of the window count as peak. Source:
+    During the window all are held at their minimum, until the meter has had time to show the consumer.
+    Earlier base loads are forgotten, so that afterwards only those of the window count for the peak. Source:
     load-management 10.
     """
     lasts_s = max(settings.high_power_s, state.meter.spacing_s + REPORTS_WITHIN_S)
@@ -313,11 +318,11 @@ def after_high_power(state: LoadManagement, settings: Settings, now_s: float) ->
 def observe_charger(
     state: LoadManagement, settings: Settings, number: int, observation: Observation, now_s: float
 ) -> LoadManagement | None:
-    """Return the state after a reading that changes a point's draw, phases and energy at most; else None.
+    """Return the state after a reading that changes only a charging point's draw, phases or energy; else None.
 
-    None: plug, state, reach, caps or validity have changed, or a draw has to move into the base load. Then
-    nothing is taken in: a whole cycle has to do that. In the state returned a cycle is due if the draw has
-    changed.
+    None means that a whole cycle has to take the reading in, because more has changed (`_part_in_allocation`)
+    or a draw moves into the base load; nothing is taken in here. In the state returned a cycle is due if the
+    draw has changed. `number`: of the charging point.
     """
     before = state.participants[number]
     participant = before.clone()
@@ -330,12 +335,11 @@ def observe_charger(
     return replace(state, participants=participants, due_at=now_s if has_moved else state.due_at)
 
 
-def _part_in_allocation(
-    participant: Participant,
-) -> tuple[bool, bool, bool, bool, bool, bool, Constraint | None, Phases]:
-    """Return what decides on a participant's part in the allocation, but not its draw and energy.
+def _part_in_allocation(participant: Participant) -> tuple[object, ...]:
+    """Return what decides on a participant's part in the allocation, to be compared with that at another time.
 
-    Its phases in use and its cap by use are left out as well: they follow from its draw.
+    Its draw and energy are left out, and its phases and cap by use as well, because they follow from the
+    draw.
     """
     return (
         participant.wants_to_charge,
@@ -350,20 +354,22 @@ def _part_in_allocation(
 
 
 def is_urgent(state: LoadManagement, settings: Settings, phase: int, now_s: float) -> bool:
-    """Tell whether a cycle must act on a new meter value of a phase (0 to 2) before the next second.
+    """Tell whether a cycle must act at once on a new meter value of a phase (0 to 2), not only in the next second.
 
-    It must if the line may carry too much: the phase is above its limit, what all may draw at once does not
-    fit, or an excess is timed already. It must if the value may be a severe sample, two of which in a row
-    begin a lock-out: none may be missed, so the minima of all count here, also of those that do not charge.
-    So must every value while all are held at the minimum (emergency, high-power window), or the base load is
-    not known. Raising is never urgent. Source: load-management 9.1, 12.2c.
+    It must if the line may carry too much: the value is above the limit, what all may draw at once does not
+    fit, or an excess is being timed. It must if the value may be a severe sample, since two of them in a row
+    begin a lock-out. And it must while all are held at their minimum (emergency, high-power window) or the
+    base load is not known. A value that only allows raising is never urgent. Source: load-management 9.1,
+    12.2c.
     """
     value, base_ma = state.meter.values[phase], state.phases[phase].base_ma
     if value is None or base_ma is None or state.is_emergency or now_s < state.high_power_until:
-        return True  # it may end the emergency, or all are at the minimum and each value counts
+        return True
     is_above_limit = value.is_over_range or value.current_ma > settings.limit_ma
-    is_timed = state.overcurrent.needs_supervision or state.phases[phase].excess_since is not None
-    if is_above_limit or is_timed:
+    is_excess_timed = (
+        state.overcurrent.needs_supervision or state.phases[phase].excess_since is not None
+    )
+    if is_above_limit or is_excess_timed:
         return True
     committed_ma = all_minimums_ma = 0
     claims = Claims()
@@ -371,6 +377,7 @@ def is_urgent(state: LoadManagement, settings: Settings, phase: int, now_s: floa
         committed_ma += participant.committed_ma(phase, holds_offer=participant.holds_offer)
         claims.add(participant, phase)
         all_minimums_ma += participant.settings.minimum_ma
-    # whether it is severe, `supervise` decides, by the minima of those that charge on the phase
+    # severe: base load and minima of those that charge exceed the fuse 1.25 times (`overcurrent.supervise`).
+    # Here the minima of all count, so that none is missed
     may_be_severe = base_ma + all_minimums_ma > settings.severe_factor * settings.fuse_ma
     return may_be_severe or committed_ma > claims.room_ma(settings, base_ma)

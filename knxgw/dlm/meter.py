@@ -1,4 +1,9 @@
-"""The smart meter at the mains connection: values, complete sets, supervision. Pure.
+"""The smart meter at the mains connection: its values, complete sets of them, and its supervision. Pure.
+
+A meter sends one telegram per phase. One value of each configured phase, close together, is a complete set:
+raising and the end of an emergency need one. How far apart complete sets come, the median of the last ones,
+is the *spacing* (T_mon_eff). A meter sends cyclically (`Monitoring.VALUES`), or only when a value changes;
+then In-operation telegrams tell meanwhile that its last values hold. Phases are numbered 0 to 2.
 
 Source: load-management 3.1, 3.2.
 """
@@ -14,7 +19,7 @@ from knxgw.dlm.settings import PEAK_HOLD_S, UNKNOWN_SPACING_S, Settings
 from knxgw.dlm.used_phases import LineAtRest
 
 OVER_RANGE_MA = 65_000  # DPT 7.012 ends at 65.535 A: from here on the true current is not known
-# all values over range count as this one (3.1c): they say nothing more exact
+# all values over range count as this one, because none of them says how much flows (3.1c)
 OVER_RANGE_COUNTS_MA = 65_500
 # parts of the rated current: outside, a value is implausible (3.1f)
 LEAST_PLAUSIBLE, MOST_PLAUSIBLE = -1.5, 20
@@ -73,7 +78,7 @@ class Meter:
 
     @property
     def spacing_s(self) -> float:
-        """Return T_mon_eff [s]: how far apart complete sets (a value of each phase) have come lately."""
+        """Return T_mon_eff [s]: the median time between the last complete sets."""
         return self.sets.spacing_s
 
     @property
@@ -83,47 +88,57 @@ class Meter:
 
     @property
     def phases_arrive_apart(self) -> bool:
-        """Tell whether the last values of the phases came at different instants, and not all in one moment.
+        """Tell whether the last values of the phases came at different instants.
 
-        False also while fewer than two phases have a value.
+        False if all came at the same instant, or fewer than two phases have a value.
         """
         arrivals = {value.arrived_at for value in self.values if value}
         return len(arrivals) > 1
 
 
 def is_slow(meter: Meter, settings: Settings) -> bool:
-    """Tell whether the meter's values come further apart than raises may (T_mon_eff beyond T_up)."""
+    """Tell whether complete sets come further apart (T_mon_eff) than raises may follow each other (T_up).
+
+    Then an offer could be raised twice by the same values.
+    """
     return meter.spacing_s > settings.raise_spacing_s
 
 
 def window_s(meter: Meter) -> float:
-    """Return W [s]: for how long a peak of the base load counts. Source: load-management 7.3."""
+    """Return W [s], the window of the peak-hold: for how long a peak of the base load limits raises.
+
+    It is 15 s, or 1.5 spacings of complete sets if that is more, so that it always contains one.
+    Source: load-management 7.3.
+    """
     return max(PEAK_HOLD_S, WINDOW_SPACINGS * meter.spacing_s)
 
 
 def current_of_power(settings: Settings, power_w: float) -> float:
-    """Return the current [mA] that a power [W] means, with its sign. Source: load-management 3.1e."""
+    """Return the current [mA] of one phase that carries a power [W]; both negative: export.
+
+    Source: load-management 3.1e.
+    """
     return power_w * 1000 / (settings.voltage_v * settings.power_factor)
 
 
 def with_reading(
     meter: Meter, settings: Settings, reading: GridMeterReading, now_s: float
 ) -> "CheckedReading":
-    """Return the meter after a value of one phase, and whether the value counts (`is_plausible`).
+    """Return the meter after a value of one phase, and whether that value counts (`is_plausible`).
 
-    A value that is implausible, or of a phase that is not configured, does not count: only their number is
-    noted. Where the datapoint type ends below what flows, the value is over range: by how much is not known.
-    Source: load-management 3.1.
+    A value does not count if it is no number, lies outside -1.5 to 20 times the rated current of the fuse, or
+    is of a phase that is not configured: then only the number of such values changes. A value at the end of
+    its datapoint type's range counts as over range: more may flow. Source: load-management 3.1.
     """
     phase, value = reading.phase, reading.value
     current_ma = current_of_power(settings, value) if reading.is_power else value
-    # between -1.5 and 20 times the rated current of the fuse
     is_plausible = math.isfinite(current_ma) and (
         LEAST_PLAUSIBLE * settings.fuse_ma <= current_ma <= MOST_PLAUSIBLE * settings.fuse_ma
     )
     if not is_plausible or phase >= settings.phases:
         left_out = replace(meter, implausible_values=meter.implausible_values + 1)
         return CheckedReading(left_out, is_plausible=False)
+    # its datapoint type ends at 65.535 A: what flows beyond that is not shown
     is_over_range = reading.may_saturate and current_ma >= OVER_RANGE_MA
     if is_over_range:
         current_ma = OVER_RANGE_COUNTS_MA
@@ -154,11 +169,11 @@ class CheckedReading(NamedTuple):
 
 
 def _fresh_phases_of_this_round(meter: Meter, now_s: float) -> frozenset[int]:
-    """Return the phases (0 to 2) that came since the last complete set, without those of an earlier round.
+    """Return the phases (0 to 2) that came since the last complete set, in the present round of telegrams.
 
-    A round is one telegram of each phase. After a lost telegram the other phases of its round would wait for
-    the next telegram of the lost phase, and each set from then on would mix two rounds. So values older than
-    `ROUND` (0.7) of the spacing are left out. Source: load-management 3.1h.
+    In a round the meter sends one telegram per phase. If one is lost, the other phases of that round must not
+    wait for the next round: each set from then on would mix two rounds. So phases whose value is older than
+    0.7 of the spacing (`ROUND`) are left out. Source: load-management 3.1h.
     """
     fresh, spacings_s = meter.sets.fresh_phases, meter.sets.spacings_s
     if len(spacings_s) < FEWEST_SPACINGS:
@@ -166,7 +181,7 @@ def _fresh_phases_of_this_round(meter: Meter, now_s: float) -> frozenset[int]:
     round_began_at = now_s - ROUND * meter.spacing_s
     values = meter.values
     return frozenset(
-        one for one in fresh if (value := values[one]) and value.arrived_at > round_began_at
+        phase for phase in fresh if (value := values[phase]) and value.arrived_at > round_began_at
     )
 
 
@@ -177,11 +192,11 @@ def _updated_sets(
     settings: Settings,
     now_s: float,
 ) -> CompleteSets:
-    """Return what is known of complete sets after a value: the set that is growing, or one complete set more.
+    """Return what is known of complete sets after a value: one more set, or the set that is not complete yet.
 
-    A set is complete once every phase has come (`fresh_phases`: those that have) and no value is too old; the
-    next one begins empty. The median spacing is updated only where the meter sends cyclically, since changes
-    come at any time. Source: load-management 2.3, 3.1h.
+    `fresh_phases`: the phases that have come since the last complete set. Once they are all there, and no
+    value is too old, the set is complete, and the next one begins empty. The spacing is updated only for a
+    meter that sends cyclically: one that sends changes has none. Source: load-management 2.3, 3.1h.
     """
     spacings, spacing_s = sets.spacings_s, sets.spacing_s
     has_every_phase = len(fresh_phases) >= settings.phases
@@ -203,15 +218,15 @@ def _updated_sets(
 
 
 def is_moment_complete(meter: Meter, phases: Iterable[int], now_s: float) -> bool:
-    """Tell whether no telegram of the meter's newest moment is awaited any more for these phases (0 to 2).
+    """Tell whether no more telegrams of the meter's last sampling are awaited for these phases (0 to 2).
 
-    Telegrams of one moment follow each other within `APART_S` (0.5 s). Until then a phase that has not come
-    may carry more than it reported last; after that time none is awaited any more, nor is one of a phase that
-    never had a value. Source: load-management 3.1k.
+    A meter sends the phases of one sampling within 0.5 s (`APART_S`). Until then a phase that has not come
+    may carry more than it reported last, so nothing is raised on it. After that time none is waited for, nor
+    for a phase that never had a value. Source: load-management 3.1k.
     """
     newest_at = max((value.arrived_at for value in meter.values if value), default=now_s - APART_S)
     if now_s - newest_at >= APART_S:
-        return True
+        return True  # what has not come by now will not come, or there are no values at all
     return all(
         (value := meter.values[phase]) is None or value.arrived_at > newest_at - APART_S
         for phase in phases
@@ -219,9 +234,9 @@ def is_moment_complete(meter: Meter, phases: Iterable[int], now_s: float) -> boo
 
 
 def are_values_recent(meter: Meter, settings: Settings, now_s: float) -> bool:
-    """Tell whether each phase has a value that is recent enough to raise offers on it.
+    """Tell whether each configured phase has a value that is recent enough to raise offers by it.
 
-    Source: load-management 3.1h.
+    Recent enough: no older than the spacing of complete sets plus 1 s. Source: load-management 3.1h.
     """
     return _are_recent(meter.values, meter.spacing_s, settings, now_s)
 
@@ -229,15 +244,16 @@ def are_values_recent(meter: Meter, settings: Settings, now_s: float) -> bool:
 def _are_recent(
     values: Sequence[PhaseValue | None], spacing_s: float, settings: Settings, now_s: float
 ) -> bool:
-    """Tell whether each phase has a value, and none is older than the spacing of complete sets plus 1 s."""
+    """Tell whether each configured phase has a value no older than the spacing of complete sets plus 1 s."""
     oldest_s = _oldest_age_s(values, settings, now_s)
     return oldest_s is not None and oldest_s <= spacing_s + LATE_SET_S
 
 
 def with_in_operation(meter: Meter, settings: Settings, now_s: float) -> Meter:
-    """Return the meter after an In-operation telegram, by which it says that its last values hold.
+    """Return the meter after an In-operation telegram, which says that its last values hold.
 
-    `InOperation.since` stays while such telegrams come without a gap as long as the timeout; else it is now.
+    Such telegrams run without a gap (`InOperation.since`) while each comes within the timeout after the one
+    before. After a gap, or with the first one, they run from now.
     """
     before = meter.in_operation
     has_gap = before is None or now_s - before.last_at >= settings.timeout_s
@@ -246,7 +262,7 @@ def with_in_operation(meter: Meter, settings: Settings, now_s: float) -> Meter:
 
 
 def note_request(meter: Meter, phases: Collection[int], now_s: float) -> Meter:
-    """Return the meter with `now_s` noted as when some phases (0 to 2) were requested from the bus."""
+    """Return the meter with `now_s` noted as when the values of these phases (0 to 2) were requested."""
     if not phases:
         return meter
     times = [now_s if phase in phases else at for phase, at in enumerate(meter.requested_at)]
@@ -254,13 +270,14 @@ def note_request(meter: Meter, phases: Collection[int], now_s: float) -> Meter:
 
 
 def phases_to_request(meter: Meter, settings: Settings, now_s: float) -> list[int]:
-    """Return the phases (0 to 2) to read from the bus: their telegram was lost, while others came.
+    """Return the phases (0 to 2) whose telegram was lost while others came: these are to be read from the bus.
 
-    A telegram counts as lost when it is late by half of the time from the interval to the timeout. Each is
-    asked for once. Where all phases are late none is: the meter is silent then. Source: load-management 11.5.
+    A telegram counts as lost when it is late by half of the time from the interval to the timeout. It is
+    requested once. If all phases are late, none is requested: then the meter is silent. Source:
+    load-management 11.5.
     """
     if settings.monitoring is not Monitoring.VALUES:
-        return []  # without a change a meter sends nothing, and nothing is lost
+        return []  # a meter that sends changes only is not late while nothing changes
     values = meter.values[: settings.phases]
     lost_after_s = (settings.interval_s + settings.timeout_s) / 2
     if not any(value and now_s - value.arrived_at < settings.interval_s for value in values):
@@ -276,24 +293,26 @@ def phases_to_request(meter: Meter, settings: Settings, now_s: float) -> list[in
 
 
 def are_values_valid_again(meter: Meter, settings: Settings, now_s: float) -> bool:
-    """Tell whether In-operation telegrams make the last values believable again after a silence.
+    """Tell whether In-operation telegrams have shown for long enough after a silence that the last values hold.
 
-    By those a meter that sends changes only says that its values hold. They must have come without a gap for
-    `ANSWER_S` (the values were requested, and an answer may be on its way) and for the window of the
-    peak-hold: what the line carried during the silence is not known. Source: load-management 3.1i, 11.6.
+    They must have come without a gap for 5 s (`ANSWER_S`), because the values were requested and an answer
+    may be on its way, and for the window of the peak-hold, because nobody knows what the line carried during
+    the silence. False for a meter that sends its values cyclically: it has to send them. Source:
+    load-management 3.1i, 11.6.
     """
     telegrams = meter.in_operation
     if settings.monitoring is Monitoring.VALUES or telegrams is None or meter.sets.count == 0:
-        return False  # they say nothing about values, never came, or there are no values
+        return False  # the meter has to send values; or no such telegram, or no complete set, ever came
     has_gap = now_s - telegrams.last_at >= settings.timeout_s
     return not has_gap and now_s - telegrams.since >= max(window_s(meter), ANSWER_S)
 
 
 def alive_at(meter: Meter, settings: Settings) -> float | None:
-    """Return when the meter was last known to be alive [monotonic s]; None: before its first complete set.
+    """Return when the meter last showed that it is alive [monotonic s]; None: before its first complete set.
 
-    A meter that sends cyclically is as alive as its oldest phase; one that sends changes only was alive when
-    its newest value, or In-operation telegram, came. Source: load-management 3.2.
+    A meter that sends cyclically must send every phase, so its oldest value counts. For one that sends
+    changes only the newest value counts, or its last In-operation telegram if that is newer. Source:
+    load-management 3.2.
     """
     arrivals = [value.arrived_at for value in meter.values[: settings.phases] if value]
     completed_at = meter.sets.completed_at
@@ -301,27 +320,28 @@ def alive_at(meter: Meter, settings: Settings) -> float | None:
         return None
     if settings.monitoring is Monitoring.VALUES:
         return min(arrivals)
-    # without such a telegram the newest value counts: `completed_at`, when some value came, is no later
-    return max(*arrivals, meter.in_operation.last_at if meter.in_operation else completed_at)
+    if meter.in_operation is None:
+        return max(*arrivals, completed_at)
+    return max(*arrivals, meter.in_operation.last_at)
 
 
 def is_alive(meter: Meter, settings: Settings, now_s: float) -> bool:
     """Tell whether the meter has shown within its timeout that it is alive, so that its last values hold.
 
-    False before its first complete set as well. Source: load-management 3.2.
+    False before its first complete set. Source: load-management 3.2.
     """
-    alive = alive_at(meter, settings)
-    return alive is not None and now_s - alive <= settings.timeout_s
+    last_at = alive_at(meter, settings)
+    return last_at is not None and now_s - last_at <= settings.timeout_s
 
 
 def age_s(meter: Meter, settings: Settings, now_s: float) -> float | None:
-    """Return the age of the oldest phase's value [s]; None until each configured phase has one."""
+    """Return the age [s] of the oldest value of the configured phases; None until each has one."""
     return _oldest_age_s(meter.values, settings, now_s)
 
 
 def _oldest_age_s(
     values: Sequence[PhaseValue | None], settings: Settings, now_s: float
 ) -> float | None:
-    """Return the age of the oldest value of the configured phases [s]; None while one is missing."""
+    """Return the age [s] of the oldest value of the configured phases; None until each has one."""
     times = [value.arrived_at for value in values[: settings.phases] if value]
     return now_s - min(times) if len(times) == settings.phases else None

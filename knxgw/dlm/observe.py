@@ -1,4 +1,10 @@
-"""What an observation of a charging point changes: reach, currents, phases, history. Pure.
+"""What an observation of a charging point changes: reachability, currents, phases, draw history. Pure.
+
+An observation is what was last read of a charging point. Most functions change a participant (a charging
+point as load management knows it) in place. Three words recur. The draw is *known* while the charger can be
+reached and its currents are *valid*, which means believable and not stale. A draw that is no longer known
+*moves into the base load*: it may still flow, and the meter cannot tell it from the building's. Of a charger
+without measurement the draw is *assumed*: its offer, while it reports that a vehicle charges.
 
 Source: load-management 3.3, 4, 13.
 """
@@ -29,14 +35,16 @@ UNUSED_BELOW_MA = 1000  # a phase that stays below it while the vehicle charges 
 HISTORY_S = 70.0  # how far the history reaches back: 60 s at least (7.2a)
 VALID_AGAIN_S = 5.0  # currents must be plausible for so long after implausible ones (13.1d)
 LOWEST_PLAUSIBLE_MA = -1000  # a current between this and 0 counts as 0 (3.3c)
-MOST_OF_ANY_CHARGER_MA = 106_000  # 80 A, the highest offer of all models, and 30 % and 2 A more
+# no charger of any model draws more: 80 A, the highest offer of all, and 30 % and 2 A more
+MOST_OF_ANY_CHARGER_MA = 106_000
 
 
 def says_nothing_new(participant: Participant, observation: Observation, now_s: float) -> bool:
-    """Tell whether this cycle need not observe a participant: neither an observation nor the time has news.
+    """Tell whether a cycle may skip a participant: it is as before, and no time has run out for it.
 
-    False without measurement: the history of such a participant takes the assumed draw of each cycle.
-    `Participant.unchanged_until`: until then time alone changes nothing.
+    As before means that nothing but the time of reading differs. Up to `unchanged_until` no wait or age of
+    the participant runs out. One without measurement is never skipped: each cycle adds its assumed draw to
+    the history.
     """
     known = participant.observation
     if (
@@ -49,25 +57,24 @@ def says_nothing_new(participant: Participant, observation: Observation, now_s: 
 
 
 def note_reading_time(participant: Participant, observation: Observation) -> None:
-    """Note that the currents were read again with the same values (in place).
+    """Note when a participant's currents were read again with the same values (in place).
 
-    A reading that was noted before changes nothing. A new one proves the draw up to its instant, so the draw
-    enters the history with that instant, unless the participant counts as unreachable.
+    The reading proves that the draw has not changed up to then, so it is added to the history, except while
+    the participant counts as unreachable: then its draw is not known. The same reading again changes nothing.
     """
     if observation.read_at is not None and observation.read_at != participant.read_at:
         participant.read_at = observation.read_at
         if participant.is_reachable:
-            participant.history = _with_reading(
+            participant.history = _history_with_reading(
                 participant.history, observation.read_at, participant.draw_ma
             )
 
 
 def unread_participant(settings: ParticipantSettings, offer_ma: int) -> Participant:
-    """Return a participant of which nothing has been read yet: all its wired phases count.
+    """Return a participant of which nothing has been read yet; it counts as unreachable until its charger answers.
 
-    Until its charger answers for the first time it counts as lost: what it may take without contact, the
-    offer or its fallback, is reserved (`held_back_ma`). What it draws, if anything, is in the base load.
-    Source: load-management 13.2b.
+    Until then the higher of its offer and its fallback (the current it takes without contact) is reserved for
+    it on all wired phases, as `held_back_ma`: it may draw as much. Source: load-management 13.2b.
     """
     may_take_ma = max(offer_ma, settings.fallback_ma)
     return Participant(
@@ -81,16 +88,15 @@ def unread_participant(settings: ParticipantSettings, offer_ma: int) -> Particip
 def observe(
     participant: Participant, observation: Observation, settings: Settings, now_s: float
 ) -> Phases | None:
-    """Update a participant from an observation (in place); return a draw that now counts as the building's.
+    """Update a participant from an observation (in place); return a draw that moves into the base load, or None.
 
-    That is the last draw of a participant whose draw has just become unknown (invalid or unreachable), or an
-    assumed draw that has just ended (`_has_assumed_draw_ended`). In mA per grid phase; None: no draw moves.
-    With a static limit no building is measured: the caller ignores a draw that has become unknown.
-    Source: load-management 7.2, 13.1, 13.2.
+    A draw moves there when it is no longer known, or when an assumed draw has ended: only the meter can show
+    whether it is gone. The result is in mA per grid phase. With a static limit there is no base load: then
+    the caller ignores the result. Source: load-management 7.2, 13.1, 13.2.
     """
-    was_known, before_ma = _is_draw_known(participant), participant.draw_ma
-    # in this order: reachability needs since when it answers; currents are taken only while it is reachable
-    _update_plug(participant, observation, now_s)
+    was_known, last_draw_ma = _is_draw_known(participant), participant.draw_ma
+    # the order matters: each step uses what the one before it has updated
+    _take_over_observed(participant, observation, now_s)
     _update_reachability(participant, observation, settings, now_s)
     _update_currents(participant, observation, settings, now_s)
     participant.wants_to_charge = _wants_to_charge(observation)
@@ -101,35 +107,39 @@ def observe(
         participant.held_back_ma = _held_back_until_acknowledged_ma(participant, observation, now_s)
     if was_known and not _is_draw_known(participant):
         _forget_draw(participant, settings)
-        return before_ma
+        return last_draw_ma
     if _is_draw_known(participant) or _reports_no_charging(participant, observation):
-        # its draw is read again, or nothing flows: no more comes over the chargers' own line (7.1d)
+        # its draw is read again, or nothing flows: no unread draw burdens the chargers' own line (7.1d)
         participant.unread_draw_ma = NO_CURRENT
-    return before_ma if _has_assumed_draw_ended(participant, before_ma, settings) else None
+    return last_draw_ma if _has_assumed_draw_ended(participant, last_draw_ma, settings) else None
 
 
 def _has_assumed_draw_ended(
-    participant: Participant, before_ma: Phases, settings: Settings
+    participant: Participant, last_draw_ma: Phases, settings: Settings
 ) -> bool:
-    """Tell whether a draw that was assumed, `before_ma`, has ended: only the meter can show that it has gone.
+    """Tell whether an assumed draw has just ended: it falls from `last_draw_ma` to nothing.
 
-    False with a static limit: there is no meter, and no base load into which that draw could move.
+    Then it moves into the base load, since only the meter can show that the current is really gone. False
+    with a static limit: there is no meter, and no base load.
     """
     is_assumed = participant.is_reachable and not participant.settings.measures_current
-    has_ended = any(before_ma) and not any(participant.draw_ma)
+    has_ended = any(last_draw_ma) and not any(participant.draw_ma)
     return is_assumed and has_ended and settings.static_limit_ma is None
 
 
 def _is_draw_known(participant: Participant) -> bool:
-    """Tell whether a participant's draw is known; if not, what it drew last counts as the building's."""
+    """Tell whether a participant's draw is known: it can be reached, and its currents are valid.
+
+    If not, what it drew last counts as the building's.
+    """
     return participant.has_valid_currents and participant.is_reachable
 
 
-def _update_plug(participant: Participant, observation: Observation, now_s: float) -> None:
-    """Take over plug, caps and energy as observed, and note since when the charger answers (in place).
+def _take_over_observed(participant: Participant, observation: Observation, now_s: float) -> None:
+    """Take over from an observation what needs no check: plug, outside caps, energy (in place).
 
-    What was learnt about a vehicle is forgotten when it is unplugged. With a new observation something may
-    change at once: `unchanged_until` is now.
+    If the charger answers again, the time is noted. When the vehicle is unplugged, what was learnt about it
+    is forgotten. `unchanged_until` becomes now, so that the next cycle does not skip the participant.
     """
     was_answering = participant.observation is not None and participant.observation.is_reachable
     if observation.is_reachable and not was_answering:
@@ -144,10 +154,11 @@ def _update_plug(participant: Participant, observation: Observation, now_s: floa
 
 
 def _forget_draw(participant: Participant, settings: Settings) -> None:
-    """Forget a participant's draw, which is not known any more; all wired phases count again (in place).
+    """Forget a participant's draw, which is no longer known; all its wired phases count again (in place).
 
-    The last draw is kept as `unread_draw_ma`: it may still flow over the chargers' own line, which has less
-    room then. With a static limit it is not, because `held_back_ma` contains it (`_update_reachability`).
+    The last draw is kept as `unread_draw_ma`, because it may still flow over the chargers' own line, and
+    leaves less room there. Not with a static limit: then it is part of `held_back_ma`, which already makes
+    that room smaller.
     """
     if settings.static_limit_ma is None:
         participant.unread_draw_ma = participant.draw_ma
@@ -158,9 +169,9 @@ def _forget_draw(participant: Participant, settings: Settings) -> None:
 
 
 def _reports_no_charging(participant: Participant, observation: Observation) -> bool:
-    """Tell whether a charger that is reached and offered 0 A reports a state in which no vehicle charges.
+    """Tell whether nothing can flow: the charger answers, is offered 0 A, and reports a state without charging.
 
-    Then nothing flows, even where its currents cannot be believed. False while its state is not known.
+    Then nothing flows even if its currents cannot be believed. False while its state is not known.
     """
     state = observation.state
     return (
@@ -172,12 +183,12 @@ def _reports_no_charging(participant: Participant, observation: Observation) -> 
 
 
 def _forget_vehicle(participant: Participant) -> None:
-    """Forget what was learnt about a vehicle that has been unplugged: its phases, use, trials (in place).
+    """Forget what was learnt about a vehicle that was unplugged: its phases, use and trials (in place).
 
-    All wired phases count again until the next vehicle shows which it uses. Source: load-management 4.5.
+    All wired phases count again, until the next vehicle shows which it uses. Source: load-management 4.5.
     """
     participant.phases = participant.settings.wired_phases
-    # when it was tested stays: two tests of a charging point keep their distance
+    # when its phases were last tested is kept: tests of a charging point must lie some time apart
     participant.phase_evidence = PhaseEvidence(tested_at=participant.phase_evidence.tested_at)
     participant.use = Use()
     participant.shedding = replace(participant.shedding, is_shed=False)
@@ -187,11 +198,12 @@ def _forget_vehicle(participant: Participant) -> None:
 def _update_reachability(
     participant: Participant, observation: Observation, settings: Settings, now_s: float
 ) -> None:
-    """Update whether a charger can be reached; if it is lost, reserve what it may take (in place).
+    """Update whether a charger can be reached; if it is lost, reserve what it may take without contact (in place).
 
-    Without contact it may take its offer, its last acknowledged offer or its fallback, whichever is highest.
-    What it drew last is in the base load from now on, so only the rest is reserved, in `held_back_ma`. With a
-    static limit there is no base load, and all of it is. Source: load-management 13.2.
+    That is the highest of its offer, the offer it acknowledged last, and its fallback. Its last draw moves
+    into the base load, so only the rest is reserved, as `held_back_ma`. With a static limit there is no base
+    load, and all of it is reserved. One that answers again may have to wait for its first reading
+    (`_is_first_reading_awaited`). Source: load-management 13.2.
     """
     if participant.is_reachable and not observation.is_reachable:
         acknowledged_ma = observation.acknowledged_ma or 0  # a lower offer may not have arrived
@@ -208,26 +220,24 @@ def _update_reachability(
 def _is_first_reading_awaited(
     participant: Participant, observation: Observation, now_s: float
 ) -> bool:
-    """Tell whether a lost charger that answers again must count as unreachable until its currents are read.
+    """Tell whether a lost charger that answers again still counts as unreachable, since its currents are unread.
 
-    Its last draw counts as the building's (`unread_draw_ma`). If its offer counted beside that, it would
-    count twice, and all others would be lowered for nothing. It is not waited for longer than currents take
-    to become stale.
+    It counts so because its last draw is still in the base load (`unread_draw_ma`): if its offer counted as
+    well, its current would count twice, and others would be lowered for nothing. After the time in which
+    currents become stale it is reachable in any case.
     """
     if (
         participant.is_reachable  # it was not lost
         or not participant.settings.measures_current  # no currents will be read
-        or not _has_no_recent_currents(participant, observation, now_s)
+        or not _are_currents_stale(participant, observation, now_s)
     ):
         return False
     answers_since_s = now_s - participant.reachable_since
     return any(participant.unread_draw_ma) and answers_since_s <= stale_after_s(participant)
 
 
-def _has_no_recent_currents(
-    participant: Participant, observation: Observation, now_s: float
-) -> bool:
-    """Tell whether a participant's currents were never read, or so long ago that they are stale."""
+def _are_currents_stale(participant: Participant, observation: Observation, now_s: float) -> bool:
+    """Tell whether an observation has no currents, or only ones that were read too long ago (`stale_after_s`)."""
     if observation.read_at is None or observation.currents_ma is None:
         return True
     return now_s - observation.read_at > stale_after_s(participant)
@@ -236,11 +246,11 @@ def _has_no_recent_currents(
 def _held_back_until_acknowledged_ma(
     participant: Participant, observation: Observation, now_s: float
 ) -> Phases:
-    """Return what a charger that has not acknowledged a lower offer may still take, per grid phase [mA].
+    """Return what a charger may still take because it has not acknowledged a lower offer [mA per grid phase].
 
-    It may take what it acknowledged last: the result is what that is beyond its offer and its draw, which
-    count anyway. Nothing until the lower offer must have been obeyed: until then its draw and earlier offers
-    count in full (`commitment.committed_ma`). Source: load-management 9.3i.
+    It may still take what it acknowledged last. Offer and draw count anyway, so only what is above the larger
+    of them is returned. 0 until the lower offer must have been obeyed: up to then the current is reserved as
+    an earlier offer or as draw (`commitment.committed_ma`). Source: load-management 9.3i.
     """
     acknowledged_ma, offer_ma = observation.acknowledged_ma, participant.offer_ma
     if (
@@ -256,7 +266,7 @@ def _held_back_until_acknowledged_ma(
 
 
 def _on_phases(used_phases: tuple[int, ...], value: Callable[[int], int]) -> Phases:
-    """Return a value [mA] for each grid phase: `value(phase)` for those that are used, else 0."""
+    """Return a value [mA] per grid phase: `value(phase)` on `used_phases` (of 0 to 2), 0 on the others."""
     return (
         value(0) if 0 in used_phases else 0,
         value(1) if 1 in used_phases else 0,
@@ -269,60 +279,62 @@ def _update_currents(
 ) -> None:
     """Update a participant's draw, history and phases by its currents, if they can be believed (in place).
 
-    `is_reachable` must be up to date: nothing is taken of a charger that cannot be reached. Without
-    measurement the draw is assumed, and always valid. Where there are no currents to believe, they become
-    invalid after a time (`_note_no_currents`). So they do where a charger that has just answered draws more
-    than its maximum, which an earlier configuration may have allowed: that is no fault yet. Source:
-    load-management 3.3, 13.1.
+    Nothing is taken from a charger that cannot be reached. Without measurement the draw is assumed, and
+    always valid. If there are no currents that can be used, they become invalid after a time. That also holds
+    if a charger that has just answered draws more than its maximum: an earlier configuration may have allowed
+    that, so it is no fault yet. `is_reachable` must be up to date. Source: load-management 3.3, 13.1.
     """
     currents_ma = observation.currents_ma
     if not participant.is_reachable:
-        participant.plausible_since = None  # the time until currents are believed begins again
+        # once reached, its currents must prove plausible from scratch
+        participant.plausible_since = None
     elif not participant.settings.measures_current:
         participant.draw_ma = _assumed_draw_ma(participant, observation, settings, now_s)
         participant.has_valid_currents = True
         _note_draw(participant, now_s, now_s)
     elif (
         currents_ma is None
-        or _has_no_recent_currents(participant, observation, now_s)
+        or _are_currents_stale(participant, observation, now_s)
         or _may_draw_by_earlier_maximum(participant, currents_ma, now_s)
     ):
-        _note_no_currents(participant, now_s)
-    elif not _is_updated_already(participant, observation):
-        _take_currents(participant, currents_ma, observation.read_at, now_s)
-    elif participant.has_valid_currents:  # without a new reading time alone may still free a phase
+        _invalidate_currents_if_stale(participant, now_s)
+    elif not _is_reading_known(participant, observation):
+        _take_in_currents(participant, currents_ma, observation.read_at, now_s)
+    elif participant.has_valid_currents:
+        # there is no new reading, but an unused phase may be due to leave
         _update_phases(participant, now_s)
 
 
-def _note_no_currents(participant: Participant, now_s: float) -> None:
-    """Make a participant's currents invalid once none could be believed for as long as they count (in place).
+def _invalidate_currents_if_stale(participant: Participant, now_s: float) -> None:
+    """Make a participant's currents invalid if none could be used for as long as a reading counts (in place).
 
-    To be called in each cycle in which none can be believed. The time runs from its last reading, or from
-    when the charger answered again after a loss if that is later: then it will be read in a moment.
+    To be called in each cycle without usable currents. The time runs from the last reading. If the charger
+    was lost and has answered again since, it runs from then, because it will be read in a moment.
     """
     if now_s - age_counts_from(participant) > stale_after_s(participant):
         participant.has_valid_currents, participant.plausible_since = False, None
 
 
-def _is_updated_already(participant: Participant, observation: Observation) -> bool:
-    """Tell whether a participant has taken in the reading of this observation already.
+def _is_reading_known(participant: Participant, observation: Observation) -> bool:
+    """Tell whether the reading in this observation has been taken in already, and is still remembered.
 
-    False also where it was taken in but forgotten: a charger that was lost has no currents (None) though they
-    were valid. If it answers again with the same reading, that is taken in again.
+    When a charger is lost its currents are forgotten (None, though `has_valid_currents` stays true). If it
+    then answers with the same reading as before, that has to be taken in again.
     """
     is_forgotten = participant.currents_ma is None and participant.has_valid_currents
     return observation.read_at == participant.read_at and not is_forgotten
 
 
-def _take_currents(
+def _take_in_currents(
     participant: Participant,
     currents_ma: tuple[int | None, ...],
     read_at: float | None,
     now_s: float,
 ) -> None:
-    """Note a reading of a participant's currents; if it is believed, update draw and phases (in place).
+    """Take in a reading of a participant's currents; if they are valid, update its draw and phases (in place).
 
-    `currents_ma`: at the terminals of the charger. `read_at`: when they were read; None: now.
+    `currents_ma`: at the terminals of the charger, which may be wired to the grid phases in another order.
+    `read_at`: when they were read; None: now.
     """
     participant.read_at, participant.currents_ma = read_at, currents_ma
     _update_validity(participant, currents_ma, now_s)
@@ -332,21 +344,21 @@ def _take_currents(
 
 
 def _note_draw(participant: Participant, drawn_at: float, now_s: float) -> None:
-    """Note in a participant's history what it drew at `drawn_at`, and update its phases (in place)."""
-    participant.history = _with_reading(participant.history, drawn_at, participant.draw_ma)
+    """Add a participant's draw to its history, as of `drawn_at`, and update which phases count (in place)."""
+    participant.history = _history_with_reading(participant.history, drawn_at, participant.draw_ma)
     _update_phases(participant, now_s)
 
 
-def _with_reading(history: DrawHistory, read_at: float, draw_ma: Phases) -> DrawHistory:
-    """Return the history of a draw with one more reading; the oldest is dropped once it is not needed.
+def _history_with_reading(history: DrawHistory, read_at: float, draw_ma: Phases) -> DrawHistory:
+    """Return the history of a draw with one more reading, without those that are no longer needed.
 
-    Of equal readings in a row only the first and the last are kept: nothing has moved between them. The
-    history reaches back `HISTORY_S` (70 s) at least.
+    Of equal readings in a row only the first and the last are kept: the draw stayed the same between them.
+    The history reaches back at least `HISTORY_S` (70 s).
     """
     reading = PastDraw(read_at, draw_ma)
     if len(history) >= 2 and history[-1].draw_ma == draw_ma == history[-2].draw_ma:
         return (*history[:-1], reading)
-    # the oldest tells the draw until the second one, so it is needed until that is older than `HISTORY_S`
+    # the draw between the two oldest readings is needed until the second of them is older than `HISTORY_S`
     is_oldest_needed = len(history) < 2 or history[1].read_at >= read_at - HISTORY_S
     return (*history, reading) if is_oldest_needed else (*history[1:], reading)
 
@@ -354,10 +366,11 @@ def _with_reading(history: DrawHistory, read_at: float, draw_ma: Phases) -> Draw
 def _may_draw_by_earlier_maximum(
     participant: Participant, currents_ma: tuple[int | None, ...], now_s: float
 ) -> bool:
-    """Tell whether a charger draws more than its maximum, as an earlier configuration may have allowed.
+    """Tell whether a charger draws more than its maximum perhaps only because an earlier configuration allowed it.
 
-    Then its currents are not believed, but are no fault yet. False once the charger has answered for as long
-    as currents take to become stale, and where no charger of any model could draw as much: both are a fault.
+    That is possible only shortly after it has answered, until it has followed the new maximum; the time is
+    the one in which currents become stale. It is not possible for more than any model of charger can draw.
+    Then, or later, such a current is a fault.
     """
     if now_s - participant.reachable_since > stale_after_s(participant):
         return False
@@ -369,10 +382,10 @@ def _may_draw_by_earlier_maximum(
 def _update_validity(
     participant: Participant, currents_ma: tuple[int | None, ...], now_s: float
 ) -> None:
-    """Note in `has_valid_currents` whether a participant's currents can be believed (in place).
+    """Update whether a participant's currents are valid, from a new reading (`has_valid_currents`, in place).
 
-    They cannot once one is implausible or missing. They can again when all have been plausible for
-    `VALID_AGAIN_S` (5 s). Source: load-management 3.3c, 13.1d.
+    They are not once a current is missing, below -1 A, or higher than the charger can draw. They are valid
+    again when all have been plausible for `VALID_AGAIN_S` (5 s). Source: load-management 3.3c, 13.1d.
     """
     highest_ma = highest_plausible_ma(participant.settings.maximum_ma)
     is_plausible = all(
@@ -389,9 +402,9 @@ def _update_validity(
 
 
 def _in_grid_phases(wired: tuple[int, ...], currents_ma: tuple[int | None, ...]) -> Phases:
-    """Return currents at the terminals as currents per grid phase [mA]; negative or missing ones count as 0.
+    """Return currents at the terminals of a charger as currents per grid phase [mA].
 
-    `wired`: the grid phase (0 to 2) of each terminal.
+    `wired`: the grid phase (0 to 2) of each terminal. Negative and missing currents count as 0.
     """
     result = [0, 0, 0]
     for phase, current_ma in zip(wired, currents_ma, strict=False):
@@ -404,28 +417,31 @@ def _assumed_draw_ma(
 ) -> Phases:
     """Return what a charger without measurement is assumed to draw per grid phase [mA].
 
-    While it reports that a vehicle charges, that is its offer on each phase that counts for it, else nothing.
-    After a change of the offer the assumed draw moves to it in a straight line, within T_ev (`obey_s`).
-    Source: load-management 3.3b.
+    That is its offer on each phase that counts for it while it reports that a vehicle charges, else nothing.
+    After a change of the offer the assumed draw moves to it linearly, within the time that a vehicle has to
+    follow (T_ev, `obey_s`). Source: load-management 3.3b.
     """
     if observation.state is None or not observation.state.is_charging:
         return NO_CURRENT
     transition = participant.transition
-    done = min(1.0, max(0.0, (now_s - transition.changed_at) / settings.obey_s))  # 0 to 1
+    # how far the draw has moved to the new offer: from 0 (not at all) to 1 (all the way)
+    moved = min(1.0, max(0.0, (now_s - transition.changed_at) / settings.obey_s))
     before_ma = transition.draw_at_change_ma
-    current_ma = round(before_ma + done * (participant.offer_ma - before_ma))
+    current_ma = round(before_ma + moved * (participant.offer_ma - before_ma))
     return _on_phases(participant.phases, lambda _phase: current_ma)
 
 
 def _update_phases(participant: Participant, now_s: float) -> None:
-    """Update which wired phases count for a participant (in place): those that its vehicle uses.
+    """Update which wired phases count for a participant: those that its vehicle seems to use (in place).
 
-    A phase that carries more than 1 A joins at once. One that carries less leaves after `UNUSED_AFTER_S`
-    (15 s), if the vehicle has charged clearly (3 A on some phase) for as long. Without measurement only
-    these times are noted: the meter finds the phases (`used_phases`). Source: load-management 4.3, 4.4.
+    A phase that carries more than 1 A counts at once. One that carries less stops counting after 15 s
+    (`UNUSED_AFTER_S`), if the vehicle has charged clearly (3 A on some phase) for as long: a vehicle that
+    hardly draws says nothing about its phases. Without measurement only the times are noted, and the meter
+    finds the phases (`used_phases`). Source: load-management 4.3, 4.4.
     """
     draw_ma, wired = participant.draw_ma, participant.settings.wired_phases
     known = participant.phase_evidence
+    # since when the vehicle charges clearly, and since when each phase carries too little to be used
     clearly_since = known.charges_clearly_since
     if max(draw_ma) < CHARGES_CLEARLY_MA:
         clearly_since = None
@@ -456,7 +472,7 @@ def _update_phases(participant: Participant, now_s: float) -> None:
 
 
 def _wants_to_charge(observation: Observation) -> bool:
-    """Tell whether a vehicle is connected that charges or may begin to; False where the state is unknown.
+    """Tell whether a vehicle is connected that charges or may begin to; False if the charger's state is unknown.
 
     Source: load-management 5.
     """
@@ -466,7 +482,7 @@ def _wants_to_charge(observation: Observation) -> bool:
 
 
 _WANTING = (
-    ChargingState.CANCELLED,  # the charger's own word for "finished": an idle vehicle
+    ChargingState.CANCELLED,  # the charger's own state for "finished": the vehicle is only idle
     ChargingState.CONNECTED,
     ChargingState.CHARGE,
     ChargingState.CHARGE_REDUCED,
