@@ -53,10 +53,11 @@ BUILDING_MA = 1000  # a building that moves no more than this stands still
 # a meter that moves no more than this has not moved: well below any step
 STILL_MA = 3 * STEP_MA // 10
 STEADY_MA = 500  # readings of a steady charger differ by no more than this
-STEADY_S = 4.0  # for so long telegrams must have reported a level
-KEPT_LONGER_S = 2.0  # than `STEADY_S` values are kept: to be steady they must span that time
+STEADY_S = 4.0  # a level is steady once telegrams have reported it for so long
+# values are kept for so long beyond `STEADY_S`, so that they can span that time
+KEPT_LONGER_S = 2.0
 ZERO_MA = 1500  # phases that add up to less than this may be held at zero
-STILL_S = 15.0  # that the meter does not move is believed so long after the chargers
+STILL_S = 15.0  # a meter stands still only if it does not move for so long after the chargers have
 LONGEST_S = 180.0  # a step that takes longer from one level to the next is not judged
 MOST_WAITING = 30  # telegrams that wait for readings; the oldest is dropped
 # telegrams of a slow and of a fast meter that are kept while the chargers rest: what is steady must be seen
@@ -93,9 +94,9 @@ class RestingChargers(NamedTuple):
     known_count: int  # how many chargers that is: those whose draw is known
 
     def are_still_resting(self, phase: int, participants: Iterable[Participant]) -> bool:
-        """Tell whether as many chargers as before still draw the same together on a phase, within 0.5 A.
+        """Tell whether the same number of chargers still draw the same together on a phase (0 to 2), within 0.5 A.
 
-        Only chargers whose draw is known count. `phase`: 0 to 2.
+        Only chargers whose draw is known are counted: they can be reached, and their currents are valid.
         """
         drawn_ma = known_count = 0
         for participant in participants:
@@ -108,32 +109,32 @@ class RestingChargers(NamedTuple):
 class Trail(NamedTuple):
     """The last telegrams of a phase, and since when its meter has hardly moved."""
 
-    pending: tuple[Report, ...] = ()  # telegrams that readings have not reached
-    # since this one the meter has reported about the same
+    pending: tuple[Report, ...] = ()  # telegrams that were not examined yet, the oldest first
+    # the oldest telegram since which the meter has reported about the same
     nearly_constant_since: Report | None = None
-    # since this one it has reported the same to the milliampere
+    # the oldest one since which it has reported the same to the milliampere
     constant_since: Report | None = None
 
 
 class MeterValue(NamedTuple):
-    """What the meter has shown while the chargers stayed at a level."""
+    """A value that the meter has shown while the chargers stayed at a level."""
 
     arrived_at: float  # [monotonic s]
     current_ma: int
 
 
 class PresentLevel(NamedTuple):
-    """Where the chargers are now, and what the meter has shown since they are there."""
+    """The level at which the chargers are now, and what the meter has shown since they reached it."""
 
     drawn_ma: int | None = None  # all chargers together; None: they move
     values: tuple[MeterValue, ...] = ()  # the last ones; one at least while they are at a level
 
     def with_value(self, drawn_ma: int | None, value: MeterValue, kept_s: float) -> "PresentLevel":
-        """Return the level of the chargers after a value of the meter, with the values that belong to it.
+        """Return the level after one more value of the meter, with the meter's values that belong to it.
 
-        `drawn_ma`: what they draw together when the value arrives, which is the same number while small
-        changes begin no new level (`_level_drawn_ma`); None: they move, so there is no level. Of the earlier
-        values those of the last `kept_s` seconds are kept, or the last one, however old.
+        `drawn_ma`: what the chargers draw together now; None: they move, so there is no level. Another number
+        than before means a new level, with this value as its first. At the same level the values of the last
+        `kept_s` seconds are kept, or at least the one before this.
         """
         if drawn_ma is None:
             return NOWHERE
@@ -144,10 +145,11 @@ class PresentLevel(NamedTuple):
         return PresentLevel(drawn_ma, (*(kept or self.values[-1:]), value))
 
     def steady_current_ma(self, now_s: float) -> int | None:
-        """Return the median of the meter's values at this level [mA]; None: the meter is not steady.
+        """Return the median of the meter's values at this level [mA]; None: the meter is not steady there.
 
-        That is while the values do not span `STEADY_S` (4 s) yet, or differ by more than `BUILDING_MA` (1 A)
-        because the building moves. To be asked only while the chargers are at a level: then there is a value.
+        It is steady once its values span `STEADY_S` (4 s), and differ by no more than `BUILDING_MA` (1 A):
+        otherwise the building moves. To be asked only while the chargers are at a level: then there is a
+        value.
         """
         if now_s < self.values[0].arrived_at + STEADY_S:
             return None
@@ -158,19 +160,19 @@ class PresentLevel(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A step of the chargers: the steady level it began at, and which answers it still allows."""
+    """A step of the chargers: the steady level where it began, and which answers of the meter it still allows."""
 
     from_level: Level | None = None  # None: no steady level to compare with
     possible_answers: tuple[Answer, ...] = EVERY_ANSWER  # empty: the building has stepped as well
-    # since when the chargers are a step away from that level [monotonic s]; None: they are not
+    # since when the chargers are 3 A or more from that level [monotonic s]; None: they are not
     away_since: float | None = None
 
     @property
     def answer(self) -> Answer | None:
-        """Return how the meter has answered to the step, once the chargers are 3 A or more away.
+        """Return how the meter has answered this step, once the chargers are 3 A or more from where it began.
 
-        None: they are not, or no answer fits because the building has stepped as well. Of several answers
-        that fit, the most harmless one is returned: it comes first in `Answer`.
+        None: they are not that far, or no answer fits because the building has stepped as well. If several
+        answers fit, the most harmless one counts (the first in `Answer`).
         """
         if self.from_level is None or self.away_since is None or not self.possible_answers:
             return None
@@ -195,7 +197,7 @@ class FollowCheck:
     finding: Answer | None = None  # what is wrong with it
 
     def with_trail(self, trail: Trail) -> "FollowCheck":
-        """Return the check with another trail, as `replace` does but faster: this is for each meter value."""
+        """Return the check with another trail; faster than `replace`: this is done for each meter value."""
         return FollowCheck(
             trail=trail,
             rest=self.rest,
@@ -218,12 +220,12 @@ def add_report(
     participants: Sequence[Participant],
     spacing_s: float,
 ) -> FollowCheck:
-    """Return the check after a value of a phase's meter: keep the value, and examine those that are due.
+    """Return the check of a phase (0 to 2) after a value of its meter: keep it, and examine those that are due.
 
-    A value is due once all chargers that measure and have a vehicle were read after it. While the chargers rest
-    none is examined, since only a step of theirs tells anything: the last few are kept, enough to see a steady
-    level in them, until a charger moves, or the meter shows export for the first time. `phase`: 0 to 2;
-    `spacing_s`: how far apart the values come.
+    While the chargers rest none is examined, because only a step of theirs says anything. The last few values
+    (3 of a slow meter, 12 of a fast one) are kept: once a charger moves they show whether the meter was
+    steady. They are examined then, or when the meter shows export for the first time. `spacing_s`: how far
+    apart the values come.
     """
     nearly_constant_since, constant_since = unchanged_since(check.trail, report)
     if check.rest is not None:
@@ -233,56 +235,60 @@ def add_report(
             kept = FEW_KEPT if spacing_s > STEADY_S else MANY_KEPT
             pending = (*check.trail.pending[-kept:], report)
             return check.with_trail(Trail(pending, nearly_constant_since, constant_since))
-        # a charger moves: the kept values are examined from scratch, and the steady ones among them become the
-        # level at which the step begins
-        check = replace(
-            check, rest=None, step=check.step._replace(from_level=None), present=NOWHERE
-        )
-    pending = check.trail.pending
-    while pending:
-        paired = with_draws(phase, pending[0], participants)
-        if paired is None:
-            break  # some charger was not read after it: this value and the later ones wait
-        pending = pending[1:]
-        check = examine(check, paired, spacing_s)
-    # None: the chargers move; else the next values are only kept
+        # the kept values are examined now: the steady ones become the level at which the next step begins
+        step = check.step._replace(from_level=None)
+        check = replace(check, rest=None, step=step, present=NOWHERE)
+    check, waiting = _examine_due(check, phase, participants, spacing_s)
     rest = _resting_chargers(check, phase, participants)
-    pending = (*pending[-MOST_WAITING:], report)
+    pending = (*waiting[-MOST_WAITING:], report)
     return replace(check, trail=Trail(pending, nearly_constant_since, constant_since), rest=rest)
 
 
-def unchanged_since(trail: Trail, report: Report) -> tuple[Report, Report]:
-    """Return two reports: since which the meter has hardly moved, and since which it has not moved at all.
+def _examine_due(
+    check: FollowCheck, phase: int, participants: Sequence[Participant], spacing_s: float
+) -> tuple[FollowCheck, tuple[Report, ...]]:
+    """Return the check after the pending values that are due were examined, and the values that still wait.
 
-    Hardly: no later value differs from that one by more than `STILL_MA` (0.9 A). Where the meter has just
-    moved, that is `report` itself, the newest one.
+    A value is due once every measuring charger with a vehicle has been read since it came: only then is it
+    known what they drew. The first one that is not due, and all after it, wait.
+    """
+    waiting = check.trail.pending
+    while waiting:
+        paired = with_draws(phase, waiting[0], participants)
+        if paired is None:
+            break
+        waiting = waiting[1:]
+        check = examine(check, paired, spacing_s)
+    return check, waiting
+
+
+def unchanged_since(trail: Trail, report: Report) -> tuple[Report, Report]:
+    """Return the telegram since which the meter has hardly moved, and the one since which it has not moved at all.
+
+    Hardly: by no more than `STILL_MA` (0.9 A) from that first telegram. If the meter has just moved, it is
+    `report` itself, the newest one.
     """
     nearly_since, exactly_since = trail.nearly_constant_since, trail.constant_since
-    if (
-        exactly_since is None
-        or nearly_since is None
-        or report.current_ma != exactly_since.current_ma
-    ):
-        exactly_since = report
-        if (
-            nearly_since is None
-            or not -STILL_MA <= report.current_ma - nearly_since.current_ma <= STILL_MA
-        ):
-            nearly_since = report
-    return nearly_since, exactly_since
+    if nearly_since is None or exactly_since is None:
+        return report, report
+    if report.current_ma == exactly_since.current_ma:
+        return nearly_since, exactly_since
+    has_hardly_moved = abs(report.current_ma - nearly_since.current_ma) <= STILL_MA
+    return (nearly_since if has_hardly_moved else report), report
 
 
 def _resting_chargers(
     check: FollowCheck, phase: int, participants: Sequence[Participant]
-) -> "RestingChargers | None":
-    """Return the chargers at rest on a phase; None: they move, or a step is not judged yet.
+) -> RestingChargers | None:
+    """Return the chargers at rest on a phase (0 to 2); None: they move, or a step of theirs is still being judged.
 
-    A step is judged once the value that was examined last has begun the next one, at the level where the
-    chargers were. They rest if they are still there; draws that are assumed count, too.
+    They rest if they still draw what they drew when the last step ended, counting assumed draws, too. While
+    they rest, values of the meter are only kept.
     """
     from_level, last = check.step.from_level, check.last_sample
     if from_level is None or last is None or from_level.reached_at != last.arrived_at:
-        return None  # a step is not judged yet
+        # the value that was examined last has not ended a step: one is still being judged
+        return None
     known_count = sum(
         participant.has_valid_currents and participant.is_reachable for participant in participants
     )
@@ -291,12 +297,11 @@ def _resting_chargers(
 
 
 def examine(check: FollowCheck, paired: PairedReport, spacing_s: float) -> FollowCheck:
-    """Return the check after a value of the meter was compared with what the chargers drew (`paired`).
+    """Return the check after comparing a value of the meter with what the chargers drew at that time (`paired`).
 
-    The value may rule out some of the answers to the present step (the meter follows, stands still, goes the
-    wrong way), conclude the step, and begin the next one. A step that cannot be judged, because something
-    moved unmeasured or it took too long, is dropped without an answer. `spacing_s`: how far apart the
-    values come.
+    The value may rule out some answers to the present step (the meter follows, stands still, goes the wrong
+    way), end the step, and begin the next one. A step that cannot be judged is dropped without an answer.
+    `spacing_s`: how far apart the values come.
     """
     from_level, possible_answers, away_since = check.step
     if from_level is not None and _is_step_unusable(check, from_level, paired):
@@ -306,10 +311,13 @@ def examine(check: FollowCheck, paired: PairedReport, spacing_s: float) -> Follo
         away_since = _away_since(away_since, from_level, paired)
     drawn_ma = _level_drawn_ma(check.present.drawn_ma, paired)
     value = MeterValue(paired.arrived_at, paired.current_ma)
+    kept_s = (
+        max(spacing_s, STEADY_S) + KEPT_LONGER_S
+    )  # long enough to show that the meter is steady
     check = replace(
         check,
         last_sample=paired,
-        present=check.present.with_value(drawn_ma, value, max(spacing_s, STEADY_S) + KEPT_LONGER_S),
+        present=check.present.with_value(drawn_ma, value, kept_s),
         step=Step(from_level, possible_answers, away_since),
     )
     if paired.current_ma <= -STEADY_MA and not check.has_reported_export:
@@ -319,10 +327,11 @@ def examine(check: FollowCheck, paired: PairedReport, spacing_s: float) -> Follo
 
 
 def _is_step_unusable(check: FollowCheck, from_level: Level, paired: PairedReport) -> bool:
-    """Tell whether a step that began at `from_level` cannot be judged any more.
+    """Tell whether the step that began at `from_level` cannot be judged any more.
 
-    The assumed draw of a charger has moved since the last value, a charger's draw became known or unknown, or
-    the step has taken longer than `LONGEST_S` (3 min).
+    That is so if an unmeasured draw has moved since the last value, if other chargers' draws are known than
+    then, or if the step has taken longer than `LONGEST_S` (3 min), in which the building may have changed as
+    well.
     """
     last = check.last_sample
     return last is not None and (
@@ -333,10 +342,10 @@ def _is_step_unusable(check: FollowCheck, from_level: Level, paired: PairedRepor
 
 
 def _away_since(known_since: float | None, from_level: Level, paired: PairedReport) -> float | None:
-    """Return since when the chargers are 3 A or more from `from_level` [monotonic s]; None: not surely.
+    """Return since when the chargers are 3 A or more from `from_level` [monotonic s]; None: they may be closer.
 
-    What they draw now is a range (`paired`): all of it must be 3 A away. `known_since`: the result for the
-    value of the meter before this one.
+    What they draw now is a range (`paired`): all of it must be that far away. `known_since`: the result for
+    the previous value of the meter.
     """
     is_away = (
         paired.low_ma >= from_level.drawn_ma + STEP_MA
@@ -352,10 +361,11 @@ def _answers_still_possible(
 ) -> tuple[Answer, ...]:
     """Return which of `answers` (follows, stands still, wrong way) a value of the meter still allows.
 
-    Since `from_level` the meter must have moved as the chargers did, or by as much in the other direction,
-    within 1 A for the building and a tenth of the step for the errors of both devices. For standing still it
-    must have moved by 0.9 A (`STILL_MA`) at most.
+    Since `from_level` the meter must have moved as the chargers did, or in the other direction (wrong way),
+    within 1 A for the building and a tenth of the step for the errors of both devices. To stand still it must
+    have moved by no more than 0.9 A (`STILL_MA`).
     """
+    # how far the chargers have moved, at least and at most, and how far the meter has
     least_ma, most_ma = paired.low_ma - from_level.drawn_ma, paired.high_ma - from_level.drawn_ma
     moved_ma = paired.current_ma - from_level.current_ma
     slack_ma = BUILDING_MA + max(abs(least_ma), abs(most_ma)) // 10
@@ -365,21 +375,21 @@ def _answers_still_possible(
         if answer is Answer.STILL:
             is_possible = -STILL_MA <= moved_ma <= STILL_MA
         else:
-            shown_ma = moved_ma if answer is Answer.FOLLOWS else -moved_ma
-            is_possible = lowest_ma <= shown_ma <= highest_ma
+            with_sign_ma = moved_ma if answer is Answer.FOLLOWS else -moved_ma
+            is_possible = lowest_ma <= with_sign_ma <= highest_ma
         if is_possible:
             kept.append(answer)
     return tuple(kept)
 
 
 def _level_drawn_ma(before_ma: int | None, paired: PairedReport) -> int | None:
-    """Return the level at which the chargers are: what they draw together [mA]; None: they move.
+    """Return the level of the chargers: what they draw together [mA]; None: they move.
 
-    The level of the value before (`before_ma`) is kept while the chargers stay within 0.5 A of it, so that
-    small changes begin no new level.
+    They move while what they may have drawn spans more than 0.5 A. The previous level (`before_ma`) stays as
+    long as they are within 0.5 A of it, so that small changes begin no new level.
     """
     if paired.high_ma - paired.low_ma > STEADY_MA:
-        return None  # what they draw is a wide range: they move
+        return None
     now_ma = (paired.low_ma + paired.high_ma) // 2
     if before_ma is not None and abs(now_ma - before_ma) <= STEADY_MA:
         return before_ma
@@ -387,44 +397,44 @@ def _level_drawn_ma(before_ma: int | None, paired: PairedReport) -> int | None:
 
 
 def _with_step_concluded(check: FollowCheck, drawn_ma: int, paired: PairedReport) -> FollowCheck:
-    """Return the check with the present step of the chargers ended, if that is possible now.
+    """Return the check with the present step ended and the next one begun, if the step can be ended now.
 
-    An answer of the meter that can be believed is added to the check. Without one the step ends once the
-    meter is steady, too. Then a new step begins at `drawn_ma`, where the chargers are. Otherwise the check is
-    returned as it is.
+    It ends with an answer of the meter that can be believed, which is added to the check. Without one it ends
+    once the meter is steady at the chargers' present level (`drawn_ma`). The next step begins at that level.
+    If neither is so, the check is returned unchanged.
     """
     from_level, answer = check.step.from_level, check.step.answer
     if from_level is not None and answer is not None:
-        if answer is Answer.STILL and not _has_stood_still(check.step, paired):
-            return check  # the meter may only be late
+        if answer is Answer.STILL and not _has_had_time_to_show(check.step, paired):
+            return check  # the meter may only be late: wait for its next value
         if not _may_have_other_cause(check, from_level, paired, answer):
             answered = _with_answer(check, answer)
-            return _with_step_from(answered, drawn_ma, paired, meter_ma=paired.current_ma)
+            return _with_new_step(answered, drawn_ma, paired, meter_ma=paired.current_ma)
     steady_ma = check.present.steady_current_ma(paired.arrived_at)
     if steady_ma is None:
         return check
-    return _with_step_from(check, drawn_ma, paired, meter_ma=steady_ma)
+    return _with_new_step(check, drawn_ma, paired, meter_ma=steady_ma)
 
 
-def _has_stood_still(step: Step, paired: PairedReport) -> bool:
-    """Tell whether the meter has had `STILL_S` (15 s) to show the step since the chargers were 3 A away."""
+def _has_had_time_to_show(step: Step, paired: PairedReport) -> bool:
+    """Tell whether the meter has had 15 s (`STILL_S`) to show a step, since the chargers were 3 A away."""
     return step.away_since is not None and paired.arrived_at >= step.away_since + STILL_S
 
 
 def _may_have_other_cause(
     check: FollowCheck, from_level: Level, paired: PairedReport, answer: Answer
 ) -> bool:
-    """Tell whether an answer that speaks against the meter may have another cause than a wrong meter.
+    """Tell whether an answer that speaks against the meter may come about although the meter is right.
 
     Where the line is held at a value (by this gateway at its limit, by a battery at zero), chargers or
-    battery move against the building, and the meter stands still. Vehicles begin and stop charging by
-    themselves, though: then only a battery can deceive, or a charger that is read later than the meter.
+    battery move against the building, and the meter rightly stands still. If a vehicle begins or stops
+    charging by itself, only a battery can have that effect, or a charger that is read later than the meter.
     `from_level`: where the step began. Source: load-management 13.5.
     """
     if answer is Answer.FOLLOWS:
         return False  # it does not speak against the meter
     away_since = paired.arrived_at if check.step.away_since is None else check.step.away_since
-    # 20 s before the chargers were a step away: nothing that was late reaches back so far
+    # 20 s before the chargers were 3 A away: no late telegram reaches back so far
     before_step_at = away_since - LATE_S - STILL_S
     constant_since = check.trail.constant_since
     if (
@@ -432,7 +442,7 @@ def _may_have_other_cause(
         and constant_since is not None
         and constant_since.arrived_at <= before_step_at
     ):
-        return False  # nothing that is alive repeats itself to the milliampere
+        return False  # a meter that works does not repeat a value to the milliampere for so long: it is frozen
     if paired.drawing_bits == from_level.drawing_bits:
         return True  # no vehicle came or went: the step may be an answer to the building
     if max(abs(from_level.total_ma), abs(paired.total_ma)) <= ZERO_MA:
@@ -444,13 +454,13 @@ def _may_have_other_cause(
     )
 
 
-def _with_step_from(
+def _with_new_step(
     check: FollowCheck, drawn_ma: int, paired: PairedReport, *, meter_ma: int
 ) -> FollowCheck:
-    """Return the check with a new step, which begins with the telegram `paired`; any answer may come.
+    """Return the check with a new step that begins with the value `paired`, and to which every answer is possible.
 
-    What the chargers will draw and the meter will show is compared with `drawn_ma` and `meter_ma`, the levels
-    of both at the begin.
+    The step begins at the levels `drawn_ma` of the chargers and `meter_ma` of the meter: with these are
+    compared what the chargers draw and the meter shows from now on.
     """
     level = Level(
         drawn_ma=drawn_ma,
@@ -463,20 +473,21 @@ def _with_step_from(
 
 
 def _with_answer(check: FollowCheck, answer: Answer) -> FollowCheck:
-    """Return the check with one more answer of the meter to a step, of which the last `STEPS` are kept."""
+    """Return the check with one more answer of the meter to a step; the last `STEPS` (5) are kept."""
     return _with_finding(replace(check, answers=(*check.answers, answer)[-STEPS:]))
 
 
 def _with_finding(check: FollowCheck) -> FollowCheck:
-    """Return the check with the finding that its last five answers make, if they are equal.
+    """Return the check with the finding that its last five answers make, if they are all the same.
 
-    Five times `FOLLOWS` clears the finding (None); five times `STILL` becomes it, and so does `WRONG_WAY` if
-    the meter has ever reported export. Otherwise it stays as it is. Source: load-management 13.5.
+    Five times `FOLLOWS` clears the finding (None). Five times `STILL` makes that the finding, and so does
+    five times `WRONG_WAY` if the meter has ever reported export. Otherwise the finding stays. Source:
+    load-management 13.5.
     """
     answers = check.answers
     if len(answers) < STEPS or len(set(answers)) > 1:
         return check  # fewer than five, or different ones
     answer = answers[-1]
     if answer is Answer.WRONG_WAY and not check.has_reported_export:
-        return check  # the meter may have no sign at all, and report export as import
+        return check  # it may have no sign at all: then it reports export as import, rightly so
     return replace(check, finding=None if answer is Answer.FOLLOWS else answer)

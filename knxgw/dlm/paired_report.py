@@ -1,6 +1,7 @@
 """A telegram of the smart meter, paired with what the chargers drew when it may have been measured. Pure.
 
-For `follows`. Source: load-management 13.5. Currents are mA, times monotonic seconds.
+`follows` compares the two, to see whether the meter follows the chargers. Source: load-management 13.5.
+Currents are mA, times monotonic seconds.
 """
 
 from collections.abc import Iterable
@@ -39,10 +40,11 @@ def with_draws(
 ) -> PairedReport | None:
     """Return a meter value of a phase (0 to 2) with what the chargers drew there when it was measured.
 
-    That was at some moment of the last `LATE_S` (5 s) before the value came, so what measuring chargers drew
-    is a range, `low_ma` to `high_ma`; bits say which these are, and at which a vehicle may have drawn. What
-    chargers that do not measure every phase are assumed to draw is added up apart (`assumed_ma`). None: a
-    measuring charger with a vehicle has not been read since the value came.
+    None: a measuring charger with a vehicle has not been read since the value came, so its draw is not known
+    yet. The value was measured at some moment of the last 5 s (`LATE_S`) before it came, so what measuring
+    chargers drew is a range (`low_ma` to `high_ma`). What chargers that do not measure every phase are
+    assumed to draw is added up apart (`assumed_ma`). Bits tell which chargers are in the range, and at which
+    of them a vehicle may have drawn.
     """
     arrived_at, current_ma, total_ma = report
     low_ma = high_ma = assumed_ma = measured_bits = drawing_bits = 0
@@ -56,11 +58,11 @@ def with_draws(
             continue
         read_at = last_read_at(participant)
         if participant.is_connected and (read_at is None or read_at < arrived_at):
-            return None  # it has not been read since
+            return None
         bit = 1 << settings.number  # by the number of the charging point
         measured_bits |= bit
         steady = steady_draw_about(participant, arrived_at - LATE_S)
-        if steady is not None:  # the range is one value; that is quicker than to look for it
+        if steady is not None:  # a short cut: the range is this one value
             least_ma = most_ma = steady[phase]
         else:
             least_ma, most_ma = draw_range_about(
