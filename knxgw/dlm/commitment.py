@@ -1,7 +1,8 @@
-"""What participants hold of the room: nobody else may be given it before it has been released.
+"""What participants hold of the room: nobody else may be given it before it has been released. Pure.
 
-A vehicle follows its offer with delay. So a participant is committed to the larger of its offer and its draw:
-one that was lowered and still draws, and one that was raised and does not draw yet, both count in full.
+A vehicle follows its offer with delay. So what a participant may draw at once, its *commitment*, is the
+larger of its offer and its draw: one that was lowered and still draws, and one that was raised and does not
+draw yet, both count in full. Lists have one value per phase of the mains connection.
 """
 
 from collections.abc import Container, Sequence
@@ -14,11 +15,11 @@ from knxgw.dlm.participant import Participant
 def committed_ma(cycle: CycleState, *, without: Participant | None = None) -> list[int]:
     """Return what all participants, or all but `without`, may draw at once on each phase [mA].
 
-    Mostly each counts with the larger of its offer and its draw; an idle one, and one that takes no part,
-    only with its draw (`holds_offer`). Two kinds count with more. A vehicle that was raised a moment ago
-    may still rise to that offer, although it was lowered since. An unmeasured vehicle that was lowered
-    may have released nothing: its draw before that counts until the meter, if there is one, has measured
-    the phase again. Source: load-management 9.2c, 9.4.
+    Each counts with the larger of its offer and its draw, or only with its draw if it is idle or takes no
+    part (`holds_offer`). Two kinds count with more. One that was raised a moment ago may still rise to that
+    offer, although it has been lowered since. One without measurement that was lowered may have released
+    nothing: its earlier draw counts until the meter has sampled the phase since. Source: load-management
+    9.2c, 9.4.
     """
     held_ma = [0] * len(cycle.phases)
     for participant in cycle.participants.values():
@@ -34,7 +35,7 @@ def committed_ma(cycle: CycleState, *, without: Participant | None = None) -> li
             own_ma = participant.committed_ma(index, holds_offer=holds_offer)
             if may_still_rise and index in participant.phases:
                 own_ma = max(own_ma, transition.raised_to_ma)
-            if was_lowered_unmeasured and _is_release_unmeasured(cycle, participant, index):
+            if was_lowered_unmeasured and _was_sampled_before_release(cycle, participant, index):
                 own_ma = max(own_ma, transition.draw_at_change_ma)
             held_ma[index] += own_ma
     return held_ma
@@ -43,9 +44,10 @@ def committed_ma(cycle: CycleState, *, without: Participant | None = None) -> li
 def committed_by_others_ma(cycle: CycleState, numbers: Container[int]) -> list[int]:
     """Return what the participants that are not in `numbers` keep of the room, per phase [mA].
 
-    Those in `numbers` share the rest. The others keep what they draw; one that draws although its charger
-    interrupts keeps its offer. One that was just offered 0 A counts as 0 until it must have obeyed: its
-    current is about to be released, and no other is started or raised before it is (`committed_ma`).
+    Those in `numbers` share the rest. The others keep what they draw. One that still draws although its
+    charger has interrupted charging keeps its offer. One that was just offered 0 A keeps nothing while it may
+    still be obeying: its current will be free in a moment, and nobody is started or raised before it is
+    (`committed_ma`).
     """
     held_ma = [0] * len(cycle.phases)
     for number, participant in cycle.participants.items():
@@ -59,37 +61,39 @@ def committed_by_others_ma(cycle: CycleState, numbers: Container[int]) -> list[i
 
 
 def is_awaiting_release(cycle: CycleState, participant: Participant) -> bool:
-    """Tell whether a participant without measurement was lowered, and the meter has not shown it yet.
+    """Tell whether an unmeasured participant was lowered, and the meter cannot have shown its release yet.
 
-    False also for a participant that measures: its own readings show what it has released.
-    Source: load-management 9.4h.
+    False for one that measures: its own readings show what it has released. Source: load-management 9.4h.
     """
     return (
         not participant.settings.measures_current
         and participant.transition.draw_at_change_ma > participant.offer_ma
-        and any(_is_release_unmeasured(cycle, participant, index) for index in participant.phases)
+        and any(
+            _was_sampled_before_release(cycle, participant, index) for index in participant.phases
+        )
     )
 
 
-def _is_release_unmeasured(cycle: CycleState, participant: Participant, phase: int) -> bool:
-    """Tell whether a phase (0 to 2) was last sampled before a vehicle had to obey its offer.
+def _was_sampled_before_release(cycle: CycleState, participant: Participant, phase: int) -> bool:
+    """Tell whether the meter's last sample of a phase (0 to 2) is from before a vehicle had to obey its offer.
 
-    A meter that sends changes only confirms its last value by its silence, so that value counts as one of
-    now. A missing value counts as one of now, too: nothing is started or raised by the room of such a phase.
+    Then it does not show what the vehicle has released. The last value of a meter that sends changes only
+    counts as one of now, because its silence confirms it. A missing value does, too: without it nothing is
+    started or raised on that phase anyway. False on a phase that the participant does not use.
     """
     if phase not in participant.phases or cycle.is_static:
-        return False  # the participant draws nothing there, or no meter will ever show it
+        return False  # it draws nothing there; or there is no meter to wait for
     value = cycle.state.meter.values[phase]
     reported_at = cycle.now_s if value is None or cycle.has_meter_on_change else value.arrived_at
-    # the value may be older than its telegram by the delay of the meter and `EARLY_S`
+    # the earliest instant at which it may have been sampled
     sampled_at = reported_at - cycle.settings.meter_delay_s - EARLY_S
     return sampled_at < must_be_obeyed_at(participant, cycle.settings)
 
 
 def has_room(cycle: CycleState, available_ma: Sequence[int], participant: Participant) -> bool:
-    """Tell whether a participant's minimum fits on all its phases beside the commitments of all others.
+    """Tell whether a participant's minimum fits on all its phases, beside what all others may draw at once.
 
-    `available_ma`: the room per phase. A commitment is what a participant may draw at once.
+    If so it can start, and nobody has to be lowered first. `available_ma`: the room per phase.
     """
     held_ma = committed_ma(cycle, without=participant)
     return all(
@@ -103,23 +107,24 @@ def try_to_claim_start(
 ) -> bool:
     """Tell whether a newcomer may start with its minimum now, in the room per phase `available_ma`.
 
-    False: the minimum does not fit, or fits only in the place of what free charging points are offered. Where
-    only those offers are in the way, the minimum is claimed (`claimed_ma`): they are withdrawn, and a later
-    cycle starts the newcomer, because a vehicle may have been plugged in there since the last reading.
-    Source: load-management 5.5, 9.2c.
+    True: the minimum fits. False: it does not fit, or fits only if free charging points lose their offers. In
+    that case it is claimed (`claimed_ma`): those offers are withdrawn, and a later cycle starts the newcomer,
+    once it is known that no vehicle was plugged in there meanwhile. Source: load-management 5.5, 9.2c.
     """
     held_ma = committed_ma(cycle, without=participant)
-    spare_ma = [
+    spare_ma = [  # what is left of each phase once it has started
         ma - held - participant.least_ma(index)
         for index, (ma, held) in enumerate(zip(available_ma, held_ma, strict=True))
     ]
     if any(spare_ma[index] < 0 for index in participant.phases):
         return False
-    offered_ma = _offered_without_vehicle_ma(cycle)
+    offered_ma = _offered_to_free_points_ma(cycle)
     withdrawn_ma = withdrawn_from_others_ma(cycle, participant)
-    if all(
+    # both may turn into draw if a vehicle has been plugged in at a free charging point
+    fits_beside_free_points = all(
         spare_ma[index] >= offered_ma[index] + withdrawn_ma[index] for index in participant.phases
-    ):
+    )
+    if fits_beside_free_points:
         return True
     for index in participant.phases:
         cycle.claimed_ma[index] += participant.least_ma(index)
@@ -127,10 +132,10 @@ def try_to_claim_start(
     return False
 
 
-def _offered_without_vehicle_ma(cycle: CycleState) -> list[int]:
-    """Return per phase [mA] what free charging points (no vehicle takes part) are offered.
+def _offered_to_free_points_ma(cycle: CycleState) -> list[int]:
+    """Return what free charging points (no vehicle takes part) are offered, per phase [mA].
 
-    Only what can be withdrawn counts: nothing of a charger that cannot be reached.
+    Offers that cannot be withdrawn, because the charger cannot be reached, are left out.
     """
     offered_ma = [0] * len(cycle.phases)
     for participant in cycle.participants.values():
@@ -141,27 +146,27 @@ def _offered_without_vehicle_ma(cycle: CycleState) -> list[int]:
 
 
 def withdrawn_from_others_ma(
-    cycle: CycleState, participant: Participant, *, counts_seen: bool = False
+    cycle: CycleState, participant: Participant, *, includes_seen_vehicles: bool = False
 ) -> list[int]:
-    """Return per phase [mA] what others may take of offers that were withdrawn from them while they were free.
+    """Return what others may still draw, per phase [mA], of offers that were withdrawn from free charging points.
 
-    That counts until a vehicle must have obeyed: one that was plugged in since the last reading may still draw,
-    also when the charger has acknowledged 0 A. What `participant` itself lost does not count. `counts_seen`:
-    so does the vehicle of one that was read since, and takes part, but has not charged: it may begin to. A
-    start does not wait for that, as each of several vehicles that are plugged in together would delay the others.
-    Source: load-management 5.5.
+    A vehicle may have been plugged in at a free charging point after the last reading, and begun to draw. So
+    a withdrawn offer counts until such a vehicle must have obeyed, even if the charger has acknowledged 0 A.
+    `includes_seen_vehicles`: it also counts where a vehicle has been read that takes part but has not
+    charged, because it may begin to. A start does not wait for those, else vehicles that are plugged in
+    together would delay each other. Source: load-management 5.5.
     """
     withdrawn_ma = [0] * len(cycle.phases)
     for other in cycle.participants.values():
         if other is participant or other.offer_ma or cycle.now_s >= other.transition.obey_by_at:
             continue
-        # of one that was raised a moment ago the commitment says what it may draw
+        # for one that may still rise (`rises_until`) the commitment already says what it may draw
         may_begin = (
             other.takes_part
             and not other.use.has_charged
             and cycle.now_s >= other.transition.rises_until
         )
-        if _is_free(other) or (counts_seen and may_begin):
+        if _is_free(other) or (includes_seen_vehicles and may_begin):
             for index in other.phases:
                 unread_ma = other.transition.previous_offer_ma - other.draw_ma[index]
                 withdrawn_ma[index] += max(0, unread_ma)
@@ -169,7 +174,7 @@ def withdrawn_from_others_ma(
 
 
 def _is_free(participant: Participant) -> bool:
-    """Tell whether a charging point is free (no vehicle takes part), and its offer can be withdrawn."""
+    """Tell whether no vehicle takes part at a charging point, and its offer can be withdrawn."""
     can_be_withdrawn = (
         participant.may_charge and participant.has_valid_currents and participant.is_reachable
     )
@@ -179,7 +184,7 @@ def _is_free(participant: Participant) -> bool:
 def has_room_for_commitments(cycle: CycleState, participant: Participant) -> bool:
     """Tell whether what all participants may draw at once fits on the phases of this one.
 
-    The room is that by the latest base load (`room_now_ma`).
+    The room is the one by the latest base load (`room_now_ma`).
     """
     held_ma = committed_ma(cycle)
     return all(held_ma[index] <= cycle.room_now_ma[index] for index in participant.phases)

@@ -371,7 +371,7 @@ def _is_withdrawn_in_the_way(
 
     `room_ma`: the room per phase, with what was withdrawn in it. Source: load-management 5.5.
     """
-    withdrawn_ma = withdrawn_from_others_ma(cycle, participant, counts_seen=True)
+    withdrawn_ma = withdrawn_from_others_ma(cycle, participant, includes_seen_vehicles=True)
     left_ma = [ma - withdrawn for ma, withdrawn in zip(room_ma, withdrawn_ma, strict=True)]
     return not has_room(cycle, left_ma, participant)
 

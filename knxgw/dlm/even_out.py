@@ -1,11 +1,11 @@
 """A participant that keeps a little more than its share gives it back when another one lacks as much. Pure.
 
-A share that shrinks by a step at most lowers no offer, else whole-ampere chargers would lose an ampere to
-each flicker of the building. But many small surpluses are one large lack: three chargers that each keep
-an ampere leave the prioritised one three amperes short, for hours.
+A share that shrinks by a step of the charger at most lowers no offer, else chargers that take whole amperes
+would lose one at each flicker of the building. But many small surpluses add up to one large lack: three
+chargers that each keep an ampere leave the prioritised one three amperes short, for hours.
 
-This comes to rest: afterwards all of them have their shares, and one share must rise by a step and another
-one fall by a step until it happens again.
+This does not go on for ever: afterwards all of them have their shares, and one share must rise by a step and
+another one fall by a step until it happens again.
 
 Source: load-management 8, 9.3.
 """
@@ -21,32 +21,34 @@ from knxgw.dlm.settings import LOW_EXCESS_S
 def even_out(
     cycle: CycleState,
     running: Sequence[Participant],
-    down_ma: Mapping[int, int],
-    least_ma: Mapping[int, int],
+    share_ma: Mapping[int, int],
+    may_rise_to_ma: Mapping[int, int],
 ) -> None:
-    """Lower offers that are a little above their share, where another participant has lacked that for 10 s.
+    """Lower offers that are a little above their share, once another one has lacked that current for 10 s.
 
-    To be called after `lower`, which leaves such offers as they are. `down_ma`: the share of each [mA];
-    `least_ma`: what each may rise to; both by number. Since when a participant has lacked what others keep is
-    noted in `short_since` (None: it does not). Others are lowered for one participant per cycle.
-    Source: load-management 9.3k.
+    To be called after `lower`, which leaves such offers as they are. `share_ma`: the share of each [mA];
+    `may_rise_to_ma`: up to what each may be raised; both by number. Since when a participant has lacked what
+    others keep is noted in `short_since` (None: it does not). A cycle does this for one participant only,
+    since then the room is another one. Source: load-management 9.3k.
     """
-    surplus_ma = {  # what each keeps above its share, if it is a step of its charger or more
-        participant.settings.number: participant.offer_ma - down_ma[participant.settings.number]
+    surplus_ma = {  # what each keeps above its share, by number, if that is at least a step of its charger
+        participant.settings.number: participant.offer_ma - share_ma[participant.settings.number]
         for participant in running
-        if participant.offer_ma - down_ma[participant.settings.number]
+        if participant.offer_ma - share_ma[participant.settings.number]
         >= participant.settings.resolution_ma
     }
-    participants_above = [
+    above_share = [
         participant for participant in running if participant.settings.number in surplus_ma
     ]
-    held_ma = committed_ma(cycle) if participants_above else []
+    held_ma = committed_ma(cycle) if above_share else []
     for participant in running:
-        lacked_ma = least_ma[participant.settings.number] - participant.offer_ma
+        lacked_ma = may_rise_to_ma[participant.settings.number] - participant.offer_ma
         lacks_what_others_keep = (
-            bool(participants_above)
+            bool(above_share)
             and _is_worth_lowering_others(cycle, participant, lacked_ma)
-            and _is_held_back_by(cycle, participant, participants_above, surplus_ma, held_ma)
+            and _would_rise_if_others_gave_back(
+                cycle, participant, above_share, surplus_ma, held_ma
+            )
         )
         if not lacks_what_others_keep:
             participant.short_since = None
@@ -55,41 +57,43 @@ def even_out(
         if participant.short_since is None:
             participant.short_since = cycle.now_s
         elif cycle.now_s - participant.short_since >= LOW_EXCESS_S:
-            for one in participants_above:
+            for one in above_share:
                 if not set(one.phases).isdisjoint(participant.phases):
-                    cycle.set_offer(one, down_ma[one.settings.number])
+                    cycle.set_offer(one, share_ma[one.settings.number])
             return
 
 
-def _is_held_back_by(
+def _would_rise_if_others_gave_back(
     cycle: CycleState,
     participant: Participant,
-    participants_above: Sequence[Participant],
+    above_share: Sequence[Participant],
     surplus_ma: Mapping[int, int],
     held_ma: Sequence[int],
 ) -> bool:
-    """Tell whether a participant cannot rise by a step, but could if others gave back what they keep.
+    """Tell whether a participant cannot rise by a step now, but could if others gave back their surplus.
 
-    To be worth that it must then rise by a step of its charger, and by more than `lower_from_ma` (0.5 A). The
-    others are `participants_above`: their offers are above their share, by `surplus_ma` (by number).
-    `held_ma`: what all may draw at once, per phase.
+    Its rise must then be worth lowering them. `above_share`: the others, whose offers are above their share
+    by `surplus_ma` (by number). `held_ma`: what all may draw at once, per phase.
     """
     step_ma = participant.settings.resolution_ma
     spare_ma = [cycle.room_to_raise_ma[index] - held_ma[index] for index in participant.phases]
     if min(spare_ma) >= step_ma:
-        return False  # it may rise without them
-    given_ma = [
-        sum(surplus_ma[one.settings.number] for one in participants_above if index in one.phases)
+        return False  # it may rise as it is
+    given_back_ma = [
+        sum(surplus_ma[one.settings.number] for one in above_share if index in one.phases)
         for index in participant.phases
     ]
-    possible_rise_ma = min(spare + given for spare, given in zip(spare_ma, given_ma, strict=True))
+    possible_rise_ma = min(
+        spare + given for spare, given in zip(spare_ma, given_back_ma, strict=True)
+    )
     return _is_worth_lowering_others(cycle, participant, possible_rise_ma)
 
 
 def _is_worth_lowering_others(cycle: CycleState, participant: Participant, current_ma: int) -> bool:
-    """Tell whether a participant's rise by `current_ma` is enough to lower others for it.
+    """Tell whether a rise by `current_ma` is large enough to lower others for it.
 
-    It must be a step of its charger, and more than `lower_from_ma` (0.5 A), as any lowering.
+    It must be at least a step of the participant's charger, else its offer would not change, and more than
+    0.5 A (`lower_from_ma`), the smallest change for which offers are lowered at all.
     """
     return (
         current_ma > cycle.settings.lower_from_ma

@@ -20,8 +20,8 @@ def note_reasons(
 ) -> None:
     """Note for every participant that runs or waits why its offer is not higher (`cycle.reasons`).
 
-    To be called once their offers are those of this cycle: one of `waiting` may have been started in it.
-    `target_ma`: to what each may rise by the allocation, by number. Source: load-management 6.
+    To be called at the end of a cycle, when all offers are set: one of `waiting` may have been started in it.
+    `target_ma`: up to what the allocation allows each to rise [mA], by number. Source: load-management 6.
     """
     for participant in running:
         cycle.reasons[participant.settings.number] = _reason_of(cycle, participant, target_ma)
@@ -34,11 +34,11 @@ def note_reasons(
 
 
 def _reason_of(cycle: CycleState, participant: Participant, target_ma: Mapping[int, int]) -> Reason:
-    """Return what keeps the offer of a running participant from being higher.
+    """Return what keeps the offer of a participant that has one from being higher.
 
-    The first that applies of: its maximum, a cap from outside load management, its own use, a raise that is
-    still to come, the prioritised charging point (if it has more than its minimum on a phase of
-    this one), and the phase with the least room. `target_ma`: to what each may rise, by number.
+    The first that applies: it is at its maximum, at a cap from outside, or at its cap by use; it may rise,
+    but only later (`target_ma`, by number, is higher); the prioritised charging point has more than its
+    minimum on a phase of this one; or, if nothing else, the phase with the least room is full.
     """
     one = participant.settings
     if participant.offer_ma >= one.maximum_ma:
@@ -62,6 +62,6 @@ def _reason_of(cycle: CycleState, participant: Participant, target_ma: Mapping[i
             and not set(first.phases).isdisjoint(participant.phases)
         ):
             return Reason.PRIORITY
-    # 0 (L1): it uses no phase
+    # of a participant that uses no phase it is L1, so that there is a reason
     tightest = min(participant.phases, key=lambda index: cycle.room_to_raise_ma[index], default=0)
     return FUSES[tightest]

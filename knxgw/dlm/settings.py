@@ -1,6 +1,7 @@
 """The named numbers of load management; the defaults are normative.
 
-Source: load-management 2. Currents are mA per phase, times are seconds.
+Currents are mA per phase, durations are seconds. A comment gives the symbol that the rules use. Source:
+load-management 2.
 """
 
 from dataclasses import dataclass
@@ -11,13 +12,13 @@ from knxgw.config.model import SMART_METER_7012_MA, Monitoring
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How the mains connection is shared."""
+    """How the mains connection is shared: its limits, its meter, and the numbers of the rules."""
 
     fuse_ma: int  # I_fuse
     reserve_ma: int = 3000  # I_res
     feeder_ma: int | None = None  # I_feeder, of the chargers' own line; None: as the mains
     static_limit_ma: int | None = None  # given: no meter, this is what there is to share
-    phases: int = 3  # of the connection: 1, 3
+    phases: int = 3  # of the mains connection: 1 or 3
     saturating: bool = False  # the meter's datapoint type ends at 65.535 A (7.012)
     priority: int | None = None  # number of the prioritised charging point
     voltage_v: float = NOMINAL_V  # nominal, for power -> current
@@ -44,10 +45,11 @@ class Settings:
 
     @property
     def limit_ma(self) -> int:
-        """Return I_lim: what the protected line may carry per phase [mA], the fuse less the load reserve.
+        """Return I_lim: what the mains connection may carry per phase [mA].
 
-        A static limit replaces that. With a meter of datapoint type 7.012 (`saturating`), whose values end at
-        65.535 A, it is 60 A at most (3.1b).
+        That is the rated current of the fuse less the load reserve. With a meter whose values end at 65.535 A
+        (`saturating`, datapoint type 7.012) it is at most 60 A, because a higher current would not be seen
+        (3.1b). A static limit replaces all of that.
         """
         if self.static_limit_ma is not None:
             return self.static_limit_ma
@@ -56,12 +58,15 @@ class Settings:
 
     @property
     def chargers_ma(self) -> int:
-        """Return I_feeder: what all chargers together may draw per phase [mA]."""
+        """Return I_feeder: what the chargers' own line may carry per phase [mA]; by default as the mains."""
         return self.limit_ma if self.feeder_ma is None else self.feeder_ma
 
     @property
     def timeout_s(self) -> float:
-        """Return T_to: how long the smart meter may be silent [s], its interval plus a fifth or 1 s."""
+        """Return T_to: how long the smart meter may be silent [s].
+
+        That is its interval plus a fifth of it, or plus 1 s if that is more.
+        """
         return self.interval_s + max(1.0, 0.2 * self.interval_s)
 
 

@@ -1,4 +1,8 @@
-"""Use: whether a vehicle draws more than its offer, less, or nothing. Pure.
+"""What a vehicle makes of its offer: whether it draws more (overdraw), less (under-use), or nothing (idle). Pure.
+
+A vehicle has T_ev (`obey_s`) to follow an offer; a `Transition` says how far it may be from the offer before
+to the present one. A vehicle that draws less for long gets a *cap by use*: its draw plus a headroom, by which
+it can show that it wants more. The rest goes to others.
 
 Source: load-management 13.4, 14.
 """
@@ -19,20 +23,21 @@ from knxgw.dlm.settings import LONG_AGO, SMALL_RAISE_S, Settings
 
 # a vehicle that draws no more does not charge: it may be idle instead (14.1a)
 UNDER_USE_FROM_MA = 500
-# a cap that is used rises by so much, at most once in that time (14.1b)
+# a cap by use that its vehicle uses rises by 3 A, at most once in 10 s (14.1b)
 CAP_STEP_MA, CAP_STEP_S = 3000, 10.0
-NARROW_AFTER_S = 180.0  # others have lacked current for so long: then the headroom is narrowed
+NARROW_AFTER_S = 180.0  # the headroom is narrowed once others have lacked current for so long
 NARROW_HEADROOM_MA = 500  # or one step of the charger, if that is more
-WIDE_AGAIN_AFTER_S = 900.0  # a narrow headroom has lasted for so long: the whole one is tried again
-WIDE_FOR_S = 45.0  # the whole headroom is kept for so long at least
-NEVER = float("inf")
+# the whole headroom is offered again once it has been narrow for so long
+WIDE_AGAIN_AFTER_S = 900.0
+WIDE_FOR_S = 45.0  # then it stays whole for at least so long
+NEVER = float("inf")  # an instant that does not come
 
 
 def set_offer(participant: Participant, offer_ma: int, settings: Settings, now_s: float) -> None:
-    """Change the offer of a participant (in place), and note what follows; the same offer changes nothing.
+    """Set the offer of a participant, and note what follows (in place); the same offer changes nothing.
 
-    Noted are by when its vehicle must obey, until when it may ramp up, since when it waits, and what it was
-    offered and drew before.
+    Noted are its transition (by when the vehicle must obey, until when it may rise, and what it was offered
+    and drew before) and, for 0 A, since when it waits.
     """
     if offer_ma == participant.offer_ma:
         return
@@ -41,37 +46,41 @@ def set_offer(participant: Participant, offer_ma: int, settings: Settings, now_s
         participant.waiting_since = now_s
     participant.offer_ma = offer_ma
     participant.unchanged_until = now_s  # the next cycle must look at it again
-    participant.short_since = None  # what it lacks is timed again by the new offer
+    # how long it has lacked current is timed again, by the new offer
+    participant.short_since = None
 
 
 def _transition_to(
     participant: Participant, offer_ma: int, settings: Settings, now_s: float
 ) -> Transition:
-    """Return the change of the offer that begins now: from which offers, to `offer_ma` [mA], and until when.
+    """Return the transition that begins with an offer of `offer_ma` [mA]: from which offers, and until when.
 
-    A raised vehicle may rise until `rises_until`, a lowered one has to obey by `obey_by_at`. The same offer
-    again counts as a lowering. One that is raised before a reading has shown what it made of a lower offer may
-    have followed that unseen (`dips_until`).
+    After a raise the vehicle may rise until `rises_until`; after a lowering it has to obey by `obey_by_at`.
+    If it is raised before any reading showed what it made of a lower offer, it may have dipped to that unseen
+    (`dips_until`). An offer that is not higher counts as a lowering.
     """
     transition = participant.transition
-    may_dip = offer_ma > participant.offer_ma and _is_lowering_unseen(participant, settings, now_s)
+    may_have_dipped = offer_ma > participant.offer_ma and _was_lowered_unseen(
+        participant, settings, now_s
+    )
     # an offer that is replaced at the same instant was never sent, so it is no previous one
     if now_s > transition.changed_at:
         transition = _with_previous_offer(participant, settings, now_s)
     obeyed_at = now_s + settings.obey_s
     if offer_ma > participant.offer_ma:
-        if may_dip:
-            transition = _with_dip(transition, participant.offer_ma, obeyed_at, now_s)
+        if may_have_dipped:
+            transition = _with_unseen_dip(transition, participant.offer_ma, obeyed_at, now_s)
         return replace(transition, changed_at=now_s, raised_to_ma=offer_ma, rises_until=obeyed_at)
-    # a vehicle that ignores its offer gets no new time to obey a lower one (13.3a)
+    # a vehicle that ignores its offer is given no more time for a lower one (13.3a)
     obey_by_at = transition.obey_by_at if _ignores_offer(participant) else obeyed_at
     return replace(transition, changed_at=now_s, obey_by_at=obey_by_at)
 
 
-def _is_lowering_unseen(participant: Participant, settings: Settings, now_s: float) -> bool:
-    """Tell whether a participant was lowered, and was not read since its vehicle must have obeyed that.
+def _was_lowered_unseen(participant: Participant, settings: Settings, now_s: float) -> bool:
+    """Tell whether a participant was lowered last, and not read since its vehicle must have obeyed that.
 
-    False where it was lowered in this instant: that offer was never sent.
+    Then no reading shows how far it followed. False if it was lowered at this very instant: that offer was
+    never sent.
     """
     transition, read_at = participant.transition, last_read_at(participant)
     was_lowered = participant.offer_ma < transition.previous_offer_ma
@@ -80,12 +89,14 @@ def _is_lowering_unseen(participant: Participant, settings: Settings, now_s: flo
     return read_at < must_be_obeyed_at(participant, settings)
 
 
-def _with_dip(transition: Transition, lowered_to_ma: int, until: float, now_s: float) -> Transition:
-    """Return a transition that keeps in mind how far a vehicle may have followed a lower offer unseen.
+def _with_unseen_dip(
+    transition: Transition, lowered_to_ma: int, until: float, now_s: float
+) -> Transition:
+    """Return the transition with the lowest offer that a vehicle may have followed without any reading showing it.
 
-    `lowered_to_ma`: that offer [mA], after which it is raised again now. An earlier one that still counts is kept
-    if it was lower. `until`: when the vehicle must have followed the raise [monotonic s].
-    Source: load-management 7.2h.
+    `lowered_to_ma`: the lower offer, which is now raised again [mA]. If an earlier dip may still last and was
+    lower, that counts. `until`: by when the vehicle must have followed the raise [monotonic s]. Source:
+    load-management 7.2h.
     """
     if now_s < transition.dips_until:
         lowered_to_ma = min(lowered_to_ma, transition.dips_to_ma)
@@ -93,15 +104,19 @@ def _with_dip(transition: Transition, lowered_to_ma: int, until: float, now_s: f
 
 
 def _ignores_offer(participant: Participant) -> bool:
-    """Tell whether a vehicle draws so much more than its offer that it ignores it. Source: load-management 13.3a."""
-    return max(participant.overdraw_ma) > max(OVERDRAW_FROM_MA, participant.offer_ma // 10)
+    """Tell whether a vehicle ignores its offer: it draws more by over 1.5 A, and by over a tenth of the offer.
+
+    A smaller overdraw is how some vehicles are. Source: load-management 13.3a.
+    """
+    highest_small_overdraw_ma = max(OVERDRAW_FROM_MA, participant.offer_ma // 10)
+    return max(participant.overdraw_ma) > highest_small_overdraw_ma
 
 
 def _with_previous_offer(participant: Participant, settings: Settings, now_s: float) -> Transition:
-    """Return the transition with the offer that ends now as `previous_offer_ma`, and with the draw of now.
+    """Return the transition with the offer that ends now as the previous one, and with the present draw.
 
-    If that offer need not have been obeyed yet, the one before it may still flow: that is kept as
-    `second_last_offer_ma`. Otherwise both fields hold the offer that ends now.
+    The offer before that is kept as `second_last_offer_ma` if the vehicle need not have left it yet, because
+    current by it may still flow. Otherwise both fields hold the offer that ends now.
     """
     is_obeyed = now_s >= must_be_obeyed_at(participant, settings)
     transition = participant.transition
@@ -114,10 +129,11 @@ def _with_previous_offer(participant: Participant, settings: Settings, now_s: fl
 
 
 def update_use(participant: Participant, settings: Settings, now_s: float) -> None:
-    """Update what a participant makes of its offer (in place): draws more, nothing (idle), or less.
+    """Update what a participant makes of its offer: draws more, less, or nothing (in place).
 
-    Also noted are since when it waits (`waiting_since`), and since when it has had its minimum or more
-    (`offered_since`). Without the minimum a vehicle cannot charge, so its use is not timed.
+    It also notes since when it waits (`waiting_since`), and since when it has had at least its minimum
+    (`offered_since`). Without its minimum a vehicle cannot charge, so it counts neither as idle nor as
+    drawing less.
     """
     _update_overdraw(participant, settings, now_s)
     if not participant.takes_part or participant.offer_ma > 0:
@@ -134,7 +150,7 @@ def update_use(participant: Participant, settings: Settings, now_s: float) -> No
             )
         return
     if use.offered_since is None:
-        # its vehicle has T_wait again to begin (`_update_idle`)
+        # its vehicle has the longer time to begin again (T_wait, `_update_idle`)
         participant.use = replace(use, offered_since=now_s, has_charged=False)
     _update_idle(participant, settings, now_s)
     _update_under_use(participant, settings, now_s)
@@ -144,19 +160,20 @@ def _update_overdraw(participant: Participant, settings: Settings, now_s: float)
     """Update by how much a vehicle draws more than its offer, per grid phase [mA] (`overdraw_ma`, in place).
 
     A new overdraw counts only once the vehicle must have obeyed its offer. A small one (up to 1.5 A, or a
-    tenth of the offer) is how this vehicle is: it is remembered while nothing is drawn, and up to 1.5 A also
-    while the vehicle is stopped, until it leaves, draws no more than its offer, or its currents are lost.
-    With a larger one it ignores its offer: that is updated at once, and forgotten when it is stopped.
-    Source: load-management 13.4.
+    tenth of the offer) is how this vehicle is, so it is remembered while nothing is drawn, and up to 1.5 A
+    also while the vehicle is stopped; until it leaves, draws no more than its offer, or its currents are
+    lost. With a larger one the vehicle ignores its offer: that is updated in each cycle, and forgotten once
+    it is stopped. Source: load-management 13.4.
     """
     offer_ma, draw_ma = participant.offer_ma, participant.draw_ma
     ignores_offer = _ignores_offer(participant)
-    if not participant.takes_part or offer_ma == 0:  # it is stopped
+    is_stopped = not participant.takes_part or offer_ma == 0
+    if is_stopped:
         if ignores_offer or not participant.is_connected or not participant.has_valid_currents:
             participant.overdraw_ma = NO_CURRENT
         return
     if not ignores_offer and not _has_had_time_to_obey(participant, settings, now_s):
-        return  # it may still be on its way to the offer
+        return  # its draw may still be falling to the offer
     if max(draw_ma) <= offer_ma:
         # a vehicle that draws nothing does not show whether its small overdraw has gone
         if ignores_offer or max(draw_ma) > DRAWS_FROM_MA:
@@ -175,8 +192,8 @@ def _has_had_time_to_obey(participant: Participant, settings: Settings, now_s: f
     """Tell whether a participant's draw was read after its vehicle must have followed its last offer.
 
     Until then a slow charger or vehicle does not count as overdrawing. The vehicle has T_ev (`obey_s`) from
-    when the charger acknowledged that offer; false until it has. Where a charger acknowledges nothing, T_ev
-    runs from when the offer was made, whenever the draw was read. Source: load-management 13.4.
+    when its charger acknowledged that offer; false until it has. If the charger acknowledges nothing, T_ev
+    runs from the offer itself, and the time of reading does not matter. Source: load-management 13.4.
     """
     observation = participant.observation
     if (
@@ -195,10 +212,11 @@ def _has_had_time_to_obey(participant: Participant, settings: Settings, now_s: f
 
 
 def _update_idle(participant: Participant, settings: Settings, now_s: float) -> None:
-    """Update whether a vehicle is idle (in place): it has not drawn for T_idle (60 s), despite its offer.
+    """Update whether a vehicle is idle: it has not drawn for a time, although it has its minimum (in place).
 
-    If it has not drawn at all since it was offered its minimum, it has T_wait (5 min) to begin. Once it draws
-    it is not idle. An idle vehicle loses its cap by use. Source: load-management 14.2.
+    The time is T_idle (60 s), or T_wait (5 min) if it has not drawn since it was offered the minimum, because
+    some vehicles begin late. Any draw ends it. An idle vehicle loses its cap by use. Source: load-management
+    14.2.
     """
     use = participant.use
     if participant.highest_draw_ma > DRAWS_FROM_MA:
@@ -206,8 +224,8 @@ def _update_idle(participant: Participant, settings: Settings, now_s: float) -> 
             participant.use = replace(use, has_charged=True, idle_since=None, is_idle=False)
         return
     idle_since = now_s if use.idle_since is None else use.idle_since
-    limit_s = settings.idle_s if use.has_charged else settings.wait_s
-    if now_s - idle_since >= limit_s:
+    idle_after_s = settings.idle_s if use.has_charged else settings.wait_s
+    if now_s - idle_since >= idle_after_s:
         participant.use = replace(
             use, idle_since=idle_since, is_idle=True, under_use_since=None, cap=None
         )
@@ -216,46 +234,48 @@ def _update_idle(participant: Participant, settings: Settings, now_s: float) -> 
 
 
 def _update_under_use(participant: Participant, settings: Settings, now_s: float) -> None:
-    """Update the cap by use, the highest offer to a vehicle that draws less than it may (in place).
+    """Update the cap by use: the highest offer to a vehicle that draws less than it may (in place).
 
-    A vehicle that has drawn less than its offer, by more than the headroom, for T_obs (30 s) is offered only
-    its draw and that headroom, so that others get the rest. Once it uses half of the headroom, the cap is
-    raised. Nothing changes for an idle vehicle, nor without measurement. Source: load-management 14.1.
+    A vehicle that has drawn less than its offer less the headroom for T_obs (30 s) is capped at its draw plus
+    the headroom, so that others get the rest. Once it uses half of that headroom, the cap is raised. Nothing
+    changes without measurement, nor while the vehicle is idle. Source: load-management 14.1.
     """
     if not participant.settings.measures_current or participant.use.is_idle:
         return
     draw_ma, cap = participant.highest_draw_ma, participant.use.cap
     if cap is not None:
-        # half way from its draw when the cap was set to the cap: some vehicles stay a little below any offer
-        if draw_ma >= (cap.draw_ma + cap.ma) / 2:
+        # `cap.draw_ma` is what it drew when it got the cap. Half of the headroom is enough, because some
+        # vehicles stay a little below any offer
+        uses_half_of_headroom = draw_ma >= (cap.draw_ma + cap.ma) / 2
+        if uses_half_of_headroom:
             _raise_use_cap(participant, cap, now_s)
             return
         _update_headroom(participant, cap, settings, now_s)
-    # from here on with or without a cap: one that is too high for the present draw is set again
+    # there may be a cap already: if the draw has fallen well below it, a lower one is set
     draws_clearly_less = draw_ma < participant.offer_ma - settings.headroom_ma
     under_use_since = participant.use.under_use_since
     if draw_ma <= UNDER_USE_FROM_MA or not draws_clearly_less:
-        _note_under_use(participant, None)  # it does not charge, or uses its offer
+        _note_under_use_since(participant, None)  # it does not charge, or uses its offer
     elif under_use_since is None:
-        _note_under_use(participant, now_s)
+        _note_under_use_since(participant, now_s)
     elif now_s - under_use_since >= settings.observe_s:
-        _set_use_cap(participant, settings.headroom_ma, now_s)
+        _cap_at_draw(participant, settings.headroom_ma, now_s)
 
 
-def _note_under_use(participant: Participant, since: float | None) -> None:
-    """Note since when a vehicle has drawn less than its offer; None: it does not (in place)."""
+def _note_under_use_since(participant: Participant, since: float | None) -> None:
+    """Note since when a vehicle has drawn less than its offer less the headroom; None: it does not (in place)."""
     if participant.use.under_use_since != since:
         participant.use = replace(participant.use, under_use_since=since)
 
 
 def _raise_use_cap(participant: Participant, cap: UseCap, now_s: float) -> None:
-    """Raise the cap of a vehicle that uses it, `cap`, by 3 A, at most once in 10 s (in place).
+    """Raise by 3 A the cap by use (`cap`) of a vehicle that uses its headroom, at most once in 10 s (in place).
 
-    A cap that would reach the maximum of the charging point is removed. In any case the vehicle does not
-    count as drawing less than its offer any more (`under_use_since`), and a new cap leaves it the whole
-    headroom. Source: load-management 14.1b.
+    If the cap would reach the maximum of the charging point, it is removed. In any case the vehicle no longer
+    counts as drawing less than its offer, and a raised cap does not count as narrow. Source: load-management
+    14.1b.
     """
-    _note_under_use(participant, None)
+    _note_under_use_since(participant, None)
     if now_s - cap.raised_at < CAP_STEP_S:
         return  # it was raised a moment ago
     raised = UseCap(
@@ -268,13 +288,13 @@ def _raise_use_cap(participant: Participant, cap: UseCap, now_s: float) -> None:
     participant.use = replace(participant.use, cap=None if is_removed else raised)
 
 
-def _set_use_cap(
+def _cap_at_draw(
     participant: Participant, headroom_ma: int, now_s: float, *, is_narrow: bool = False
 ) -> None:
-    """Cap a participant's offers at its draw plus a headroom [mA], but no lower than its minimum (in place).
+    """Cap a participant's offers at its draw plus a headroom [mA], but not below its minimum (in place).
 
-    By the headroom the vehicle can show that it wants more; `is_narrow`: it gets hardly any, because others
-    lack current. The time for which it draws still less (`under_use_since`) begins again.
+    With the headroom the vehicle can show that it wants more. `is_narrow`: it is a small headroom, because
+    others lack current. The time for which it draws less (`under_use_since`) begins again.
     """
     draw_ma, before = participant.highest_draw_ma, participant.use.cap
     cap = UseCap(
@@ -290,49 +310,47 @@ def _set_use_cap(
 def _update_headroom(
     participant: Participant, cap: UseCap, settings: Settings, now_s: float
 ) -> None:
-    """Narrow the headroom of a vehicle with a cap by use while others lack current; widen it (in place).
+    """Narrow the headroom of a vehicle with a cap by use while others lack current; else make it whole (in place).
 
-    Headroom is what it is offered beyond its draw. It is narrowed once others have lacked current for 3 min.
-    The whole headroom is offered again when they lack nothing any more, and every 15 min for at least 45 s: a
-    vehicle that stays a little below any offer could not show otherwise that it wants more. Source:
-    load-management 14.1.
+    It is narrowed once others have lacked current for 3 min. It is made whole once they lack nothing, and
+    otherwise after 15 min, for at least 45 s: a vehicle that stays a little below any offer cannot show with
+    a narrow headroom that it wants more. Source: load-management 14.1.
     """
     if participant.highest_draw_ma <= UNDER_USE_FROM_MA:
-        return  # it does not charge: a cap by this draw would say nothing
+        return  # it does not charge, so its draw says nothing of what it will use
     lack_since, changed_at = participant.use.others_lack_since, cap.headroom_changed_at
     if cap.is_narrow:
         if lack_since is None or now_s >= changed_at + WIDE_AGAIN_AFTER_S:
-            _set_use_cap(participant, settings.headroom_ma, now_s)
+            _cap_at_draw(participant, settings.headroom_ma, now_s)
         return
-    # one step of the charger at least
+    # no less than one step of the charger, else the offer would not be above the draw at all
     narrow_ma = max(NARROW_HEADROOM_MA, participant.settings.resolution_ma)
     if (
         lack_since is not None
         and now_s >= max(lack_since + NARROW_AFTER_S, changed_at + WIDE_FOR_S)
         and narrow_ma < settings.headroom_ma  # else there is nothing to narrow
     ):
-        _set_use_cap(participant, narrow_ma, now_s, is_narrow=True)
+        _cap_at_draw(participant, narrow_ma, now_s, is_narrow=True)
 
 
 def next_change_at(participant: Participant, settings: Settings, now_s: float) -> float:
     """Return the earliest instant at which the passage of time alone may change a participant [monotonic s].
 
-    Until then a cycle may skip it while its observation differs only in age. `now_s` itself: look at it in
-    every cycle. `NEVER` (infinite): nothing changes by time.
+    A cycle may skip it until then, while nothing new is observed. `now_s`: it has to be looked at in every
+    cycle. `NEVER` (infinite): time alone changes nothing.
     """
     if not participant.is_reachable:
-        # one that answers again counts as unreachable until its currents are read, or should have been
         answers = participant.observation is not None and participant.observation.is_reachable
+        # one that answers again counts as unreachable until its currents are read, or should have been
         return age_counts_from(participant) + stale_after_s(participant) if answers else NEVER
     if not participant.has_valid_currents or participant.highest_draw_ma > participant.offer_ma:
-        return (
-            now_s  # each repeated reading counts: currents may be valid again, an overdraw may last
-        )
+        # each reading counts, even with the same values: currents become valid, an overdraw is confirmed
+        return now_s
     if (
         not participant.settings.measures_current
         and now_s < participant.transition.changed_at + settings.obey_s
     ):
-        return now_s  # what it is taken to draw moves with time
+        return now_s  # its assumed draw moves towards the new offer
     soonest_at = NEVER
     for at in _instants_of_change(participant, settings):
         if now_s <= at < soonest_at:
@@ -341,10 +359,10 @@ def next_change_at(participant: Participant, settings: Settings, now_s: float) -
 
 
 def _instants_of_change(participant: Participant, settings: Settings) -> list[float]:
-    """Return the instants [monotonic s], also past ones, at which time alone changes a participant.
+    """Return the instants [monotonic s] at which time alone changes a participant; some may be past.
 
-    Each belongs to a rule of this module, of `observe` or of `raising`: a new rule that times something needs
-    its instant here.
+    Each belongs to a rule of this module, of `observe` or of `raising`. A new rule that times something must
+    add its instant here, else a cycle may come too late.
     """
     use, evidence = participant.use, participant.phase_evidence
     moments = [participant.transition.obey_by_at, participant.transition.rises_until]
@@ -368,9 +386,10 @@ def _instants_of_change(participant: Participant, settings: Settings) -> list[fl
 
 
 def _instants_of_use_cap_change(cap: UseCap, others_lack_since: float | None) -> list[float]:
-    """Return the instants [monotonic s], also past ones, at which time alone may change a cap by use.
+    """Return the instants [monotonic s] at which time alone may change a cap by use; some may be past.
 
-    The cap may be raised again, and its headroom is widened again, or narrowed because others lack current.
+    From these on the cap may be raised again, and its headroom made whole, or narrowed because others lack
+    current (`others_lack_since`; None: they do not).
     """
     raisable_at, changed_at = cap.raised_at + CAP_STEP_S, cap.headroom_changed_at
     if cap.is_narrow:
