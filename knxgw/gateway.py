@@ -47,7 +47,7 @@ from knxgw.objects.server import ObjectServer
 from knxgw.programmed import Programmed
 from knxgw.programmed import Surroundings as Programming
 from knxgw.station.actions import Action, command_of
-from knxgw.station.initial import unknown_in
+from knxgw.station.initial import unreadable_fields
 from knxgw.station.model import (
     EARLIEST_VALID,
     BusAsked,
@@ -553,7 +553,7 @@ class Gateway:
             )
             scopes = [point_scope(point.number) for point in configuration.points]
             records = {scope: {} for scope in (DEVICE, *scopes)} | records
-        for scope, names in unknown_in(configuration, records).items():
+        for scope, names in unreadable_fields(configuration, records).items():
             what = "grid-supporting control" if scope == DEVICE else scope
             log.warning(
                 "%s: stored state cannot be read (%s); what may have held it back still does, "

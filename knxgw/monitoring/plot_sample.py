@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from knxgw.charging.point import ChargingPoint
 from knxgw.dlm.meter import is_alive
-from knxgw.station.load_management import mains_phases, observation_of, wired_phases
+from knxgw.station.load_management import mains_phase_count, observation_of, wired_phases
 from knxgw.station.model import Station
 
 
@@ -47,7 +47,7 @@ def offer_of(number: int) -> str:
 def sample(station: Station, now_s: float) -> Sample:
     """Return what is known now."""
     values = dict(_of_mains(station, now_s))
-    phases = mains_phases(station)
+    phases = mains_phase_count(station)
     for point in station.points.values():
         values.update(_of_point(point, phases, now_s))
     return values

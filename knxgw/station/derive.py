@@ -1,7 +1,8 @@
 """What follows from a changed station: share, decide, offer, publish, remember. Pure.
 
 There is one way from an event to its effects. The event changes the station (`station/step.py`) and
-says what that may concern (`Dirty`). Then `derive` does, in this order:
+says what that may concern: it is *dirty*, and must be derived again (`Dirty`; `EVERYTHING` after a start or
+another configuration). Then `derive` does, in this order:
 
 1. *Allocate.* Load management looks at what is dirty. It takes the constraints of each charging point
    (a cap and its reason) and returns an allocation with its reason. Mostly nothing that matters has
@@ -14,7 +15,11 @@ says what that may concern (`Dirty`). Then `derive` does, in this order:
 5. *Remember* what must survive a restart and differs from what is stored.
 
 `before` is the station before the event: a comparison with the new one shows what has changed.
-Points are derived in the order of their numbers.
+Points are derived in the order of their numbers. A function with an argument `effects` appends to this list
+what the world has to be told; what it returns is the new state.
+
+The station keeps what was handed out last (`Output`): published values and stored records, both by *scope*
+(one charging point, or the whole device). Only what differs from that is handed out again.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -37,6 +42,7 @@ from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.charging.waking import unchanged_until
 from knxgw.station import load_management
 from knxgw.station.control_inputs import constraints_of, is_site_paused, requested
+from knxgw.station.load_management_values import load_management_values
 from knxgw.station.model import (
     Ask,
     Effect,
@@ -49,18 +55,18 @@ from knxgw.station.model import (
     SessionClosed,
     Station,
 )
-from knxgw.station.notes import notes_of, offer_note, own_code, with_lines_rationed
+from knxgw.station.notes import notes_of, offer_note, own_code, ration_lines
 
 REMEMBER_ENERGY_S = 10.0  # energies and durations are stored at most this often
 
 
 class CycleRequest(Enum):
-    """What load management does with a change."""
+    """When an event makes load management run a cycle, and which charging points that cycle observes."""
 
     IF_POINTS_CHANGED = "a cycle if something that matters has changed at a dirty point"
     IF_DUE = "the same, and a cycle if time alone may have changed something"
-    NOW = "a cycle with what the mains connection shows"
-    WHOLLY = "a cycle that looks at every charging point again"
+    NOW = "a cycle in any case, because of the meter: no charging point has changed"
+    WHOLLY = "a cycle in any case, which observes every charging point again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +89,9 @@ def derive(
 ) -> tuple[Station, tuple[Effect, ...]]:
     """Return the station with all that follows from an event, and the effects of that.
 
-    `before`: the station before the event; `changed`: after it, still with the decisions of before; `dirty`:
-    what the event may have changed. The order: load management, charging points, the whole device.
+    First load management allocates, then each charging point that needs it is decided, and last comes the
+    whole device. `before`: the station before the event. `changed`: the station after it, with decisions and
+    offers still as they were. `dirty`: what the event may have changed.
     """
     station = _with_load_management(before, changed, dirty, now_s)
     effects: list[Effect] = []
@@ -93,29 +100,43 @@ def derive(
         if dirty.is_everything_dirty
         else _points_to_decide(before, station, dirty.points)
     )
-    for number in points_to_decide:  # at each: decide, offer, publish, remember
+    for number in points_to_decide:
         station = _derive_point(station, number, before.points[number], now_s, effects)
-    effects.extend(_requested_from_bus(before, station))
+    effects.extend(_read_requests(before, station))
     if dirty.is_device_dirty or station.faults is not before.faults:
         station = _derive_device(before, station, now_s, effects)
-    if dirty.is_everything_dirty:  # whatever changes grid control makes everything dirty
-        record = {"schema": SCHEMA, "grid_control": station.operation.is_grid_control_active}
-        new = Remembered(record=record, handed_at=now_s)
-        remembered = _remember(station, DEVICE, new, effects)
-        station = replace(station, output=replace(station.output, remembered=remembered))
+    if (
+        dirty.is_everything_dirty
+    ):  # as it is after each change of grid control, the content of the record
+        station = _remember_device(station, now_s, effects)
     return station, tuple(effects)
 
 
+def _remember_device(station: Station, now_s: float, effects: list[Effect]) -> Station:
+    """Return the station after the record of the whole device was handed to the store, if it has changed.
+
+    It says whether grid control is active: that must hold again after a restart.
+    """
+    record = {"schema": SCHEMA, "grid_control": station.operation.is_grid_control_active}
+    new = Remembered(record=record, handed_at=now_s)
+    remembered = _remember(station, DEVICE, new, effects)
+    return replace(station, output=replace(station.output, remembered=remembered))
+
+
 def _with_load_management(before: Station, station: Station, dirty: Dirty, now_s: float) -> Station:
-    """Return the station after load management has done what the change asks of it (`dirty.cycle`)."""
+    """Return the station after load management has taken in what is dirty, with or without a cycle.
+
+    `dirty.cycle` says when a cycle runs: in any case, if time alone may have changed something, or only if
+    something that matters has changed at a dirty point.
+    """
     match dirty.cycle:
-        case CycleRequest.WHOLLY:  # every charging point is observed again
+        case CycleRequest.WHOLLY:
             return load_management.run_cycle(station, now_s)
-        case CycleRequest.NOW:  # by the meter or a large consumer: no charging point has changed
+        case CycleRequest.NOW:
             return load_management.run_cycle(station, now_s, dirty.new_phases, changed_points=())
         case CycleRequest.IF_POINTS_CHANGED | CycleRequest.IF_DUE:
             for number in dirty.points:
-                station = load_management.update_point(station, number, now_s)  # may run a cycle
+                station = load_management.observe_point(station, number, now_s)  # may run a cycle
             if dirty.cycle is CycleRequest.IF_DUE:
                 station = load_management.run_cycle_if_due(station, now_s)
             return station
@@ -126,17 +147,21 @@ def _with_load_management(before: Station, station: Station, dirty: Dirty, now_s
 def _points_to_decide(
     before: Station, station: Station, dirty_points: Collection[PointNumber]
 ) -> tuple[PointNumber, ...]:
-    """Return the charging points that need a decision: dirty ones, and those with another allocation."""
+    """Return the charging points that need a decision: dirty ones, and those with another allocation.
+
+    They are in the order of the station's points.
+    """
     changed_points = _points_with_new_allocation(before, station)
     return tuple(
         number for number in station.points if number in dirty_points or number in changed_points
     )
 
 
-def _requested_from_bus(before: Station, station: Station) -> Iterator[Ask]:
-    """Yield a read request for each phase whose value load management has newly asked for.
+def _read_requests(before: Station, station: Station) -> Iterator[Ask]:
+    """Yield a read telegram for the meter value of each phase that load management wants from the bus now.
 
-    Load management notes when it asked in `Meter.requested_at`, by phase: another instant is a new question.
+    Load management only notes when it asked for the value of a phase (`Meter.requested_at`). If that instant is
+    another one than before the event, the telegram has yet to be sent.
     """
     old, new = before.load_management, station.load_management
     if old is None or new is None or old.meter.requested_at == new.meter.requested_at:
@@ -149,11 +174,11 @@ def _requested_from_bus(before: Station, station: Station) -> Iterator[Ask]:
 
 
 def _points_with_new_allocation(before: Station, station: Station) -> tuple[PointNumber, ...]:
-    """Return the charging points for which load management may have changed something.
+    """Return the charging points for which load management has changed something that decides.
 
-    If a lock-out has begun or ended, these are all. Else they are those with another offer or reason, and
-    those that have changed in any other way. There are none if load management has not changed, and none if
-    it was switched on or off: a new configuration makes everything dirty anyway.
+    If a lock-out has begun or ended, these are all of them: it is a constraint of each. Otherwise they are
+    those with another offer or reason, or that a cycle has changed in another way. Load management that was
+    switched on or off gives none, because a new configuration makes everything dirty anyway.
     """
     old, new = before.load_management, station.load_management
     if old is None or new is None or old is new:
@@ -165,21 +190,19 @@ def _points_with_new_allocation(before: Station, station: Station) -> tuple[Poin
         for number, point in station.points.items()
         if new.participants[number].offer_ma != old.participants[number].offer_ma
         or new.outcome.reasons.get(number) is not old.outcome.reasons.get(number)
-        or point is not before.points[number]  # a cycle may also set the fault of invalid currents
+        or point
+        is not before.points[number]  # a cycle sets or clears the fault of invalid currents
     )
 
 
 def _derive_device(
     before: Station, station: Station, now_s: float, effects: list[Effect]
 ) -> Station:
-    """Return the station with what follows for the whole device: its faults and its group objects.
-
-    The effects of that are appended to `effects`.
-    """
+    """Return the station after the whole device was derived: changes of its faults, and its group objects."""
     if station.faults is not before.faults:
         own_effects_from = len(effects)
         effects.extend(_faults_changed(DEVICE, before.faults, station.faults, station.now(now_s)))
-        allowances = with_lines_rationed(
+        allowances = ration_lines(
             station.output.line_allowances,
             DEVICE,
             effects,
@@ -205,18 +228,14 @@ def _derive_point(
     now_s: float,
     effects: list[Effect],
 ) -> Station:
-    """Return the station with what follows for one charging point: decision, offer, objects, what is stored.
+    """Return the station after one charging point was derived: decided, offered, published and remembered.
 
-    `before`: the point before the event. The effects of that are appended to `effects`.
+    `before`: the point before the event.
     """
-    own_effects_from = len(effects)  # from here on they are this point's
+    own_effects_from = len(effects)  # from this index on, the effects are this point's
     scope = point_scope(number)
-    decided = _decide(station, station.points[number], now_s, effects)
-    point = update_compliance(decided, now_s)  # does the vehicle follow its offer?
-    if point.faults is not decided.faults:
-        # it does not any more, or does again, which is a limit of its own: decide again. An offer that
-        # follows from this replaces the first one
-        point = _decide(station, point, now_s, effects)
+    point = _decide_with_compliance(station, station.points[number], now_s, effects)
+    # when time alone may change something: then a tick looks at the point again
     wake_at = unchanged_until(point, now_s)
     point = point.with_control(point.control.with_wake_at(wake_at))
     if point.faults is not before.faults:
@@ -227,11 +246,11 @@ def _derive_point(
     values = point_values(point, now_s, is_site_paused=is_site_paused(station), language=language)
     state_before = station.last_published(scope, "state")
     effects.extend(notes_of(before, point, state_before, values["state"]))
-    # in this order: the first two append to `effects`, the third makes details of lines that are too many
+    # `ration_lines` changes the effects appended before: lines that are too many become details
     output = Output(
         published=_publish(station, scope, values, effects),
         remembered=_remember_point(station, scope, point, now_s, effects),
-        line_allowances=with_lines_rationed(
+        line_allowances=ration_lines(
             station.output.line_allowances,
             scope,
             effects,
@@ -242,6 +261,21 @@ def _derive_point(
     return station.with_output({**station.points, number: point}, output)
 
 
+def _decide_with_compliance(
+    station: Station, point: ChargingPoint, now_s: float, effects: list[Effect]
+) -> ChargingPoint:
+    """Return a charging point with its decision, after a look at whether the vehicle follows its offer.
+
+    If it does not any more, or does again, a fault comes or goes. That is a constraint, too, so the point is
+    decided again; an offer that follows from this replaces the first one.
+    """
+    decided = _decide(station, point, now_s, effects)
+    checked = update_compliance(decided, now_s)
+    if checked.faults is decided.faults:
+        return checked
+    return _decide(station, checked, now_s, effects)
+
+
 def _with_session_reported(
     station: Station,
     number: PointNumber,
@@ -249,39 +283,41 @@ def _with_session_reported(
     point: ChargingPoint,
     effects: list[Effect],
 ) -> ChargingPoint:
-    """Hand a session that has ended to the store (in `effects`), or note in the point that it must wait.
+    """Return the point after a session that has ended was handed to the store, or was noted as unreported.
 
-    While no wall-clock time is known it waits for its times (`is_unreported`), at most until the next session
-    begins or the gateway stops. The point is returned as it is if no session has ended and none waits.
+    A session has no start and end while the wall-clock time is not known. Then it stays unreported and waits
+    for the time, but no longer than until the next session begins or the gateway stops. `before`: the point
+    before the event. If no session has ended and none waits, the point is returned as it is.
     """
     old, new = before.session.latest, point.session.latest
     has_ended = old is not None and old.is_open and new is not None and not new.is_open
     is_one_to_report = has_ended or point.session.is_unreported
     if not is_one_to_report or new is None:
         return point
-    has_next_begun = new.is_open
-    session = old if has_next_begun else new  # the next one has taken its place in the point
+    has_next_begun = new.is_open  # then the session to report has lost its place in the point to it
+    ended_session = old if has_next_begun else new
     must_wait = (
         station.operation.clock is None and not station.operation.is_stopping and not has_next_begun
     )
-    if session is not None and not must_wait:
-        effects.append(SessionClosed(point=number, session=session))
+    if ended_session is not None and not must_wait:
+        effects.append(SessionClosed(point=number, session=ended_session))
     return replace(point, session=replace(point.session, is_unreported=must_wait))
 
 
 def _decide(
     station: Station, point: ChargingPoint, now_s: float, effects: list[Effect]
 ) -> ChargingPoint:
-    """Return a charging point with the decision that holds now.
+    """Return a charging point with the decision that holds now: the offer and its reason.
 
-    If the decision has another current than the last one, an offer to the charger and a line of the log are
-    appended to `effects`. A point that the configuration blocks gets 0 A, and nothing is sent to its charger.
+    If the current is another one than before, the charger gets a new offer and the log a line. A point that
+    the configuration blocks is shown with 0 A, but nothing is sent to its charger.
     """
     if point.installation.is_blocked:
         nothing = Decision(offer_ma=0, reason=Reason.CONFIGURATION)
         return point.with_control(replace(point.control, decision=nothing))
     decision = decide(point.limits, constraints_of(station, point), requested(station, point))
-    decision = with_shown_reason(  # the same offer, perhaps with a reason that tells people more
+    # the offer stays; people may be shown a more useful reason, such as "no vehicle" for "maximum"
+    decision = with_shown_reason(
         point, decision, now_s, is_load_managed=station.load_management is not None
     )
     last = point.control.decision
@@ -301,18 +337,18 @@ def _faults_changed(
     at: datetime | None,
     charger_code: str = "",
 ) -> Iterable[FaultChanged]:
-    """Yield an effect for each fault that has come or gone.
+    """Yield an effect for each fault of a scope that has come or gone, from one register to the other.
 
-    A fault that is for information only comes and goes at once: two effects. `at`: the time of now [aware
-    UTC], None without a valid clock. `charger_code`: the error code that the charger itself reports; it goes
-    with the effect by which `ChargerError` comes.
+    A fault for information has no duration: it comes and goes at once, which makes two effects. `at`: the
+    present time [aware UTC]; None: not known. `charger_code`: the error code that the charger itself reports;
+    it is added where the fault `CHARGER_ERROR` comes.
     """
 
     def changed(code: FaultCode, *, is_present: bool) -> FaultChanged:
         own_code = charger_code if is_present and code is FaultCode.CHARGER_ERROR else ""
         return FaultChanged(scope=scope, code=code, is_present=is_present, at=at, own_code=own_code)
 
-    # by the count, because the same fault may have come again
+    # the count tells it: the same fault for information may have come again
     if after.last_transient is not None and after.transient_count != before.transient_count:
         yield changed(after.last_transient, is_present=True)
         yield changed(after.last_transient, is_present=False)
@@ -332,7 +368,7 @@ def _device_values(station: Station, now_s: float) -> dict[str, Published]:
     `alive` is always True: sent again and again, it tells the bus that the gateway lives.
     """
     return {
-        **load_management.published(station, now_s),
+        **load_management_values(station, now_s),
         "grid_supporting_control_state": station.operation.is_grid_control_active,
         "fault": station.faults.is_present,
         "last_fault": station.faults.text,
@@ -346,20 +382,20 @@ def _publish(
     values: Mapping[str, Published],
     effects: list[Effect],
 ) -> Mapping[Scope, Mapping[str, Published]]:
-    """Append to `effects` the values of a scope that have changed; return all that is published, by scope.
+    """Publish the values of a scope that have changed; return all that is published now, by scope.
 
-    `values`: all of that scope; one that is not known any more is None in it, never missing. If nothing has
-    changed, the same mapping is returned, not a copy.
+    `values`: every value of the scope, by the key of its group object. A value that is not known any more is
+    None, never missing. If nothing has changed, the same mapping is returned, not a copy.
     """
-    known = station.output.published.get(scope, _NOTHING)
-    if values == known:
+    last_values = station.output.published.get(scope, _NOTHING_PUBLISHED)
+    if values == last_values:
         return station.output.published
-    changed = {key: value for key, value in values.items() if known.get(key) != value}
+    changed = {key: value for key, value in values.items() if last_values.get(key) != value}
     effects.extend(Publish(scope=scope, key=key, value=value) for key, value in changed.items())
     return {**station.output.published, scope: values}
 
 
-_NOTHING: Mapping[str, Published] = {}  # of a scope of which nothing was published yet
+_NOTHING_PUBLISHED: Mapping[str, Published] = {}
 
 
 def _remember_point(
@@ -369,29 +405,29 @@ def _remember_point(
     now_s: float,
     effects: list[Effect],
 ) -> Mapping[Scope, Remembered]:
-    """Append to `effects` the record of a charging point if it must be stored now; return all that is stored.
+    """Hand the record of a charging point to the store if it is time; return what the store has, by scope.
 
     A change of what must not be lost, such as a state or a command (`urgent_values`), is stored at once.
-    Energies and durations, which count up all the time, are stored at most every `REMEMBER_ENERGY_S`, and
-    once more when the gateway stops.
+    Energies and durations count up all the time: to spare the disk, they are stored at most every 10 s
+    (`REMEMBER_ENERGY_S`), and once more when the gateway stops.
     """
     last, urgent = station.output.remembered.get(scope), urgent_values(point)
     may_wait = (
         last is not None
-        and last.decisions == urgent
+        and last.urgent_values == urgent
         and now_s - last.handed_at < REMEMBER_ENERGY_S
         and not station.operation.is_stopping
     )
     if may_wait:
         return station.output.remembered
-    new = Remembered(record=to_record(point), handed_at=now_s, decisions=urgent)
+    new = Remembered(record=to_record(point), handed_at=now_s, urgent_values=urgent)
     return _remember(station, scope, new, effects)
 
 
 def _remember(
     station: Station, scope: Scope, new: Remembered, effects: list[Effect]
 ) -> Mapping[Scope, Remembered]:
-    """Append a record to `effects`, unless the store has it already; return what the store has, by scope."""
+    """Hand a record to the store, unless the store has the same one; return what it has now, by scope."""
     last = station.output.remembered.get(scope)
     if last is not None and last.record == new.record:
         return station.output.remembered

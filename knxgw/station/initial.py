@@ -1,4 +1,12 @@
-"""The station as it begins: new, or with what was stored. Pure."""
+"""The station as it begins: new, or with what was stored. Pure.
+
+Some commands *hold* a charging point back: stop, interruption, and a setpoint of 0 A. The last two end only
+with another telegram to the same group object. So they are restored only while that object has a group address
+(is *linked*): without one, nothing on the bus could ever end them.
+
+A record may be damaged, or come from a newer version. A field that cannot be read counts as holding the charging
+point back, if the command is linked, so that no vehicle gets more current than before.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,8 +33,10 @@ CONFIGURATION_FAULTS = (  # only another configuration ends them
     FaultCode.CONF_E_METER,
     FaultCode.DLM_ASSOCIATION,
 )
-RESTORE_S = 4.0  # how long the bus has to answer what holds; then what was stored counts
-RESTORE_LAST_S = 8.5  # the same from the start on, where the bus cannot even be asked what holds
+# how long the bus has to answer whether grid control is active; then what was stored counts
+BUS_ANSWER_S = 4.0
+# the longest wait for that answer from the start on, also if the KNX link does not even come up
+LONGEST_BUS_WAIT_S = 8.5
 
 
 def initial(
@@ -36,10 +46,10 @@ def initial(
     now: datetime | None,
     load_management_settings: Settings | None = None,
 ) -> Station:
-    """Return the station as it begins: as it was stored, or new where there is no record.
+    """Return the station as it begins: with what was stored, or new where there is no record.
 
-    `records`: by scope. `now`: the wall-clock time [aware UTC], None: not valid. `load_management_settings`:
-    given, they take the place of those that follow from the configuration.
+    `records`: the stored ones, by scope. `now`: the wall-clock time [aware UTC]; None: not valid.
+    `load_management_settings`: if given, they replace those that follow from the configuration.
     """
     points = {
         PointNumber(settings.number): stored_point(
@@ -50,8 +60,8 @@ def initial(
     management_settings = load_management_settings or load_management.load_management_settings(
         configuration
     )
-    # a record that does not say it (None) counts as active, until the bus says otherwise; without a group
-    # address nothing could say so
+    # a record that cannot be read (None) counts as active, until the bus says otherwise; without a group
+    # address the bus could never say so
     is_grid_control_active = (
         configuration.is_linked(GRID_CONTROL) and _stored_grid_control(records) is not False
     )
@@ -67,22 +77,22 @@ def initial(
         operation=Operation(
             is_grid_control_active=is_grid_control_active,
             # the longest wait for the answer: `BusAsked` shortens it once the bus can be asked
-            restore_until=now_s + RESTORE_LAST_S if is_bus_asked else None,
+            waits_for_bus_until=now_s + LONGEST_BUS_WAIT_S if is_bus_asked else None,
             clock=WallClock(time=now, set_at=now_s, source=ClockSource.SYSTEM) if now else None,
         ),
         load_management=load_management.start(management_settings, points, now_s)
         if management_settings
         else None,
     )
-    if unknown_in(configuration, records):
-        station = state_lost(station)
+    if unreadable_fields(configuration, records):  # people must know that something is missing
+        station = with_state_lost(station)
     return with_configuration_faults(station)
 
 
 def configured_point(configuration: Configuration, settings: PointSettings) -> ChargingPoint:
-    """Return a charging point as it is configured, of which nothing else is known yet.
+    """Return a charging point as it is configured; nothing has been read, commanded or restored yet.
 
-    A fault of the configuration may block it: then its charger is left alone.
+    A fault of the configuration may block the point. Then nothing is ever written to its charger.
     """
     is_blocked = any(settings.number in fault.blocked_points for fault in configuration.faults)
     zone = ZoneInfo(configuration.device.time_zone)
@@ -96,71 +106,73 @@ def stored_point(
     now: datetime | None,
     now_s: float,
 ) -> ChargingPoint:
-    """Return the charging point `new` with what was stored of it; as it is if there is no record.
+    """Return a charging point with what was stored of it; as it is if there is no record.
 
-    `records`: by scope. An interruption or a setpoint of 0 A that no telegram can end is left out.
+    `new`: the point as it is configured. `records`: those of all scopes. `now`: the wall-clock time; None: not
+    valid. An interruption or a setpoint of 0 A that no telegram could end is not restored.
     """
     number = PointNumber(new.settings.number)
     record = records.get(point_scope(number))
     if record is None:
         return new
-    stored = restored(new, record, now, now_s, linked_holds(configuration, number))
-    return without_unlinked(configuration, stored)
+    stored = restored(new, record, now, now_s, linked_holding_keys(configuration, number))
+    return without_endless_holds(configuration, stored)
 
 
-def unknown_in(
+def unreadable_fields(
     configuration: Configuration, records: Mapping[Scope, Mapping[str, Any]]
 ) -> Mapping[Scope, tuple[str, ...]]:
-    """Return the names of the fields that cannot be read in the stored records, by scope; {}: all can be.
+    """Return which fields of the stored records cannot be read, by scope; empty: all can be.
 
-    A scope without a record has nothing to be read. The device's record matters only while grid control has
-    a group address.
+    A scope without a record has no such fields. Of the device's record only grid control matters, and only
+    while it has a group address.
     """
     point_scopes = [point_scope(point.number) for point in configuration.points]
-    unknown = {
+    unreadable = {
         scope: read_record(records[scope]).unknown_fields
         for scope in point_scopes
         if scope in records
     }
     is_linked = configuration.is_linked(GRID_CONTROL)
     if is_linked and _stored_grid_control(records) is None:
-        unknown[DEVICE] = ("grid_control",)
-    return {scope: names for scope, names in unknown.items() if names}
+        unreadable[DEVICE] = ("grid_control",)
+    return {scope: names for scope, names in unreadable.items() if names}
 
 
 def _stored_grid_control(records: Mapping[Scope, Mapping[str, Any]]) -> bool | None:
-    """Return whether grid-supporting control was active by the device's record; without a record it was not.
+    """Return whether grid-supporting control was active, by the record of the device.
 
-    None: there is a record, but what it says of it cannot be read.
+    Without a record it was not. None: there is a record, but this field of it cannot be read.
     """
     if DEVICE not in records:
         return False
     return RecordReader(records[DEVICE]).flag("grid_control")
 
 
-def linked_holds(configuration: Configuration, number: PointNumber) -> frozenset[str]:
-    """Return the commands that can hold a charging point back and whose group object has an address, by key.
+def linked_holding_keys(configuration: Configuration, number: PointNumber) -> frozenset[str]:
+    """Return which of the commands that hold a charging point back have a group address.
 
-    They are start/stop, interruption and setpoint (`HOLDING_KEYS`). Without an address no telegram could end
-    what such a command began.
+    The result has the keys of their group objects, out of start/stop, interruption and setpoint. Only a command
+    with an address can have come before the restart, and can be taken back after it.
     """
     return frozenset(key for key in HOLDING_KEYS if configuration.is_linked(key, number))
 
 
-def state_lost(station: Station) -> Station:
-    """Return the station with the fault `STATE_LOST`: of what was stored, something could not be used."""
+def with_state_lost(station: Station) -> Station:
+    """Return the station with the fault `STATE_LOST`: part of what was stored could not be used."""
     return replace(station, faults=station.faults.set(FaultCode.STATE_LOST, is_present=True))
 
 
-def without_unlinked(configuration: Configuration, point: ChargingPoint) -> ChargingPoint:
-    """Return a charging point without an interruption or a setpoint of 0 A that no telegram can end.
+def without_endless_holds(configuration: Configuration, point: ChargingPoint) -> ChargingPoint:
+    """Return a charging point without an interruption or a setpoint of 0 A that could never end.
 
-    The group object that would end it has no address (any more). Such a setpoint becomes the maximum.
+    That is so if the group object has no address (any more): no telegram can come. Such a setpoint becomes the
+    maximum. Any other setpoint stays, because the vehicle can charge with it.
     """
-    linked = linked_holds(configuration, PointNumber(point.settings.number))  # keys with an address
-    if INTERRUPTION not in linked:
+    linked_keys = linked_holding_keys(configuration, PointNumber(point.settings.number))
+    if INTERRUPTION not in linked_keys:
         point = replace(point, control=replace(point.control, is_interrupted=False))
-    if point.control.setpoint_ma == 0 and SETPOINT not in linked:
+    if point.control.setpoint_ma == 0 and SETPOINT not in linked_keys:
         point = replace(
             point,
             control=replace(
@@ -171,15 +183,18 @@ def without_unlinked(configuration: Configuration, point: ChargingPoint) -> Char
 
 
 def asks_for_grid_control(configuration: Configuration) -> bool:
-    """Tell whether the bus is asked at the start whether the grid operator limits the site."""
+    """Tell whether the gateway asks the bus, when it starts, if grid-supporting control is active.
+
+    It does if there is a KNX link, and the group object has an address.
+    """
     is_linked = configuration.is_linked(GRID_CONTROL)
     return is_linked and configuration.knx.link is not KnxLinkKind.NONE
 
 
 def with_configuration_faults(station: Station) -> Station:
-    """Return the station with the faults that its configuration has, all of them set for the whole device.
+    """Return the station with the faults of its configuration set.
 
-    One that concerns a charging point is set there as well.
+    Each is set for the whole device. A fault that concerns a charging point is set there as well.
     """
     for fault in station.configuration.faults:
         code = fault.code

@@ -1,7 +1,8 @@
 """Everything that limits a charging point now, for "why 10 A?". Pure.
 
-It is made from what the decision is made from (`charging/precedence.py`), so that the two cannot
-differ. Source: load-management 6; website 20.
+It is made from the same inputs as the decision (`charging/precedence.py`), so that the two cannot differ. A
+limit is *effective* if it decides what the charging point gets; the others would allow more, or have a lower
+rank. Source: load-management 6; website 20.
 """
 
 from dataclasses import dataclass, replace
@@ -26,25 +27,25 @@ class EffectiveLimit:
 
 
 def limits_of(station: Station, point: ChargingPoint, now_s: float) -> tuple[EffectiveLimit, ...]:
-    """Return the limits of a charging point: first the effective one, which decides, then the others by rank.
+    """Return the limits of a charging point: first the effective one, then the others by rank.
 
-    The effective one has the reason of the decision, which group object 511 shows. Nothing is returned
-    before the first decision.
+    The effective one has the reason that group object 511 shows. That may be a reason that tells people more
+    than the rule that decides, such as "no vehicle" (`charging/explanation.py`). Then it has no times, and the
+    rule that decides is among the others. Before the first decision there are no limits.
     """
     decision = point.control.decision
     if decision is None:
         return ()
-    found = ranked(point.limits, constraints_of(station, point), requested(station, point))
-    rest = [one for one in found if one.reason is not decision.reason]
+    # the first of these decides
+    caps = ranked(point.limits, constraints_of(station, point), requested(station, point))
     effective = EffectiveLimit(reason=decision.reason, cap_ma=decision.offer_ma, is_effective=True)
-    if found[0].reason is decision.reason:
+    is_deciding_rule_shown = caps[0].reason is decision.reason
+    if is_deciding_rule_shown:
         effective = replace(
             effective,
             ends_in_s=ends_in_s(station, decision.reason, now_s),
             began_at=began_at(station, point, decision.reason),
         )
-    # else the decision shows a reason that tells people more (`charging/explanation.py`), such as "no
-    # vehicle": what decides in truth stands among the others, and no times are kept of what is shown
     others = (
         EffectiveLimit(
             reason=one.reason,
@@ -53,15 +54,16 @@ def limits_of(station: Station, point: ChargingPoint, now_s: float) -> tuple[Eff
             ends_in_s=ends_in_s(station, one.reason, now_s),
             began_at=began_at(station, point, one.reason),
         )
-        for one in rest
+        for one in caps
+        if one.reason is not decision.reason
     )
     return (effective, *others)
 
 
 def began_at(station: Station, point: ChargingPoint, reason: Reason) -> float | None:
-    """Return since when [monotonic s] a limit holds; None: that is not kept.
+    """Return since when a limit that holds now has been in force [monotonic s]; None: that is not kept.
 
-    `reason`: that of the limit, which holds now.
+    `reason`: names the limit. Only those that begin at a moment of their own have an instant here.
     """
     load_management, number = station.load_management, point.settings.number
     participant = None if load_management is None else load_management.participants.get(number)
@@ -80,14 +82,14 @@ def began_at(station: Station, point: ChargingPoint, reason: Reason) -> float | 
 
 
 def ends_in_s(station: Station, reason: Reason, now_s: float) -> float | None:
-    """Return how long it takes [s] until time alone ends a limit.
+    """Return how long a limit that holds now will still last [s], if time alone ends it.
 
-    None: time does not end it, or the end is not known. `reason`: that of the limit, which holds now.
+    None: something else ends it, such as a command, or the end is not known. `reason`: names the limit.
     """
     load_management = station.load_management
     match reason:
-        case Reason.RESTORING if station.operation.restore_until is not None:
-            return max(0.0, station.operation.restore_until - now_s)
+        case Reason.RESTORING if station.operation.waits_for_bus_until is not None:
+            return max(0.0, station.operation.waits_for_bus_until - now_s)
         case Reason.HIGH_POWER if load_management is not None:
             return max(0.0, load_management.high_power_until - now_s)
         case Reason.LOCK_OUT if load_management is not None:

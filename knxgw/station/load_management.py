@@ -1,16 +1,24 @@
-"""The station's side of load management: its inputs, and what it decides for the points. Pure."""
+"""The station's side of load management: its inputs, and what it decides for the points. Pure.
+
+Load management (`knxgw/dlm`) knows nothing of KNX, Modbus or sessions. It is given settings, values of the
+smart meter, and an *observation* of each charging point. The station keeps the observations that load
+management took last (`Station.observations`). A *cycle* allocates the available current again; it runs only if something
+that matters has changed.
+
+Phases are numbered twice. Those of the mains connection are 0 to 2. A charging point has *terminals*, L1 first:
+`phase_rotation` says to which phase of the mains connection each one is wired.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from knxgw.catalogue.codes import FaultCode, LoadManagementState, Reason
+from knxgw.catalogue.codes import FaultCode, Reason
 from knxgw.catalogue.control import WithoutGateway
 from knxgw.charging.events import GridMeterReading, LinkCondition
 from knxgw.charging.freshness import fresh_s
 from knxgw.charging.point import ChargingPoint
 from knxgw.charging.precedence import Constraint, Limits
-from knxgw.charging.publication import Published
 from knxgw.charging.quantities import PHASE_CURRENTS, PHASE_POWERS, Quantity, Value
 from knxgw.charging.scope import PointNumber
 from knxgw.charging.shown_state import intrinsic_state
@@ -24,7 +32,6 @@ from knxgw.dlm.inputs import (
     is_urgent,
     observe_charger,
 )
-from knxgw.dlm.meter import age_s
 from knxgw.dlm.participant import Observation, ParticipantSettings
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.state import LoadManagement
@@ -39,18 +46,19 @@ DEVICE_FAULTS = (  # faults of the whole device that each cycle raises or clears
     FaultCode.DLM_INVALID_CURRENT,
 )
 SATURATING_DPT = "7.012"  # it ends at 65.535 A: the true current may be higher
-BLOCKED = Constraint(0, Reason.CONFIGURATION)  # the configuration leaves its charger alone
-_CURRENT = (Quantity.CURRENT,)  # the sum: it is what counts where no phase current is measured
+BLOCKED = Constraint(0, Reason.CONFIGURATION)  # a fault of the configuration: 0 A
+_CURRENT_SUM = (Quantity.CURRENT,)  # it counts where no phase current is measured
 THREE_PHASES = 3
-# for a missing fuse or limit, with which no configuration is accepted: the least that makes sense
+# stands for a missing fuse or limit, with which no configuration is accepted: one vehicle at 6 A
 NO_FUSE_MA = 6000
 
 
 def load_management_settings(configuration: Configuration) -> Settings | None:
-    """Return the settings of load management by the configuration, None: it is off.
+    """Return the settings of load management that follow from the configuration; None: it is off.
 
-    Those that are not configured keep the defaults of `Settings`. With a static limit the meter is not used.
-    `NO_FUSE_MA` (6 A) stands for a missing fuse or limit, with which no configuration is accepted.
+    There are two ways to run it: with a static limit, where no meter is used, or with a smart meter. What is
+    not configured keeps the default of `Settings`. A missing fuse or limit counts as 6 A (`NO_FUSE_MA`), to be
+    safe, although no such configuration is accepted.
     """
     given = configuration.load_management
     if given.mode is LoadManagementMode.OFF:
@@ -74,35 +82,42 @@ def load_management_settings(configuration: Configuration) -> Settings | None:
     meter = given.smart_meter
     if meter is None:
         return settings
-    is_on_bus = meter.meter is None  # no device on Modbus: KNX delivers the values
+    is_on_knx = meter.meter is None  # it is no device on Modbus: KNX delivers the values
     return replace(
         settings,
         phases=meter.phases,
         interval_s=meter.interval_s,
-        saturating=is_on_bus and meter.dpt == SATURATING_DPT,  # `dpt` means nothing on Modbus
+        saturating=is_on_knx
+        and meter.dpt == SATURATING_DPT,  # on Modbus there is no datapoint type
         monitoring=meter.monitoring,
     )
 
 
-def mains_phases(station: Station) -> int:
-    """Return how many phases the mains connection has: three, unless load management knows better."""
+def mains_phase_count(station: Station) -> int:
+    """Return how many phases the mains connection has; three while load management is off.
+
+    Only the settings of load management say it.
+    """
     settings = station.load_management_settings
     return THREE_PHASES if settings is None else settings.phases
 
 
 def wired_phases(point: PointSettings, phase_count: int) -> tuple[int, ...]:
-    """Return the phases (0 to 2) of the mains connection at the terminals of a charging point, by terminal.
+    """Return the phase (0 to 2) of the mains connection that each terminal of a charging point is wired to.
 
-    If the mains connection has only one phase (`phase_count`), that one stands for all terminals: (0,).
+    The terminals that the point uses come in order: a phase rotation of "231" gives (1, 2, 0).
+    `phase_count`: how many phases the mains connection has. If it has one, all terminals are on it: (0,).
     """
-    terminals = point.phase_rotation[: point.phases]  # "231": the first terminal is on L2
-    return tuple(int(phase) - 1 for phase in terminals) if phase_count > 1 else (0,)
+    if phase_count <= 1:
+        return (0,)
+    phases_by_terminal = point.phase_rotation[: point.phases]  # "231": the first is on L2
+    return tuple(int(phase) - 1 for phase in phases_by_terminal)
 
 
 def participant_settings(
     point: PointSettings, limits: Limits, phase_count: int
 ) -> ParticipantSettings:
-    """Return what load management must know of a charging point.
+    """Return what load management must know of a charging point's installation: limits, wiring, measurement.
 
     `phase_count`: how many phases the mains connection has. If it has one, all charging points are on it,
     however their terminals are wired.
@@ -120,9 +135,9 @@ def participant_settings(
 
 
 def _measures_every_phase(point: PointSettings) -> bool:
-    """Tell whether the current of each terminal is measured.
+    """Tell whether charger or meter measures the current of each terminal that the charging point uses.
 
-    False: that of some terminal is taken from a sum, taken to be that of L1, or assumed.
+    If not, some of these currents are estimated: from the sum, or from the first terminal.
     """
     if point.phases == 1 and "current" in point.capabilities:
         return True  # the sum is the current of the only terminal
@@ -131,10 +146,10 @@ def _measures_every_phase(point: PointSettings) -> bool:
 
 
 def _fallback_ma(point: PointSettings, limits: Limits) -> int:
-    """Return the current [mA] that a charger may fall back to without the gateway, whatever it was offered.
+    """Return the current [mA] that a charger may draw once it no longer hears from the gateway.
 
-    0: the charger keeps its last offer, and has no fail-safe current. Otherwise the minimum, which the
-    gateway sets as the fail-safe where the model allows that. Source: load-management 13.2b.
+    A charger with a fail-safe falls back to the minimum, whatever it was offered; so that much must be reserved
+    for it. 0: the charger has no fail-safe, and just keeps its last offer. Source: load-management 13.2b.
     """
     keeps_offer = point.model.without_gateway is WithoutGateway.KEEPS_OFFER
     return 0 if keeps_offer else limits.lowest_ma
@@ -143,36 +158,41 @@ def _fallback_ma(point: PointSettings, limits: Limits) -> int:
 def observation_of(
     point: ChargingPoint, *, constraints: tuple[Constraint, ...], now_s: float
 ) -> Observation:
-    """Return a charging point as load management sees it now.
+    """Return what load management knows of a charging point at this moment.
 
-    `constraints`: what limits the point from outside load management, highest rank first. A charger whose
-    link is not good, whose state is not fresh, or which the configuration blocks counts as unreachable.
+    A charger counts as reachable while its link is good, its state is fresh, and the configuration does not
+    block it. `constraints`: what limits the point from outside load management, highest rank first.
     """
-    state = intrinsic_state(point, now_s)
+    state = intrinsic_state(point, now_s)  # None: the last reading of it is stale
+    is_reachable = (
+        point.link.condition is LinkCondition.GOOD
+        and not point.installation.is_blocked
+        and state is not None
+    )
     session = point.session.latest
     return Observation(
         state=state,
         is_connected=bool(point.process.is_connected),
-        is_reachable=point.link.condition is LinkCondition.GOOD
-        and not point.installation.is_blocked
-        and state is not None,
+        is_reachable=is_reachable,
         constraints=constraints,
-        currents_ma=_currents(point),
-        read_at=_read_at(point),
-        # `read_at` is that of the oldest current, so the one that is read least often decides; `_CURRENT`
-        # (the sum) counts where no phase current is measured
-        fresh_s=max(fresh_s(point, quantity) for quantity in point.measured_currents or _CURRENT),
+        currents_ma=_terminal_currents_ma(point),
+        read_at=_currents_read_at(point),
+        # all currents share one age, that of the oldest: so the one that may be the oldest decides
+        fresh_s=max(
+            fresh_s(point, quantity) for quantity in point.measured_currents or _CURRENT_SUM
+        ),
         energy_mwh=session.energy_mwh if session is not None and session.is_open else 0,
         acknowledged_ma=point.link.acknowledged_ma,
         acknowledged_at=point.link.acknowledged_since,
     )
 
 
-def _currents(point: ChargingPoint) -> tuple[int | None, ...] | None:
-    """Return the currents [mA] at the terminals of a charging point, L1 first; None: some were not read yet.
+def _terminal_currents_ma(point: ChargingPoint) -> tuple[int | None, ...] | None:
+    """Return the currents [mA] at the terminals of a charging point, L1 first; None: not all were read yet.
 
-    The current of a terminal is None where the charger says that it has no value for it. Where only the
-    sum is measured, it is split evenly; a terminal that is not measured is taken to carry what L1 carries.
+    If only the sum is measured, each terminal gets an equal part. If only some terminals are measured, the
+    others are taken to carry what L1 carries. A single current is None if the charger says that it has no
+    value for it.
     """
     terminal_count = point.settings.phases
     if "current_l1" not in point.settings.capabilities:  # at most the sum is measured
@@ -185,14 +205,15 @@ def _currents(point: ChargingPoint) -> tuple[int | None, ...] | None:
         return None
     measured_ma = [point.number(quantity) for quantity in point.measured_currents]
     unmeasured_count = terminal_count - len(measured_ma)
-    return tuple(measured_ma + measured_ma[:1] * unmeasured_count)
+    as_on_l1 = measured_ma[:1] * unmeasured_count
+    return tuple(measured_ma + as_on_l1)
 
 
-def _read_at(point: ChargingPoint) -> float | None:
-    """Return when the oldest of the phase currents was read [monotonic s]; None: no current ever was.
+def _currents_read_at(point: ChargingPoint) -> float | None:
+    """Return when the oldest of the measured currents was read [monotonic s]; None: no current ever was.
 
-    Phase currents that were not read yet are left out. Where none is measured, or none was read yet, the
-    reading of the sum counts. A current counts as read also if the charger said that it has no value for it.
+    Phase currents that were not read yet are left out. If no phase current is measured, or none was read yet,
+    the reading of the sum counts. The answer that there is no value counts as a reading, too.
     """
     read_at, currents = point.readings.read_at, point.measured_currents
     if not currents:
@@ -200,8 +221,8 @@ def _read_at(point: ChargingPoint) -> float | None:
     try:  # nearly always all of them were read: this is the quick way
         return min(map(read_at.__getitem__, currents))
     except KeyError:
-        times = [read_at[quantity] for quantity in currents if quantity in read_at]
-        return min(times) if times else read_at.get(Quantity.CURRENT)
+        instants = [read_at[quantity] for quantity in currents if quantity in read_at]
+        return min(instants) if instants else read_at.get(Quantity.CURRENT)
 
 
 # --- what happens ------------------------------------------------------------------------------
@@ -210,7 +231,10 @@ def _read_at(point: ChargingPoint) -> float | None:
 def start(
     settings: Settings, points: Mapping[PointNumber, ChargingPoint], now_s: float
 ) -> LoadManagement:
-    """Return load management as it starts, with a participant for each charging point."""
+    """Return load management as it starts, with a participant for each charging point.
+
+    Nothing has been measured or observed yet.
+    """
     participants = [
         participant_settings(point.settings, point.limits, settings.phases)
         for point in points.values()
@@ -219,10 +243,10 @@ def start(
 
 
 def apply_event(station: Station, event: LoadManagementEvent, now_s: float) -> Station:
-    """Return the station after load management has noted an event, without running a cycle.
+    """Return the station after load management has noted a KNX telegram, without running a cycle.
 
-    The event is a value of the smart meter, its sign of life, or the start of a large consumer. With load
-    management off nothing changes.
+    It is a value of the smart meter, its sign of life, or the announcement of a large consumer. While load
+    management is off, nothing changes.
     """
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None:
@@ -230,13 +254,13 @@ def apply_event(station: Station, event: LoadManagementEvent, now_s: float) -> S
     observations = station.observations
     match event:
         case GridMeterReading():
-            # with the reading times of now: the base load counts with a draw only as far as it was read
-            observations = _observations(station)
+            # the base load is the meter's value less the draws, so it matters up to when draws were read
+            observations = _observations_with_reading_times(station)
             load_management = after_meter_value(
                 load_management, settings, event, now_s, observations
             )
         case InOperationSeen():
-            observations = _observations(station)
+            observations = _observations_with_reading_times(station)
             load_management = after_in_operation(load_management, settings, now_s, observations)
         case HighPowerStarted():
             load_management = after_high_power(load_management, settings, now_s)
@@ -246,16 +270,16 @@ def apply_event(station: Station, event: LoadManagementEvent, now_s: float) -> S
 def apply_grid_meter(
     station: Station, values: Mapping[Quantity, Value], now_s: float
 ) -> "GridMeterApplied":
-    """Return the station after a reading of a smart meter on Modbus, and the phases (0 to 2) that it had.
+    """Return the station after a reading of a smart meter on Modbus, and which phases (0 to 2) have a value.
 
-    `values`: all that was read. Only the phase currents count, or the phase powers if the configuration says
-    so (`Measurement.POWER`). A phase without a value is left out. No cycle runs here.
+    `values`: all that was read. Only the phase currents count; or the phase powers, if the meter is configured
+    to measure power. A phase without a value is left out. No cycle runs here.
     """
     meter = station.configuration.load_management.smart_meter
     is_power = meter is not None and meter.measurement is Measurement.POWER
     quantities: tuple[Quantity, ...] = PHASE_POWERS if is_power else PHASE_CURRENTS
     if meter is not None and meter.phases == 1 and quantities[0] not in values:
-        # a meter of one phase may report the sum only: it is what L1 carries
+        # a meter for one phase may report the sum only, which is what L1 carries
         quantities = (Quantity.POWER if is_power else Quantity.CURRENT,)
     new_phases = []
     for phase, quantity in enumerate(quantities):
@@ -277,12 +301,12 @@ class GridMeterApplied(NamedTuple):
 def may_wait_for_tick(
     before: Station, station: Station, new_phases: Iterable[int], now_s: float
 ) -> bool:
-    """Tell whether new values of some phases (0 to 2) can wait until the next tick, at most a second.
+    """Tell whether new values of the smart meter can wait for the cycle of the next tick, a second at most.
 
-    `before`: the station without these values. They cannot wait: during an emergency, which they may end;
-    if one leaves too little room, or comes while something is timed or all are held at the minimum
-    (`is_urgent`); if they complete the values of all phases, which arrive one after the other, and a cycle is
-    due (`due_at`). With load management off nothing is urgent. Source: load-management 9.1.
+    They cannot wait during an emergency, which they may end; if one of them is urgent, for example because its
+    phase carries too much; or if they complete a set that a due cycle needs. With load management off they
+    can. `before`: the station without these values. `new_phases`: the phases (0 to 2) they are of.
+    Source: load-management 9.1.
     """
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None or before.load_management is None:
@@ -290,57 +314,60 @@ def may_wait_for_tick(
     meter = load_management.meter
     is_set_complete_now = meter.sets.completed_at == now_s and meter.phases_arrive_apart
     if is_set_complete_now and load_management.due_at <= now_s:
-        # raising needs a complete set, and by the next tick the first value of another may have arrived
+        # raising needs a complete set; by the next tick, the first value of another set may have arrived
         return False
-    return not before.load_management.is_emergency and not any(
+    if before.load_management.is_emergency:
+        return False
+    return not any(
         is_urgent(load_management, settings, phase, now_s)
         for phase in new_phases
         if 0 <= phase < settings.phases  # a value of a phase that is not configured was left out
     )
 
 
-def after_quiet_reading(station: Station, point: ChargingPoint) -> Station:
-    """Return the station after a reading that showed nothing new; `point`: with the new reading times.
+def after_repeated_reading(station: Station, point: ChargingPoint) -> Station:
+    """Return the station after a reading that showed nothing new; `point`: with the new instants of reading.
 
-    What load management knows stays as it is: it looks up these times when it needs them (`_observations`).
+    What load management knows stays as it is. It looks these instants up when it needs them
+    (`_observations_with_reading_times`).
     """
     return station.with_points({**station.points, PointNumber(point.settings.number): point})
 
 
-def _observations(station: Station) -> Mapping[int, Observation]:
-    """Return the observations by number, each with the instant of the last reading of its charger.
+def _observations_with_reading_times(station: Station) -> Mapping[int, Observation]:
+    """Return the kept observations, by charging point, with the present instants of reading.
 
-    Readings that showed nothing new have changed that instant in the point, but not in
-    `station.observations`. The rest of an observation stays as load management took it last.
+    A reading that shows nothing new moves this instant in the point only (`after_repeated_reading`). Here the
+    observations catch up; their values stay as load management took them last.
     """
-    renewed = {}
+    read_again = {}
     for number, observation in station.observations.items():
-        read_at = _read_at(station.points[PointNumber(number)])
+        read_at = _currents_read_at(station.points[PointNumber(number)])
         if read_at != observation.read_at:
-            renewed[number] = observation.read_again(read_at)
-    return {**station.observations, **renewed} if renewed else station.observations
+            read_again[number] = observation.read_again(read_at)
+    return {**station.observations, **read_again} if read_again else station.observations
 
 
-def update_point(station: Station, number: PointNumber, now_s: float) -> Station:
-    """Return the station after load management has looked at a charging point that may have changed.
+def observe_point(station: Station, number: PointNumber, now_s: float) -> Station:
+    """Return the station after load management has observed a charging point that may have changed.
 
-    If nothing that concerns load management has changed, or it is off, the station is returned as it is. If
-    only the point's draw has changed, the draw is noted. A cycle runs if the point's part in the allocation
-    has changed, if its last draw counts as the building's from now on, or if none has run yet.
+    A cycle is costly, so one runs only if it must: if what the point may claim has changed, for example
+    because a vehicle wants to charge or a charger is lost, or if no cycle has run yet. Another draw is only
+    noted. If nothing has changed, or load management is off, the station is returned as it is.
     """
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None:
         return station
     if not station.observations:  # no cycle has run yet
         return run_cycle(station, now_s)
-    observation = _observation_of(station, station.points[number], now_s)
+    observation = _present_observation(station, station.points[number], now_s)
     known = station.observations.get(number)
-    # from this instant on even the same observation means something else, because time has passed
+    # from this instant on, even the same observation has another meaning, because time has passed
     unchanged_until = load_management.participants[number].unchanged_until
     if known is not None and now_s < unchanged_until and known.differs_only_in_age(observation):
         return station
     observed = observe_charger(load_management, settings, number, observation, now_s)
-    if observed is None:  # only a whole cycle can take the observation
+    if observed is None:  # more than the draw has changed: only a cycle can take that in
         return run_cycle(station, now_s, changed_points=(number,))
     return station.with_load_management(observed, {**station.observations, number: observation})
 
@@ -354,20 +381,20 @@ def run_cycle(
 ) -> Station:
     """Return the station after a cycle of load management: offers, reasons, faults.
 
-    `new_phases`: the phases (0 to 2) with a value of the meter that no cycle has taken yet.
-    `changed_points`: the charging points that have changed since the last cycle; None: any may have. They
-    are observed again, and so are those whose currents have gone stale; the first cycle observes all.
-    With load management off nothing changes.
+    Before the cycle, the charging points are observed again that have changed (`changed_points`; None: all),
+    and those whose currents have gone stale. The first cycle observes all. `new_phases`: the phases (0 to 2)
+    with a meter value that no cycle has taken yet. While load management is off, nothing changes.
     """
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None:
         return station
-    observations = dict(_observations(station))
+    observations = dict(_observations_with_reading_times(station))
     to_observe: Iterable[PointNumber] = station.points
-    if changed_points is not None and observations:
+    has_run_before = bool(observations)
+    if changed_points is not None and has_run_before:
         to_observe = (*changed_points, *_points_with_stale_currents(observations, now_s))
     for number in to_observe:  # the others stay as they were observed last
-        observations[number] = _observation_of(station, station.points[number], now_s)
+        observations[number] = _present_observation(station, station.points[number], now_s)
     load_management = cycle(
         load_management, settings, observations, now_s, new_phases=tuple(new_phases)
     )
@@ -375,10 +402,10 @@ def run_cycle(
 
 
 def _with_faults_of_cycle(station: Station) -> Station:
-    """Return the station with the faults that the last cycle found: of the device, and of each point.
+    """Return the station with the faults that the last cycle found, of the device and of each charging point.
 
-    Faults that a cycle can find (`DEVICE_FAULTS`), but this one did not, are cleared. If no fault changes,
-    the same station is returned, not a copy.
+    A fault that a cycle can find (`DEVICE_FAULTS`), but the last one did not find, is cleared. If no fault
+    changes, the same station is returned, not a copy.
     """
     load_management, faults = station.load_management, station.faults
     if load_management is None:
@@ -396,7 +423,8 @@ def _points_with_stale_currents(
 ) -> list[PointNumber]:
     """Return the reachable charging points whose currents were read too long ago to count.
 
-    No event tells of that: the charger is silent, or its readings lack the currents.
+    No event tells of that, because nothing was read: the charger is silent, or its readings lack the currents.
+    So each cycle looks for them.
     """
     return [
         PointNumber(number)
@@ -406,26 +434,31 @@ def _points_with_stale_currents(
 
 
 def run_cycle_if_due(station: Station, now_s: float) -> Station:
-    """Return the station after a cycle, if time alone may have changed something; else as it is.
+    """Return the station after a cycle, if one is due because time has passed (`due_at`); else as it is.
 
-    Without observations no cycle has run yet: the first one is always due.
+    The first cycle is always due. While load management is off, none is.
     """
     load_management = station.load_management
-    if load_management is None or (station.observations and now_s < load_management.due_at):
+    if load_management is None:
+        return station
+    has_run_before = bool(station.observations)
+    if has_run_before and now_s < load_management.due_at:
         return station
     return run_cycle(station, now_s, changed_points=())
 
 
-def _observation_of(station: Station, point: ChargingPoint, now_s: float) -> Observation:
-    """Return what load management knows of a charging point, with what limits the point from outside.
+def _present_observation(station: Station, point: ChargingPoint, now_s: float) -> Observation:
+    """Return a charging point as load management may observe it now, with the constraints from outside.
 
-    The lock-out is left out: it comes from load management itself. A point that the configuration blocks has
-    that as its first limit (`BLOCKED`: 0 A).
+    The lock-out is left out, because it comes from load management itself. A point that the configuration
+    blocks has that as its first constraint (0 A).
     """
-    outside = [one for one in constraints_of(station, point) if one.reason is not Reason.LOCK_OUT]
+    constraints = [
+        one for one in constraints_of(station, point) if one.reason is not Reason.LOCK_OUT
+    ]
     if point.installation.is_blocked:
-        outside.insert(0, BLOCKED)  # first: it has the highest rank
-    return observation_of(point, constraints=tuple(outside), now_s=now_s)
+        constraints.insert(0, BLOCKED)  # first, because it has the highest rank
+    return observation_of(point, constraints=tuple(constraints), now_s=now_s)
 
 
 def _with_invalid_points(
@@ -433,8 +466,8 @@ def _with_invalid_points(
 ) -> Mapping[PointNumber, ChargingPoint]:
     """Return the charging points with the fault `DLM_INVALID_CURRENT` set or cleared after a cycle.
 
-    It is set where a charger that can be reached has invalid currents by that cycle, else cleared. If no
-    fault changes, the same mapping is returned, not a copy.
+    It is set at each reachable charger whose currents the cycle has found invalid, and cleared at all others.
+    If no fault changes, the same mapping is returned, not a copy.
     """
     for number, point in points.items():
         participant = load_management.participants[number]
@@ -443,44 +476,3 @@ def _with_invalid_points(
         if faults is not point.faults:
             points = {**points, number: replace(point, faults=faults)}
     return points
-
-
-# --- publish -----------------------------------------------------------------------------------
-
-
-def load_management_state(station: Station, now_s: float) -> LoadManagementState:
-    """Return the state of load management that group object 500 shows, the most serious that applies."""
-    load_management = station.load_management
-    if load_management is None:
-        return LoadManagementState.OFF
-    if FaultCode.DLM_ASSOCIATION in station.faults.present:
-        return LoadManagementState.NOT_ASSOCIATED
-    if load_management.overcurrent.is_locked_out:
-        return LoadManagementState.LOCK_OUT
-    if load_management.is_emergency:
-        return LoadManagementState.EMERGENCY
-    if now_s < load_management.high_power_until:
-        return LoadManagementState.HIGH_POWER
-    return LoadManagementState.NORMAL
-
-
-def published(station: Station, now_s: float) -> dict[str, Published]:
-    """Return the values of group objects 500 to 505, by key [mA, s]; load management off: only its state.
-
-    Phases that the mains connection does not have are left out. None: the available current, or the age of
-    the meter's values, is not known.
-    """
-    load_management, settings = station.load_management, station.load_management_settings
-    values: dict[str, Published] = {"sharing_state": int(load_management_state(station, now_s))}
-    if load_management is None or settings is None:
-        return values
-    available_ma = load_management.outcome.available_ma
-    for phase in range(settings.phases):
-        values[f"available_l{phase + 1}"] = (
-            # below 0: more is drawn or held back than the limit, so that nothing is available
-            None if available_ma is None else max(0, available_ma[phase])
-        )
-    meter_age_s = age_s(load_management.meter, settings, now_s)
-    values["limit"] = settings.limit_ma
-    values["smart_meter_age"] = None if meter_age_s is None else round(meter_age_s)
-    return values

@@ -270,7 +270,7 @@ class WallClock:
     source: ClockSource
 
     def at_monotonic(self, now_s: float) -> datetime:
-        """Return the wall-clock time [aware UTC] at a monotonic time."""
+        """Return the wall-clock time [aware UTC] that belongs to a monotonic time, by this clock."""
         return self.time + timedelta(seconds=now_s - self.set_at)
 
 
@@ -287,7 +287,8 @@ class Remembered(NamedTuple):
 
     record: Mapping[str, Any]
     handed_at: float  # [monotonic s]
-    decisions: tuple[object, ...] = ()  # its `urgent_values`; () of the device, which has none
+    # the values of which a change is stored at once; () for the device, whose record has only such
+    urgent_values: tuple[object, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,7 +316,7 @@ class Operation:
     is_grid_control_active: bool = False  # grid-supporting control is active
     # until then [monotonic s] the bus may answer whether grid control is active, and no point gets more than
     # its minimum; None: that is known, or the bus has had its time
-    restore_until: float | None = None
+    waits_for_bus_until: float | None = None
     is_stopping: bool = False  # the gateway ends
     clock: WallClock | None = None  # None: the wall-clock time is not valid
 
@@ -354,9 +355,9 @@ class Station:
         return self.site.load_management_settings
 
     def with_points(self, points: Mapping[PointNumber, ChargingPoint]) -> "Station":
-        """Return the station with other charging points, five times as fast as `replace` does it.
+        """Return the station with other charging points; all else stays.
 
-        That matters, because it is all that happens after most readings.
+        Built directly, which is five times as fast as `replace`: after most readings, nothing else happens.
         """
         return Station(
             site=self.site,
@@ -370,13 +371,13 @@ class Station:
         )
 
     def with_point(self, number: PointNumber, point: ChargingPoint) -> "Station":
-        """Return the station with another state of a charging point."""
+        """Return the station with another state of one charging point."""
         return self.with_points({**self.points, number: point})
 
     def with_output(self, points: Mapping[PointNumber, ChargingPoint], output: Output) -> "Station":
-        """Return the station with other charging points and another output, much faster than `replace`.
+        """Return the station with other charging points, and another record of what was handed out last.
 
-        That matters, because it happens for each charging point that is derived after an event.
+        Built directly, which is much faster than `replace`: it happens for each charging point that is derived.
         """
         return Station(
             site=self.site,
@@ -392,10 +393,10 @@ class Station:
     def with_load_management(
         self, load_management: LoadManagement, observations: Mapping[int, Observation]
     ) -> "Station":
-        """Return the station with another state of load management, much faster than `replace`.
+        """Return the station with another state of load management, and the observations it was made with.
 
-        That matters, because it happens with each value of the smart meter. `observations`: of the charging
-        points, by number, as load management has taken them.
+        `observations`: by number of the charging point. Built directly, which is much faster than `replace`: it
+        happens with each value of the smart meter.
         """
         return Station(
             site=self.site,
@@ -409,16 +410,20 @@ class Station:
         )
 
     def point_of(self, device: DeviceId) -> PointNumber | None:
-        """Return the charging point that a device belongs to; None: to none.
+        """Return the number of the charging point that a device on Modbus belongs to.
 
-        Raises: KeyError, if the device is not configured.
+        None: it belongs to none, such as the meter at the mains connection. Raises: KeyError, if the device is
+        not configured.
         """
         number = self.site.devices[device].point
         return None if number is None else PointNumber(number)
 
     @property
     def is_locked_out(self) -> bool:
-        """Tell whether charging is locked out after an overcurrent."""
+        """Tell whether load management has locked charging out after an overcurrent.
+
+        False while load management is off.
+        """
         return self.load_management is not None and self.load_management.overcurrent.is_locked_out
 
     @property
@@ -429,11 +434,14 @@ class Station:
 
     @property
     def fault_flashes(self) -> int:
-        """Return how many times in a row the APP LED flashes for the present faults; 0: not at all."""
+        """Return how many times in a row the APP LED flashes, by the most severe present fault; 0: not at all."""
         return self.configuration.product.faults.flashes(self.severity)
 
     def last_published(self, scope: Scope, key: str) -> Published:
-        """Return what was last published for a key; None: nothing was, or the value was withdrawn."""
+        """Return the value last published for a group object; None: none was, or it was withdrawn.
+
+        `scope`: a charging point, or the whole device; `key`: the key of the group object in it.
+        """
         values = self.output.published.get(scope)
         return None if values is None else values.get(key)
 

@@ -2,6 +2,9 @@
 
 At the default level the log of a day tells its story; values that move, like offers under load
 management, are details. A charging point that changes too often has its lines as details, too.
+
+So that the log cannot be filled, each *scope* (a charging point, or the whole device) has an *allowance* of
+lines for each level of importance. It is used up line by line, and comes back with time.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,8 +22,8 @@ from knxgw.charging.scope import Scope, log_name
 from knxgw.charging.session import Session
 from knxgw.station.model import Effect, FaultChanged, LineAllowance, Note, NoteLevel
 
-# at once, and after how long [s] one more: a scope that changes all day adds no more than 83 a day.
-# Source: operation 87
+# how many lines at once, and after how long [s] one more may follow: a scope that changes all day adds no more
+# than 83 lines a day. Source: operation 87
 MOST_LINES: Mapping[NoteLevel, tuple[int, float]] = {
     NoteLevel.NEWS: (32, 3600.0),
     NoteLevel.EVENT: (15, 7200.0),
@@ -28,34 +31,37 @@ MOST_LINES: Mapping[NoteLevel, tuple[int, float]] = {
 TOO_OFTEN = "changes too often: more of it with -v only"
 Allowances = Mapping[tuple[Scope, NoteLevel], LineAllowance]
 
-_LIMITS = frozenset(  # reasons whose begin and end are news
-    (
-        Reason.CONFIGURATION,
-        Reason.FAULT,
-        Reason.NOT_FOLLOWING,
-        Reason.INTERRUPTION,
-        Reason.GRID_CONTROL,
-        Reason.LOCK_OUT,
-        Reason.CANCELLED,
-        Reason.WAITING_FOR_START,
-        Reason.INTERNAL_ERROR,
-        Reason.STOPPING,
-        Reason.METER_LOST,
-        Reason.INVALID_CURRENT,
+_LIMIT_REASONS = (
+    frozenset(  # reasons whose beginning and end are news; not those by which offers move all day
+        (
+            Reason.CONFIGURATION,
+            Reason.FAULT,
+            Reason.NOT_FOLLOWING,
+            Reason.INTERRUPTION,
+            Reason.GRID_CONTROL,
+            Reason.LOCK_OUT,
+            Reason.CANCELLED,
+            Reason.WAITING_FOR_START,
+            Reason.INTERNAL_ERROR,
+            Reason.STOPPING,
+            Reason.METER_LOST,
+            Reason.INVALID_CURRENT,
+        )
     )
 )
 _BITS = (RegisterType.BITS16, RegisterType.BITS32)  # each bit has a meaning of its own
 
 
 def offer_note(point: ChargingPoint, decision: Decision) -> Note:
-    """Return the line about another offer: news if a limit begins or ends, else a detail.
+    """Return the line of the log about another offer: news if a limit begins or ends, else a detail.
 
-    `decision`: the new one; `point` still has the one before. `_LIMITS`: reasons such as FAULT or
-    INTERRUPTION, but not those by which offers move all day, such as FUSE_L1. The first offer is a detail.
+    A limit is a reason such as a fault or an interruption, but not one by which offers move all day, such as
+    the fuse. `decision`: the new one; `point` still has the one before. The first offer is a detail.
     """
     before = point.control.decision
     reasons = {decision.reason} if before is None else {before.reason, decision.reason}
-    begins_or_ends_limit = len(reasons) > 1 and not _LIMITS.isdisjoint(reasons)
+    has_reason_changed = len(reasons) > 1
+    begins_or_ends_limit = has_reason_changed and not _LIMIT_REASONS.isdisjoint(reasons)
     why = decision.reason.name.lower()
     return Note(
         text=f"cp{point.settings.number}: offer {decision.offer_ma / 1000:.1f} A ({why})",
@@ -66,10 +72,10 @@ def offer_note(point: ChargingPoint, decision: Decision) -> Note:
 def notes_of(
     before: ChargingPoint, point: ChargingPoint, state_before: Published, state: Published
 ) -> Iterable[Note]:
-    """Yield the lines about a changed charging point; `state_before`, `state`: as published before and now.
+    """Yield the lines of the log about what has changed at a charging point: state, session, error code.
 
-    There is a line for another state, for a session that starts or ends, and for another error code of the
-    charger while its fault lasts: the code with which the fault began stands in the line of that fault.
+    `state_before`, `state`: as published before and now. The charger's own error code has a line only if it
+    changes while the fault lasts: the first code is part of the line about that fault.
     """
     name, decision = f"cp{point.settings.number}", point.control.decision
     offer = f"offer {decision.offer_ma / 1000:.1f} A" if decision else "no offer"
@@ -83,7 +89,7 @@ def notes_of(
         text = f"{name}: session started, state {_state_text(point, state)}, {offer}"
         yield Note(text=text, level=NoteLevel.EVENT)
     elif was_open and new is not None and not is_open:
-        text = f"{name}: session ended: {_summary(point, new)}"
+        text = f"{name}: session ended: {_session_summary(point, new)}"
         yield Note(text=text, level=NoteLevel.EVENT)
     is_fault_lasting = all(FaultCode.CHARGER_ERROR in one.faults.present for one in (before, point))
     if is_fault_lasting and (code := own_code(point)) and code != own_code(before):
@@ -91,11 +97,11 @@ def notes_of(
         yield Note(text=text, level=NoteLevel.EVENT)
 
 
-def _summary(point: ChargingPoint, session: Session) -> str:
+def _session_summary(point: ChargingPoint, session: Session) -> str:
     """Return the energy and the duration of a session in words, such as "7.42 kWh in 2 h 05 min".
 
-    The energy is measured if charger or meter report energy or power, or the charger's own register of the
-    session is followed (`is_register_adopted`).
+    The energy is given only if it is measured: if charger or meter report energy or power, or the session
+    follows a register of the charger for its energy.
     """
     minutes, seconds = divmod(session.duration_s, 60)
     if minutes >= 60:
@@ -120,24 +126,26 @@ def _state_text(point: ChargingPoint, state: Published) -> str:
 
 
 def own_code(point: ChargingPoint) -> str:
-    """Return the error codes of the charger itself, with their meaning where its model says it; "": none.
+    """Return the error codes that the charger itself reports, as one text, such as "0x4 (overheated)"; "": none.
 
-    A charger has up to four, in the registers `error_1` to `error_4` of its model file.
+    A charger has up to four, in the registers `error_1` to `error_4` of its model file. The meaning is added
+    where that file has it.
     """
     registers, codes = point.settings.model.points, []
     for number, quantity in enumerate(FAULT_INFOS, 1):
         text, register = point.value(quantity), registers.get(f"error_{number}")
         if isinstance(text, str) and text and register is not None:
-            words = ", ".join(_meanings(register, text))
+            words = ", ".join(_code_meanings(register, text))
             codes.append(f"{text} ({words})" if words else text)
     return "; ".join(codes)
 
 
-def _meanings(register: Point, text: str) -> Iterable[str]:
-    """Yield the meaning of an error code by the charger's model; of a register of bits, that of each set bit.
+def _code_meanings(register: Point, text: str) -> Iterable[str]:
+    """Yield the meanings of an error code, by the table in the charger's model file (`register.codes`).
 
-    `text`: as `codec.fault_text` writes it: hexadecimal with 0x, or the characters of a text register. A
-    code or bit that the table lacks yields nothing.
+    In a register of bits, each set bit has a meaning of its own. A code or bit that is not in the table yields
+    nothing. `text`: the code as it is shown: a number in hexadecimal (0x...), or the characters of a text
+    register.
     """
     raw: int | str = text
     if text.startswith("0x"):
@@ -145,7 +153,8 @@ def _meanings(register: Point, text: str) -> Iterable[str]:
             raw = int(text, 16)
     keys: Iterable[int | str] = (raw,)
     if register.type in _BITS and isinstance(raw, int):
-        keys = [bit for bit in range(raw.bit_length()) if raw >> bit & 1]
+        set_bits = [bit for bit in range(raw.bit_length()) if raw >> bit & 1]
+        keys = set_bits
     for key in keys:
         if key in register.codes:
             yield register.codes[key].meaning
@@ -154,27 +163,29 @@ def _meanings(register: Point, text: str) -> Iterable[str]:
 # --- how much is logged ----------------------------------------------------------------------------
 
 
-def with_lines_rationed(
+def ration_lines(
     allowances: Allowances, scope: Scope, effects: list[Effect], *, from_index: int, now_s: float
 ) -> Allowances:
-    """Turn lines that are too many for the log into details, and return what is left of each allowance.
+    """Turn lines of the log that are too many into details, and return what is left of each allowance.
 
-    `effects` is changed in place from `from_index` on. A fault that becomes a detail is still stored. With
-    the first line that becomes one, a line is appended that says so (`is_announced`). That line counts for no
-    allowance, and comes again only after half of the allowance has come back.
+    This changes `effects` in place, from `from_index` on. A fault that becomes a detail is still stored. The
+    first line that becomes a detail is followed by one that says that there are too many; it is said again
+    only after half of the allowance has come back.
     """
     for index in range(from_index, len(effects)):
         effect = effects[index]
         if not isinstance(effect, Note | FaultChanged) or effect.level is NoteLevel.DETAIL:
-            continue  # no line, or one that is not in the log at the default level
-        most, line_s = MOST_LINES[effect.level]  # so many at once, and one more after so long
+            continue  # no line, or one that the log does not have at the default level
+        most, line_s = MOST_LINES[effect.level]  # how many at once; after how long [s] one more
         # a scope that had no line of this level yet has its whole allowance
         allowance = allowances.get((scope, effect.level), LineAllowance(most, now_s))
         lines_left = refilled(
             allowance.lines_left, now_s - allowance.counted_at, most=most, every_s=line_s
         )
         is_announced = allowance.is_announced and lines_left < most / 2
-        if lines_left > ALMOST_ONE:  # one is left, but for what adding up small parts loses
+        if (
+            lines_left > ALMOST_ONE
+        ):  # a whole line is left; adding up small parts makes it a little less
             lines_left = max(0.0, lines_left - 1.0)
         else:
             effects[index] = replace(effect, level=NoteLevel.DETAIL)

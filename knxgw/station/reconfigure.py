@@ -1,10 +1,13 @@
 """A running station goes on with another configuration: what stays, what begins, what ends. Pure.
 
-A charging point whose charger is the same stays as it is, with all that is known of it; only what
-its settings say is taken from the new ones. With another charger it goes on as after a restart: what
-is stored holds, and what the charger does is not known until it was read. The session goes on in
-both cases, because the vehicle is still plugged in. A charging point that is gone ends its session,
-and its charger is left with what is safe without the gateway, as at the end of the process.
+A charging point whose charger stays the same goes on with all that is known of it; only its settings are
+new. If it gets another charger, it goes on as after a restart: what is stored of it holds, but what the new
+charger does is unknown until it has been read. The session goes on in both cases, because the vehicle is still
+plugged in. A charging point that is removed ends its session, and its charger gets a last offer that is safe
+without the gateway, as at the end of the process.
+
+In names and arguments, `before` is the station of before the change; `old` and `new` are the same charging
+point, or the same setting, before and after it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,16 +32,16 @@ from knxgw.station import load_management
 from knxgw.station.control_inputs import constraints_of, requested
 from knxgw.station.derive import EVERYTHING, derive
 from knxgw.station.initial import (
+    BUS_ANSWER_S,
     CONFIGURATION_FAULTS,
-    RESTORE_S,
     asks_for_grid_control,
     configured_point,
-    linked_holds,
-    state_lost,
+    linked_holding_keys,
     stored_point,
-    unknown_in,
+    unreadable_fields,
     with_configuration_faults,
-    without_unlinked,
+    with_state_lost,
+    without_endless_holds,
 )
 from knxgw.station.model import (
     ConfigurationChanged,
@@ -51,37 +54,39 @@ from knxgw.station.model import (
     Station,
 )
 
-# by these KNX delivers what the mains connection carries
+# the group objects by which KNX delivers the values of the smart meter
 METER_OBJECTS = (*SMART_METER, IN_OPERATION)
-# those of the electricity meter of a charging point
+# faults of the electricity meter behind a charging point
 METER_FAULTS = (FaultCode.E_METER_NOT_REACHABLE, FaultCode.E_METER_COMM, FaultCode.E_METER_ERROR)
 
 
 def reconfigure(
     before: Station, event: ConfigurationChanged, now_s: float
 ) -> tuple[Station, tuple[Effect, ...]]:
-    """Return the station with another configuration, and the effects of the change.
+    """Return the station as it goes on with another configuration, and the effects of the change.
 
-    The effects begin with the last offers to chargers that the gateway does not control any more.
+    First come the effects for what ends: last offers to chargers that the gateway does not control any more,
+    and sessions and faults of removed charging points. Then everything is derived again.
     """
-    configuration = event.configuration
     station = _with_configuration(before, event, now_s)
-    if unknown_in(configuration, event.records):  # of a new point, something stored cannot be read
-        station = state_lost(station)
-    leaving = [*_last_offers(before, station), *_effects_of_removed_points(before, station, now_s)]
+    if unreadable_fields(event.configuration, event.records):  # of an added charging point
+        station = with_state_lost(station)
+    last_offers = _last_offers(before, station)
+    effects_of_removed = _effects_of_removed_points(before, station, now_s)
     reference = replace(before, points=_points_to_compare_with(before, station))
-    # the table of group objects is a new one: it gets every value, and sends only what it has not sent yet
+    # the table of group objects is a new one, so it gets every value; it sends only what it has not sent yet
     unpublished = replace(station, output=replace(station.output, published={}))
     derived, effects = derive(reference, unpublished, EVERYTHING, now_s)
-    return derived, (*leaving, *effects)
+    return derived, (*last_offers, *effects_of_removed, *effects)
 
 
 def _points_to_compare_with(
     before: Station, station: Station
 ) -> Mapping[PointNumber, ChargingPoint]:
-    """Return the charging points of now as they were before the change, for `derive` to compare with.
+    """Return each present charging point as it was before the change, for `derive` to find what has changed.
 
-    One that was not there before is as it is now, but without a fault, so that its faults are reported.
+    An added point has no state of before. It is taken as it is now, but without its faults, so that `derive`
+    reports these as new.
     """
     return {
         number: before.points.get(number)
@@ -93,7 +98,8 @@ def _points_to_compare_with(
 def _with_configuration(before: Station, event: ConfigurationChanged, now_s: float) -> Station:
     """Return the station with another configuration, and with all that is still true under it.
 
-    Nothing is derived yet: the decisions, and what was published, are still those of before.
+    That goes for charging points, submeters, load management, faults and grid control. Nothing is derived yet:
+    the decisions, and what was published, are still those of before.
     """
     configuration = event.configuration
     points = _configured_points(before, event, now_s)
@@ -105,7 +111,7 @@ def _with_configuration(before: Station, event: ConfigurationChanged, now_s: flo
         if new_devices.get(name) == before.site.devices[name]
     }
     scopes = {DEVICE, *map(point_scope, points)}
-    # without those of points that are gone: if one comes back later, its record is stored again
+    # those of removed points are left out: if such a point comes back later, its record is stored again
     kept_records = {
         scope: one for scope, one in before.output.remembered.items() if scope in scopes
     }
@@ -121,12 +127,12 @@ def _with_configuration(before: Station, event: ConfigurationChanged, now_s: flo
             submeters=same_submeters,
             operation=replace(
                 before.operation,
-                # it ends if its group object has no address any more: no telegram could end it
+                # without a group address, no telegram could end it: so it ends now
                 is_grid_control_active=before.operation.is_grid_control_active
                 and configuration.is_linked(GRID_CONTROL),
-                restore_until=_restore_until(before, configuration, now_s),
+                waits_for_bus_until=_waits_for_bus_until(before, configuration, now_s),
             ),
-            load_management=_load_management(
+            load_management=_continued_load_management(
                 before, configuration, management_settings, points, now_s
             ),
             observations={},  # the next cycle observes all charging points
@@ -138,9 +144,10 @@ def _with_configuration(before: Station, event: ConfigurationChanged, now_s: flo
 def _configured_points(
     before: Station, event: ConfigurationChanged, now_s: float
 ) -> Mapping[PointNumber, ChargingPoint]:
-    """Return the charging points of another configuration, by number.
+    """Return the charging points of the new configuration, by number.
 
-    One that was there before goes on; a new one begins with what may be stored of it from earlier times.
+    One that was there before goes on. An added one begins with what was stored of it, if it existed earlier
+    (`event.records`).
     """
     configuration = event.configuration
     points: dict[PointNumber, ChargingPoint] = {}
@@ -149,7 +156,7 @@ def _configured_points(
         new = configured_point(configuration, settings)
         old = before.points.get(number)
         if old is not None:
-            points[number] = _continued(before, configuration, old, new, now_s)
+            points[number] = _continued_point(before, configuration, old, new, now_s)
         else:
             points[number] = stored_point(
                 configuration, new, event.records, before.now(now_s), now_s
@@ -157,23 +164,26 @@ def _configured_points(
     return points
 
 
-def _restore_until(before: Station, configuration: Configuration, now_s: float) -> float | None:
-    """Return until when the bus may answer whether grid control is active [monotonic s]; None: no wait.
+def _waits_for_bus_until(
+    before: Station, configuration: Configuration, now_s: float
+) -> float | None:
+    """Return until when the station waits for the bus to say if grid control is active [monotonic s].
 
-    If only the new configuration asks the bus, the wait begins now. If the one before asked it, too, the
-    wait of then goes on, or stays over.
+    None: there is no wait. If only the new configuration asks the bus, the wait begins now. If the one before
+    asked it, too, its wait goes on, or stays over.
     """
     if not asks_for_grid_control(configuration):
         return None
     if asks_for_grid_control(before.configuration):
-        return before.operation.restore_until
-    return now_s + RESTORE_S
+        return before.operation.waits_for_bus_until
+    return now_s + BUS_ANSWER_S
 
 
 def _without_old_faults(station: Station) -> Station:
-    """Return the station with the faults of its configuration, and none of the configuration before.
+    """Return the station with the faults of its new configuration in place of those of the one before.
 
-    With load management off its faults are cleared, too: no cycle would do that any more.
+    While load management is off, the faults that its cycles find are cleared, too: no cycle would do that any
+    more.
     """
     is_managed = station.load_management is not None
     ended_codes = (*CONFIGURATION_FAULTS, *(() if is_managed else load_management.DEVICE_FAULTS))
@@ -196,44 +206,45 @@ def _without_faults(faults: FaultRegister, codes: Iterable[FaultCode]) -> FaultR
 
 
 def is_same_charger(old: PointSettings, new: PointSettings) -> bool:
-    """Tell whether the charger of a charging point is still the same device."""
+    """Tell whether a charging point still has the same charger: the same model at the same address."""
     return old.model == new.model and old.connection == new.connection
 
 
-def _continued(
+def _continued_point(
     before: Station,
     configuration: Configuration,
     old: ChargingPoint,
     new: ChargingPoint,
     now_s: float,
 ) -> ChargingPoint:
-    """Return the charging point `old` under another configuration; `new`: as that configures it.
+    """Return the charging point `old` as it goes on under another configuration.
 
-    If the charger is the same, and is blocked or not as before (`is_blocked`), all that is known stays.
-    Otherwise the charging point goes on as after a restart. In either case an interruption or a setpoint of
-    0 A ends whose group object has no address any more: no telegram could end it.
+    `new`: the same point as that configures it. If the charger stays the same, all that is known stays; else
+    the point goes on as after a restart, also if the configuration begins or ceases to block it. An interruption
+    or a setpoint of 0 A ends if its group object has no address any more: no telegram could end it.
     """
     number = PointNumber(new.settings.number)
-    linked_keys, now = linked_holds(configuration, number), before.now(now_s)
-    continued = _restored(old, new, linked_keys, now, now_s)
+    linked_keys, now = linked_holding_keys(configuration, number), before.now(now_s)
+    continued = _as_after_restart(old, new, linked_keys, now, now_s)
     if old.installation.is_blocked == new.installation.is_blocked and is_same_charger(
         old.settings, new.settings
     ):
         continued = _with_same_charger(old, continued)
-    return without_unlinked(configuration, continued)
+    return without_endless_holds(configuration, continued)
 
 
-def _restored(
+def _as_after_restart(
     old: ChargingPoint,
     new: ChargingPoint,
     linked_keys: frozenset[str],
     now: datetime | None,
     now_s: float,
 ) -> ChargingPoint:
-    """Return `new` with what a restart would restore of `old`, and what of its session a restart would lose.
+    """Return `new` with what a restart would restore of `old`, from the record that would be stored of it.
 
-    `linked_keys`: the commands (`HOLDING_KEYS`) whose group object has an address. No fault is present at
-    first: each is reported again when it occurs.
+    Other than in a restart, the vehicle has been there all the time, so the instants of its session and its
+    card are kept as well. No fault is present at first: each is reported again when it occurs. `linked_keys`:
+    which of start/stop, interruption and setpoint have a group address.
     """
     kept = restored(new, to_record(old), now, now_s, linked_keys)
     return replace(
@@ -253,11 +264,11 @@ def _restored(
 
 
 def _with_same_charger(old: ChargingPoint, new: ChargingPoint) -> ChargingPoint:
-    """Return `old`, whose charger stays, with the settings, limits, zone and setpoint of `new`.
+    """Return the point `old`, whose charger stays, with what other settings change: limits, zone, setpoint.
 
-    `new`: the point as after a restart (`_restored`). Its setpoint is the one that KNX gave, within the new
-    limits; if KNX gave none, the new maximum. A vehicle that waited for a start command may charge if none is
-    needed any more (`Process.FREE`). Another electricity meter begins without values.
+    `new`: the same point as after a restart. It has the setpoint that KNX gave, clamped to the new limits, or
+    the new maximum. A vehicle that waits for a start command is released if none is needed any more. If the
+    electricity meter behind the charger is another one, its values are unknown at first.
     """
     stage = old.process.stage
     if stage is Process.WAITING and not new.is_started_manually:
@@ -271,7 +282,7 @@ def _with_same_charger(old: ChargingPoint, new: ChargingPoint) -> ChargingPoint:
             old.control,
             setpoint_ma=new.control.setpoint_ma,
             is_setpoint_given=new.control.is_setpoint_given,
-            wake_at=0.0,  # look at it in the next tick: other settings may mean another instant
+            wake_at=0.0,  # look at the point in the next tick: other settings may change the instant
         ),
         process=replace(old.process, stage=stage),
     )
@@ -282,10 +293,10 @@ def _with_same_charger(old: ChargingPoint, new: ChargingPoint) -> ChargingPoint:
 def _with_other_meter(
     carried: ChargingPoint, old: ChargingPoint, new: ChargingPoint
 ) -> ChargingPoint:
-    """Return `carried` with the electricity meter of `new` in place of that of `old`.
+    """Return the point `carried` with the electricity meter of `new` in place of that of `old`.
 
-    Quantities that either meter supplies are not known until they are read, the faults of the old meter end,
-    and all energy counters go on as after a restart.
+    What either meter supplies is unknown until it is read, and the faults of the old meter end. The energy
+    counters are those of `new`: they go on from what a restart would have stored.
     """
     metered = old.metered_quantities | new.metered_quantities
     readings = old.readings
@@ -312,17 +323,17 @@ def _with_other_meter(
 # --- load management -----------------------------------------------------------------------------
 
 
-def _load_management(
+def _continued_load_management(
     before: Station,
     configuration: Configuration,
     settings: Settings | None,
     points: Mapping[PointNumber, ChargingPoint],
     now_s: float,
 ) -> LoadManagement | None:
-    """Return load management with the new settings and charging points; None: it is off now.
+    """Return load management as it goes on with other settings and charging points; None: it is off now.
 
-    If it was off before, it starts. Otherwise it goes on, and keeps what it knows of the mains connection if
-    the meter is the same and its values mean the same.
+    If it was off before, it starts. Otherwise it goes on with what it knows, provided that the same meter
+    measures the mains connection and its values have the same meaning; if not, it begins as at a start.
     """
     old, old_settings = before.load_management, before.load_management_settings
     if settings is None:
@@ -344,18 +355,18 @@ def _load_management(
 def _are_meter_settings_alike(old: Settings, new: Settings) -> bool:
     """Tell whether the settings give a value of the smart meter the same meaning as before."""
     return (
-        # None: there is a meter; else there is a static limit in its place
+        # a static limit takes the place of a meter: either both have one, or neither
         (old.static_limit_ma is None) == (new.static_limit_ma is None)
         and old.phases == new.phases
-        and old.saturating == new.saturating  # its highest value may stand for more
-        and old.monitoring is new.monitoring  # whether its silence says anything
+        and old.saturating == new.saturating  # whether its highest value may stand for more
+        and old.monitoring is new.monitoring  # what its silence means
     )
 
 
 def _has_same_meter(old: Configuration, new: Configuration) -> bool:
-    """Tell whether the values of the mains connection have the same source as before.
+    """Tell whether the values of the mains connection come from the same meter as before.
 
-    Another group address is another source: something else may send there.
+    Another group address counts as another meter, because something else may send there.
     """
     before, after = old.load_management.smart_meter, new.load_management.smart_meter
     if before != after:
@@ -367,13 +378,13 @@ def _has_same_meter(old: Configuration, new: Configuration) -> bool:
 
 
 def _last_offers(before: Station, after: Station) -> list[Effect]:
-    """Return a last offer to each charger that the gateway does not control any more.
+    """Return the last offer to each charger that the gateway does not control any more.
 
-    These chargers are gone, replaced, or blocked from now on by a fault of the configuration. The offer is
-    what would be left at them if the gateway stopped: it is safe without the gateway.
+    The charger was removed or replaced, or a fault of the configuration blocks it from now on. Its last offer
+    is the one that it would get if the gateway stopped, which is safe without the gateway.
     """
     stopping = replace(
-        before, operation=replace(before.operation, is_stopping=True, restore_until=None)
+        before, operation=replace(before.operation, is_stopping=True, waits_for_bus_until=None)
     )
     effects: list[Effect] = []
     for number, point in before.points.items():
@@ -394,9 +405,9 @@ def _last_offers(before: Station, after: Station) -> list[Effect]:
 def _effects_of_removed_points(before: Station, after: Station, now_s: float) -> list[Effect]:
     """Return the effects for charging points that the configuration does not contain any more.
 
-    Their faults end. A session that is open, or that has ended but is not in the history yet
-    (`is_unreported`), is closed and handed to the store. The stored record then says that the session is over,
-    should the charging point come back.
+    Their faults end. An open session is closed; it goes to the history, as does an ended one that still waits for
+    its times (`is_unreported`). After that the stored record says that the session is over, in case the
+    charging point comes back.
     """
     at = before.now(now_s)
     effects: list[Effect] = []

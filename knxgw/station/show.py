@@ -1,4 +1,8 @@
-"""Makes what people see of the station: `station/view.py`, with words in one language. Pure."""
+"""Makes what people see of the station: `station/view.py`, with words in one language. Pure.
+
+What a charging point measures is shown as it was last *published*, so that pages and group objects agree: a
+value that is not known, or stale, is None there. A *scope* is one charging point, or the whole device.
+"""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -19,7 +23,8 @@ from knxgw.dlm.participant import Participant
 from knxgw.dlm.state import LoadManagement
 from knxgw.station.actions import possible_actions
 from knxgw.station.limits import EffectiveLimit, limits_of
-from knxgw.station.load_management import load_management_state, mains_phases, wired_phases
+from knxgw.station.load_management import mains_phase_count, wired_phases
+from knxgw.station.load_management_values import load_management_state
 from knxgw.station.model import Station
 from knxgw.station.view import (
     DetailView,
@@ -37,7 +42,8 @@ FaultTimes = Mapping[tuple[Scope, FaultCode], datetime | None]  # since when [UT
 SHOWN_CARD_CHARACTERS = 4  # the last ones: a card is never shown as a whole
 _NO_TIMES: FaultTimes = MappingProxyType({})
 _NO_ANSWER = (FaultCode.NOT_REACHABLE, FaultCode.COMM, FaultCode.WRONG_CHARGER)
-_FAULTS_BEHIND: Mapping[Reason, tuple[FaultCode, ...]] = {  # a limit: of its point, or the device
+# by the reason of a limit: the faults that cause it, at the charging point or at the whole device
+_FAULTS_BEHIND: Mapping[Reason, tuple[FaultCode, ...]] = {
     Reason.CONFIGURATION: (FaultCode.DLM_ASSOCIATION,),
     Reason.FAULT: (FaultCode.CHARGER_ERROR,),
     Reason.INTERNAL_ERROR: (FaultCode.CONTACT_SUPPORT,),
@@ -49,7 +55,7 @@ _FAULTS_BEHIND: Mapping[Reason, tuple[FaultCode, ...]] = {  # a limit: of its po
 
 
 class _Look(NamedTuple):
-    """Which station is looked at, when [monotonic s], and in which language."""
+    """What a view is made from: which station, when [monotonic s], and in which language."""
 
     station: Station
     now_s: float
@@ -65,8 +71,8 @@ def view(
 ) -> SiteView:
     """Return what the station shows now, with words in `language` (en, de).
 
-    `fault_times`: since when the faults of each scope are present [aware UTC]; of a fault that is None there,
-    or missing, that is not known.
+    `fault_times`: since when each fault has been present [aware UTC], by scope and code; None or missing: not
+    known.
     """
     look = _Look(station, now_s, language, fault_times)
     return SiteView(
@@ -91,7 +97,10 @@ def _fault_views(look: _Look, scope: Scope) -> tuple[FaultView, ...]:
     `CHARGER_ERROR` comes with the error codes that the charger itself reports (`info`).
     """
     station, language = look.station, look.language
-    register, own_codes = station.faults, ""  # of the device, unless the scope is that of a point
+    register, own_codes = (
+        station.faults,
+        "",
+    )  # those of the device, unless a charging point is the scope
     for number, point in station.points.items():
         if point_scope(number) == scope:
             register, own_codes = point.faults, " ".join(_own_error_codes(station, number))
@@ -114,18 +123,18 @@ def _fault_views(look: _Look, scope: Scope) -> tuple[FaultView, ...]:
 
 
 def _what_is_wrong(station: Station, scope: Scope, code: FaultCode, language: str) -> Iterator[str]:
-    """Yield what is wrong in the configuration, in words, if a fault of a scope comes from there.
+    """Yield what the configuration says about a fault, in words, such as which devices it concerns.
 
-    A fault with another cause yields nothing.
+    Only faults of the configuration have such words; any other fault yields nothing.
     """
     for fault in station.configuration.faults:
-        its_scope = DEVICE if fault.point is None else point_scope(PointNumber(fault.point))
-        if (its_scope, fault.code) == (scope, code):
+        fault_scope = DEVICE if fault.point is None else point_scope(PointNumber(fault.point))
+        if (fault_scope, fault.code) == (scope, code):
             yield fault.message.in_language(language)
 
 
 def _own_error_codes(station: Station, number: PointNumber) -> list[str]:
-    """Return the error codes, four at most, that the charger itself reports; stale ones are left out."""
+    """Return the error codes, four at most, that the charger itself reports as texts; stale ones are left out."""
     codes = [  # the published value is None once the reading is stale
         station.last_published(point_scope(number), f"fault_info_{part}") for part in range(1, 5)
     ]
@@ -150,8 +159,8 @@ def unconfigured_view(texts: Texts, language: str = "en") -> SiteView:
 def _messages(station: Station, language: str) -> tuple[str, ...]:
     """Return the sentences at the head of the status page: what a person must mend or know.
 
-    They are about the configuration, stored state that was lost, and a smart meter whose values do not follow
-    the chargers.
+    They are about faults of the configuration, stored state that was lost, and a smart meter whose values do
+    not follow the chargers.
     """
     messages = [fault.message.in_language(language) for fault in station.configuration.faults]
     if FaultCode.STATE_LOST in station.faults.present:
@@ -164,7 +173,8 @@ def _messages(station: Station, language: str) -> tuple[str, ...]:
 def _messages_on_wrong_meter(station: Station, language: str) -> list[str]:
     """Return sentences about a smart meter whose values do not follow the chargers, and what helps.
 
-    There is one for phases that move the wrong way, and one for phases that stand still.
+    Load management checks on each phase whether the meter moves as the chargers do. There is one sentence for
+    the phases that move the wrong way (a current transformer is reversed), and one for those that stand still.
     """
     phases = () if station.load_management is None else station.load_management.phases
     texts = station.configuration.product.texts.messages
@@ -203,7 +213,7 @@ def _load_management_view(look: _Look) -> LoadManagementView | None:
         high_power_s=high_power_left_s if high_power_left_s > 0 else None,
         limit_ma=settings.limit_ma,
         meter_age_s=age_s(load_management.meter, settings, now_s),
-        # without a meter there is none whose silence could be shown
+        # without a meter, no silence of it must be shown
         is_meter_alive=not has_meter or is_alive(load_management.meter, settings, now_s),
         has_meter=has_meter,
         phases=tuple(
@@ -213,9 +223,10 @@ def _load_management_view(look: _Look) -> LoadManagementView | None:
 
 
 def _phase_view(station: Station, load_management: LoadManagement, index: int) -> PhaseView:
-    """Return what is shown of a phase of the mains connection; `index`: 0 to 2. None: not known.
+    """Return what is shown of a phase of the mains connection (`index`: 0 to 2), in mA; None: not known.
 
-    The shares are what charging points draw on it.
+    That is: the measured current, the base load, what is available, the sum of the offers, and the draw of
+    each charging point on this phase (`shares_ma`).
     """
     value = load_management.meter.values[index]
     available = load_management.outcome.available_ma
@@ -225,14 +236,14 @@ def _phase_view(station: Station, load_management: LoadManagement, index: int) -
         measured_ma=value.current_ma if value else None,
         base_ma=load_management.phases[index].base_ma,
         available_ma=max(0, available[index]) if available else None,  # as group objects 500 to 502
-        # a point that takes no part may have an offer, too, for a vehicle that may come: it does not count
+        # an offer to a point that takes no part waits for a vehicle that may come: it does not count
         allocated_ma=sum(
             one.offer_ma for one in participants if one.takes_part and index in one.phases
         ),
         shares_ma={
             number: drawn_ma
             for number, participant in load_management.participants.items()
-            # 0 and unknown (None) are left out
+            # a draw of 0 or an unknown one (None) is left out
             if (drawn_ma := _draw_on_phase_ma(station, PointNumber(number), participant, index))
         },
     )
@@ -241,28 +252,29 @@ def _phase_view(station: Station, load_management: LoadManagement, index: int) -
 def _draw_on_phase_ma(
     station: Station, number: PointNumber, participant: Participant, index: int
 ) -> int | None:
-    """Return what a charging point draws on a phase (0 to 2) of the mains connection [mA].
+    """Return what a charging point draws on a phase of the mains connection [mA]; `index`: 0 to 2.
 
-    None: it is not wired to that phase, or its draw there is not measured or not fresh.
+    Its currents are published by terminal, so the terminal is looked up that is wired to this phase. None:
+    there is none, or its current is not measured or not fresh.
     """
-    # of the point's terminals L1, L2, L3: the phase of the mains connection to which each is wired
+    # for each terminal (L1, L2, L3 of the point): the phase of the mains connection that it is wired to
     phases_by_terminal = participant.settings.wired_phases
     if index not in phases_by_terminal:
         return None
     terminal = phases_by_terminal.index(index)
-    return _published(station, number, PHASE_CURRENTS[terminal].value)
+    return _published_number(station, number, PHASE_CURRENTS[terminal].value)
 
 
 def _point_view(look: _Look, number: PointNumber, point: ChargingPoint) -> PointView:
-    """Return what is shown of a charging point: mostly what is published for it, and words for that.
+    """Return what is shown of a charging point: mostly what is published for it, with words where needed.
 
-    None: not known, or stale.
+    Units are in the names of the fields. None: not known, or stale.
     """
     station, now_s, language = look.station, look.now_s, look.language
     texts = point.installation.product.texts
-    state = _published(station, number, "state")
+    state = _published_number(station, number, "state")
     decision = point.control.decision
-    phases = [_published(station, number, quantity.value) for quantity in PHASE_CURRENTS]
+    phases = [_published_number(station, number, quantity.value) for quantity in PHASE_CURRENTS]
     return PointView(
         number=number,
         name=point.settings.name,
@@ -273,12 +285,12 @@ def _point_view(look: _Look, number: PointNumber, point: ChargingPoint) -> Point
         condition=point.link.condition.value,
         offer_ma=decision.offer_ma if decision else None,
         reason=texts.reasons[decision.reason].words.in_language(language) if decision else "",
-        setpoint_ma=_published(station, number, "setpoint_state"),
+        setpoint_ma=_published_number(station, number, "setpoint_state"),
         phases_ma=(phases[0], phases[1], phases[2]),
-        current_ma=_published(station, number, "current"),
-        power_w=_published(station, number, "power"),
-        energy_wh=_wh(_published(station, number, "energy")),
-        session_wh=_wh(_published(station, number, "energy_last_charge")),
+        current_ma=_published_number(station, number, "current"),
+        power_w=_published_number(station, number, "power"),
+        energy_wh=_wh(_published_number(station, number, "energy")),
+        session_wh=_wh(_published_number(station, number, "energy_last_charge")),
         interruption=point.control.is_interrupted,
         complete=point.process.is_complete,
         fault=point.faults.text,
@@ -298,32 +310,33 @@ def _point_view(look: _Look, number: PointNumber, point: ChargingPoint) -> Point
                 words=texts.reasons[one.reason].words.in_language(language),
                 cap_ma=one.cap_ma,
                 is_effective=one.is_effective,
-                since=_since(look, number, one),
+                since=_limit_since(look, number, one),
                 ends_in_s=one.ends_in_s,
             )
             for one in limits_of(station, point, now_s)
         ),
         actions=possible_actions(station, point, now_s),
-        installed=_installed(station, point),
-        detail=_detail(station, number, point),
-        session=_session(station, number, point),
+        installed=_installed_view(station, point),
+        detail=_detail_view(station, number, point),
+        session=_session_view(station, number, point),
     )
 
 
-def _since(look: _Look, number: PointNumber, limit: EffectiveLimit) -> datetime | None:
-    """Return since when a limit holds [aware UTC]; None: not known.
+def _limit_since(look: _Look, number: PointNumber, limit: EffectiveLimit) -> datetime | None:
+    """Return since when a limit of a charging point has held [aware UTC]; None: not known.
 
-    Where that is not kept, the fault behind the limit tells it (`_FAULTS_BEHIND`): the fault of the charging
-    point, or else that of the device.
+    If the limit has no instant of its own, that of the fault that causes it counts: a fault of the charging
+    point, or else of the device.
     """
     if limit.began_at is not None:
         return look.station.now(limit.began_at)
     scopes = (point_scope(number), DEVICE)
     keys = [(scope, code) for code in _FAULTS_BEHIND.get(limit.reason, ()) for scope in scopes]
-    return next((at for key in keys if (at := look.fault_times.get(key)) is not None), None)
+    known_times = (at for key in keys if (at := look.fault_times.get(key)) is not None)
+    return next(known_times, None)
 
 
-def _installed(station: Station, point: ChargingPoint) -> InstalledView:
+def _installed_view(station: Station, point: ChargingPoint) -> InstalledView:
     """Return what is shown of the installation of a charging point: limits, meter, address, phases."""
     settings = point.settings
     meter = settings.meter.model if settings.meter is not None else None
@@ -335,42 +348,50 @@ def _installed(station: Station, point: ChargingPoint) -> InstalledView:
         meter=f"{meter.manufacturer} {meter.model}" if meter is not None else None,
         address=_address(point),
         mains_phases=tuple(
-            sorted(phase + 1 for phase in wired_phases(settings, mains_phases(station)))
+            sorted(phase + 1 for phase in wired_phases(settings, mains_phase_count(station)))
         ),
     )
 
 
 def _address(point: ChargingPoint) -> str:
-    """Return where the charger answers, as an installer writes it: "host:port, unit 1".
+    """Return the Modbus address of the charger as an installer writes it: "host:port, unit 1".
 
     On the serial line there is no port.
     """
-    at = device_address(point.settings.connection, point.settings.model)
-    host = at.host if at.host == SERIAL_LINE else f"{at.host}:{at.port}"
-    return f"{host}, unit {at.unit}"
+    address = device_address(point.settings.connection, point.settings.model)
+    is_serial = address.host == SERIAL_LINE
+    host = address.host if is_serial else f"{address.host}:{address.port}"
+    return f"{host}, unit {address.unit}"
 
 
-def _detail(station: Station, number: PointNumber, point: ChargingPoint) -> DetailView:
-    """Return what is shown of a charging point on request: powers, energies, identity."""
+def _detail_view(station: Station, number: PointNumber, point: ChargingPoint) -> DetailView:
+    """Return what is shown of a charging point only on request: powers, energies, temperature, identities.
+
+    None: not known, or stale. Of the card that enabled charging only the last four characters are shown.
+    """
     scope, settings = point_scope(number), point.settings
-    hundredths = _published(station, number, "temperature")
+    hundredths = _published_number(station, number, "temperature")  # of a degree Celsius
     is_hot = station.last_published(scope, "temperature_warning")
     phases = range(1, settings.phases + 1)
-    card = _text(station, scope, "rfid")
+    card = _published_text(station, scope, "rfid")
     return DetailView(
-        powers_w=tuple(_published(station, number, f"power_l{phase}") for phase in phases),
-        energies_wh=tuple(_wh(_published(station, number, f"energy_l{phase}")) for phase in phases),
-        lifetime_wh=_wh(_published(station, number, "energy_lifetime")),
+        powers_w=tuple(_published_number(station, number, f"power_l{phase}") for phase in phases),
+        energies_wh=tuple(
+            _wh(_published_number(station, number, f"energy_l{phase}")) for phase in phases
+        ),
+        lifetime_wh=_wh(_published_number(station, number, "energy_lifetime")),
         temperature_c=None if hundredths is None else hundredths / 100,
         is_hot=is_hot if isinstance(is_hot, bool) else None,
-        evccid=_text(station, scope, "evccid"),
-        serial=_text(station, scope, "serial"),
-        firmware=_text(station, scope, "firmware"),
+        evccid=_published_text(station, scope, "evccid"),
+        serial=_published_text(station, scope, "serial"),
+        firmware=_published_text(station, scope, "firmware"),
         card=card[-SHOWN_CARD_CHARACTERS:] if card else None,
     )
 
 
-def _session(station: Station, number: PointNumber, point: ChargingPoint) -> SessionView | None:
+def _session_view(
+    station: Station, number: PointNumber, point: ChargingPoint
+) -> SessionView | None:
     """Return the current session of a charging point, or its last one; None: there was none yet."""
     session = point.session.latest
     if session is None:
@@ -378,30 +399,33 @@ def _session(station: Station, number: PointNumber, point: ChargingPoint) -> Ses
     return SessionView(
         is_open=session.is_open,
         started_at=session.started_at,
-        # of an open session it is the last moment at which current flowed: no end yet
-        ended_at=session.ended_at if not session.is_open else None,
+        # while a session is open, this only says when current flowed last: it is no end yet
+        ended_at=None if session.is_open else session.ended_at,
         duration_s=session.duration_s,
         energy_wh=round(session.energy_mwh / 1000),
     )
 
 
-def _text(station: Station, scope: Scope, key: str) -> str | None:
-    """Return the text that is published for a key; None: no text is, or an empty one."""
+def _published_text(station: Station, scope: Scope, key: str) -> str | None:
+    """Return the text published for a group object, by scope and key; None: there is none, or it is empty."""
     value = station.last_published(scope, key)
     return value if isinstance(value, str) and value else None
 
 
 def _state_text(point: ChargingPoint, state: int | None) -> Text:
-    """Return the words for a charging state; for None: that it was not read yet, or is not known any more."""
+    """Return the words for a charging state, in all languages.
+
+    For None they say that the state was not read yet, or is not known any more.
+    """
     texts = point.installation.product.texts
     if state is not None:
         return texts.states[ChargingState(state)].name
-    is_new = point.link.condition is LinkCondition.STARTING
-    return texts.status.state_not_read_yet if is_new else texts.status.state_not_known
+    has_just_started = point.link.condition is LinkCondition.STARTING
+    return texts.status.state_not_read_yet if has_just_started else texts.status.state_not_known
 
 
-def _published(station: Station, number: PointNumber, key: str) -> int | None:
-    """Return the number that is published for a key of a charging point; None: no number is."""
+def _published_number(station: Station, number: PointNumber, key: str) -> int | None:
+    """Return the number published for a group object of a charging point, by key; None: there is none."""
     value = station.last_published(point_scope(number), key)
     # a flag is no number, although Python's `bool` is an `int`
     return value if isinstance(value, int) and not isinstance(value, bool) else None

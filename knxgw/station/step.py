@@ -1,13 +1,17 @@
-"""The one step of the station: an event in, the new station and the wanted effects out. Pure."""
+"""The one step of the station: an event in, the new station and the wanted effects out. Pure.
 
-from collections.abc import Callable, Iterable
+A step has two halves. First the event is applied: a function `_after_...` returns the changed station and
+says what the change may concern. That is called *dirty*: it must be derived again. Then `derive` works out
+what follows: allocation, decisions, offers, group objects, what is stored. Most readings repeat the values
+of the reading before; then nothing is dirty, and the second half is left out.
+"""
+
+from collections.abc import Collection, Iterable
 from dataclasses import replace
-from datetime import timedelta
-from functools import partial
 from typing import NamedTuple, assert_never
 
 from knxgw.catalogue.codes import FaultCode
-from knxgw.charging import commands, link, readings, session_dates
+from knxgw.charging import commands, link, readings
 from knxgw.charging.events import (
     ChargerConditionChanged,
     ChargerSeen,
@@ -25,7 +29,7 @@ from knxgw.config.devices import DeviceRole
 from knxgw.station import load_management
 from knxgw.station.control_inputs import is_site_paused
 from knxgw.station.derive import EVERYTHING, CycleRequest, Dirty, derive
-from knxgw.station.initial import CONFIGURATION_FAULTS, RESTORE_S
+from knxgw.station.initial import CONFIGURATION_FAULTS
 from knxgw.station.model import (
     BusAsked,
     ClockSet,
@@ -40,10 +44,8 @@ from knxgw.station.model import (
     LoadManagementEvent,
     MeterState,
     Note,
-    Operation,
     PointEvent,
     SetpointCommanded,
-    SiteEvent,
     Started,
     StartStopCommanded,
     StateLost,
@@ -54,62 +56,61 @@ from knxgw.station.model import (
     Unlock,
     UnlockCommanded,
     UpdateFailed,
-    WallClock,
 )
-from knxgw.station.notes import with_lines_rationed
+from knxgw.station.notes import ration_lines
 from knxgw.station.reconfigure import reconfigure
-
-# a difference up to this is no error of the clock: one of the two times is only a little late
-CORRECTION = timedelta(seconds=1)
-
-Change = Callable[[ChargingPoint], ChargingPoint]
+from knxgw.station.site_events import after_site_event, with_bus_wait_ended
 
 
 class Applied(NamedTuple):
-    """What an event makes of the station, before anything is derived from it."""
+    """The station after an event, before anything has been derived from it."""
 
     station: Station
     dirty: Dirty  # what must be derived; `NOTHING`: the station is final
-    effects_at_once: tuple[Effect, ...] = ()  # they come before those of what is derived
+    effects_at_once: tuple[Effect, ...] = ()  # they come before the effects that are derived
 
 
-NOTHING = Dirty()  # nothing is to be derived; `step` recognises this very object
+NOTHING = Dirty()  # nothing has to be derived; `step` recognises this very object
 
 
 def step(station: Station, event: Event, now_s: float) -> tuple[Station, tuple[Effect, ...]]:
-    """Return the station after an event, and the effects of it. Pure: same arguments, same answer."""
+    """Return the station after an event, and the effects of the event.
+
+    Pure: the same arguments give the same answer. `now_s`: the monotonic time of the event.
+    """
     if isinstance(event, ConfigurationChanged):
         return reconfigure(station, event, now_s)
-    changed, dirty, effects_at_once = _applied(station, event, now_s)
-    if dirty is NOTHING:  # what comes most often: a reading that shows nothing new
+    changed, dirty, effects_at_once = _after_event(station, event, now_s)
+    if dirty is NOTHING:  # the most frequent case: a reading that shows nothing new
         return changed, effects_at_once
-    reference = station
+    before = station
     if isinstance(event, Started):
-        # `derive` reports differences only, and the faults with which the station began must be reported
-        reference = _as_if_faults_were_unreported(station)
-    derived, effects = derive(reference, changed, dirty, now_s)
+        # `derive` reports a fault only if it was not there before. A station may begin with faults, and these
+        # must be reported as well
+        before = _without_faults_of_start(station)
+    derived, effects = derive(before, changed, dirty, now_s)
     return derived, (*effects_at_once, *effects)
 
 
-def _applied(  # noqa: PLR0911 - one for each kind of event
+def _after_event(  # noqa: PLR0911 - one for each kind of event
     station: Station, event: StepEvent, now_s: float
 ) -> Applied:
-    """Apply an event to the station, by the kind of the event.
+    """Return the station with an event applied to it, and what must be derived from that.
 
-    Returned are the station, what must be derived again (`EVERYTHING`, some of it, or `NOTHING`), and the
-    effects that come before those that are derived.
+    There is one case for each kind of event. Some also have effects that are not derived, such as a message to
+    a charger or a line of the log.
     """
     match event:
-        # the most frequent event stands first. A charger that is not configured any more falls through to
-        # `_after_device_event`, which drops its event
+        # the most frequent event comes first. The event of a charger that is not configured any more falls
+        # through to `_after_device_event`, which drops it
         case ChargerSeen() if event.device in station.site.devices:
-            return _charger_seen(station, event, now_s)
+            return _after_charger_reading(station, event, now_s)
         case Tick():
             return _after_tick(station, now_s)
         case Started():
             return Applied(station, EVERYTHING)
         case UnlockCommanded(point=number):
-            return Applied(station, NOTHING, _unlock(station, number, now_s))
+            return Applied(station, NOTHING, _effects_of_unlock(station, number, now_s))
         case (
             BusAsked()
             | ClockSet()
@@ -119,7 +120,7 @@ def _applied(  # noqa: PLR0911 - one for each kind of event
             | StateLost()
             | UpdateFailed()
         ):
-            return Applied(_after_site_event(station, event, now_s), EVERYTHING)
+            return Applied(after_site_event(station, event, now_s), EVERYTHING)
         case GridMeterReading() | InOperationSeen() | HighPowerStarted():
             return _after_meter_event(station, event, now_s)
         case InterruptionCommanded() | SetpointCommanded() | StartStopCommanded():
@@ -129,9 +130,10 @@ def _applied(  # noqa: PLR0911 - one for each kind of event
 
 
 def _after_meter_event(station: Station, event: LoadManagementEvent, now_s: float) -> Applied:
-    """Return the station after a meter value, a sign of life of the meter, or the start of a large consumer.
+    """Return the station after a KNX telegram to load management.
 
-    A large consumer needs a cycle at once. For the others `may_wait_for_tick` says whether one is needed.
+    It is a value of the smart meter, its sign of life, or the announcement that a large consumer starts. Only
+    the last needs a cycle in any case; the others may wait for the next tick.
     """
     new_phases = (event.phase,) if isinstance(event, GridMeterReading) else ()
     updated = load_management.apply_event(station, event, now_s)
@@ -148,100 +150,82 @@ def _after_meter_values(
     *,
     is_urgent: bool = False,
 ) -> Applied:
-    """Return `updated`, and the request to run a cycle of load management at once, if one must run.
+    """Return the station with new meter values (`updated`), and whether they need a cycle at once.
 
-    Otherwise the values wait for the next tick. `before`, `updated`: the station without and with the new
-    values; `new_phases`: the phases (0 to 2) they are of; `is_urgent`: a cycle runs in any case.
+    If they do not, the cycle of the next tick takes them, within a second. `before`: the station without the
+    new values. `new_phases`: the phases (0 to 2) that have one. `is_urgent`: a cycle runs in any case.
     """
     if not is_urgent and load_management.may_wait_for_tick(before, updated, new_phases, now_s):
         return Applied(updated, NOTHING)
-    return Applied(
-        updated, Dirty(new_phases=new_phases, cycle=CycleRequest.NOW, is_device_dirty=True)
-    )
-
-
-def _after_site_event(station: Station, event: SiteEvent, now_s: float) -> Station:
-    """Return the station after an event that concerns the whole site."""
-    match event:
-        case BusAsked():
-            # the question goes out now, so the answer comes within RESTORE_S. The wait counts from the start
-            # and is not extended; None: nothing is waited for, also when the link comes back later
-            waits_until = station.operation.restore_until
-            if waits_until is not None:
-                waits_until = min(waits_until, now_s + RESTORE_S)
-            return _with_operation(station, replace(station.operation, restore_until=waits_until))
-        case ClockSet():
-            return _set_clock(station, event, now_s)
-        case GridControlCommanded(is_active=active):
-            operation = replace(  # the wait for the bus is over: this is what it was for
-                station.operation, is_grid_control_active=active, restore_until=None
-            )
-            return _with_operation(station, operation)
-        case Stopping():
-            # without load management the setpoint is what stays, not the minimum of the wait for the bus
-            operation = replace(station.operation, is_stopping=True, restore_until=None)
-            return _with_operation(station, operation)
-        case InternalErrorFound() | StateLost() | UpdateFailed():
-            faults = station.faults.set(_FAULT_OF_EVENT[type(event)], is_present=True)
-            return replace(station, faults=faults)
-        case _:
-            assert_never(event)
-
-
-_FAULT_OF_EVENT = {
-    # while this fault is present no point gets more than its minimum (`control_inputs`)
-    InternalErrorFound: FaultCode.CONTACT_SUPPORT,
-    StateLost: FaultCode.STATE_LOST,
-    UpdateFailed: FaultCode.UPDATE_FAILED,
-}
-
-
-def _with_operation(station: Station, operation: Operation) -> Station:
-    """Return the station with another state of operation."""
-    return replace(station, operation=operation)
+    cycle_at_once = Dirty(new_phases=new_phases, cycle=CycleRequest.NOW, is_device_dirty=True)
+    return Applied(updated, cycle_at_once)
 
 
 def _after_tick(before: Station, now_s: float) -> Applied:
-    """Return the station after time has passed, and what time alone may have changed.
+    """Return the station after the tick of each second, and what may have changed by time alone.
 
-    Dirty are the points at which something is due by now (`wake_at`), and those that have shown a fault for
-    information until now. Everything is dirty when the wait for the bus has just ended (`restore_until`).
+    If the wait for the bus has just ended, that is everything. Otherwise it is the charging points that are
+    due, and load management if a cycle is due.
     """
-    station = _with_restore_ended(_with_transient_faults_cleared(before), now_s)
-    if station.operation.restore_until != before.operation.restore_until:
-        return Applied(station, EVERYTHING)  # once after the start; sessions follow in later ticks
-    dirty_points = [
+    station = with_bus_wait_ended(_with_transient_faults_cleared(before), now_s)
+    has_bus_wait_ended = (
+        station.operation.waits_for_bus_until != before.operation.waits_for_bus_until
+    )
+    if has_bus_wait_ended:
+        return Applied(station, EVERYTHING)  # this happens once after a start
+    due_points = _points_due_at_tick(before, station, now_s)
+    station = _with_sessions_caught_up(station, due_points, now_s)
+    # the device is dirty with each tick, because it publishes the age of the smart meter's value
+    dirty = Dirty(points=due_points, cycle=CycleRequest.IF_DUE, is_device_dirty=True)
+    return Applied(station, dirty)
+
+
+def _points_due_at_tick(before: Station, station: Station, now_s: float) -> list[PointNumber]:
+    """Return the charging points that must be looked at in this tick, although nothing was reported.
+
+    These are the points at which something ends or changes by time at this moment (`wake_at`), such as a
+    reading that goes stale; and those that have just stopped showing a fault for information, which is all
+    that can have changed them between `before` and `station`.
+    """
+    return [
         number
         for number, point in station.points.items()
         if point.control.wake_at <= now_s or point is not before.points[number]
     ]
-    if dirty_points:
-        # readings that showed nothing new have left the session behind: it is published now, so it follows
-        now = station.now(now_s)
-        followed = {
-            number: readings.catch_up(station.points[number], now_s, now) for number in dirty_points
-        }
-        station = replace(station, points={**station.points, **followed})
-    # the device is dirty with each tick: it publishes the age of the smart meter's value
-    dirty = Dirty(points=dirty_points, cycle=CycleRequest.IF_DUE, is_device_dirty=True)
-    return Applied(station, dirty)
 
 
-def _as_if_faults_were_unreported(station: Station) -> Station:
-    """Return the station without the faults that it began with, to compare the started one with.
+def _with_sessions_caught_up(
+    station: Station, numbers: Collection[PointNumber], now_s: float
+) -> Station:
+    """Return the station with the sessions of some charging points brought up to their last reading.
 
-    `initial` has set these faults before anything could report them.
+    A reading that shows nothing new does not extend the session, to save time. These charging points are about
+    to be published, with the duration of their session, so it is extended now.
     """
-    unreported = replace(station, faults=_without_faults_of_start(station.faults))
+    if not numbers:
+        return station
+    now = station.now(now_s)
+    caught_up = {
+        number: readings.catch_up(station.points[number], now_s, now) for number in numbers
+    }
+    return replace(station, points={**station.points, **caught_up})
+
+
+def _without_faults_of_start(station: Station) -> Station:
+    """Return the station without the faults that it began with, as it was before it had any.
+
+    `initial` has set these faults. Compared with the station returned here they are new, so they are reported.
+    """
+    unreported = replace(station, faults=_register_without_start_faults(station.faults))
     for number, point in station.points.items():
         unreported = unreported.with_point(
-            number, replace(point, faults=_without_faults_of_start(point.faults))
+            number, replace(point, faults=_register_without_start_faults(point.faults))
         )
     return unreported
 
 
-def _without_faults_of_start(faults: FaultRegister) -> FaultRegister:
-    """Return a register without the faults that are reported with the start (`_FAULTS_AT_START`)."""
+def _register_without_start_faults(faults: FaultRegister) -> FaultRegister:
+    """Return a register without the faults that a station may begin with (`_FAULTS_AT_START`)."""
     kept = tuple(code for code in faults.present if code not in _FAULTS_AT_START)
     return replace(faults, present=kept)
 
@@ -249,43 +233,11 @@ def _without_faults_of_start(faults: FaultRegister) -> FaultRegister:
 _FAULTS_AT_START = (FaultCode.STATE_LOST, *CONFIGURATION_FAULTS)  # those that `initial` sets
 
 
-def _with_restore_ended(station: Station, now_s: float) -> Station:
-    """Return the station without its wait for the bus (`restore_until`), if the time for that is over.
-
-    From then on the stored state of grid control counts. Before that, and without a wait, the station is
-    returned as it is.
-    """
-    if station.operation.restore_until is None or now_s < station.operation.restore_until:
-        return station
-    return _with_operation(station, replace(station.operation, restore_until=None))
-
-
-def _set_clock(station: Station, event: ClockSet, now_s: float) -> Station:
-    """Return the station with another wall-clock time, unless a better source has set the present one.
-
-    If no time was known, or it was wrong by more than a second (`CORRECTION`), those sessions get new times
-    that were dated wrongly or not at all (`needs_new_times`).
-    """
-    old = station.operation.clock
-    if old is not None and event.source < old.source:
-        return station
-    clock = WallClock(time=event.now, set_at=now_s, source=event.source)
-    station = _with_operation(station, replace(station.operation, clock=clock))
-    clock_error = None if old is None else abs(event.now - old.at_monotonic(now_s))
-    if clock_error is not None and clock_error <= CORRECTION:
-        return station  # the clock was right: no session has a wrong time
-    dated = {
-        number: session_dates.with_new_times(point, event.now, now_s)
-        for number, point in station.points.items()
-        if session_dates.needs_new_times(point, clock_error)
-    }
-    return replace(station, points={**station.points, **dated})
-
-
 def _with_transient_faults_cleared(station: Station) -> Station:
-    """Return the station in which no charging point shows a fault for information any more.
+    """Return the station with no charging point showing a fault for information any more.
 
-    Such a fault, as after a command that was not possible, is never present: it is shown until the next tick.
+    Such a fault, for example after a command that was not possible, has no duration: it is never present, and
+    is shown only until the next tick.
     """
     cleared = {
         number: replace(point, faults=point.faults.clear_transient())
@@ -295,64 +247,73 @@ def _with_transient_faults_cleared(station: Station) -> Station:
     return replace(station, points={**station.points, **cleared}) if cleared else station
 
 
-def _change(station: Station, event: PointEvent, now_s: float) -> Change:
-    """Return a function that makes the new charging point of the old one, with the values of an event bound.
+def _changed_point(
+    station: Station, before: ChargingPoint, event: PointEvent, now_s: float
+) -> ChargingPoint:
+    """Return a charging point as an event leaves it, by the rule for that kind of event.
 
-    `lacking`: the quantities of which the charger or meter says that it has no value.
+    `before`: the point before the event. `station`: where it is. In a reading, `unavailable` names the
+    quantities of which the charger or meter says that it has no value.
     """
     now = station.now(now_s)
     match event:
-        case ChargerSeen(values=values, unavailable=lacking):
-            change: Change = partial(
-                readings.observe_charger, values=values, now_s=now_s, now=now, unavailable=lacking
+        case ChargerSeen(values=values, unavailable=unavailable):
+            after = readings.observe_charger(
+                before, values=values, now_s=now_s, now=now, unavailable=unavailable
             )
-        case MeterSeen(values=values, unavailable=lacking):
-            change = partial(
-                readings.observe_meter, values=values, now_s=now_s, now=now, unavailable=lacking
+        case MeterSeen(values=values, unavailable=unavailable):
+            after = readings.observe_meter(
+                before, values=values, now_s=now_s, now=now, unavailable=unavailable
             )
         case ChargerConditionChanged(condition=condition):
-            change = partial(link.link_changed, condition=condition)
+            after = link.link_changed(before, condition=condition)
         case MeterConditionChanged(condition=condition):
-            change = partial(link.meter_link_changed, condition=condition)
+            after = link.meter_link_changed(before, condition=condition)
         case OfferAcknowledged(offer_ma=offer_ma):
-            change = partial(link.offer_acknowledged, offer_ma=offer_ma, now_s=now_s)
+            after = link.offer_acknowledged(before, offer_ma=offer_ma, now_s=now_s)
         case InterruptionCommanded(is_active=active):
-            change = partial(commands.command_interruption, is_active=active)
+            after = commands.command_interruption(before, is_active=active)
         case SetpointCommanded(setpoint_ma=setpoint_ma):
-            change = partial(commands.command_setpoint, wanted_ma=setpoint_ma)
+            after = commands.command_setpoint(before, wanted_ma=setpoint_ma)
         case StartStopCommanded(is_start=start):
-            change = partial(
-                commands.command_start_stop,
-                now_s=now_s,
-                is_start=start,
-                is_site_paused=is_site_paused(station),
+            after = commands.command_start_stop(
+                before, now_s=now_s, is_start=start, is_site_paused=is_site_paused(station)
             )
         case _:
             assert_never(event)
-    return change
+    return after
 
 
-def _charger_seen(station: Station, event: ChargerSeen, now_s: float) -> Applied:
+def _after_charger_reading(station: Station, event: ChargerSeen, now_s: float) -> Applied:
     """Return the station after a reading of a charger that is configured.
 
-    Most readings show nothing new: then only the age of the values changes, and nothing is derived.
+    Most readings repeat the values of the one before. Then only the instants of reading change, and nothing is
+    derived: this keeps the most frequent event cheap.
     """
     number = station.point_of(event.device)
-    renewed = None  # the point with newer reading times; None: the reading shows something new
+    repeated = (
+        None  # the point with newer instants of reading; None: the reading may show something new
+    )
     if number is not None:  # every charger belongs to a charging point
         point = station.points[number]
-        renewed = readings.observe_repeated(
+        repeated = readings.observe_repeated(
             point, event.values, now_s, unavailable=event.unavailable
         )
-    if renewed is not None:
-        return Applied(load_management.after_quiet_reading(station, renewed), NOTHING)
+    if repeated is not None:
+        return Applied(load_management.after_repeated_reading(station, repeated), NOTHING)
     return _after_device_event(station, event, now_s)
 
 
 def _after_device_event(station: Station, event: DeviceEvent, now_s: float) -> Applied:
-    """Return the station after an event of a device on Modbus, by the role of the device."""
+    """Return the station after an event of a device on Modbus, by the role of the device.
+
+    A charger, or a meter behind one, belongs to a charging point. Other meters measure the mains connection, or
+    something else (submeters).
+    """
     if event.device not in station.site.devices:
-        return Applied(station, NOTHING)  # not configured any more: the event was on its way
+        return Applied(
+            station, NOTHING
+        )  # removed from the configuration while the event was on its way
     number = station.point_of(event.device)
     if number is not None:
         return _after_point_event(station, number, event, now_s)
@@ -364,20 +325,20 @@ def _after_device_event(station: Station, event: DeviceEvent, now_s: float) -> A
 def _after_point_event(
     station: Station, number: PointNumber, event: PointEvent, now_s: float
 ) -> Applied:
-    """Return the station after an event of one charging point.
+    """Return the station after an event of one charging point: a reading, its link, or a command.
 
-    The log says if a command was refused, or another setpoint was taken than the commanded one.
+    If a command was ignored, or its setpoint was changed to one that is possible, a line of the log says so.
     """
     before = station.points[number]
-    after = _change(station, event, now_s)(before)
+    after = _changed_point(station, before, event, now_s)
     notes = tuple(_notes_on_refusal(event, before, after))
     return Applied(station.with_point(number, after), Dirty(points=(number,)), notes)
 
 
 def _after_grid_meter_event(station: Station, event: DeviceEvent, now_s: float) -> Applied:
-    """Return the station after a reading, or a change of the link, of the meter at the mains connection.
+    """Return the station after a reading of the Modbus meter at the mains connection, or a change of its link.
 
-    A change of the link is only logged: load management judges the meter by the age of its values.
+    A change of the link is only logged, because load management judges the meter by the age of its values.
     """
     match event:
         case MeterSeen(values=values):
@@ -390,20 +351,20 @@ def _after_grid_meter_event(station: Station, event: DeviceEvent, now_s: float) 
 
 
 def _after_submeter_event(station: Station, event: DeviceEvent, now_s: float) -> Applied:
-    """Return the station with the last values of a submeter; nothing is derived from them.
+    """Return the station with the last values of a submeter, which are only kept to be looked at.
 
-    A value that a reading lacks stays as it was, unless the meter says that it has none (`unavailable`).
-    With any condition of the link but `GOOD` all its values are dropped: none is known any more.
+    A quantity that a reading does not contain keeps its value, unless the meter says that it has no value any
+    more (`unavailable`). If the link is not good, all values are dropped, because none is known any more.
     """
     known = station.submeters.get(event.device, MeterState())
     match event:
-        case MeterSeen(values=values, unavailable=lacking):
-            kept = {one: value for one, value in known.values.items() if one not in lacking}
-            read_at = {one: at for one, at in known.read_at.items() if one not in lacking}
+        case MeterSeen(values=values, unavailable=unavailable):
+            kept = {one: value for one, value in known.values.items() if one not in unavailable}
+            kept_at = {one: at for one, at in known.read_at.items() if one not in unavailable}
             state = replace(
                 known,
                 values={**kept, **values},
-                read_at={**read_at, **dict.fromkeys(values, now_s)},
+                read_at={**kept_at, **dict.fromkeys(values, now_s)},
             )
             submeters = {**station.submeters, event.device: state}
             return Applied(replace(station, submeters=submeters), NOTHING)
@@ -419,14 +380,15 @@ def _after_submeter_event(station: Station, event: DeviceEvent, now_s: float) ->
 
 
 def _with_condition_noted(station: Station, event: MeterConditionChanged, now_s: float) -> Applied:
-    """Return the station and a line of the log after the link to a meter without a charging point changed.
+    """Return the station and a line of the log, after the link to a meter without a charging point changed.
 
-    The line uses up part of the device's allowance: a link that comes and goes must not fill the log.
+    The line counts against the number of lines that the device may write, so that a link that comes and goes
+    does not fill the log.
     """
     name = station.site.devices[event.device].name
     notes: list[Effect] = [Note(text=f"{name}: {event.condition}")]
-    # `notes` is changed in place: the line may become a detail, and one that says so may follow
-    allowances = with_lines_rationed(
+    # this changes `notes`: once there are too many, the line becomes a detail, and another one says so
+    allowances = ration_lines(
         station.output.line_allowances, DEVICE, notes, from_index=0, now_s=now_s
     )
     return Applied(
@@ -439,13 +401,15 @@ def _with_condition_noted(station: Station, event: MeterConditionChanged, now_s:
 def _notes_on_refusal(
     event: PointEvent, before: ChargingPoint, after: ChargingPoint
 ) -> Iterable[Note]:
-    """Yield a line of the log if a command was ignored, or another setpoint was taken than the commanded one.
+    """Yield a line of the log if a command was ignored, or its setpoint was changed to a possible one.
 
-    `before`, `after`: the charging point before and after the command.
+    `before`, `after`: the charging point before and after the event. Other events yield nothing.
     """
     number = before.settings.number
     if isinstance(event, StartStopCommanded):
-        if before.process.stage is after.process.stage:  # a command that is possible changes it
+        if (
+            before.process.stage is after.process.stage
+        ):  # a start or stop that is possible changes it
             word = "start" if event.is_start else "stop"
             yield Note(text=f"cp{number}: {word} ignored, the state does not allow it")
     elif isinstance(event, SetpointCommanded):
@@ -453,12 +417,15 @@ def _notes_on_refusal(
         if wanted_ma is None:
             yield Note(text=f"cp{number}: setpoint ignored, it is not a current")
         elif not before.limits.allows_setpoint(wanted_ma):
-            kept_a = after.control.setpoint_ma / 1000
-            yield Note(text=f"cp{number}: setpoint {wanted_ma / 1000:g} A taken as {kept_a:g} A")
+            used_a = after.control.setpoint_ma / 1000
+            yield Note(text=f"cp{number}: setpoint {wanted_ma / 1000:g} A taken as {used_a:g} A")
 
 
-def _unlock(station: Station, number: PointNumber, now_s: float) -> tuple[Effect, ...]:
-    """Return the effects of an unlock command: it is passed on, or the log says why not."""
+def _effects_of_unlock(station: Station, number: PointNumber, now_s: float) -> tuple[Effect, ...]:
+    """Return the effects of an unlock command: the charger releases the cable, or the log says why not.
+
+    The command changes nothing in the station: it is a message that is passed on at once, or never.
+    """
     point = station.points[number]
     if point.installation.is_blocked:
         return (Note(text=f"cp{number}: unlock ignored, the configuration is faulty"),)

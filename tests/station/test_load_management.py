@@ -16,9 +16,9 @@ from knxgw.sim.bench.report import run_scenario
 from knxgw.station.initial import initial
 from knxgw.station.load_management import (
     load_management_settings,
-    load_management_state,
     participant_settings,
 )
+from knxgw.station.load_management_values import load_management_state
 from knxgw.station.model import BusAsked, Remember, Started, Station, Tick
 from knxgw.station.show import view
 from tests.charging.points import NOON, make_point

@@ -10,7 +10,7 @@ from knxgw.charging.quantities import Quantity
 from knxgw.charging.scope import DEVICE
 from knxgw.charging.states import Process
 from knxgw.config.devices import charger_id, point_meter_id
-from knxgw.station.initial import RESTORE_LAST_S, RESTORE_S, initial
+from knxgw.station.initial import BUS_ANSWER_S, LONGEST_BUS_WAIT_S, initial
 from knxgw.station.model import (
     BusAsked,
     ClockSet,
@@ -60,16 +60,16 @@ def again(effects: list[Effect], *entries: str, more: str = LINKED) -> Station:
 def test_the_time_to_answer_begins_when_the_bus_was_asked() -> None:
     station = after(new_station(more=GRID_LINKED), Started(), now_s=0.0)[0]
     station = after(station, BusAsked(), now_s=3.0)[0]
-    station, effects = after(station, Tick(), now_s=3.0 + RESTORE_S - 0.1)
+    station, effects = after(station, Tick(), now_s=3.0 + BUS_ANSWER_S - 0.1)
     assert offers(effects) == []
-    assert offers(after(station, Tick(), now_s=3.0 + RESTORE_S)[1]) == [16_000]
+    assert offers(after(station, Tick(), now_s=3.0 + BUS_ANSWER_S)[1]) == [16_000]
 
 
 def test_a_bus_that_cannot_be_asked_does_not_hold_the_chargers_for_ever() -> None:
     station = after(new_station(more=GRID_LINKED), Started(), now_s=0.0)[0]
-    station, effects = after(station, Tick(), now_s=RESTORE_LAST_S - 0.1)
+    station, effects = after(station, Tick(), now_s=LONGEST_BUS_WAIT_S - 0.1)
     assert offers(effects) == []
-    station, effects = after(station, Tick(), now_s=RESTORE_LAST_S)
+    station, effects = after(station, Tick(), now_s=LONGEST_BUS_WAIT_S)
     assert offers(effects) == [16_000]
     station, effects = after(station, BusAsked(), now_s=20.0)
     assert offers(effects) == [], "a link that comes later does not begin it anew"
@@ -81,7 +81,7 @@ def test_stored_grid_control_holds_when_nobody_answers() -> None:
     effects = after(started(more=LINKED), GridControlCommanded(is_active=True))[1]
     station, effects = after(again(effects), Started(), now_s=0.0)
     assert offers(effects) == [6000]
-    station, effects = after(station, Tick(), now_s=RESTORE_LAST_S)
+    station, effects = after(station, Tick(), now_s=LONGEST_BUS_WAIT_S)
     assert offers(effects) == []
     assert reason(station) is Reason.GRID_CONTROL
 

@@ -23,7 +23,7 @@ from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.devices import charger_id
 from knxgw.config.model import Configuration, KnxLinkKind
 from knxgw.dlm.overcurrent import LockOut, Overcurrent
-from knxgw.station.initial import RESTORE_S, initial
+from knxgw.station.initial import BUS_ANSWER_S, initial
 from knxgw.station.model import (
     ConfigurationChanged,
     Effect,
@@ -240,7 +240,7 @@ class Life:
 def test_a_charger_that_leaves_while_the_bus_is_asked_keeps_what_the_end_would_leave_it() -> None:
     drawn = Drawn((1, 2), 0, 0, 6, "", linked=True)
     life, one_less = Life(drawn.site()), drawn._replace(numbers=(1,))
-    assert life.station.operation.restore_until is not None
+    assert life.station.operation.waits_for_bus_until is not None
     left = [one for one in life.change(one_less.site()) if isinstance(one, LeaveBehind)]
     at_the_end = [one for one in Life(drawn.site()).take(Stopping()) if isinstance(one, Offer)]
     assert [(one.point, one.offer_ma) for one in left] == [
@@ -302,10 +302,10 @@ def test_an_overcurrent_is_not_over_because_the_meter_is_another_one() -> None:
 def test_a_link_that_takes_the_place_of_none_is_asked_whether_the_site_is_limited() -> None:
     linked = site((1,), 0, 0, 6, "", linked=True)
     life = Life(replace(linked, knx=replace(linked.knx, link=KnxLinkKind.NONE)))
-    assert life.station.operation.restore_until is None
+    assert life.station.operation.waits_for_bus_until is None
     life.now_s = 10.0
     life.change(linked)
-    assert life.station.operation.restore_until == 10.0 + RESTORE_S
+    assert life.station.operation.waits_for_bus_until == 10.0 + BUS_ANSWER_S
 
 
 def test_a_record_that_cannot_be_read_is_a_fault_also_of_a_point_that_comes_later() -> None:

@@ -14,7 +14,7 @@ from knxgw.charging.quantities import Quantity
 from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.devices import charger_id
 from knxgw.dlm.overcurrent import LockOut, Overcurrent
-from knxgw.station.initial import RESTORE_LAST_S, RESTORE_S
+from knxgw.station.initial import BUS_ANSWER_S, LONGEST_BUS_WAIT_S
 from knxgw.station.limits import ends_in_s
 from knxgw.station.model import (
     BusAsked,
@@ -68,9 +68,9 @@ def test_nobody_gets_more_than_the_minimum_until_the_bus_has_answered_or_had_its
     station, effects = after(new_station(more=GRID_LINKED), Started(), BusAsked(), now_s=0.0)
     assert offers(effects) == [6000]
     assert reason(station) is Reason.RESTORING
-    station, effects = after(station, Tick(), now_s=RESTORE_S - 0.1)
+    station, effects = after(station, Tick(), now_s=BUS_ANSWER_S - 0.1)
     assert offers(effects) == []
-    station, effects = after(station, Tick(), now_s=RESTORE_S)
+    station, effects = after(station, Tick(), now_s=BUS_ANSWER_S)
     assert offers(effects) == [16_000], "nobody answered: what was stored holds"
     assert reason(station) is Reason.NOT_READ_YET
 
@@ -92,7 +92,7 @@ def test_a_pause_that_was_stored_holds_during_the_restore() -> None:
     station = after(new_station(more=GRID_LINKED), Started(), now_s=0.0)[0]
     station, effects = after(station, SetpointCommanded(point=CP1, setpoint_ma=0), now_s=1.0)
     assert offers(effects) == [0]
-    _, effects = after(station, Tick(), now_s=RESTORE_LAST_S)
+    _, effects = after(station, Tick(), now_s=LONGEST_BUS_WAIT_S)
     assert offers(effects) == [], "no raise in between"
 
 
