@@ -35,33 +35,38 @@ class Action(StrEnum):
 
 
 def possible_actions(station: Station, point: ChargingPoint, now_s: float) -> tuple[Action, ...]:
-    """Return what a person may do at a charging point now, in the order in which pages show it."""
+    """Return what a person may do at a charging point now, in the order in which pages show it.
+
+    It depends on what the charger is able to do, on the state of charging, and on load management.
+    """
     capabilities, stage = point.settings.capabilities, point.process.stage
     state = shown_state(point, now_s, is_site_paused=is_site_paused(station))
-    # as in `command_start_stop`: a start is possible only while the point is shown to wait for it
+    # a start is possible only while the point shows that it waits for one, as in `command_start_stop`; at any
+    # other moment it is `START_OTHERWISE`, which the charging process refuses
     waits_for_start = state is ChargingState.MANUAL_START
     start_input = ProcessInput.START if waits_for_start else ProcessInput.START_OTHERWISE
     takes_start_stop = "start_stop" in capabilities and bool(point.process.is_connected)
     is_interrupted = point.control.is_interrupted
-    found = {
+    is_possible_now = {
         # `advance` returns None where the charging process does not allow the command
         Action.START: takes_start_stop and advance(stage, start_input) is not None,
         Action.STOP: takes_start_stop and advance(stage, ProcessInput.STOP) is not None,
         Action.UNLOCK: "unlock" in capabilities and may_unlock(point, now_s),
         Action.INTERRUPT: not is_interrupted,
         Action.RESUME: is_interrupted,
-        # load management decides itself: no setpoint counts while it is on
+        # while load management is on, it decides, and no setpoint counts
         Action.SETPOINT: station.configuration.load_management.mode is LoadManagementMode.OFF,
     }
-    return tuple(action for action, is_possible in found.items() if is_possible)
+    return tuple(action for action, is_possible in is_possible_now.items() if is_possible)
 
 
 def command_of(
     action: Action, point: PointNumber, setpoint_ma: int | None = None
 ) -> PointCommand | UnlockCommanded:
-    """Return the event by which the station learns of an action.
+    """Return the event by which the station learns that a person does something at a charging point.
 
-    `setpoint_ma` counts for `Action.SETPOINT` only; None there: the setpoint is no number, and is ignored.
+    It is the same event as for a KNX telegram. `setpoint_ma` counts for `Action.SETPOINT` only; None there: what
+    was entered is no number, and the station ignores it.
     """
     match action:
         case Action.START | Action.STOP:

@@ -1,4 +1,8 @@
-"""The one task that owns the station: events in, effects out, in order."""
+"""The one task that owns the station: events in, effects out, in order.
+
+An event is handled in two parts: `prepare` computes what follows, and `take` makes it the present station. Only
+a change of the configuration uses them apart, because in between the caller gets ready what may fail.
+"""
 
 import asyncio
 import logging
@@ -12,11 +16,11 @@ from knxgw.station.step import step
 
 log = logging.getLogger(__name__)
 TICK_S = 1.0
-Prepared = tuple[Station, tuple[Effect, ...]]  # what `step` returns, not taken yet
+Prepared = tuple[Station, tuple[Effect, ...]]  # what `step` returned, not in force yet
 
 
 class Inbox:
-    """Events waiting for the station; anything that runs on the event loop may put one in.
+    """Events that wait for the station; anything that runs on the event loop may put one in.
 
     It belongs to the device, as KNX and the website do, and is open while there is a station to take events.
     """
@@ -42,13 +46,14 @@ class Inbox:
             self._filled.set()
 
     def wake(self) -> None:
-        """Let the owner go on without an event: a tick is due."""
+        """End the wait in `get` without an event, because a tick is due."""
         self._filled.set()
 
     async def get(self) -> Event | None:
         """Return the next event, and wait for it if there is none.
 
-        None: `wake` was called, or the event that ended the wait has been taken already.
+        None: the wait has ended without an event. Either `wake` was called, or the event that ended the wait had
+        been taken before.
         """
         if not self._events:
             await self._filled.wait()
@@ -56,7 +61,7 @@ class Inbox:
         return self.take()
 
     def take(self) -> Event | None:
-        """Return the next event at once, None when none waits."""
+        """Return the next event without waiting; None: there is none."""
         return self._events.popleft() if self._events else None
 
 
@@ -64,7 +69,7 @@ class Owner:
     """Owns the station: it alone changes it; others may read `station`."""
 
     def __init__(self, station: Station, inbox: Inbox, carry_out: Callable[[Effect], None]) -> None:
-        """Own a station, handle what is in `inbox`, and hand each effect to `carry_out`."""
+        """Own `station`, take events from `inbox`, and hand each effect to `carry_out`."""
         self.station = station
         self._inbox = inbox
         self._carry_out = carry_out
@@ -85,7 +90,7 @@ class Owner:
                 if is_due:
                     self.handle(Tick(), loop.time())
                     tick_at = loop.time() + TICK_S
-                # set the alarm again, also when it has rung a little early: asyncio allows itself that
+                # set the alarm again, also if it has rung a little early, as asyncio may let it
                 if is_due or event is None:
                     alarm.cancel()
                     alarm = loop.call_at(tick_at, self._inbox.wake)
@@ -102,19 +107,19 @@ class Owner:
             self._apply(self.prepare(event, now_s))
 
     def catch_up(self, now_s: float) -> None:
-        """Handle all events that wait now: the configuration for which they were sent is about to change."""
+        """Handle all events that wait now, before the configuration changes for which they were meant."""
         while (event := self._inbox.take()) is not None:
             self.handle(event, now_s)
 
     def prepare(self, event: Event, now_s: float) -> Prepared:
-        """Return what would follow from an event, and change nothing yet; `take` makes it true.
+        """Return what would follow from an event, and change nothing; `take` then makes it the present state.
 
-        In between the caller of a change of the configuration makes ready what may fail.
+        In between, the caller can still give up without a trace, which a change of the configuration needs.
         """
         return step(self.station, event, now_s)
 
     def take(self, event: Event, prepared: Prepared, now_s: float) -> None:
-        """Make a station from `prepare` the present one, and hand out its effects; `event`: its cause.
+        """Make a prepared station the present one, and hand out its effects; `event`: what it follows from.
 
         An effect that cannot be carried out is an internal error, as in `handle`; the station stays changed.
         """
@@ -123,10 +128,10 @@ class Owner:
 
     @contextmanager
     def _guarded(self, event: Event, now_s: float) -> Iterator[None]:
-        """Log what fails in the block, once of each kind; then hold all points at their minimum.
+        """Catch any error in the block: log it, once for each kind, and hold all points at their minimum.
 
-        That is what the event `InternalErrorFound` does. If it fails itself, nothing can be held: the error
-        is raised.
+        The event `InternalErrorFound` brings that about. If this event itself fails, nothing can be held, so
+        the error is raised and ends the program.
         """
         try:
             yield
@@ -140,7 +145,7 @@ class Owner:
             self.handle(InternalErrorFound(), now_s)
 
     def _apply(self, prepared: Prepared) -> None:
-        """Make a station from `prepare` the present one, and hand out its effects."""
+        """Make a prepared station the present one, and hand out its effects."""
         self.station, effects = prepared
         self._hand_out(effects)
 

@@ -112,7 +112,11 @@ class PointView:
 
     @property
     def age_s(self) -> int | None:
-        """Return the age of the oldest value that moves (`_MOVING`) [s]; None: none was read."""
+        """Return the age [s] of the oldest of the values that change while charging; None: none was read.
+
+        These are state, setpoint, currents and power. Others, such as the serial number, are read seldom, and may
+        be old.
+        """
         moving = [self.ages_s[name] for name in _MOVING if name in self.ages_s]
         return max(moving, default=None)
 
