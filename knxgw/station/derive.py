@@ -55,7 +55,7 @@ from knxgw.station.model import (
     SessionClosed,
     Station,
 )
-from knxgw.station.notes import notes_of, offer_note, own_code, ration_lines
+from knxgw.station.notes import notes_of, offer_note, own_codes_text, ration_lines
 
 REMEMBER_ENERGY_S = 10.0  # energies and durations are stored at most this often
 
@@ -105,9 +105,8 @@ def derive(
     effects.extend(_read_requests(before, station))
     if dirty.is_device_dirty or station.faults is not before.faults:
         station = _derive_device(before, station, now_s, effects)
-    if (
-        dirty.is_everything_dirty
-    ):  # as it is after each change of grid control, the content of the record
+    # the device's record has only the state of grid control, and a change of that makes everything dirty
+    if dirty.is_everything_dirty:
         station = _remember_device(station, now_s, effects)
     return station, tuple(effects)
 
@@ -190,8 +189,8 @@ def _points_with_new_allocation(before: Station, station: Station) -> tuple[Poin
         for number, point in station.points.items()
         if new.participants[number].offer_ma != old.participants[number].offer_ma
         or new.outcome.reasons.get(number) is not old.outcome.reasons.get(number)
-        or point
-        is not before.points[number]  # a cycle sets or clears the fault of invalid currents
+        # the cycle has set or cleared the fault of invalid currents at the point
+        or point is not before.points[number]
     )
 
 
@@ -239,7 +238,7 @@ def _derive_point(
     wake_at = unchanged_until(point, now_s)
     point = point.with_control(point.control.with_wake_at(wake_at))
     if point.faults is not before.faults:
-        at, code = station.now(now_s), own_code(point)
+        at, code = station.now(now_s), own_codes_text(point)
         effects.extend(_faults_changed(scope, before.faults, point.faults, at, code))
     point = _with_session_reported(station, number, before, point, effects)
     language = station.configuration.device.language
@@ -294,7 +293,7 @@ def _with_session_reported(
     is_one_to_report = has_ended or point.session.is_unreported
     if not is_one_to_report or new is None:
         return point
-    has_next_begun = new.is_open  # then the session to report has lost its place in the point to it
+    has_next_begun = new.is_open  # then only `before` still has the session to report
     ended_session = old if has_next_begun else new
     must_wait = (
         station.operation.clock is None and not station.operation.is_stopping and not has_next_begun

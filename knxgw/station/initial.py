@@ -84,7 +84,7 @@ def initial(
         if management_settings
         else None,
     )
-    if unreadable_fields(configuration, records):  # people must know that something is missing
+    if unreadable_fields(configuration, records):  # people must be told that something is missing
         station = with_state_lost(station)
     return with_configuration_faults(station)
 

@@ -36,7 +36,7 @@ def limits_of(station: Station, point: ChargingPoint, now_s: float) -> tuple[Eff
     decision = point.control.decision
     if decision is None:
         return ()
-    # the first of these decides
+    # the first of these caps decides
     caps = ranked(point.limits, constraints_of(station, point), requested(station, point))
     effective = EffectiveLimit(reason=decision.reason, cap_ma=decision.offer_ma, is_effective=True)
     is_deciding_rule_shown = caps[0].reason is decision.reason

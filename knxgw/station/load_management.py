@@ -83,12 +83,13 @@ def load_management_settings(configuration: Configuration) -> Settings | None:
     if meter is None:
         return settings
     is_on_knx = meter.meter is None  # it is no device on Modbus: KNX delivers the values
+    # the highest value that the datapoint type can express may stand for more
+    is_range_limited = is_on_knx and meter.dpt == SATURATING_DPT
     return replace(
         settings,
         phases=meter.phases,
         interval_s=meter.interval_s,
-        saturating=is_on_knx
-        and meter.dpt == SATURATING_DPT,  # on Modbus there is no datapoint type
+        saturating=is_range_limited,
         monitoring=meter.monitoring,
     )
 
@@ -146,10 +147,10 @@ def _measures_every_phase(point: PointSettings) -> bool:
 
 
 def _fallback_ma(point: PointSettings, limits: Limits) -> int:
-    """Return the current [mA] that a charger may draw once it no longer hears from the gateway.
+    """Return the current [mA] that a charger falls back to when it no longer hears from the gateway.
 
-    A charger with a fail-safe falls back to the minimum, whatever it was offered; so that much must be reserved
-    for it. 0: the charger has no fail-safe, and just keeps its last offer. Source: load-management 13.2b.
+    It is the minimum, whatever was offered before: the gateway sets it as the fail-safe where the model allows
+    that. 0: the charger has no fail-safe, and just keeps its last offer. Source: load-management 13.2b.
     """
     keeps_offer = point.model.without_gateway is WithoutGateway.KEEPS_OFFER
     return 0 if keeps_offer else limits.lowest_ma
@@ -163,7 +164,8 @@ def observation_of(
     A charger counts as reachable while its link is good, its state is fresh, and the configuration does not
     block it. `constraints`: what limits the point from outside load management, highest rank first.
     """
-    state = intrinsic_state(point, now_s)  # None: the last reading of it is stale
+    # the charger's own state, without the echo of a pause that we ordered; None: its reading is stale
+    state = intrinsic_state(point, now_s)
     is_reachable = (
         point.link.condition is LinkCondition.GOOD
         and not point.installation.is_blocked
@@ -177,7 +179,7 @@ def observation_of(
         constraints=constraints,
         currents_ma=_terminal_currents_ma(point),
         read_at=_currents_read_at(point),
-        # all currents share one age, that of the oldest: so the one that may be the oldest decides
+        # `read_at` is that of the oldest current, so the one that may grow oldest decides
         fresh_s=max(
             fresh_s(point, quantity) for quantity in point.measured_currents or _CURRENT_SUM
         ),
@@ -243,10 +245,10 @@ def start(
 
 
 def apply_event(station: Station, event: LoadManagementEvent, now_s: float) -> Station:
-    """Return the station after load management has noted a KNX telegram, without running a cycle.
+    """Return the station after load management has noted an event, without running a cycle.
 
-    It is a value of the smart meter, its sign of life, or the announcement of a large consumer. While load
-    management is off, nothing changes.
+    The event is a value of the smart meter, its sign of life, or the announcement of a large consumer. While
+    load management is off, nothing changes.
     """
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None:
@@ -314,7 +316,8 @@ def may_wait_for_tick(
     meter = load_management.meter
     is_set_complete_now = meter.sets.completed_at == now_s and meter.phases_arrive_apart
     if is_set_complete_now and load_management.due_at <= now_s:
-        # raising needs a complete set; by the next tick, the first value of another set may have arrived
+        # raising needs a complete set, and the phases report one after the other: by the next tick, the first
+        # value of another set may have arrived
         return False
     if before.load_management.is_emergency:
         return False
@@ -337,8 +340,9 @@ def after_repeated_reading(station: Station, point: ChargingPoint) -> Station:
 def _observations_with_reading_times(station: Station) -> Mapping[int, Observation]:
     """Return the kept observations, by charging point, with the present instants of reading.
 
-    A reading that shows nothing new moves this instant in the point only (`after_repeated_reading`). Here the
-    observations catch up; their values stay as load management took them last.
+    A reading that shows nothing new moves its instant in the point only (`after_repeated_reading`). Here the
+    observations catch up, because the instant tells how long the draw is proven. Their values stay as load
+    management took them last.
     """
     read_again = {}
     for number, observation in station.observations.items():

@@ -7,7 +7,10 @@ from knxgw.station.model import Station
 
 
 def load_management_state(station: Station, now_s: float) -> LoadManagementState:
-    """Return the state of load management for group object 500: the most serious one that applies."""
+    """Return the state of load management for group object 500: the most serious one that applies.
+
+    Not associated means that group objects without which it cannot work have no address.
+    """
     load_management = station.load_management
     if load_management is None:
         return LoadManagementState.OFF
@@ -35,7 +38,7 @@ def load_management_values(station: Station, now_s: float) -> dict[str, Publishe
     available_ma = load_management.outcome.available_ma
     for phase in range(settings.phases):
         values[f"available_l{phase + 1}"] = (
-            # below 0, the line carries more than its limit: nothing is available
+            # below 0, more is drawn or reserved than the limit: nothing is available
             None if available_ma is None else max(0, available_ma[phase])
         )
     meter_age_s = age_s(load_management.meter, settings, now_s)

@@ -346,7 +346,7 @@ class Station:
 
     @property
     def configuration(self) -> Configuration:
-        """Return the configuration that holds."""
+        """Return the configuration that is in force."""
         return self.site.configuration
 
     @property

@@ -31,22 +31,21 @@ MOST_LINES: Mapping[NoteLevel, tuple[int, float]] = {
 TOO_OFTEN = "changes too often: more of it with -v only"
 Allowances = Mapping[tuple[Scope, NoteLevel], LineAllowance]
 
-_LIMIT_REASONS = (
-    frozenset(  # reasons whose beginning and end are news; not those by which offers move all day
-        (
-            Reason.CONFIGURATION,
-            Reason.FAULT,
-            Reason.NOT_FOLLOWING,
-            Reason.INTERRUPTION,
-            Reason.GRID_CONTROL,
-            Reason.LOCK_OUT,
-            Reason.CANCELLED,
-            Reason.WAITING_FOR_START,
-            Reason.INTERNAL_ERROR,
-            Reason.STOPPING,
-            Reason.METER_LOST,
-            Reason.INVALID_CURRENT,
-        )
+# reasons whose beginning and end are news; not those by which offers move all day
+_LIMIT_REASONS = frozenset(
+    (
+        Reason.CONFIGURATION,
+        Reason.FAULT,
+        Reason.NOT_FOLLOWING,
+        Reason.INTERRUPTION,
+        Reason.GRID_CONTROL,
+        Reason.LOCK_OUT,
+        Reason.CANCELLED,
+        Reason.WAITING_FOR_START,
+        Reason.INTERNAL_ERROR,
+        Reason.STOPPING,
+        Reason.METER_LOST,
+        Reason.INVALID_CURRENT,
     )
 )
 _BITS = (RegisterType.BITS16, RegisterType.BITS32)  # each bit has a meaning of its own
@@ -92,7 +91,7 @@ def notes_of(
         text = f"{name}: session ended: {_session_summary(point, new)}"
         yield Note(text=text, level=NoteLevel.EVENT)
     is_fault_lasting = all(FaultCode.CHARGER_ERROR in one.faults.present for one in (before, point))
-    if is_fault_lasting and (code := own_code(point)) and code != own_code(before):
+    if is_fault_lasting and (code := own_codes_text(point)) and code != own_codes_text(before):
         text = f"{name}: the charger's own code is {code}"
         yield Note(text=text, level=NoteLevel.EVENT)
 
@@ -125,7 +124,7 @@ def _state_text(point: ChargingPoint, state: Published) -> str:
 # --- the charger's own code ----------------------------------------------------------------------
 
 
-def own_code(point: ChargingPoint) -> str:
+def own_codes_text(point: ChargingPoint) -> str:
     """Return the error codes that the charger itself reports, as one text, such as "0x4 (overheated)"; "": none.
 
     A charger has up to four, in the registers `error_1` to `error_4` of its model file. The meaning is added
@@ -183,9 +182,8 @@ def ration_lines(
             allowance.lines_left, now_s - allowance.counted_at, most=most, every_s=line_s
         )
         is_announced = allowance.is_announced and lines_left < most / 2
-        if (
-            lines_left > ALMOST_ONE
-        ):  # a whole line is left; adding up small parts makes it a little less
+        # a whole line is left; adding up small parts may make it a little less than one
+        if lines_left > ALMOST_ONE:
             lines_left = max(0.0, lines_left - 1.0)
         else:
             effects[index] = replace(effect, level=NoteLevel.DETAIL)

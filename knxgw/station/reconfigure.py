@@ -226,9 +226,8 @@ def _continued_point(
     number = PointNumber(new.settings.number)
     linked_keys, now = linked_holding_keys(configuration, number), before.now(now_s)
     continued = _as_after_restart(old, new, linked_keys, now, now_s)
-    if old.installation.is_blocked == new.installation.is_blocked and is_same_charger(
-        old.settings, new.settings
-    ):
+    is_blocked_as_before = old.installation.is_blocked == new.installation.is_blocked
+    if is_blocked_as_before and is_same_charger(old.settings, new.settings):
         continued = _with_same_charger(old, continued)
     return without_endless_holds(configuration, continued)
 

@@ -97,10 +97,8 @@ def _fault_views(look: _Look, scope: Scope) -> tuple[FaultView, ...]:
     `CHARGER_ERROR` comes with the error codes that the charger itself reports (`info`).
     """
     station, language = look.station, look.language
-    register, own_codes = (
-        station.faults,
-        "",
-    )  # those of the device, unless a charging point is the scope
+    # those of the device, unless the scope is a charging point
+    register, own_codes = station.faults, ""
     for number, point in station.points.items():
         if point_scope(number) == scope:
             register, own_codes = point.faults, " ".join(_own_error_codes(station, number))
@@ -134,7 +132,7 @@ def _what_is_wrong(station: Station, scope: Scope, code: FaultCode, language: st
 
 
 def _own_error_codes(station: Station, number: PointNumber) -> list[str]:
-    """Return the error codes, four at most, that the charger itself reports as texts; stale ones are left out."""
+    """Return the error codes that the charger itself reports, four at most; stale ones are left out."""
     codes = [  # the published value is None once the reading is stale
         station.last_published(point_scope(number), f"fault_info_{part}") for part in range(1, 5)
     ]

@@ -291,9 +291,8 @@ def _after_charger_reading(station: Station, event: ChargerSeen, now_s: float) -
     derived: this keeps the most frequent event cheap.
     """
     number = station.point_of(event.device)
-    repeated = (
-        None  # the point with newer instants of reading; None: the reading may show something new
-    )
+    # the point with newer instants of reading; None: the reading may show something new
+    repeated = None
     if number is not None:  # every charger belongs to a charging point
         point = station.points[number]
         repeated = readings.observe_repeated(
@@ -311,9 +310,8 @@ def _after_device_event(station: Station, event: DeviceEvent, now_s: float) -> A
     something else (submeters).
     """
     if event.device not in station.site.devices:
-        return Applied(
-            station, NOTHING
-        )  # removed from the configuration while the event was on its way
+        # it was removed from the configuration while the event was on its way
+        return Applied(station, NOTHING)
     number = station.point_of(event.device)
     if number is not None:
         return _after_point_event(station, number, event, now_s)
@@ -407,9 +405,8 @@ def _notes_on_refusal(
     """
     number = before.settings.number
     if isinstance(event, StartStopCommanded):
-        if (
-            before.process.stage is after.process.stage
-        ):  # a start or stop that is possible changes it
+        # a start or stop that is possible changes the stage of the charging process
+        if before.process.stage is after.process.stage:
             word = "start" if event.is_start else "stop"
             yield Note(text=f"cp{number}: {word} ignored, the state does not allow it")
     elif isinstance(event, SetpointCommanded):
