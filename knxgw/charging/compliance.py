@@ -29,9 +29,9 @@ class LimitCompliance:
     """How far a violation has been timed; all instants are monotonic seconds."""
 
     verdict: Compliance = Compliance.FOLLOWS
-    offer_ma: int | None = None  # that was in force at the last look; None: not known
+    offer_ma: int | None = None  # in force when the draw was last observed; None: not known
     obey_by_at: float = 0.0  # from when on the offer must be obeyed
-    over_since: float | None = None  # since when the current is above the offer; None: it is not
+    over_since: float | None = None  # since when the draw violates the offer; None: it does not
     fault_at: float = 0.0  # when the vehicle was found not to follow
     not_drawing_since: float | None = None  # since when, after that, it has stopped; None: it draws
 
@@ -44,45 +44,45 @@ class LimitCompliance:
 NEW = LimitCompliance()
 
 
-def updated(
-    state: LimitCompliance, offer_ma: int | None, current_ma: int | None, now_s: float
+def observe_draw(
+    state: LimitCompliance, offer_ma: int | None, draw_ma: int | None, now_s: float
 ) -> LimitCompliance:
-    """Return the state after a look at the offer and at the current that the vehicle draws [mA].
+    """Return the state after comparing what the vehicle draws per phase with its offer [mA].
 
-    A vehicle that follows is found to violate its limit if it draws clearly more than the offer for a while;
-    one that violates it gets another chance once it has drawn nothing for a while. `offer_ma`,
-    `current_ma`: None: not known. Then the verdict stays, and such a while begins again.
+    A vehicle that draws clearly more than its offer for 10 s is found to exceed it. After that it gets another
+    chance once it has drawn nothing for 5 minutes. If offer or draw is not known (None), the verdict stays,
+    and both times begin again. `now_s`: monotonic.
     """
-    if current_ma is not None and _exceeds_previous_offer(state, current_ma, now_s):
-        # first: one that exceeds its offer already gets no new time to obey a lower one
-        state = _with_lower_offer(state, offer_ma, now_s)
+    if draw_ma is not None and _exceeds_previous_offer(state, draw_ma, now_s):
+        # before `_with_offer`, which would give it new time to obey
+        state = _with_offer_lowered_meanwhile(state, offer_ma, now_s)
     state = _with_offer(state, offer_ma, now_s)
-    if offer_ma is None or current_ma is None:
+    if offer_ma is None or draw_ma is None:
         return replace(state, over_since=None, not_drawing_since=None)
     if state.verdict is Compliance.FOLLOWS:
-        return _while_following(state, offer_ma, current_ma, now_s)
-    return _while_violating(state, current_ma, now_s)
+        return _while_following(state, offer_ma, draw_ma, now_s)
+    return _while_violating(state, draw_ma, now_s)
 
 
-def _exceeds_previous_offer(state: LimitCompliance, current_ma: int, now_s: float) -> bool:
-    """Tell whether the vehicle draws clearly more than the offer that held until now (`state.offer_ma`).
+def _exceeds_previous_offer(state: LimitCompliance, draw_ma: int, now_s: float) -> bool:
+    """Tell whether the vehicle draws clearly more [mA] than the offer that held until now (`state.offer_ma`).
 
     False if it still has time to obey that offer, or if it was found to violate its limit before.
     """
     offer_ma = state.offer_ma
     if state.verdict is not Compliance.FOLLOWS or offer_ma is None or now_s < state.obey_by_at:
         return False
-    return current_ma > highest_obedient_ma(offer_ma)
+    return draw_ma > highest_obedient_ma(offer_ma)
 
 
-def _with_lower_offer(
+def _with_offer_lowered_meanwhile(
     state: LimitCompliance, offer_ma: int | None, now_s: float
 ) -> LimitCompliance:
-    """Return the state after a lower offer to a vehicle that draws clearly more than the one before.
+    """Return the state with a lower offer, made while the vehicle draws clearly more than the one before.
 
-    It was not found to violate its limit yet (`FOLLOWS`). A lower offer is no new chance: unlike in
-    `_with_offer` there is no new time to obey, and the time for which it has drawn too much goes on, or
-    begins now. An offer that is not lower, or not known (None), is left to `_with_offer`.
+    Such a vehicle gets no new time to obey, unlike in `_with_offer`: else an offer that is lowered again and
+    again would never be enforced. The time for which it has drawn too much goes on, or begins now. An offer
+    that is not lower, or not known (None), is left to `_with_offer`.
     """
     if offer_ma is None or state.offer_ma is None or offer_ma >= state.offer_ma:
         return state
@@ -91,10 +91,10 @@ def _with_lower_offer(
 
 
 def _with_offer(state: LimitCompliance, offer_ma: int | None, now_s: float) -> LimitCompliance:
-    """Return the state with another offer (None: not known); with the same one it stays as it is.
+    """Return the state with the offer of now [mA] (None: not known); if it is the same, nothing changes.
 
     A lower offer, or the first known one, gives the vehicle 6 s to obey (`OBEY_S`); a higher or unknown one
-    gives no new time. Either way, the time for which the current is above the offer begins again.
+    gives no new time. In each case, the time for which the vehicle has drawn too much begins again.
     """
     if offer_ma == state.offer_ma:
         return state
@@ -104,16 +104,16 @@ def _with_offer(state: LimitCompliance, offer_ma: int | None, now_s: float) -> L
 
 
 def _while_following(
-    state: LimitCompliance, offer_ma: int, current_ma: int, now_s: float
+    state: LimitCompliance, offer_ma: int, draw_ma: int, now_s: float
 ) -> LimitCompliance:
-    """Return the state of a vehicle that has followed its limit until now [currents: mA].
+    """Return the state of a vehicle that has followed its limit until now, with its offer and draw [mA].
 
     If it draws clearly more than the offer, that is timed (`over_since`); once it has lasted for 10 s
     (`OVER_S`), the verdict is that it exceeds its offer.
     """
-    need_not_obey_yet = now_s < state.obey_by_at
-    if need_not_obey_yet or current_ma <= highest_obedient_ma(offer_ma):
-        # nothing is timed any more
+    has_time_to_obey = now_s < state.obey_by_at
+    if has_time_to_obey or draw_ma <= highest_obedient_ma(offer_ma):
+        # nothing to time: as it was (the same object is quick), or without what was timed
         return state if state.over_since is None else replace(state, over_since=None)
     if state.over_since is None:  # the violation begins now
         return replace(state, over_since=now_s)
@@ -128,13 +128,13 @@ def _while_following(
     )
 
 
-def _while_violating(state: LimitCompliance, current_ma: int, now_s: float) -> LimitCompliance:
-    """Return the state of a vehicle that was found to exceed its offer, and is offered 0 A since.
+def _while_violating(state: LimitCompliance, draw_ma: int, now_s: float) -> LimitCompliance:
+    """Return the state of a vehicle that was found to exceed its offer, and has been offered 0 A since.
 
     If it still draws after 10 s (`STOP_S`), the verdict is that it does not stop. Once it has drawn nothing
     (no more than 1 A) for 5 minutes (`RETRY_S`), it gets another chance: all is as for a new vehicle.
     """
-    if current_ma > DRAWS_FROM_MA:
+    if draw_ma > DRAWS_FROM_MA:
         is_late = now_s - state.fault_at >= STOP_S
         return replace(
             state,

@@ -60,19 +60,23 @@ class FaultRegister:
     def set(self, code: FaultCode, *, is_present: bool) -> "FaultRegister":
         """Return the register with a fault raised (`is_present`) or cleared; itself if it is so already.
 
-        `last` becomes the most severe present fault. If none is present any more, it is the one just cleared.
+        `last`, which is shown once no fault is present, becomes the most severe present one. If none is left,
+        it is the one that was just cleared.
         """
         if is_present == (code in self.present):
             return self
         others = tuple(other for other in self.present if other is not code)
         changed = replace(self, present=(*others, code) if is_present else others)
-        return replace(changed, last=changed.current or self.current or self.last)
+        just_cleared = (
+            self.current
+        )  # if none is left now, it was the only one; None: none was present
+        return replace(changed, last=changed.current or just_cleared or self.last)
 
     def raise_transient(self, code: FaultCode) -> "FaultRegister":
-        """Return the register after a fault for information, which is shown for a moment only.
+        """Return the register after a fault for information, such as a command that was refused.
 
-        Such a fault is never among the present ones. It is counted in any case; but while a more severe fault
-        is present, it is not shown, and `last` stays.
+        Such a fault is shown for a moment only (until `clear_transient`), and is never among the present ones.
+        It is always counted; but while a more severe fault is present, it is not shown, and `last` stays.
         """
         current = self.current
         is_hidden = current is not None and self.severities[current] > self.severities[code]
@@ -86,5 +90,5 @@ class FaultRegister:
         )
 
     def clear_transient(self) -> "FaultRegister":
-        """Return the register in which a fault for information is not shown any more."""
+        """Return the register in which no fault for information is shown: its moment is over."""
         return replace(self, shown_transient=None)

@@ -34,7 +34,7 @@ from knxgw.config.model import ChargingStart, PointSettings
 def measured_currents(settings: PointSettings) -> tuple[Quantity, ...]:
     """Return the phase currents that charger or meter measures, in the order of the charger's terminals.
 
-    Only phases that are configured for the charging point are among them.
+    That is what the device model says it can; only phases that are configured for the point are among them.
     """
     phases = PHASE_CURRENTS[: settings.phases]
     return tuple(quantity for quantity in phases if quantity.value in settings.capabilities)
@@ -53,7 +53,7 @@ class Installation:
     metered_quantities: frozenset[Quantity] = field(init=False)  # by the meter behind the point
 
     def __post_init__(self) -> None:
-        """Set what follows from the settings and is asked for at every reading: measured, metered."""
+        """Set what the settings say is measured, and what the meter supplies: every reading needs that."""
         object.__setattr__(self, "measured_currents", measured_currents(self.settings))
         object.__setattr__(self, "metered_quantities", metered_quantities(self.settings))
 
@@ -89,10 +89,10 @@ class Readings:
         spacings_s: Mapping[Quantity, tuple[float, ...]],
         repeated_at: float | None,
     ) -> "Readings":
-        """Return the same values with other times: when they were read, and how far apart readings came.
+        """Return the same values with other times: when each was read, and how far apart its readings came.
 
-        `repeated_at`: when the last reading came, if it showed nothing new and the session has not followed
-        it yet; else None. Built directly: that is much faster than `replace`.
+        Used for a reading that shows nothing new. `repeated_at`: when it came, while the session has not been
+        brought up to it yet; else None [monotonic s]. Built directly: that is much faster than `replace`.
         """
         return Readings(
             values=self.values,
@@ -109,7 +109,10 @@ class Readings:
         read_at: Mapping[Quantity, float],
         spacings_s: Mapping[Quantity, tuple[float, ...]],
     ) -> "Readings":
-        """Return other values and their times; all else stays. Built directly, as in `with_times`."""
+        """Return the readings with other values and their times; all else stays.
+
+        Built directly: that is much faster than `replace`.
+        """
         return Readings(
             values=values,
             read_at=read_at,
@@ -155,7 +158,7 @@ class SessionState:
 
     @property
     def is_open(self) -> bool:
-        """Tell whether a session runs."""
+        """Tell whether a session is open: its vehicle has begun to charge, and has not been unplugged."""
         return self.latest is not None and self.latest.is_open
 
 
@@ -276,26 +279,26 @@ class ChargingPoint:
         return self.readings.values.get(quantity)
 
     def is_reported_unavailable(self, quantities: Iterable[Quantity]) -> bool:
-        """Tell whether each of these quantities was read, and its device said that it has no value.
+        """Tell whether each of these quantities was read, and its device said that it has no value for it.
 
         True also if no quantities are given.
         """
-        readings = self.readings
+        readings = self.readings  # a time but no value: the device has none
         return all(one in readings.read_at and one not in readings.values for one in quantities)
 
     @property
     def is_current_measured(self) -> bool:
         """Tell whether charger or meter measures the current of the point, as far as is known.
 
-        It does if its model says so. But if currents were read, and the device said of each (sum, phases)
-        that it has no value, it does not.
+        It does if its model says so. But it does not if the device said of each current that was read (sum,
+        phases) that it has no value.
         """
         read_currents = [one for one in MEASURED_KINDS["current"] if one in self.readings.read_at]
         has_no_value = bool(read_currents) and self.is_reported_unavailable(read_currents)
         return "current" in self.settings.capabilities and not has_no_value
 
     def number(self, quantity: Quantity) -> int | None:
-        """Return the last value of a quantity, however old; None: there is none, or it is no number."""
+        """Return the last value of a quantity, however old; None: there is none, or it is a text."""
         value = self.value(quantity)
         return value if isinstance(value, int) else None
 
@@ -315,10 +318,10 @@ class ChargingPoint:
 
     @property
     def awaits_confirmation(self) -> bool:
-        """Tell whether a counter waits for a reading that confirms an energy: the same one again is news.
+        """Tell whether a counter waits for one more reading of an energy, even if it shows the same again.
 
-        A counter waits while it doubts what was read last, because that does not fit the reading before. The
-        counter of the total also waits for a second reading, before there is a total.
+        It waits while it doubts what was read last, because that does not fit the reading before. The counter
+        of the total also waits for a second reading: before that there is no total.
         """
         energy = self.energy
         lifetime = energy.lifetime_counter
@@ -348,7 +351,7 @@ class ChargingPoint:
 
     @property
     def is_waiting_for_start(self) -> bool:
-        """Tell whether no current may be offered before a start command (object 54).
+        """Tell whether charging waits for a start command (object 54): until then 0 A is offered.
 
         Without a vehicle: whether the next one will have to wait for that command.
         """

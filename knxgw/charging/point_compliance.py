@@ -5,24 +5,24 @@ from dataclasses import replace
 from knxgw.catalogue.codes import FaultCode
 from knxgw.charging import compliance as limit_compliance
 from knxgw.charging.compliance import Compliance
-from knxgw.charging.freshness import phase_current_ma
+from knxgw.charging.freshness import draw_per_phase_ma
 from knxgw.charging.point import ChargingPoint
 
 
 def update_compliance(point: ChargingPoint, now_s: float) -> ChargingPoint:
-    """Return the point with the faults `NotFollowing` and `NotStopping` raised or cleared.
+    """Return the point with the faults `NotFollowing` and `NotStopping` raised or cleared, as its vehicle draws.
 
-    They depend on what the vehicle draws per phase, compared with its offer. Offer and draw may be not
-    known (None): then the faults stay as they are.
+    What the vehicle draws per phase is compared with its offer, and how long it has drawn too much is timed.
+    If offer or draw is not known, the faults stay as they are. `now_s`: monotonic.
     """
     offer_ma = None if point.control.decision is None else point.control.decision.offer_ma
     if offer_ma is not None and point.link.acknowledged_ma is not None:
         # a lower offer is not in force before the charger has acknowledged it
         offer_ma = max(offer_ma, point.link.acknowledged_ma)
-    # load management has found currents that cannot be: the draw is not known
+    # load management has found that the measured currents cannot be true: then the draw is not known
     is_implausible = FaultCode.DLM_INVALID_CURRENT in point.faults.present
-    current_ma = None if is_implausible else phase_current_ma(point, now_s)
-    compliance = limit_compliance.updated(point.control.compliance, offer_ma, current_ma, now_s)
+    draw_ma = None if is_implausible else draw_per_phase_ma(point, now_s)
+    compliance = limit_compliance.observe_draw(point.control.compliance, offer_ma, draw_ma, now_s)
     if compliance == point.control.compliance:
         return point
     faults = point.faults

@@ -1,4 +1,4 @@
-"""What a charging point may draw: any zero source wins, then the smallest cap, then what is requested.
+"""What a charging point may draw: any source of 0 A wins, then the smallest cap, then what is requested.
 
 Source: load-management 6, 17.
 """
@@ -19,33 +19,38 @@ class Limits:
     maximum_ma: int
     resolution_ma: int
     is_zero_allowed: bool  # a setpoint of 0 A pauses
-    lowest_ma: int = field(init=False)  # smallest offer the charger can express from the minimum on
+    lowest_ma: int = field(
+        init=False
+    )  # smallest offer above 0 A: a whole step, not below the minimum
 
     def __post_init__(self) -> None:
-        """Set `lowest_ma`: the minimum, rounded up to a step of the charger. It is needed in every step."""
+        """Set `lowest_ma`: the minimum, rounded up to a step of the charger. Every decision needs it."""
         steps = math.ceil(self.minimum_ma / self.resolution_ma)
         object.__setattr__(self, "lowest_ma", steps * self.resolution_ma)
 
-    def round_down(self, current_ma: int) -> int:
-        """Return a current rounded down to a step that the charger can be offered [mA].
+    def offer_in_steps_ma(self, current_ma: int) -> int:
+        """Return the offer [mA] for a current above 0 A: rounded down to a step that the charger can be set to.
 
-        For a current below `lowest_ma`, the smallest offer above 0 A, that is returned, although it is more.
+        It is at least `lowest_ma`, the smallest offer above 0 A, even if the current is lower: whether the
+        point gets 0 A has been decided before.
         """
         return max(self.lowest_ma, current_ma // self.resolution_ma * self.resolution_ma)
 
     def clamp_setpoint(self, wanted_ma: int) -> int:
         """Return the setpoint [mA] to use for a wanted one: clamped between minimum and maximum, or 0.
 
-        0 stays 0 where a setpoint of 0 A pauses the charger; else it becomes the minimum.
+        0 stays 0 where a setpoint of 0 A pauses the charger; else it becomes the minimum, because the charger
+        cannot be paused that way.
         """
         if wanted_ma == 0 and self.is_zero_allowed:
             return 0
         return min(max(wanted_ma, self.minimum_ma), self.maximum_ma)
 
     def allows_setpoint(self, wanted_ma: int) -> bool:
-        """Tell whether a wanted setpoint needs no clamping.
+        """Tell whether a wanted setpoint [mA] is within the limits, so that it holds as it is.
 
-        True from minimum to maximum, and for 0 where a setpoint of 0 A pauses the charger.
+        True from minimum to maximum, and for 0 where a setpoint of 0 A pauses the charger. Anything else is
+        clamped (`clamp_setpoint`), and reported as out of range.
         """
         if wanted_ma == 0:
             return self.is_zero_allowed
@@ -67,7 +72,7 @@ class Decision(NamedTuple):
 
 
 class ControlInputs(NamedTuple):
-    """Everything that limits one charging point beside its setpoint or share, highest rank first."""
+    """Everything that limits one charging point beside its setpoint or allocation, highest rank first."""
 
     is_misconfigured: bool = False  # nobody may charge with this configuration
     has_charger_error: bool = False
@@ -77,19 +82,20 @@ class ControlInputs(NamedTuple):
     is_locked_out: bool = False  # load management interrupts all points after an overcurrent
     is_cancelled: bool = False
     is_waiting_for_start: bool = False
-    minimum_reason: Reason | None = None  # no more than the minimum, and why
+    minimum_reason: Reason | None = None  # why it gets no more than the minimum; None: it may
 
 
 def constraints_by_rank(limits: Limits, inputs: ControlInputs) -> tuple[Constraint, ...]:
     """Return the caps on a charging point that hold now, with their reasons, the highest rank first.
 
-    Empty: nothing limits it beside setpoint or load management. A cap of grid-supporting control may not be
-    exceeded: if it is below the smallest possible offer (`lowest_ma`), it gives 0 A.
-    Source: load-management 6.
+    Empty: nothing limits it beside setpoint or load management. People are shown the reason of the highest
+    rank that takes effect. A cap of grid-supporting control may not be exceeded: if it is below the smallest
+    possible offer (`lowest_ma`), it gives 0 A. Source: load-management 6.
     """
     grid_ma, lowest_ma = inputs.grid_control_ma, limits.lowest_ma
+    # the operator asks for 0 A itself (a higher rank), or for less than this charger can be set to
     is_grid_cap_too_low = grid_ma is not None and grid_ma < lowest_ma
-    # no step of the charger is between minimum and maximum
+    # no step of the charger lies between minimum and maximum
     has_no_valid_offer = lowest_ma > limits.maximum_ma
     # whether it holds, the cap [mA], the reason
     ranks = (
@@ -126,18 +132,18 @@ def decide(limits: Limits, constraints: Sequence[Constraint], requested: Decisio
     for cap_ma, cap_reason in constraints:
         if cap_ma < offer_ma:
             offer_ma, reason = cap_ma, cap_reason
-    # rounding exceeds no cap: one above 0 A is never below the smallest offer
-    return Decision(offer_ma=limits.round_down(offer_ma), reason=reason)
+    # a step may round up to `lowest_ma`, but that exceeds no cap: those above 0 A are not below it
+    return Decision(offer_ma=limits.offer_in_steps_ma(offer_ma), reason=reason)
 
 
-def ranked(
+def caps_to_show(
     limits: Limits, constraints: Sequence[Constraint], requested: Decision
 ) -> tuple[Constraint, ...]:
-    """Return all that limits a charging point, for people: first what decides, then the others by rank.
+    """Return every cap on a charging point, to show to people: the deciding one, then the others by rank.
 
-    After the constraints comes what is requested (the allocation of load management, or the setpoint), then
-    the point's maximum. A cap is what the point would get if that were the only limit. Of several with the
-    deciding reason only the first is listed.
+    The last ranks are what is requested (the allocation of load management, or the setpoint), and the point's
+    maximum. Each cap is what the point would get if that were its only limit. People tell caps apart by their
+    reasons, so of several with the deciding reason only the first is shown.
     """
     decision = decide(limits, constraints, requested)
     caps = [*constraints, Constraint(requested.offer_ma, requested.reason)]
@@ -149,10 +155,10 @@ def ranked(
 
 
 def requested_by_setpoint(limits: Limits, setpoint_ma: int) -> Decision:
-    """Return the offer that the setpoint [mA] asks for: requested where load management is off.
+    """Return the offer that the setpoint [mA] asks for; it holds where load management is off.
 
     The setpoint is clamped to the limits. The reason is the setpoint; if the offer is the maximum or the
-    minimum, that is the reason.
+    minimum, that is the reason, because it tells more.
     """
     offer_ma = limits.clamp_setpoint(setpoint_ma)
     if offer_ma == 0:
@@ -161,9 +167,9 @@ def requested_by_setpoint(limits: Limits, setpoint_ma: int) -> Decision:
 
 
 def _setpoint_reason(limits: Limits, offer_ma: int) -> Reason:
-    """Return the reason to show for an offer above 0 A that follows the setpoint.
+    """Return the reason to show for an offer above 0 A [mA] that follows the setpoint.
 
-    At a bound of the range that bound is the reason: "maximum", or else "minimum".
+    At a bound of the range that bound is the reason, because it tells more: "maximum", or else "minimum".
     """
     if offer_ma == limits.maximum_ma:
         return Reason.MAXIMUM

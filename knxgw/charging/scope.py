@@ -15,5 +15,5 @@ def point_scope(number: int) -> Scope:
 
 
 def log_name(scope: Scope) -> str:
-    """Return what the log calls a scope."""
+    """Return what the log calls a scope: "general" for the whole device, else the scope itself, such as "cp1"."""
     return "general" if scope == DEVICE else scope

@@ -1,7 +1,8 @@
 """The state of a charging point as people see it, and as load management does. Pure.
 
-The charger's own state is kept apart from both: a pause that the gateway ordered, and the echo of
-it, must not look like the vehicle's wish.
+A charger may report a pause that the gateway ordered (0 A) as if the vehicle, or a person, had paused. It
+may go on doing so for a while after the pause has ended: that is the echo of the pause. Neither may be
+taken for the charger's own state.
 Source: load-management 5, 16; [reference-manual] tables 23-31.
 """
 
@@ -40,8 +41,9 @@ def intrinsic_state(point: ChargingPoint, now_s: float) -> ChargingState | None:
     """Return the charger's own state, as load management sees it; None: it has not reported one lately.
 
     While what the charger reports may come from a pause that we ordered, 7 (manual start required) and 11
-    (interruption) count as 6 (connected). Interruptions and start commands that only the gateway knows do
-    not count here, unlike in `shown_state`. Source: load-management 5.
+    (interruption) count as 6 (connected): else a point that load management has paused would take no part in
+    it, and never start again. What only the gateway knows (an interruption, a missing start command) does not
+    count here, unlike in `shown_state`: it limits the offer by itself. Source: load-management 5.
     """
     reported = fresh_value(point, Quantity.STATE, now_s)
     if not isinstance(reported, int):
@@ -53,21 +55,21 @@ def intrinsic_state(point: ChargingPoint, now_s: float) -> ChargingState | None:
 def _may_report_our_pause(point: ChargingPoint, now_s: float) -> bool:
     """Tell whether the state that the charger reports may come from a pause that we ordered (0 A).
 
-    It may if the pause has been decided, is acknowledged, or ended so shortly ago that the charger may still
-    report it (`echo_s`).
+    It may if the pause has been decided, is acknowledged, or ended so recently that the charger may still
+    report it (`pause_echo_s`).
     """
     if point.control.decision is not None and point.control.decision.offer_ma == 0:
         return True
     if point.link.acknowledged_ma == 0:
         return True
-    return point.link.paused_at is not None and now_s - point.link.paused_at <= echo_s(point)
+    return point.link.paused_at is not None and now_s - point.link.paused_at <= pause_echo_s(point)
 
 
-def echo_s(point: ChargingPoint) -> float:
-    """Return for how long after a pause that we ordered has ended the charger may still report it [s].
+def pause_echo_s(point: ChargingPoint) -> float:
+    """Return for how long [s] the charger may still report a pause that we ordered, after it has ended.
 
-    The vehicle may take 6 s to follow the next offer (`OBEY_S`), and two readings more may pass: 1 s each, or
-    on a slow line as far apart as they really come. Source: load-management 5.
+    The vehicle may take 6 s to follow the next offer (`OBEY_S`), and two more readings of the state may pass:
+    1 s each, or, where they really come less often, their usual spacing. Source: load-management 5.
     """
     spacings_s = point.readings.spacings_s.get(Quantity.STATE, ())
     is_period_known = len(spacings_s) >= FEWEST_SPACINGS

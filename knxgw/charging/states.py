@@ -3,7 +3,7 @@
 What the gateway itself knows of a charging process (`Process`) changes by `PROCESS_TABLE`:
 process, input → process. What object 50 shows follows from what the charger reports and the
 strongest hold on the charging point by `SHOWN_TABLE`: reported state, hold → shown state. When a
-hold ends, the state that holds then is simply the next column; nothing has to be restored.
+hold ends, the column of the next strongest one applies; nothing has to be restored.
 Source: [reference-manual] 10.3, tables 23, 27 and 28; load-management 5, 6, 16.
 """
 
@@ -70,7 +70,7 @@ SHOWN_TABLE: Mapping[ChargingState, Mapping[Hold, ChargingState]] = {
         4: (4, 4, 4, 7, 4, 11),
         5: (5, 5, 5, 7, 4, 11),
         6: (6, 6, 6, 7, 4, 11),
-        7: (7, 5, 6, 7, 4, 11),  # a pause of ours must not look like the car's wish
+        7: (7, 5, 6, 7, 4, 11),  # a pause of ours must not look like a decision of the vehicle
         8: (8, 8, 8, 7, 4, 11),
         9: (9, 9, 9, 7, 4, 11),
         10: (10, 10, 10, 7, 4, 11),
@@ -80,13 +80,18 @@ SHOWN_TABLE: Mapping[ChargingState, Mapping[Hold, ChargingState]] = {
 
 
 def advance(process: Process, process_input: ProcessInput) -> Process | None:
-    """Return the process after an input; None: the process does not allow that input."""
+    """Return how far a charging process is after an input; None: it does not allow that input now.
+
+    What is not allowed changes nothing. Only a start or stop command can be refused: the caller then raises
+    the fault `OpNotPossible`.
+    """
     return PROCESS_TABLE[process][process_input]
 
 
 def strongest_hold(process: Process, *, is_interrupted: bool, is_paused: bool) -> Hold:
     """Return the strongest of the gateway's reasons for holding a charging point back; `NONE`: nothing does.
 
+    Group object 50 then shows that reason instead of what the charger reports (`shown_state_of`).
     `is_interrupted`: by group object 55, grid control with 0 A or a lock-out. `is_paused`: the gateway has
     ordered 0 A, or the charger may still report that.
     """
@@ -98,9 +103,14 @@ def strongest_hold(process: Process, *, is_interrupted: bool, is_paused: bool) -
         return Hold.WAITING
     if not is_paused:
         return Hold.NONE
+    # a pause shows as "available" without a vehicle, else as "connected"
     return Hold.PAUSE_NO_VEHICLE if process is Process.NO_VEHICLE else Hold.PAUSE
 
 
 def shown_state_of(reported: ChargingState, hold: Hold) -> ChargingState:
-    """Return the state to show (object 50) for the one that the charger reports."""
+    """Return the state to show (object 50): what the charger reports, unless a hold on the point hides it.
+
+    A charger only sees that it gets 0 A, and may report that as if the vehicle waited. So a hold shows its
+    own state, such as "interruption". The charger's own error is shown whatever holds the point back.
+    """
     return SHOWN_TABLE[reported][hold]

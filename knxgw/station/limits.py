@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from knxgw.catalogue.codes import Reason
 from knxgw.charging.point import ChargingPoint
-from knxgw.charging.precedence import ranked
+from knxgw.charging.precedence import caps_to_show
 from knxgw.dlm.overcurrent import lock_out_ends_at
 from knxgw.station.control_inputs import constraints_of, requested
 from knxgw.station.model import Station
@@ -37,7 +37,7 @@ def limits_of(station: Station, point: ChargingPoint, now_s: float) -> tuple[Eff
     if decision is None:
         return ()
     # the first of these caps decides
-    caps = ranked(point.limits, constraints_of(station, point), requested(station, point))
+    caps = caps_to_show(point.limits, constraints_of(station, point), requested(station, point))
     effective = EffectiveLimit(reason=decision.reason, cap_ma=decision.offer_ma, is_effective=True)
     is_deciding_rule_shown = caps[0].reason is decision.reason
     if is_deciding_rule_shown:

@@ -21,10 +21,10 @@ SHARED = {name for name in vars(limits) if name.isupper()} - {"NOMINAL_V"}
 
 
 def test_obedience_waits_t_ev() -> None:
-    known = compliance.updated(compliance.NEW, 16_000, 16_000, 0.0)
-    known = compliance.updated(known, 6000, 16_000, 100.0)
-    over = compliance.updated(known, 6000, 16_000, 100.0 + OBEY_S)
-    assert compliance.updated(known, 6000, 16_000, 99.9 + OBEY_S).over_since is None
+    known = compliance.observe_draw(compliance.NEW, 16_000, 16_000, 0.0)
+    known = compliance.observe_draw(known, 6000, 16_000, 100.0)
+    over = compliance.observe_draw(known, 6000, 16_000, 100.0 + OBEY_S)
+    assert compliance.observe_draw(known, 6000, 16_000, 99.9 + OBEY_S).over_since is None
     assert over.over_since == 100.0 + OBEY_S
 
 

@@ -11,9 +11,9 @@ from knxgw.charging.precedence import (
     ControlInputs,
     Decision,
     Limits,
+    caps_to_show,
     constraints_by_rank,
     decide,
-    ranked,
     requested_by_setpoint,
 )
 
@@ -187,7 +187,7 @@ def test_the_first_of_the_ranked_limits_is_the_one_that_is_followed(
         requested_by_setpoint(limits, setpoint_ma),
     )
     decision = decide(limits, found, requested)
-    first, *others = ranked(limits, found, requested)
+    first, *others = caps_to_show(limits, found, requested)
     assert first.reason is decision.reason
     assert all(one.reason is not decision.reason for one in others)
     told = {one.reason for one in (first, *others)}
