@@ -1,7 +1,9 @@
 """Counts energy from readings that may be wrong: no more than power and time allow. Pure.
 
 A register that peaks once, or shows 0 for a moment, must not move a total for good. So a reading that
-does not fit the accepted one is doubted, and is itself accepted only when it lasts:
+does not fit the accepted one is doubted, and is itself accepted only when it lasts. A small misfit is none:
+the jitter of a register is how far it may fall although nothing is wrong (10 Wh, or one of its steps), the
+slack is how far it may rise beyond what power and time allow (2 kWh, or two of its steps).
 
 | register | a doubted reading that lasts | means | is counted |
 |---|---|---|---|
@@ -11,7 +13,8 @@ does not fit the accepted one is doubted, and is itself accepted only when it la
 | of a session | it fell by less than a tenth | it was corrected | nothing before it has caught up |
 | any | any other | another meter | what it grew by while it was doubted |
 
-What a register grows by while it is doubted is counted in advance, and not again when the doubt ends.
+What a register grows by while it is doubted is counted in advance (ahead of its acceptance), and not again
+when the doubt ends. The register of a session is the charger's own, and the only one that may restart at 0.
 """
 
 from dataclasses import dataclass, field, replace
@@ -23,7 +26,7 @@ from knxgw.config.model import PointSettings
 
 LAG_S = 60.0  # how late a register may show what has flowed
 LOWEST_CORRECTION = 0.9  # a register that fell to more than this part was corrected, not restarted
-CONFIRMING_READINGS = 3  # so many that fit each other end a doubt,
+CONFIRMING_READINGS = 3  # so many doubted readings that fit each other end a doubt,
 CONFIRMING_S = 20.0  # and of a register that cannot restart they must have lasted for this long
 
 
@@ -38,7 +41,7 @@ class Doubt(NamedTuple):
     may_have_restarted: bool = False  # it fell; all it shows can have flowed since the last read
     reading_count: int = 1
     counted_mwh: int = 0  # counted in advance, also by doubts that this one has replaced
-    always_rises: bool = True  # each is higher than the one before: not a peak that stands still
+    always_rises: bool = True  # each is higher than the one before: not nonsense that stands still
 
 
 class Reading(NamedTuple):
@@ -61,7 +64,8 @@ class EnergyCounter:
     register: Register = field(default_factory=Register)
     reading: Reading | None = None  # the last accepted one; None: none yet
     read_at: float | None = None  # when the register was read last, doubted or not [monotonic s]
-    # what could have flowed until the accepted reading last moved and did not; None: all of the slack
+    # what could have flowed, but was not shown when the accepted reading last moved: it may be shown
+    # later, up to the slack; None: all of the slack
     unused_mwh: int | None = None
     counted_ahead_mwh: int = 0  # counted, but not shown by the register: its next growth adds less
     # last accepted reading of the meter before this one, which may come back; None: there was none
@@ -81,10 +85,9 @@ class EnergyCounter:
     def add_reading(self, reading_mwh: int, now_s: float) -> "Counted":
         """Return the counter after a reading of its register, and the energy to add [mWh].
 
-        A reading that fits the accepted one is accepted: it is the same (within the jitter), rose no more
-        than can have flowed, or goes on from the last one of a replaced meter, which is back. Any other is
-        doubted: it is kept in `doubt` until later readings confirm it, and `reading` stays. It may add
-        energy too, in advance. `now_s`: monotonic.
+        A reading that fits the accepted one is accepted: it is the same (within the jitter), or has grown no
+        more than can have flowed. Any other is doubted: it is kept in `doubt` until later readings confirm
+        it, and `reading` stays. It may add energy too, in advance. `now_s`: monotonic.
         """
         if self.reading is None:  # the first reading: what flowed before it is not known
             first = Reading(reading_mwh, since=now_s, is_unconfirmed=True)
@@ -92,42 +95,19 @@ class EnergyCounter:
         # asked before all else: a register that restarted may by now show as much as before, or more
         if _confirms_restart(self, reading_mwh, now_s):
             return _with_doubted_reading(self, reading_mwh, now_s)
-        rise_mwh = reading_mwh - self.reading.mwh
-        if self._shows_no_flow(rise_mwh):
+        if _shows_no_flow(self, self.reading.mwh, reading_mwh):
             return Counted(_with_confirmed_reading(self, now_s), added_mwh=0)
-        since_last_read_s = 0.0 if self.read_at is None else now_s - self.read_at
-        most_mwh = self.register.most_mwh_in(since_last_read_s)
-        # each of the two readings may be off by the jitter
-        is_plain_rise = 0 < rise_mwh <= most_mwh + 2 * self.register.jitter_mwh
-        previous_mwh = self.previous_meter_mwh
-        # a plain rise needs no other explanation; else the meter that was replaced may be back
-        if previous_mwh is not None and not is_plain_rise:
-            is_previous_meter_back = 0 <= reading_mwh - previous_mwh <= self.allowed_mwh(now_s)
-            if is_previous_meter_back:
-                return _with_growth(self, from_mwh=previous_mwh, to_mwh=reading_mwh, now_s=now_s)
-        if 0 < rise_mwh <= most_mwh + self.register.slack_mwh:
-            # accepted in full, but no more than `allowed_mwh` is counted
-            return _with_growth(self, from_mwh=self.reading.mwh, to_mwh=reading_mwh, now_s=now_s)
-        return _with_doubted_reading(self, reading_mwh, now_s)  # it fell, or rose too much
-
-    def _shows_no_flow(self, rise_mwh: int) -> bool:
-        """Tell whether a reading shows that nothing has flowed: it is the same, or fell by jitter only.
-
-        `rise_mwh`: since the accepted reading; negative: it fell. The jitter is 10 Wh (`JITTER_MWH`), or
-        one step of the register if that is more. For a register that may restart at 0 it is always 10 Wh
-        if the reading is 0 or the one before was doubted: a fall from 1 kWh to 0 may be a restart.
-        """
-        shows_zero = (self.reading_mwh or 0) + rise_mwh == 0
-        may_have_restarted = self.register.may_restart and (shows_zero or self.doubt is not None)
-        jitter_mwh = JITTER_MWH if may_have_restarted else self.register.jitter_mwh
-        return -jitter_mwh <= rise_mwh <= 0
+        from_mwh = _growth_began_at_mwh(self, self.reading.mwh, reading_mwh, now_s)
+        if from_mwh is None:  # it fell, or rose too much
+            return _with_doubted_reading(self, reading_mwh, now_s)
+        return _with_growth(self, from_mwh=from_mwh, to_mwh=reading_mwh, now_s=now_s)
 
     def with_read_at(self, read_at: float | None) -> "EnergyCounter":
         """Return the counter with the time [monotonic s] at which its register was read last.
 
-        A reading that repeats the one before is not given to `add_reading`, to save time; only its time
-        is noted here. Else the next rise would be judged over too long a time, and too much allowed. A
-        `read_at` that is None (never read), or not later than the known one, changes nothing.
+        A reading that repeats the one before is not given to `add_reading`, to save time. Its time must be
+        noted here before the next one is: else the next rise would be judged over too long a time, and too
+        much allowed. A `read_at` that is None (never read), or not later than the known one, changes nothing.
         """
         if read_at is None or (self.read_at is not None and read_at <= self.read_at):
             return self
@@ -135,14 +115,14 @@ class EnergyCounter:
 
     @property
     def counted_in_doubt_mwh(self) -> int:
-        """Return what doubted readings have added in advance [mWh]; 0: the last one is not doubted."""
+        """Return what doubted readings have added in advance [mWh]; 0 if no doubt is open."""
         return 0 if self.doubt is None else self.doubt.counted_mwh
 
-    def allowed_mwh(self, now_s: float) -> int:
+    def possible_flow_mwh(self, now_s: float) -> int:
         """Return the most that can have flowed [mWh] since the accepted reading last moved.
 
-        That is the highest power over that time, plus what is left of the slack: a coarse register may rise
-        by that much beyond it. If the time is not known, it counts as 0.
+        That is the highest power over that time, plus what is left of the slack, because a coarse register
+        may show late what flowed before. A time that is not known counts as 0 s. `now_s`: monotonic.
         """
         left_mwh = self.register.slack_mwh if self.unused_mwh is None else self.unused_mwh
         since = None if self.reading is None else self.reading.since
@@ -151,7 +131,7 @@ class EnergyCounter:
 
 
 def new_counter(settings: PointSettings, quantity: Quantity) -> EnergyCounter:
-    """Return a counter without a reading yet, for the register of this energy."""
+    """Return a counter without a reading, for the register of an energy: the total, a phase, or the session."""
     return EnergyCounter(register=register_of(settings, quantity))
 
 
@@ -162,14 +142,51 @@ class Counted(NamedTuple):
     added_mwh: int
 
 
-def _with_confirmed_reading(counter: EnergyCounter, now_s: float) -> EnergyCounter:
-    """Return the counter after a reading that shows no flow: the accepted one is confirmed by it.
+def _shows_no_flow(counter: EnergyCounter, accepted_mwh: int, reading_mwh: int) -> bool:
+    """Tell whether a reading shows that nothing has flowed: it is as the accepted one, or fell by jitter only.
 
-    A doubt ends here. What its readings added in advance stays counted (`counted_ahead_mwh`), and the next
-    growth adds so much less.
+    A fall to 0, or one while readings are doubted, may be a restart if the register can restart. So for such
+    a fall not the register's own jitter holds, which may be as much as 1 kWh, but 10 Wh (`JITTER_MWH`).
+    """
+    may_have_restarted = counter.register.may_restart and (
+        reading_mwh == 0 or counter.doubt is not None
+    )
+    jitter_mwh = JITTER_MWH if may_have_restarted else counter.register.jitter_mwh
+    return -jitter_mwh <= reading_mwh - accepted_mwh <= 0
+
+
+def _growth_began_at_mwh(
+    counter: EnergyCounter, accepted_mwh: int, reading_mwh: int, now_s: float
+) -> int | None:
+    """Return the known reading [mWh] from which the register has grown to this one; None: it fits none.
+
+    That is the accepted reading, if the register rose no more than can have flowed since it was read last,
+    and the slack. But a rise beyond what can have flowed may also mean that a meter that was replaced is
+    back: if the reading goes on from the last one of that meter, it is that one.
+    """
+    rise_mwh = reading_mwh - accepted_mwh
+    since_last_read_s = 0.0 if counter.read_at is None else now_s - counter.read_at
+    most_mwh = counter.register.most_mwh_in(since_last_read_s)
+    # each of the two readings may be off by the jitter
+    is_plain_rise = 0 < rise_mwh <= most_mwh + 2 * counter.register.jitter_mwh
+    previous_mwh = counter.previous_meter_mwh
+    # a plain rise needs no other explanation
+    if previous_mwh is not None and not is_plain_rise:
+        is_previous_meter_back = 0 <= reading_mwh - previous_mwh <= counter.possible_flow_mwh(now_s)
+        if is_previous_meter_back:
+            return previous_mwh
+    # accepted in full here, but `_with_growth` counts no more than can have flowed
+    return accepted_mwh if 0 < rise_mwh <= most_mwh + counter.register.slack_mwh else None
+
+
+def _with_confirmed_reading(counter: EnergyCounter, now_s: float) -> EnergyCounter:
+    """Return the counter after a reading that shows no flow: that confirms the accepted reading.
+
+    So a doubt ends: it was an error. But what its readings added in advance stays counted
+    (`counted_ahead_mwh`), and the next growth adds so much less.
     """
     accepted = counter.reading or Reading(0, since=None)
-    # a restored reading does not say since when the register shows it: now at the latest
+    # a reading taken over from before may not say since when the register shows it: now at the latest
     since = now_s if accepted.since is None else accepted.since
     return replace(
         counter,
@@ -185,11 +202,10 @@ def _with_accepted_reading(
 ) -> EnergyCounter:
     """Return the counter with a new accepted reading; a doubt ends.
 
-    `flowed_mwh` has flowed since the accepted reading before it. What could have flowed and did not may
-    still be shown later: it stays allowed (`unused_mwh`), up to the register's slack, which is 2 kWh, or two
-    of its steps if that is more.
+    `flowed_mwh` has flowed since the accepted reading before it. What could have flowed beyond that may be
+    shown late, by a coarse register: so it stays possible (`unused_mwh`), up to the slack.
     """
-    unused_mwh = max(0, counter.allowed_mwh(now_s) - flowed_mwh)
+    unused_mwh = max(0, counter.possible_flow_mwh(now_s) - flowed_mwh)
     return replace(
         counter,
         reading=Reading(reading_mwh, since=now_s),
@@ -203,12 +219,12 @@ def _with_growth(counter: EnergyCounter, *, from_mwh: int, to_mwh: int, now_s: f
     """Return the counter with `to_mwh` as its accepted reading, and the energy to add [mWh].
 
     That is the growth from `from_mwh`, at most what can have flowed, less what was counted before the
-    register showed it. `from_mwh`: the accepted reading, or the last one of the meter before this one. In
-    the second case that meter is back, so its last reading need not be remembered any more.
+    register showed it. `from_mwh`: the accepted reading, or the last one of the meter before this one, which
+    is back then.
     """
     ahead_mwh = counter.counted_ahead_mwh + counter.counted_in_doubt_mwh
-    flowed_mwh = min(to_mwh - from_mwh, counter.allowed_mwh(now_s))
-    if from_mwh == counter.previous_meter_mwh:
+    flowed_mwh = min(to_mwh - from_mwh, counter.possible_flow_mwh(now_s))
+    if from_mwh == counter.previous_meter_mwh:  # it is back: it need not be remembered any more
         counter = replace(counter, previous_meter_mwh=None)
     counter = _with_accepted_reading(counter, to_mwh, flowed_mwh=flowed_mwh, now_s=now_s)
     counter = replace(counter, counted_ahead_mwh=max(0, ahead_mwh - flowed_mwh))
@@ -218,9 +234,9 @@ def _with_growth(counter: EnergyCounter, *, from_mwh: int, to_mwh: int, now_s: f
 def _with_doubted_reading(counter: EnergyCounter, reading_mwh: int, now_s: float) -> Counted:
     """Return the counter after a reading that does not fit the accepted one, and the energy to add [mWh].
 
-    The reading is doubted. What has flowed by it since the last doubted one is added in advance. Once 3
-    readings that fit each other have come (`CONFIRMING_READINGS`), the last of them is accepted. If the
-    register cannot restart, they must also have lasted for 20 s (`CONFIRMING_S`).
+    The reading is doubted; what the register grew by since the last doubted one is added in advance. Once 3
+    doubted readings that fit each other have come (`CONFIRMING_READINGS`), the last of them is accepted. If
+    the register cannot restart, they must also have lasted for 20 s (`CONFIRMING_S`).
     """
     doubt = _next_doubt(counter, reading_mwh, now_s)
     added_ahead_mwh = doubt.counted_mwh - counter.counted_in_doubt_mwh
@@ -231,40 +247,41 @@ def _with_doubted_reading(counter: EnergyCounter, reading_mwh: int, now_s: float
     )
     if not is_confirmed:
         return Counted(counter, added_ahead_mwh)
-    accept = _accept_of_session if may_restart else _accept_of_meter
+    accept = _accept_in_session_register if may_restart else _accept_in_meter_register
     accepted = accept(counter, doubt, now_s)
     return Counted(accepted.counter, added_ahead_mwh + accepted.added_mwh)
 
 
-def _accept_of_meter(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
-    """Return the counter with the last doubted reading accepted, of a register that cannot restart.
+def _accept_in_meter_register(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
+    """Return the counter with the last doubted reading accepted, and the energy to add [mWh].
 
-    If power and time allow its rise, the register was late, and the rise counts. Else it is another meter.
+    The register cannot restart. If power and time allow its rise, it was late, and the rise counts. Else it
+    is the register of another meter.
     """
     accepted_mwh = counter.reading_mwh or 0
-    if 0 < doubt.reading_mwh - accepted_mwh <= counter.allowed_mwh(now_s):
+    if 0 < doubt.reading_mwh - accepted_mwh <= counter.possible_flow_mwh(now_s):
         return _with_growth(counter, from_mwh=accepted_mwh, to_mwh=doubt.reading_mwh, now_s=now_s)
-    return _accept_other_meter(counter, doubt, now_s)
+    return _accept_as_other_meter(counter, doubt, now_s)
 
 
-def _accept_of_session(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
-    """Return the counter with the last doubted reading accepted, of a charger's register of the session.
+def _accept_in_session_register(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
+    """Return the counter with the last doubted reading accepted, and the energy to add [mWh].
 
-    Such a register may restart at 0. Either it goes on counting (from 0 or from where it was), or it was
+    The register may restart at 0. Either it goes on counting (from 0, or from where it was), or it was
     corrected downwards, or else another meter answers.
     """
     if _goes_on_counting(counter, doubt, now_s):
-        return _accept_going_on(counter, doubt, now_s)
+        return _accept_as_counting_on(counter, doubt, now_s)
     if doubt.is_correction:
-        return _accept_correction(counter, doubt, now_s)
-    return _accept_other_meter(counter, doubt, now_s)
+        return _accept_as_corrected(counter, doubt, now_s)
+    return _accept_as_other_meter(counter, doubt, now_s)
 
 
 def _shown_flow_mwh(counter: EnergyCounter, doubt: Doubt) -> int:
-    """Return what has flowed according to the last doubted reading [mWh].
+    """Return what has flowed since the accepted reading [mWh], as the last doubted reading shows it.
 
-    If the register fell, it is taken to have begun again at 0: all that it shows. Else: its rise since the
-    accepted reading.
+    A register that fell is taken to have begun again at 0: then that is all that it shows. Else it is the
+    rise since the accepted reading.
     """
     return doubt.reading_mwh if doubt.has_fallen else doubt.reading_mwh - (counter.reading_mwh or 0)
 
@@ -272,22 +289,23 @@ def _shown_flow_mwh(counter: EnergyCounter, doubt: Doubt) -> int:
 def _goes_on_counting(counter: EnergyCounter, doubt: Doubt, now_s: float) -> bool:
     """Tell whether a doubted register of the session goes on counting, from 0 or from where it was.
 
-    Then what it shows to have flowed (`_shown_flow_mwh`) counts. Else it was corrected, or shows nonsense.
+    Then what it shows to have flowed since the accepted reading counts. It goes on if it rose with each
+    doubted reading, or if power and time allow what it shows. Else it was corrected, or shows nonsense.
     """
     if doubt.is_correction:  # it fell by less than a tenth: most of what it shows has been counted
         return False
-    if doubt.always_rises:  # with each doubted reading, however fast: nonsense would stand still
+    if doubt.always_rises:  # however fast: nonsense would stand still
         return True
-    if doubt.has_fallen:  # true: power and time allow all that it shows
+    if doubt.has_fallen:  # if it began again at 0, all that it shows must be possible since then
         return doubt.may_have_restarted
-    return _shown_flow_mwh(counter, doubt) <= counter.allowed_mwh(now_s)
+    return _shown_flow_mwh(counter, doubt) <= counter.possible_flow_mwh(now_s)
 
 
-def _accept_going_on(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
+def _accept_as_counting_on(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
     """Return the counter of a register that goes on counting, and the energy to add [mWh].
 
     That is all that the last doubted reading shows to have flowed, less what doubted readings added in
-    advance. After a fall, the reading before it is remembered, because it may come back.
+    advance. After a fall, the reading before it is remembered, because the register may come back to it.
     """
     flow_mwh = _shown_flow_mwh(counter, doubt)  # below 0 if the register fell to a negative reading
     accepted = _with_accepted_reading(
@@ -298,11 +316,11 @@ def _accept_going_on(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Coun
     return Counted(accepted, added_mwh=max(0, flow_mwh - doubt.counted_mwh))
 
 
-def _accept_correction(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
-    """Return the counter with the reading of a register that was corrected downwards; it adds nothing.
+def _accept_as_corrected(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
+    """Return the counter with the last doubted reading accepted as a correction downwards; it adds nothing.
 
-    What the register fell by was counted before, and so was what doubted readings added in advance. Until
-    the register has grown by as much (`counted_ahead_mwh`), its growth adds nothing.
+    What the register fell by has been counted already, and so has what doubted readings added in advance.
+    Until the register has grown by as much (`counted_ahead_mwh`), its growth adds nothing.
     """
     accepted = _with_accepted_reading(
         counter, doubt.reading_mwh, flowed_mwh=doubt.counted_mwh, now_s=now_s
@@ -312,11 +330,11 @@ def _accept_correction(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Co
     return Counted(replace(accepted, counted_ahead_mwh=max(0, ahead_mwh)), added_mwh=0)
 
 
-def _accept_other_meter(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
-    """Return the counter with the reading of another meter, which adds nothing.
+def _accept_as_other_meter(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
+    """Return the counter with the last doubted reading accepted as that of another meter; it adds nothing.
 
-    What that meter grew by while it was doubted was added in advance, and what it showed at first did not
-    flow here. The last reading of the meter before it is remembered, because that meter may come back.
+    What that meter showed at first did not flow here, and what it grew by while it was doubted was added in
+    advance. The last reading of the meter before it is remembered, because that meter may come back.
     """
     accepted = _with_accepted_reading(
         counter, doubt.reading_mwh, flowed_mwh=doubt.counted_mwh, now_s=now_s
@@ -325,10 +343,10 @@ def _accept_other_meter(counter: EnergyCounter, doubt: Doubt, now_s: float) -> C
     return Counted(accepted, added_mwh=0)
 
 
-def _is_corrected(before_mwh: int, reading_mwh: int) -> bool:
-    """Tell whether a register was corrected: it fell by less than a tenth, or not at all.
+def _is_correction(before_mwh: int, reading_mwh: int) -> bool:
+    """Tell whether a fall is so small that the register was corrected: by less than a tenth, or none at all.
 
-    A register that restarts at 0 falls further.
+    A register that restarts at 0 falls further. False for a rise.
     """
     return LOWEST_CORRECTION * before_mwh < reading_mwh <= before_mwh
 
@@ -336,15 +354,16 @@ def _is_corrected(before_mwh: int, reading_mwh: int) -> bool:
 def _may_have_restarted(counter: EnergyCounter, reading_mwh: int, now_s: float) -> bool:
     """Tell whether a register that fell can have restarted at 0, and counted up to `reading_mwh` since.
 
-    It can if that much can have flowed since the register was read last, and a minute more (`LAG_S`). If that
-    time is not known, it can in any case. False for a register that cannot restart (only that of a session
-    can), and for a fall so small that it is a correction.
+    It can if that much can have flowed since the register was read last, and in the minute before
+    (`LAG_S`), because a register may show late what has flowed. If it is not known when it was read last, it
+    can in any case. A register that is not of a session cannot, nor one that fell by less than a tenth: that
+    is a correction.
     """
-    if not counter.register.may_restart or _is_corrected(counter.reading_mwh or 0, reading_mwh):
+    if not counter.register.may_restart or _is_correction(counter.reading_mwh or 0, reading_mwh):
         return False
     if counter.read_at is None:
         return True
-    elapsed_s = now_s - counter.read_at + LAG_S  # what flowed before may be shown only now
+    elapsed_s = now_s - counter.read_at + LAG_S
     # each of the two readings may be off by the jitter
     return reading_mwh <= counter.register.most_mwh_in(elapsed_s) + 2 * counter.register.jitter_mwh
 
@@ -352,14 +371,14 @@ def _may_have_restarted(counter: EnergyCounter, reading_mwh: int, now_s: float) 
 def _confirms_restart(counter: EnergyCounter, reading_mwh: int, now_s: float) -> bool:
     """Tell whether a reading is the last one needed to confirm that the register restarted at 0.
 
-    It must go on from the doubted readings after the fall. Since the restart the register may have counted
-    beyond the accepted reading: compared with that, the fall would look like a moment's error, and what
-    was counted from 0 would be lost.
+    It must have grown from the doubted readings after the fall by no more than power and time allow. Such a
+    reading may have passed the accepted one by now. Compared with that it would look plausible, the fall like
+    an error of a moment, and what was counted from 0 would be lost.
     """
     doubt = counter.doubt
     if doubt is None or not (counter.register.may_restart and doubt.has_fallen):
         return False
-    if doubt.reading_count < CONFIRMING_READINGS - 1:  # more than one is missing
+    if doubt.reading_count < CONFIRMING_READINGS - 1:  # even with this one there are too few
         return False
     rise_mwh = reading_mwh - doubt.reading_mwh
     return 0 <= rise_mwh <= counter.register.most_mwh_in(now_s - doubt.read_at) + JITTER_MWH
@@ -372,28 +391,36 @@ def _next_doubt(counter: EnergyCounter, reading_mwh: int, now_s: float) -> Doubt
     register grew by since the last doubted one (from 0, if it has just restarted) is counted in advance
     (`counted_mwh`), up to what can have flowed. What the doubt before has counted stays in a new one.
     """
-    before = counter.doubt
+    before, possible_mwh = counter.doubt, counter.possible_flow_mwh(now_s)
     if before is not None and _fits_doubt(counter, before, reading_mwh, now_s):
-        flowed_mwh = reading_mwh - before.reading_mwh
-        doubt = before._replace(
-            reading_mwh=reading_mwh,
-            read_at=now_s,
-            reading_count=before.reading_count + 1,
-            always_rises=before.always_rises and flowed_mwh > 0,
-        )
+        doubt = _continued_doubt(before, reading_mwh, now_s)
+        grown_mwh = reading_mwh - before.reading_mwh
     else:
         doubt = _new_doubt(counter, reading_mwh, now_s)
         # from 0, all that the register shows has flowed; else nobody knows where its growth began
-        grew_from_zero = doubt.may_have_restarted and 0 <= reading_mwh <= counter.allowed_mwh(now_s)
-        flowed_mwh = reading_mwh if grew_from_zero else 0
+        grew_from_zero = doubt.may_have_restarted and 0 <= reading_mwh <= possible_mwh
+        grown_mwh = reading_mwh if grew_from_zero else 0
     counted_mwh = counter.counted_in_doubt_mwh
-    uncounted_mwh = counter.allowed_mwh(now_s) - counter.counted_ahead_mwh - counted_mwh
-    added_mwh = max(0, min(flowed_mwh, uncounted_mwh))
+    uncounted_mwh = possible_mwh - counter.counted_ahead_mwh - counted_mwh
+    added_mwh = max(0, min(grown_mwh, uncounted_mwh))
     return doubt._replace(counted_mwh=counted_mwh + added_mwh)
 
 
+def _continued_doubt(doubt: Doubt, reading_mwh: int, now_s: float) -> Doubt:
+    """Return the doubt with one more reading, which fits those before; what it counts is left to the caller."""
+    return doubt._replace(
+        reading_mwh=reading_mwh,
+        read_at=now_s,
+        reading_count=doubt.reading_count + 1,
+        always_rises=doubt.always_rises and reading_mwh > doubt.reading_mwh,
+    )
+
+
 def _new_doubt(counter: EnergyCounter, reading_mwh: int, now_s: float) -> Doubt:
-    """Return a doubt that begins with this reading; it has counted nothing in advance yet."""
+    """Return a doubt that begins with this reading, which does not fit the accepted one.
+
+    It notes what the reading may mean (a fall, a correction, a restart), and has counted nothing yet.
+    """
     accepted_mwh = counter.reading_mwh or 0
     has_fallen = reading_mwh < accepted_mwh
     return Doubt(
@@ -401,18 +428,18 @@ def _new_doubt(counter: EnergyCounter, reading_mwh: int, now_s: float) -> Doubt:
         reading_mwh=reading_mwh,
         read_at=now_s,
         has_fallen=has_fallen,
-        is_correction=has_fallen and _is_corrected(accepted_mwh, reading_mwh),
+        is_correction=has_fallen and _is_correction(accepted_mwh, reading_mwh),
         may_have_restarted=has_fallen and _may_have_restarted(counter, reading_mwh, now_s),
     )
 
 
 def _fits_doubt(counter: EnergyCounter, doubt: Doubt, reading_mwh: int, now_s: float) -> bool:
-    """Tell whether a reading fits the doubted ones before it.
+    """Tell whether a reading fits the doubted ones before it, so that together they may end the doubt.
 
-    It does if power and time allow its distance from the last of them. If the register may restart, it
-    also fits if it rose, however far: a register that rises with each reading does count (nonsense would
-    stand still), and must not begin a new doubt each time. Unless it reaches the accepted reading again
-    after a fall: then the fall was an error of a moment.
+    It does if power and time allow its distance from the last of them. If the register may restart, it also
+    fits if it did not fall, however far it rose: a register that rises with each reading does count (nonsense
+    would stand still). Unless it has fallen, and now reaches the accepted reading again: then the fall was an
+    error of a moment.
     """
     rise_mwh = reading_mwh - doubt.reading_mwh
     most_mwh = counter.register.most_mwh_in(now_s - doubt.read_at) + counter.register.slack_mwh

@@ -1,7 +1,9 @@
 """What the counters of charger and meter add to the session and to the total of a point. Pure.
 
-Each register has an `EnergyCounter`. A reading that the counter doubts is not shown until it has lasted.
-Until then only what the register grows by while it is doubted is added.
+Each register has an `EnergyCounter`. A reading that the counter doubts, because it does not fit the one
+before, is not shown until it has lasted. Until then only what the register grows by while it is doubted is
+added. The total follows the register of charger or meter that counts all energy; some chargers also have a
+register that counts the energy of the current session.
 """
 
 from collections.abc import Mapping
@@ -13,7 +15,7 @@ from knxgw.charging.point import ChargingPoint, EnergyState, SessionState
 from knxgw.charging.quantities import PHASE_ENERGIES, Quantity, Value
 
 COUNTED = (Quantity.ENERGY, *PHASE_ENERGIES, Quantity.SESSION_ENERGY)  # each by its own counter
-# after the start of a session: what the charger reports of a session is then of this one
+# from so long after the start of a session on, what the charger reports of a session is of this one
 SESSION_VALUES_AFTER_S = 10
 
 
@@ -23,7 +25,7 @@ class CountedReading:
 
     energy: EnergyState  # with the counters after the reading; its total is not yet moved
     values: Mapping[Quantity, Value]
-    added_mwh: Mapping[Quantity, int]  # by each energy that was read; also by a doubted one
+    added_mwh: Mapping[Quantity, int]  # what has flowed by each energy read, doubted ones included
 
 
 def filter_energies(
@@ -31,9 +33,9 @@ def filter_energies(
 ) -> CountedReading:
     """Return what a reading of charger or meter shows, without the energies that their counters doubt.
 
-    Each energy (of the total, of a phase, of the session) goes through its counter; a doubted one must not
-    be shown. `now_s`: monotonic, for the counters. `now`: the wall-clock time (None: not valid), noted as
-    `last_moved` when a register has moved: after a restart it tells how much can have flowed since.
+    Each energy (of the total, of a phase, of the session) goes through its counter, which tells what has
+    flowed; a doubted one must not be shown. `now_s`: monotonic. `now`: the wall-clock time (None: not valid);
+    it is noted when a register has moved, because it tells after a restart how much can have flowed since.
     """
     energy = point.energy
     energies = [quantity for quantity in COUNTED if isinstance(values.get(quantity), int)]
@@ -42,14 +44,15 @@ def filter_energies(
     accepted, added_mwh = dict(values), dict.fromkeys(energies, 0)
     last_moved = energy.last_moved
     for quantity in energies:
-        # readings that repeat the one before were not given to the counter: it gets their time here
+        # readings that repeated the one before were not given to the counter, to save time: it gets
+        # the time of the last of them here
         before = point.counter(quantity).with_read_at(point.readings.read_at.get(quantity))
         after, added_mwh[quantity] = before.add_reading(int(values[quantity]), now_s)
         is_doubted = after.doubt is not None
         if is_doubted or after.reading_mwh is None:
             del accepted[quantity]
         else:
-            accepted[quantity] = after.reading_mwh  # without the jitter of what was read
+            accepted[quantity] = after.reading_mwh  # what was read, but without a fall by jitter
         if after.reading_mwh != before.reading_mwh:
             last_moved = now
         energy = _with_counter(energy, quantity, after)
@@ -59,7 +62,7 @@ def filter_energies(
 
 
 def _with_counter(energy: EnergyState, quantity: Quantity, counter: EnergyCounter) -> EnergyState:
-    """Return the energy state with the counter of one energy replaced: of the total, or another."""
+    """Return the energy state with the counter of one energy (the total, a phase, the session) replaced."""
     if quantity is Quantity.ENERGY:
         return replace(energy, lifetime_counter=counter)
     return replace(energy, counters={**energy.counters, quantity: counter})
@@ -68,9 +71,10 @@ def _with_counter(energy: EnergyState, quantity: Quantity, counter: EnergyCounte
 def add_to_totals(point: ChargingPoint, counted: CountedReading, now_s: float) -> ChargingPoint:
     """Return the point with the energy that has flowed added to its total and to its open session.
 
-    The total grows with its own register only. The session grows with the charger's register of the
-    session, once the point has adopted that; else with the register of the total; or with the power over
-    time, where charger and meter have no such register. `counted`: from `filter_energies`.
+    The total grows with its own register only. The session grows with the charger's register of the session,
+    once that can only show this session (`is_register_adopted`); else with the register of the total; or with
+    power over time, where charger and meter have none. `counted`: the reading, from `filter_energies`.
+    `now_s`: monotonic.
     """
     energy, added_mwh = counted.energy, counted.added_mwh
     measured_mwh = 0  # by the register of the total, else by the power
@@ -84,18 +88,17 @@ def add_to_totals(point: ChargingPoint, counted: CountedReading, now_s: float) -
             energy = replace(energy, power_counter=power_counter)
     by_register_mwh = added_mwh.get(Quantity.SESSION_ENERGY, 0)
     of_session_mwh = by_register_mwh if energy.is_register_adopted else measured_mwh
-    session = _with_energy(point.session, of_session_mwh)
+    session = _with_session_energy(point.session, of_session_mwh)
     if energy is point.energy and session is point.session:
         return point  # nothing has flowed, and no counter has changed
     return replace(point, energy=energy, session=session)
 
 
 def _with_total(energy: EnergyState, added_mwh: int) -> EnergyState:
-    """Return the energy state with its total (`lifetime_mwh`) grown, or with a first value of it.
+    """Return the energy state with its total (`lifetime_mwh`) grown by `added_mwh`, or with a first total.
 
-    The first value is what the register of the total shows, once a second reading has confirmed that;
-    until then there is no total (None). From then on the total only grows, also when the meter is
-    replaced by one that shows less.
+    The first total is what its register shows, once a second reading has confirmed that; until then there is
+    none. From then on the total only grows, also when the meter is replaced by one that shows less.
     """
     if energy.lifetime_mwh is not None:
         if not added_mwh:
@@ -108,13 +111,13 @@ def _with_total(energy: EnergyState, added_mwh: int) -> EnergyState:
     return replace(
         energy,
         lifetime_mwh=max(0, counter.reading_mwh or 0),
-        # a reading before the confirmed one was never confirmed: it is of no meter that may come back
+        # readings before the confirmed one were never confirmed: they are of no meter that may come back
         lifetime_counter=replace(counter, previous_meter_mwh=None),
     )
 
 
-def _with_energy(state: SessionState, added_mwh: int) -> SessionState:
-    """Return the session with more energy, if it is open; else, or if nothing was added, as it is."""
+def _with_session_energy(state: SessionState, added_mwh: int) -> SessionState:
+    """Return the session with this energy added to it; as it is if none is open, or nothing was added."""
     session = state.latest
     if session is None or not session.is_open or added_mwh == 0:
         return state
@@ -127,9 +130,9 @@ def _with_energy(state: SessionState, added_mwh: int) -> SessionState:
 def start_session_register(point: ChargingPoint) -> EnergyState:
     """Return the energy state at the start of a session: the charger's session register gets a new counter.
 
-    The counter begins at what the register showed last, so only what it grows by from here on counts (None:
-    not known; then it begins at the next reading). The register may still show the session before: the energy
-    of this session does not follow it before `adopt_session_register`.
+    The counter begins at what the register showed last, or, if that is not known, at its next reading: so only
+    what it grows by from here on counts. The register may still show the session before. So the energy of
+    this session does not follow it yet: that begins with `adopt_session_register`.
     """
     quantity = Quantity.SESSION_ENERGY
     reading_mwh = point.number(quantity)
@@ -141,10 +144,10 @@ def start_session_register(point: ChargingPoint) -> EnergyState:
 def adopt_session_register(point: ChargingPoint, now_s: float) -> ChargingPoint:
     """Return the point with the energy of its open session taken from the charger's session register.
 
-    That is done once in a session, as soon as the register can only show this one; from then on the session
-    grows with it (`add_to_totals`). What the register showed before plug-in (`register_before_mwh`) is the
-    session before: if it still shows that, this one begins with 0. If it is not known what it showed then
-    (None), this waits until the session has lasted for 10 s (`SESSION_VALUES_AFTER_S`).
+    That is done once in a session, as soon as it is known what the register shows of this one; from then on
+    the session grows with it. If the register still shows what it showed before plug-in
+    (`register_before_mwh`), that is the session before, and nothing of this one. If it is not known what it
+    showed then, this waits until the session has lasted for 10 s (`SESSION_VALUES_AFTER_S`).
     """
     energy = point.energy
     if energy.is_register_adopted or not point.session.is_open:
@@ -159,7 +162,7 @@ def adopt_session_register(point: ChargingPoint, now_s: float) -> ChargingPoint:
         of_session_mwh = reading_mwh
     else:
         return point  # it may still show the session before
-    # what was measured so far is kept if the register shows less: the energy of a session never falls
+    # if the register shows less than was measured so far, that is kept: a session's energy never falls
     session = replace(session, energy_mwh=max(session.energy_mwh, of_session_mwh))
     return replace(
         point,

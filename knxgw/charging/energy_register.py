@@ -1,6 +1,8 @@
 """What an energy register can show at all: how fast it may rise, and how far it may fall. Pure.
 
-It follows from the model of the device that has the register. `EnergyCounter` doubts what is beyond it.
+It follows from the model of the device that has the register. `EnergyCounter` doubts a reading that is beyond
+it. The slack is how far a rise may exceed what power and time allow; the jitter is how far a reading may fall
+although nothing is wrong.
 """
 
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ MOST_W = 90_000  # three phases of 80 A at 250 V, and half as much again
 SLACK_MWH = 2_000_000  # 2 kWh: meters that count in whole kWh jump
 JITTER_MWH = 10_000  # 10 Wh: a sum of registers may fall by this although no energy was taken away
 MOST_V = 260  # of one phase: more is no mains any more
-COARSEST_WH = 1000  # assumed step of a register whose scale the device itself tells
+COARSEST_WH = 1000  # assumed step of a register whose scale only the device itself tells
 # how model files call the register of an energy; that of a phase has its name behind it
 _ENERGY_POINTS = {Quantity.ENERGY: "energy_total", Quantity.SESSION_ENERGY: "energy_session"}
 
@@ -26,10 +28,10 @@ class Register:
     most_w: int = MOST_W  # the highest power that can flow there
     slack_mwh: int = SLACK_MWH  # how much more than that power allows it may rise
     jitter_mwh: int = JITTER_MWH  # how far it may fall although nothing is wrong
-    may_restart: bool = False  # it may start at 0 again: what it shows then counts
+    may_restart: bool = False  # it may start at 0 again, and what it shows then counts
 
     def most_mwh_in(self, seconds: float) -> int:
-        """Return the most energy [mWh] that can flow in some seconds; a negative time counts as 0."""
+        """Return the most energy [mWh] that can flow in this time, at the highest power; below 0 s: none."""
         return round(self.most_w * max(0.0, seconds) * MWH_PER_WS)
 
 
@@ -37,8 +39,8 @@ def register_of(settings: PointSettings, quantity: Quantity) -> Register:
     """Return what is plausible for the register of an energy at a charging point.
 
     The highest power is what the charger's model can do, not what is configured: without the gateway
-    the charger may do that. A rise may exceed it by two steps of the register (at least 2 kWh), and a fall
-    by one step (at least 10 Wh) is jitter. Only the charger's own register of a session may restart at 0.
+    the charger may do that. The slack is two steps of the register (at least 2 kWh), the jitter one step (at
+    least 10 Wh). Only the charger's own register of a session may restart at 0.
     """
     control = settings.model.control
     phases = 1 if quantity in PHASE_ENERGIES else 3
@@ -59,11 +61,11 @@ class RegisterStep(NamedTuple):
 
 
 def _register_step(settings: PointSettings, quantity: Quantity) -> RegisterStep:
-    """Return the step in which the register of an energy counts, by the model file of its device.
+    """Return bounds of the step in which the register of an energy counts, by the model file of its device.
 
-    That device is the electricity meter, if it measures this energy, else the charger. If it has no such
-    register, both bounds are 0. A scale that only the device itself tells is not known here: the step then
-    lies between 0 and 1 kWh (`COARSEST_WH`), or the model file's scale if that is more.
+    That device is the electricity meter, if it measures this energy, else the charger. If the model file
+    gives a scale, both bounds are that. If only the device itself tells its scale, the step lies between 0 and
+    1 kWh (`COARSEST_WH`), or the file's scale if that is more. Both are 0 if there is no such register.
     """
     supplier = settings.model
     if settings.meter is not None and quantity in metered_quantities(settings):
@@ -73,6 +75,6 @@ def _register_step(settings: PointSettings, quantity: Quantity) -> RegisterStep:
     register = supplier.points.get(name)
     if register is None:
         return RegisterStep(finest_wh=0.0, widest_wh=0.0)
-    if register.scale_from or register.ratio_points:  # the device tells its scale
+    if register.scale_from or register.ratio_points:  # only the device tells its scale
         return RegisterStep(finest_wh=0.0, widest_wh=max(register.scale, COARSEST_WH))
     return RegisterStep(finest_wh=register.scale, widest_wh=register.scale)
