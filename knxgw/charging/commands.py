@@ -13,15 +13,15 @@ from knxgw.charging.states import Process, ProcessInput, advance
 
 
 def command_interruption(point: ChargingPoint, *, is_active: bool) -> ChargingPoint:
-    """Return the charging point interrupted by KNX (object 55), or with that interruption ended."""
+    """Return the point interrupted by KNX (object 55: no charging until it ends), or not so (`is_active`)."""
     return replace(point, control=replace(point.control, is_interrupted=is_active))
 
 
 def command_setpoint(point: ChargingPoint, wanted_ma: int | None) -> ChargingPoint:
     """Return the point with the setpoint that KNX commands (object 60), clamped to the point's limits.
 
-    `wanted_ma`: None: the telegram held no number. That, and a negative setpoint, leave the setpoint as it
-    was. Whatever is not within the limits also raises the fault `ValOutOfRange`, for a moment only.
+    `wanted_ma`: None: the telegram held no number. That, or a negative number, leaves the setpoint as it was.
+    Whatever is not within the limits also raises the fault `ValOutOfRange`, for a moment only.
     """
     if wanted_ma is None or wanted_ma < 0:
         return replace(point, faults=point.faults.raise_transient(FaultCode.VALUE_OUT_OF_RANGE))
@@ -56,17 +56,17 @@ def command_start_stop(
 def may_unlock(point: ChargingPoint, now_s: float) -> bool:
     """Tell whether the cable may be released: charging was cancelled or is complete, and no current flows.
 
-    Unlocking must never end a charge. So it is false while the link is not good, the point is interrupted,
-    or only a fresh reading of the current is missing. Where nothing measures the current, a fresh state of
-    the charger must say that it does not charge.
+    Unlocking must never end a charge. So it is false while the link is not good, while the point is
+    interrupted (it may go on at any time), or if only a fresh reading of the current is missing. Where nothing
+    measures the current, a fresh state of the charger must say that it does not charge. `now_s`: monotonic.
     """
     if point.control.is_interrupted or point.link.condition is not LinkCondition.GOOD:
-        return False  # an interruption may end at any time; what a lost charger does is not known
+        return False  # what a charger does whose link is not good is not known
     has_ended = point.process.stage is Process.CANCELLED or point.process.is_complete
     current_ma = fresh_current_ma(point, now_s)
     if current_ma is not None:
         return has_ended and current_ma <= DRAWS_FROM_MA  # up to 1 A counts as none
     if point.is_current_measured:
         return False  # only a fresh reading is missing: the vehicle may still draw
-    state = fresh_value(point, Quantity.STATE, now_s)  # nothing measures the current
+    state = fresh_value(point, Quantity.STATE, now_s)
     return has_ended and isinstance(state, ChargingState) and not state.is_charging

@@ -1,8 +1,8 @@
 """The reason that people are shown for an offer, where the deciding rule says too little. Pure.
 
 A reason such as an interruption or a fault is shown as it is. Instead of most others, it is more useful to
-know that the charger has not been heard or is silent, that there is no vehicle, or that the charger limits
-itself, which the setpoint that it reports tells.
+know that the charger is silent or has not been heard yet, that there is no vehicle, or that the charger
+limits itself, which is seen by the setpoint that it reports.
 Source: product 5.
 """
 
@@ -46,6 +46,7 @@ def with_shown_reason(
     A reason such as an interruption or a fault is shown as it is. Others (`_REPLACEABLE`: a missing start
     command, and most of setpoint and load management) give way to what says more: the charger is silent,
     there is no vehicle, or, where load management is off (not `is_load_managed`), the charger limits itself.
+    `now_s`: monotonic.
     """
     reason = decision.reason
     if reason not in _REPLACEABLE:
@@ -64,12 +65,12 @@ def _silent_charger_reason(
 ) -> Reason:
     """Return the reason to show for a charger without a fresh state.
 
-    `reason`: that of the decision. It stays only with load management and while the link is not lost: the
-    charger answers, its state alone is old, and what load management decided may tell more.
-    `is_load_managed`: load management is on.
+    While the link is not lost: it has not been read yet, if it has never been heard since the gateway's start.
+    Else it is silent; with load management (`is_load_managed`), it cannot be reached if the link is lost, and
+    if not, the decision's own `reason` stays: only the state is old, and what was decided tells more.
     """
     is_link_lost = point.link.condition not in (LinkCondition.STARTING, LinkCondition.GOOD)
-    if not is_link_lost and not point.link.was_heard:
+    if not (is_link_lost or point.link.was_heard):
         return Reason.NOT_READ_YET  # the gateway has just started
     if not is_load_managed:
         return Reason.CHARGER_SILENT
@@ -79,8 +80,9 @@ def _silent_charger_reason(
 def _is_limited_by_charger(point: ChargingPoint, offer_ma: int, now_s: float) -> bool:
     """Tell whether the charger limits itself: the setpoint it reports is clearly lower than the offer.
 
-    Clearly: by more than 300 mA, and more than a step of the charger. False as long as the charger has not
-    acknowledged this offer, or may still report the setpoint before; and for a reported setpoint of 0 A.
+    Clearly: by more than 300 mA, and more than a step of the charger. False while the charger has not
+    acknowledged this offer [mA], or may still report the setpoint before (for 5 s, `APPLIED_AFTER_S`). False
+    also for a reported setpoint of 0 A, which is a pause and no limit. `now_s`: monotonic.
     """
     reported_ma = fresh_value(point, Quantity.SETPOINT, now_s)
     acknowledged_since = point.link.acknowledged_since

@@ -12,9 +12,9 @@ from knxgw.charging.quantities import Quantity
 def link_changed(point: ChargingPoint, condition: LinkCondition) -> ChargingPoint:
     """Return the point after the link to its charger changed, with the link's faults raised and cleared.
 
-    If the charger is not reachable, or another model answers, the charger's values are dropped; those of
-    the electricity meter stay. Whether a vehicle is connected stays, too: if the charger then reports no
-    vehicle, it was unplugged meanwhile, and that must be noticed.
+    If the charger is not reachable, or another model answers, the charger's values are dropped; those of the
+    electricity meter stay. Whether a vehicle is connected stays as well: if the charger later reports none, it
+    must be noticed that the vehicle was unplugged meanwhile.
     """
     faults = point.faults
     for fault, cause in _LINK_FAULTS.items():
@@ -26,16 +26,16 @@ def link_changed(point: ChargingPoint, condition: LinkCondition) -> ChargingPoin
     return replace(
         point,
         link=replace(point.link, condition=condition),
-        # the time below the "complete" threshold is not counted across the change
+        # across the change, the time below the "complete" threshold is not counted
         process=replace(point.process, counted_until=None),
         faults=faults,
     )
 
 
 def _without_readings(point: ChargingPoint, quantities: Iterable[Quantity]) -> ChargingPoint:
-    """Return the point without the values of these quantities, and without when they were read.
+    """Return the point as if these quantities had not been read: without their values, and without their times.
 
-    Each must have been read. How far apart their readings came stays known (`spacings_s`).
+    Each must have been read. Only how far apart their readings came stays known, because the line is the same.
     """
     values, read_at = dict(point.readings.values), dict(point.readings.read_at)
     for quantity in quantities:
@@ -66,10 +66,10 @@ def meter_link_changed(point: ChargingPoint, condition: LinkCondition) -> Chargi
 
 
 def offer_acknowledged(point: ChargingPoint, offer_ma: int, now_s: float) -> ChargingPoint:
-    """Return the point after its charger acknowledged an offer; `now_s`: monotonic.
+    """Return the point after its charger acknowledged an offer [mA]: which one, since when, and if it paused.
 
-    `acknowledged_since` stays if the same offer is acknowledged again. `paused_at`, when the charger was last
-    known to be paused, is now if this offer is 0 A, or the one before was.
+    If the same offer is acknowledged again, it counts since the first time. The charger was last known to be
+    paused (`paused_at`) now, if this offer is 0 A, or the one before was. `now_s`: monotonic.
     """
     link = point.link
     is_new = offer_ma != link.acknowledged_ma

@@ -37,26 +37,26 @@ _FAULT_INFOS = {quantity.value: quantity for quantity in FAULT_INFOS}
 def point_values(
     point: ChargingPoint, now_s: float, *, is_site_paused: bool = False, language: str = "en"
 ) -> dict[str, Published]:
-    """Return the value of every group object of the charging point that it reports, by the object's key.
+    """Return the value of every group object that the charging point reports, by the object's key.
 
     Units: mA, W, mWh, hundredths of °C, s; times are aware UTC datetimes. None: no value is known, or it is
-    stale. `is_site_paused`: grid-supporting control with 0 A, or the overcurrent lock-out, is active.
-    `language`: of the reason's text.
+    stale; such an object does not answer a read. `is_site_paused`: grid-supporting control with 0 A, or the
+    overcurrent lock-out, is active. `language`: of the reason's text. `now_s`: monotonic.
     """
     fresh = fresh_values(point, now_s)
     values: dict[str, Published] = {key: fresh.get(quantity) for key, quantity in _MEASURED.items()}
-    values.update(_states(point, fresh, now_s, is_site_paused=is_site_paused))
-    values.update(_decision(point, language))
-    values.update(_session(point, fresh))
-    values.update(_faults(point, fresh))
+    values.update(_state_values(point, fresh, now_s, is_site_paused=is_site_paused))
+    values.update(_decision_values(point, language))
+    values.update(_session_values(point, fresh))
+    values.update(_fault_values(point, fresh))
     return values
 
 
 Fresh = Mapping[Quantity, Value]  # values that are not stale
 
 
-def _decision(point: ChargingPoint, language: str) -> dict[str, Published]:
-    """Return the values of the offer and its reason (number and text); None before the first decision."""
+def _decision_values(point: ChargingPoint, language: str) -> dict[str, Published]:
+    """Return the values of the offer [mA] and its reason (number and text); None before the first decision."""
     decision = point.control.decision
     if decision is None:
         return {"offer": None, "reason": None, "reason_text": None}
@@ -69,16 +69,17 @@ def _decision(point: ChargingPoint, language: str) -> dict[str, Published]:
     }
 
 
-def _states(
+def _state_values(
     point: ChargingPoint, fresh: Fresh, now_s: float, *, is_site_paused: bool
 ) -> dict[str, Published]:
     """Return the values of state, plug, interruption, temperature warning and RFID card.
 
-    While the charger's state is not known, state, "charging" and "complete" are None; so is the plug, unless
-    it was read lately. `is_site_paused`: grid control with 0 A, or the overcurrent lock-out, is active.
+    While the charger has not reported its state lately, state, "charging" and "complete" are None; so is the
+    plug, unless that was read lately. `fresh`: the point's values that are not stale. `is_site_paused`:
+    grid-supporting control with 0 A, or the overcurrent lock-out, is active. `now_s`: monotonic.
     """
     state = shown_state(point, now_s, is_site_paused=is_site_paused)
-    # the plug outlasts a lost link (`link_changed`), but is shown only while the charger is heard
+    # the plug is remembered while the link is lost, but is shown only while the charger is heard
     is_plug_known = Quantity.CONNECTED in fresh or state is not None
     return {
         "state": None if state is None else int(state),
@@ -92,9 +93,9 @@ def _states(
 
 
 def _temperature_warning(point: ChargingPoint, fresh: Fresh) -> bool | None:
-    """Return the charger's own temperature warning, if a fresh one was read; else ours, by its temperature.
+    """Return the charger's own temperature warning, if it is fresh; else the gateway's, by the temperature.
 
-    Ours is on from the configured threshold on. None: the temperature is not fresh either.
+    The gateway warns from the configured threshold on. None: the temperature is not fresh either.
     """
     own_warning = fresh.get(Quantity.TEMPERATURE_WARNING)
     if own_warning is not None:
@@ -102,20 +103,19 @@ def _temperature_warning(point: ChargingPoint, fresh: Fresh) -> bool | None:
     return point.readings.is_hot if Quantity.TEMPERATURE in fresh else None
 
 
-def _session(point: ChargingPoint, fresh: Fresh) -> dict[str, Published]:
+def _session_values(point: ChargingPoint, fresh: Fresh) -> dict[str, Published]:
     """Return the values of the current or last session, and the total energy of the point.
 
-    Duration and energy of an open session are None while the charger is silent: how the session goes on is
-    not known then. The total is None while its register is silent. The end is None while it still moves
-    on: until the vehicle is unplugged or charging is complete.
+    Duration and energy of an open session are None while the charger is silent, because nobody knows how it
+    goes on. The total is None while its register is silent. The end is None while it still moves on: until
+    the vehicle is unplugged or charging is complete.
     """
     session = point.session.latest
     is_up_to_date = session is not None and (not session.is_open or Quantity.STATE in fresh)
+    is_total_shown = _is_total_up_to_date(point, fresh)
     return {
         "energy_last_charge": _session_energy(point, fresh, is_up_to_date=is_up_to_date),
-        "energy_lifetime": point.energy.lifetime_mwh
-        if _is_total_up_to_date(point, fresh)
-        else None,
+        "energy_lifetime": point.energy.lifetime_mwh if is_total_shown else None,
         "session_start": session.started_at if session else None,
         "session_end": session.ended_at if session and _has_final_end(point, session) else None,
         "session_duration": session.duration_s if session and is_up_to_date else None,
@@ -123,20 +123,20 @@ def _session(point: ChargingPoint, fresh: Fresh) -> dict[str, Published]:
 
 
 def _is_total_up_to_date(point: ChargingPoint, fresh: Fresh) -> bool:
-    """Tell whether the total energy may be shown: the register it follows was read lately.
+    """Tell whether the total energy may be shown: the register that it follows was read lately.
 
-    While its counter doubts what the register shows, that is left out of the readings, and none is fresh.
-    Then the total is shown as long as the charger's state is fresh.
+    A reading that its counter doubts is left out of the values, so `fresh` does not tell then. The total is
+    still shown, as long as the charger's state is fresh.
     """
     is_doubted = point.energy.lifetime_counter.doubt is not None
     return Quantity.ENERGY in fresh or (is_doubted and Quantity.STATE in fresh)
 
 
 def _session_energy(point: ChargingPoint, fresh: Fresh, *, is_up_to_date: bool) -> Published:
-    """Return the energy [mWh] of the current or last session, as the gateway adds it up.
+    """Return the energy [mWh] of the current or last session, as the gateway adds it up; None: not known.
 
-    The charger's own register of it may go back to 0 in between: it is shown before the first session only.
-    `is_up_to_date`: false while the session is open and the charger is silent. None: not known.
+    Only before the first session the charger's own register is shown instead: within a session that may go
+    back to 0. `is_up_to_date`: false while the session is open and the charger is silent.
     """
     if point.session.latest is None:
         return fresh.get(Quantity.SESSION_ENERGY)
@@ -144,18 +144,19 @@ def _session_energy(point: ChargingPoint, fresh: Fresh, *, is_up_to_date: bool) 
 
 
 def _has_final_end(point: ChargingPoint, session: Session) -> bool:
-    """Tell whether the end time of a session is final: the vehicle was unplugged, or charging is complete.
+    """Tell whether the end time of a session may be shown: the vehicle was unplugged, or charging is complete.
 
-    Else it moves on with each reading, and is not shown.
+    Else it moves on with each reading.
     """
     return not session.is_open or point.process.is_complete
 
 
-def _faults(point: ChargingPoint, fresh: Fresh) -> dict[str, Published]:
+def _fault_values(point: ChargingPoint, fresh: Fresh) -> dict[str, Published]:
     """Return the values of the point's faults, and of the charger's own fault registers.
 
-    The point's faults are None while the gateway has not tried to reach the charger yet. If a configuration
-    fault blocks the point, it never will: then they are known. Of a register, None: not read lately.
+    The point's faults are None as long as the gateway has not tried to reach the charger. But if a
+    configuration fault blocks the point, it never will, and they are known. Of a register, None: not read
+    lately.
     """
     is_known = point.link.condition is not LinkCondition.STARTING or point.installation.is_blocked
     return {

@@ -17,9 +17,9 @@ class RecordReader:
     """
 
     def __init__(self, record: object) -> None:
-        """Take a record; one without a valid schema, or with a newer one, counts as empty.
+        """Take a record; one without a valid schema version, or with a newer one, counts as empty.
 
-        A newer version may use the same names for something else. "schema" is then noted as not known.
+        A newer version may use the same names for something else. In both cases "schema" is noted as not known.
         """
         self.unknown_fields: list[str] = []
         self._values: Mapping[str, Any] = record if isinstance(record, dict) else {}
@@ -33,8 +33,9 @@ class RecordReader:
     ) -> bool | None:
         """Return a stored true or false; None: it is not known, or null is stored.
 
-        What is not known is noted (`unknown_fields`), and so is a null, unless `is_null_allowed`.
-        `is_optional`: earlier builds did not store the field, so it is not noted if it is missing.
+        What is not known (another type, missing) is noted in `unknown_fields`, and so is a null, unless
+        `is_null_allowed`. `is_optional`: earlier builds did not store the field, so it is not noted if it is
+        missing.
         """
         value = self._values.get(name)
         is_allowed_null = is_null_allowed and name in self._values and value is None
@@ -50,7 +51,7 @@ class RecordReader:
         value = self._values.get(name)
         if value is None and name in self._values:
             return None  # null: there is none
-        # true and false would be whole numbers for Python
+        # for Python, true and false are whole numbers too
         is_known = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
         return value if self._note_if_unknown(name, is_known, is_optional) else None
 
@@ -66,9 +67,9 @@ class RecordReader:
         return moment if self._note_if_unknown(name, moment is not None) else None
 
     def text(self, name: str) -> str | None:
-        """Return a stored text; None: there is none.
+        """Return a stored text; None: there is none, or it is not a text.
 
-        No decision depends on a text, so a missing one is not noted in `unknown_fields`.
+        No decision depends on a text, so that is not noted in `unknown_fields`.
         """
         value = self._values.get(name)
         return value if isinstance(value, str) else None
@@ -76,8 +77,8 @@ class RecordReader:
     def part(self, name: str, *, is_optional: bool = False) -> "RecordReader | None":
         """Return a reader of a record within the record; None: null is stored, or the field is missing.
 
-        Anything else than a record gives a reader to which every field is unknown. A missing field is noted
-        in `unknown_fields`, unless `is_optional`: earlier builds did not store it.
+        If anything but a record is stored, every field is unknown to that reader. A missing field is noted in
+        `unknown_fields`, unless `is_optional`: earlier builds did not store it.
         """
         value = self._values.get(name)
         is_stored = name in self._values  # what it holds is judged by the reader of the part
@@ -87,10 +88,10 @@ class RecordReader:
         return RecordReader({"schema": SCHEMA, **value} if isinstance(value, dict) else None)
 
     def _note_if_unknown(self, name: str, is_known: bool, is_optional: bool = False) -> bool:  # noqa: FBT001, FBT002 - within
-        """Return `is_known`; if false, note the field in `unknown_fields`, unless it may be missing and is.
+        """Return `is_known`, and if it is false, note the field in `unknown_fields`.
 
-        `is_optional`: it may be missing, because earlier builds did not store it. But if the whole record
-        cannot be read, an optional field is noted too.
+        `is_optional`: earlier builds did not store the field, so if it is missing, it is not noted. But if the
+        whole record cannot be read, it is noted all the same: then it may have been stored.
         """
         if is_known:
             return True
@@ -102,9 +103,9 @@ class RecordReader:
 
 
 def _moment(value: object) -> datetime | None:
-    """Return a stored time [aware UTC]; None: it is no text in ISO format, has no zone, or is not plausible.
+    """Return the time [aware UTC] that a stored text in ISO format tells; None: it tells none.
 
-    Plausible are the years 2000 to 2199.
+    It must have a time zone, and lie within the years 2000 to 2199: another one is not plausible.
     """
     if not isinstance(value, str):
         return None

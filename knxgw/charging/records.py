@@ -29,10 +29,9 @@ UNKNOWN_OFF_S = 30 * 86_400.0  # how long the gateway may have been off where no
 
 
 def to_record(point: ChargingPoint) -> dict[str, Any]:
-    """Return the plain data to be stored for a charging point, for `restored` after a restart.
+    """Return the plain data to be stored for a charging point; `restored` reads it after a restart.
 
-    The keys are those of stored records (schema 1), also where the program uses other words by now
-    (`session_untold`: its end has not been reported to the history yet).
+    The keys are those of schema 1, and must stay: some are older than the words that the program uses now.
     """
     return {
         "schema": SCHEMA,
@@ -48,26 +47,26 @@ def to_record(point: ChargingPoint) -> dict[str, Any]:
         "lifetime_mwh": point.energy.lifetime_mwh,
         "reading_mwh": point.energy.lifetime_counter.reading_mwh,
         "dropped_mwh": point.energy.lifetime_counter.previous_meter_mwh,  # of a replaced meter
-        "session_untold": point.session.is_unreported,
+        "session_untold": point.session.is_unreported,  # its end is not in the history yet
         "counters": _counters_record(point),
         "session": _session_record(point.session.latest),
     }
 
 
 def without_commands(record: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a stored charging point without what somebody has commanded.
+    """Return a record without what KNX has commanded: no interruption, and no setpoint but the maximum.
 
-    Source: load-management 16.50, 16.52.
+    So it is after a full download by ETS that follows an unloading. Source: load-management 16.50, 16.52.
     """
     commands = {"interruption": False, "setpoint_ma": None}
     return {**record, **{name: value for name, value in commands.items() if name in record}}
 
 
 def urgent_values(point: ChargingPoint) -> tuple[object, ...]:
-    """Return those values of the record of which a change must be stored at once.
+    """Return the values of which a change must be stored at once, because a power cut must not lose it.
 
-    They are only compared with those before. Energies, counters and the duration of a session are not
-    among them: they change all the time, and may be stored later.
+    They are only compared with those before, so they need no names. Energies, counters and the duration of a
+    session are not among them: they change all the time, and may be stored later.
     """
     session = point.session.latest
     return (
@@ -92,10 +91,10 @@ def restored(
 ) -> ChargingPoint:
     """Return a new charging point with what was stored of it before the gateway's restart.
 
-    Where the record does not say whether a KNX command holds the point back (stop, interruption, setpoint),
-    it is assumed to, if the command's group object is linked: a command of an object without an address can
-    neither have come nor be taken back. `linked_keys`: of these objects, those that have a group address.
-    `now`: wall-clock time; None: not valid. `now_s`: monotonic.
+    Where the record does not say whether a KNX command (stop, interruption, setpoint) holds the point back, it
+    counts as holding it back. But only if the command's group object has a group address: else it can neither
+    have come nor be taken back. `linked_keys`: of those objects, the ones with an address. `now`: the
+    wall-clock time; None: not valid. `now_s`: monotonic.
     """
     stored = read_record(record)
     return replace(
@@ -118,8 +117,9 @@ def restored(
 def _restored_began_at(session: Session | None, now: datetime | None, now_s: float) -> float | None:
     """Return when the open session of a record began [monotonic s]; None: none is open.
 
-    The time that the gateway was off counts, if the clock tells it: `now` (wall-clock time) and the start
-    of the session must be known. Else the session has lasted as long as when it was stored.
+    The time for which the gateway was off is included if `now` (wall-clock time; None: not valid) and the
+    session's start tell it. Else the session is taken to have lasted for as long as when it was stored.
+    `now_s`: monotonic.
     """
     if session is None or not session.is_open:
         return None
@@ -133,8 +133,9 @@ def _restored_control(
 ) -> Control:
     """Return what KNX had commanded: interruption and setpoint.
 
-    What is not known of them counts as holding the point back, if its group object is in `linked_keys`.
-    A stored setpoint is clamped, because limits may have changed; without one the maximum stays.
+    What is not known of them counts as holding the point back, if its group object is in `linked_keys`: those
+    that have a group address. A stored setpoint is clamped, because limits may have changed; without one the
+    maximum stays.
     """
     is_interrupted = stored.is_interrupted
     if is_interrupted is None:  # not known
@@ -159,17 +160,17 @@ def _restored_energy(
     """Return the energy state with the counter of each register at its stored reading.
 
     So what flowed while the gateway was off is counted by the next reading. How much that may be follows
-    from the time since a register last moved. If that is not known, because the record lacks it or the
-    clock is not valid (`now` is None), 30 days are assumed (`UNKNOWN_OFF_S`).
+    from the time since a register last moved. If that is not known, because the record lacks it or the wall
+    clock is not valid (`now` is None), 30 days are assumed (`UNKNOWN_OFF_S`). `now_s`: monotonic.
     """
     last_moved = stored.counters.last_moved
-    unmoved_s, read_at = UNKNOWN_OFF_S, None  # None: not known
+    unmoved_s, read_at = UNKNOWN_OFF_S, None  # `read_at` of the counters; None: not known
     if now is not None and last_moved is not None:
         unmoved_s = max(0.0, (now - last_moved).total_seconds())
         read_at = now_s - unmoved_s
 
     def at_stored(counter: EnergyCounter, reading_mwh: int | None) -> EnergyCounter:
-        """Return a counter at a stored reading; None: it begins again with its first reading."""
+        """Return the counter at its stored reading; None: none is stored, so its next reading is its first."""
         reading = None if reading_mwh is None else Reading(reading_mwh, since=now_s - unmoved_s)
         return replace(counter, reading=reading, read_at=read_at)
 
@@ -193,8 +194,8 @@ def _restored_process(
 ) -> ChargingProcess:
     """Return the charging process (plug, stage, "charging complete") as far as the record tells.
 
-    `has_start_object`: object 54 (start, stop) has a group address, so a stop can have come, and a start
-    can end it.
+    `has_start_object`: object 54 (start, stop) has a group address: so a stop command can have come, and can
+    be taken back.
     """
     restored_plug = _restored_plug(point, stored, has_start_object=has_start_object)
     return replace(
@@ -202,7 +203,7 @@ def _restored_process(
         is_connected=restored_plug.is_connected,
         stage=restored_plug.stage,
         has_charged=stored.has_charged,
-        # complete: the current has been below the threshold for all of the time that this takes
+        # if complete, the current has been below the threshold for the whole time that this takes
         below_s=point.settings.complete_time_s if stored.is_complete else 0.0,
         is_complete=stored.is_complete,
     )
@@ -218,14 +219,14 @@ class RestoredPlug(NamedTuple):
 def _restored_plug(
     point: ChargingPoint, stored: "Stored", *, has_start_object: bool
 ) -> RestoredPlug:
-    """Return the stage of the charging process, and whether a vehicle is there.
+    """Return the stage of the charging process after a restart, and whether a vehicle is there.
 
-    If the record does not tell whether the process was cancelled, but a stop command can have come
-    (`has_start_object`, and the charger's model has that command), the process waits for a start. Else the
-    stored plug and stage count; whether a process that was not started must wait depends on the start
+    If the record does not tell whether charging was cancelled, but a stop command can have come
+    (`has_start_object`, and the charger's model has that command), charging waits for a start command. Else
+    the stored plug and stage hold. But whether a vehicle that has not been started waits depends on the start
     (manual or automatic) that is configured now.
     """
-    # a stored null is a known answer: the plug was not known when it was stored
+    # a stored null can be read: it says that the plug was not known when it was stored
     is_plug_read = stored.is_connected is not None or "connected" not in stored.unknown_fields
     is_cancelling_known = is_plug_read and stored.is_cancelled is not None
     can_be_stopped = has_start_object and "start_stop" in point.settings.capabilities
@@ -298,23 +299,23 @@ def read_record(record: object) -> Stored:
         lifetime_mwh=reader.number("lifetime_mwh", 0, MOST_MWH),
         reading_mwh=reader.number("reading_mwh", -MOST_MWH, MOST_MWH),
         dropped_mwh=reader.number("dropped_mwh", -MOST_MWH, MOST_MWH, is_optional=True),
-        session=_session(reader),
+        session=_stored_session(reader),
         is_session_unreported=bool(reader.flag("session_untold", is_optional=True)),
         counters=_stored_counters(reader),
         unknown_fields=tuple(reader.unknown_fields),
     )
 
 
-def _session(reader: RecordReader) -> Session | None:
+def _stored_session(reader: RecordReader) -> Session | None:
     """Return the session of a record; None: there was none yet, or it cannot be read.
 
-    It cannot be read if one of its fields is not known: then it is noted in `reader.unknown_fields`. Only
-    its details (highest power, card, ending) may be missing.
+    It cannot be read if one of its fields is not known: then "session" is noted in `reader.unknown_fields`.
+    Only its details (highest power, card, ending) may be missing.
     """
     part = reader.part("session")
     if part is None:
         return None
-    # None: not known, and then noted in `part.unknown_fields`; of the two times also: null was stored
+    # None: not known (noted in `part.unknown_fields`); a time may also have been stored as null
     started_at, ended_at = part.moment("started_at"), part.moment("ended_at")
     duration_s = part.number("duration_s", 0, LONGEST_S)
     energy_mwh = part.number("energy_mwh", 0, MOST_MWH)
@@ -328,15 +329,15 @@ def _session(reader: RecordReader) -> Session | None:
         duration_s=duration_s,
         energy_mwh=energy_mwh,
         is_open=is_open,
-        details=_session_details(part),
+        details=_stored_details(part),
     )
 
 
-def _session_details(part: RecordReader) -> SessionDetails:
+def _stored_details(part: RecordReader) -> SessionDetails:
     """Return the details of a stored session; one that cannot be read is left out.
 
-    `part`: reads the session. What it notes in its `unknown_fields` here is ignored, because the caller has
-    looked at them before: a session is not given up for a detail.
+    A session is not given up for a detail: the caller has looked at `part.unknown_fields` before, so what is
+    noted there now is ignored. `part`: the reader of the session.
     """
     ending = part.text("ending")
     held_by = part.number("held_by", 0, MOST_STORED, is_optional=True)
@@ -351,8 +352,8 @@ def _session_details(part: RecordReader) -> SessionDetails:
 def _stored_counters(reader: RecordReader) -> StoredCounters:
     """Return what a record says of the counters beside the one of the total.
 
-    Earlier builds did not store them: then all are empty. If a field of them cannot be read, "counters" is
-    noted in `reader.unknown_fields`, and the other fields are kept.
+    Earlier builds did not store them: then nothing is known of them. If one of their fields cannot be read,
+    "counters" is noted in `reader.unknown_fields`, and the other fields are kept.
     """
     part = reader.part("counters", is_optional=True)
     if part is None:
@@ -373,7 +374,7 @@ def _stored_counters(reader: RecordReader) -> StoredCounters:
 
 
 def _counters_record(point: ChargingPoint) -> dict[str, Any]:
-    """Return the plain data of the counters beside the one of the total: each by the name of its quantity.
+    """Return the plain data of the counters beside the one of the total: their readings [mWh], by quantity.
 
     With them: when a register last moved, and what is known of the charger's register of the session.
     """
@@ -387,7 +388,7 @@ def _counters_record(point: ChargingPoint) -> dict[str, Any]:
 
 
 def _session_record(session: Session | None) -> dict[str, Any] | None:
-    """Return the plain data of a session; None: there was none yet."""
+    """Return the plain data of a session, to be stored; None: there was none yet. Times are in ISO format."""
     if session is None:
         return None
     return {

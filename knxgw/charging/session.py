@@ -10,14 +10,14 @@ from enum import StrEnum
 
 from knxgw.catalogue.codes import Reason
 
-SHOWN_OF_A_CARD = 4  # characters: more of it is never kept
+SHOWN_OF_A_CARD = 4  # so many of its last characters: more of an RFID card's number is never kept
 
 
 class SessionEnding(StrEnum):
     """How charging was when the vehicle was unplugged."""
 
     COMPLETE = "complete"  # the vehicle drew nothing more
-    HELD_BACK = "held back"  # the charging point was at 0 A, for a reason of its own
+    HELD_BACK = "held back"  # the charging point was offered 0 A, for a reason that is noted
     UNPLUGGED = "unplugged"  # the vehicle could still charge
     REMOVED = "removed"  # the charging point was taken out of the configuration
 
@@ -47,9 +47,12 @@ class Session:
     details: SessionDetails = NO_DETAILS
 
 
-def begin(now: datetime | None, energy_mwh: int = 0) -> Session:
-    """Return an open session that starts at `now` [aware UTC]; None: the time is not valid."""
-    return Session(started_at=now, ended_at=None, duration_s=0, energy_mwh=energy_mwh, is_open=True)
+def begin(now: datetime | None) -> Session:
+    """Return an open session that starts now, without any energy yet.
+
+    `now`: the wall-clock time [aware UTC]; None: not valid, so the start time is not known yet.
+    """
+    return Session(started_at=now, ended_at=None, duration_s=0, energy_mwh=0, is_open=True)
 
 
 def extended(
@@ -58,7 +61,7 @@ def extended(
     """Return the session of a vehicle that draws now: its end moves to `now`, its duration to `duration_s`.
 
     `duration_s`: from the start of the session until now; the duration never becomes shorter. `now`: the
-    wall-clock time; None: not valid, so the end is not known. `details`: None keeps those of before.
+    wall-clock time; None: not valid, so the end is not known. `details`: None: they stay as they are.
     """
     return Session(  # built directly: much faster than `replace`
         started_at=session.started_at,
@@ -75,8 +78,8 @@ def details_while_drawing(
 ) -> SessionDetails:
     """Return the details of a session while its vehicle draws: the highest power so far, and the card.
 
-    Of the card only the last 4 characters are kept (`SHOWN_OF_A_CARD`). What is not known (None, or an empty
-    card) leaves what was noted before.
+    Of the card only the last 4 characters are kept (`SHOWN_OF_A_CARD`). If power or card is not known (None,
+    or an empty card), what was noted before stays.
     """
     is_higher = power_w is not None and power_w > (details.highest_power_w or 0)
     kept_card = (card or "")[-SHOWN_OF_A_CARD:] or details.card
@@ -89,10 +92,10 @@ def details_while_drawing(
 def close(
     session: Session, ending: SessionEnding | None = None, held_by: Reason | None = None
 ) -> Session:
-    """Return the session closed, with how it ended, and the reason that held the vehicle back then.
+    """Return the session closed: how it ended is noted, and it gets an end time if it has none.
 
-    `ending`: None: nobody knows; `held_by`: None: nothing did. If the end time is not known, it becomes the
-    start plus the duration; without a start time it stays unknown.
+    That time is the start plus the duration; without a start time it stays unknown. `ending`: None: nobody
+    knows. `held_by`: why the offer was 0 A then; None: it was not.
     """
     ended_at = session.ended_at
     if ended_at is None and session.started_at is not None:
@@ -102,10 +105,10 @@ def close(
 
 
 def moment_near(near: datetime, second_of_day: int, zone: tzinfo) -> datetime:
-    """Return the moment [aware UTC], nearest to `near`, at which a clock in `zone` shows a time of day.
+    """Return the moment [aware UTC] nearest to `near` at which a clock in `zone` shows a time of day.
 
-    `second_of_day`: that time [s since midnight]; chargers tell no date. So the moment may lie on the day
-    before or after, and of an hour that the clock shows twice in autumn it may be in either.
+    Chargers tell the time of day only (`second_of_day`: s since midnight), not the date. So the moment may lie
+    on the day before or after `near`. Of an hour that the clock shows twice in autumn it may be in either.
     """
     midnight = near.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     wall_times = [

@@ -1,7 +1,8 @@
 """How a session goes on with each reading: start, end, duration, "charging complete". Pure.
 
-Where the charger supplies start, end or duration itself, its values are taken as soon as they can only
-be those of this session.
+Charging counts as complete once the vehicle has charged, and its current has then been below a configured
+threshold for a configured time. Where the charger supplies start, end or duration itself, its values are
+taken as soon as they can only be those of this session.
 Source: load-management 14.3; [reference-manual] tables 36-61.
 """
 
@@ -32,9 +33,9 @@ def adopt_session_times(
 ) -> ChargingPoint:
     """Return the point with start, end and duration of its open session as the charger reports them.
 
-    Until the session has lasted for 10 s nothing changes: the charger may still report the one before
-    (`is_of_this_session`). `values`: of one reading. `now_s`: monotonic; `now`: the wall-clock time, without
-    which (None: not valid) start and end are left out.
+    Until the session has lasted for 10 s nothing changes, because the charger may still report the one before.
+    `values`: of one reading. `now_s`: monotonic; `now`: the wall-clock time; None: not valid, so start and end
+    are left out.
     """
     if point.session.latest is None or not counting.is_of_this_session(point.session, now_s):
         return point
@@ -51,9 +52,9 @@ def _with_reported_duration(
 ) -> SessionState:
     """Return the session with the duration [s] that the charger reports; as it was if it reports none, or 0.
 
-    A charger may begin its duration again at 0 with a start command in the middle of the session. It is then
-    shorter than the known one by more than 30 s (`EARLY_S`), and from then on only the gateway's own duration
-    counts. `session`: the latest of `state`.
+    A charger may begin its duration again at 0 with a start command in the middle of the session. That shows
+    by a duration that is more than 30 s shorter than the known one (`EARLY_S`). From then on only the
+    gateway's own duration counts. `session`: the latest of `state`. `now_s`: monotonic.
     """
     duration_s = values.get(Quantity.SESSION_DURATION)
     if not isinstance(duration_s, int) or duration_s <= 0:
@@ -74,9 +75,9 @@ def _with_reported_times(
 ) -> Session:
     """Return the session with start and end as the charger reports them; what it does not report stays.
 
-    The charger tells the time of day only [s since midnight, by its clock in `zone`]: that becomes the moment
-    nearest to the start or end known so far, or else to `now`. A start more than 5 minutes after the known
-    one (`LATE_S`) is that of a resume, and is left out.
+    The charger tells the time of day only [s since midnight, by its clock in `zone`]: of the days, the one is
+    taken that is nearest to the start or end known so far, or else to `now`. A start more than 5 minutes after
+    the known one (`LATE_S`) is when charging resumed after a pause, and is left out.
     """
     start, end = values.get(Quantity.SESSION_START), values.get(Quantity.SESSION_END)
     if isinstance(start, int):
@@ -91,42 +92,40 @@ def _with_reported_times(
     return session
 
 
-EARLY_S = 30  # a charger's own duration that is shorter than ours by more has begun again
-
-
-LATE_S = 300  # a charger's own start that is later than ours by more is that of a resume
+EARLY_S = 30  # a charger's own duration that is shorter than ours by more than this has begun again
+LATE_S = 300  # a charger's own start that is later than ours by more than this is that of a resume
 
 
 def follow_session(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
     """Return the point with its session brought up to now: begun, timed, and "charging complete" or not.
 
-    A session begins when the charger first reports charging, and ends at unplugging, which is not handled
-    here. `now_s`: monotonic; `now`: the wall-clock time, None: not valid.
+    This follows each reading. A session begins when the charger first reports charging after plug-in. It ends
+    at unplugging, which is not handled here. `now_s`: monotonic; `now`: the wall-clock time, None: not valid.
     """
     state = point.value(Quantity.STATE)
     is_charging = isinstance(state, ChargingState) and state.is_charging
     if point.process.is_connected is False:
         return point  # without a vehicle there is no session to follow
     if is_charging and not point.session.is_open:
-        point = _begin(point, now_s, now)
+        point = _with_new_session(point, now_s, now)
     point = counting.adopt_session_register(point, now_s)  # once it can only show this session
     current_ma = fresh_current_ma(point, now_s)
     is_drawing = is_charging and _is_above_threshold(point, current_ma)
-    process = _with_progress(point, current_ma, now_s, is_drawing=is_drawing)
-    session = _timed(point, now_s, now, is_drawing=is_drawing)
+    process = _followed_process(point, current_ma, now_s, is_drawing=is_drawing)
+    session = _followed_session(point, now_s, now, is_drawing=is_drawing)
     if session is point.session and process is point.process:
         return point
     return point.with_session_and_process(session, process)
 
 
-def _with_progress(
+def _followed_process(
     point: ChargingPoint, current_ma: int | None, now_s: float, *, is_drawing: bool
 ) -> ChargingProcess:
-    """Return the process: whether the vehicle has charged, and whether charging is complete by now.
+    """Return the process brought up to now: whether the vehicle has charged, and charging is complete.
 
-    Complete means that the vehicle has charged, and its current has then been below the "complete" threshold
-    for long enough. `current_ma`: the fresh current; None: not known, so it may be above the threshold.
-    `is_drawing`: the charger reports charging, with a current at or above the threshold, or not measured.
+    `current_ma`: the fresh current that tells whether the vehicle draws; None: not known, so it may be above
+    the "complete" threshold, and the time now does not count as below it. `is_drawing`: the charger reports
+    charging, with a current at or above the threshold, or not measured. `now_s`: monotonic.
     """
     process = point.process
     if is_drawing and not process.has_charged:
@@ -135,17 +134,17 @@ def _with_progress(
         # the time that passes now does not count: the vehicle may draw
         return process if process.counted_until is None else replace(process, counted_until=None)
     is_above_threshold = _is_above_threshold(point, current_ma)
-    return _update_complete(point, process, now_s, is_above_threshold=is_above_threshold)
+    return _with_time_below(point, process, now_s, is_above_threshold=is_above_threshold)
 
 
-def _timed(
+def _followed_session(
     point: ChargingPoint, now_s: float, now: datetime | None, *, is_drawing: bool
 ) -> SessionState:
-    """Return the session with its start time, if that can be told only now; and while it draws, extended.
+    """Return the session brought up to now: while the vehicle draws, end, duration and details move on.
 
-    Extended means that end, duration and details move on to now. `is_drawing`: the charger reports charging,
-    with a current at or above the "complete" threshold, or not measured. `now`: the wall-clock time, None:
-    not valid.
+    It also gets its start time, if the wall clock was not valid until now. `is_drawing`: the charger reports
+    charging, with a current at or above the "complete" threshold, or not measured. `now_s`: monotonic; `now`:
+    the wall-clock time, None: not valid.
     """
     state = point.session
     session = state.latest
@@ -154,7 +153,7 @@ def _timed(
     if session.is_open:
         session = with_start_time(session, state.began_at, now_s, now)
     if is_drawing and state.began_at is not None:
-        session = _extended(point, session, now, lasted_s=now_s - state.began_at)
+        session = _extended_to_now(point, session, now, lasted_s=now_s - state.began_at)
         # built directly, because that is much faster than `replace`: only `latest` and `drew_at` change
         return SessionState(
             latest=session,
@@ -167,12 +166,12 @@ def _timed(
     return state if session is state.latest else replace(state, latest=session)
 
 
-def _begin(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
+def _with_new_session(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
     """Return the point with a new session that begins now, and with the RFID card that enabled it.
 
     That is the card that the charger shows now. But if it showed the same one when the last vehicle left
     (`shown_before`), and has not asked for a card since plug-in, it is left over from the session before,
-    and does not count.
+    and does not count. `now_s`: monotonic; `now`: the wall-clock time, None: not valid.
     """
     session = SessionState(
         latest=sessions.begin(now),
@@ -189,13 +188,13 @@ def _begin(point: ChargingPoint, now_s: float, now: datetime | None) -> Charging
     return replace(point, session=session, process=process, energy=energy)
 
 
-def _extended(
+def _extended_to_now(
     point: ChargingPoint, session: Session, now: datetime | None, lasted_s: float
 ) -> Session:
     """Return the session of a vehicle that draws, extended to now: end, duration, highest power, card.
 
-    A duration that the charger itself counts is left alone: `adopt_session_times` takes it over.
-    `lasted_s`: from the start of the session until now. `now`: wall-clock time, None: not valid.
+    A duration that the charger itself counts is left as it is, because `adopt_session_times` takes it over.
+    `lasted_s`: from the start of the session until now. `now`: the wall-clock time, None: not valid.
     """
     is_counted_by_charger = (
         (point.number(Quantity.SESSION_DURATION) or 0) > 0  # 0: none yet, or never any
@@ -214,8 +213,8 @@ def _extended(
 def _is_above_threshold(point: ChargingPoint, current_ma: int | None) -> bool:
     """Tell whether the current is at or above the threshold below which charging counts as complete.
 
-    `current_ma`: None: not known. Then true if nothing measures it (the vehicle is taken to draw), and
-    false if only a fresh reading is missing.
+    If it is not known (None): true if nothing measures it, because then the vehicle is taken to draw; false
+    if only a fresh reading is missing.
     """
     if current_ma is None:
         return not point.is_current_measured
@@ -227,24 +226,24 @@ def with_start_time(
 ) -> Session:
     """Return the session with a start time, if it has none because the wall clock was not valid at its start.
 
-    `began_at` [monotonic s] tells how long ago that was. Without it (None), or while the clock is still not
-    valid (`now` is None), the session stays as it is.
+    `began_at` tells how long ago it started [monotonic s, like `now_s`]. Without it (None), or while the wall
+    clock is still not valid (`now` is None), the session stays as it is.
     """
     if session.started_at is not None or now is None or began_at is None:
         return session
     return replace(session, started_at=now - timedelta(seconds=now_s - began_at))
 
 
-def _update_complete(
+def _with_time_below(
     point: ChargingPoint, process: ChargingProcess, now_s: float, *, is_above_threshold: bool
 ) -> ChargingProcess:
     """Return the process with the time for which the current has been below the "complete" threshold.
 
     Once that is `complete_time_s`, charging is complete, until the current is at or above the threshold
-    again: then the time starts from 0. While the offer is 0 A no time is counted, but what was counted
-    stays.
+    again: then the time starts from 0. While the offer is 0 A, what was counted stays, but no time is added,
+    because nothing can flow then. `is_above_threshold`: the current is at or above it. `now_s`: monotonic.
     """
-    if is_above_threshold or not process.has_charged:  # it charges, or has not begun to
+    if is_above_threshold or not process.has_charged:  # the vehicle charges, or has not begun to
         is_reset_already = (
             not process.below_s and process.counted_until is None and not process.is_complete
         )
