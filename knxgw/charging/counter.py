@@ -78,6 +78,14 @@ class EnergyCounter:
         return None if self.reading is None else self.reading.mwh
 
     @property
+    def accepted_mwh(self) -> int:
+        """Return the last reading [mWh] that was accepted; 0: none yet.
+
+        Used where there must be one: the first is accepted at once, so only a later one can be doubted.
+        """
+        return self.reading_mwh or 0
+
+    @property
     def is_unconfirmed(self) -> bool:
         """Tell whether there is a first reading that no other has confirmed yet."""
         return self.reading is not None and self.reading.is_unconfirmed
@@ -145,8 +153,8 @@ class Counted(NamedTuple):
 def _shows_no_flow(counter: EnergyCounter, accepted_mwh: int, reading_mwh: int) -> bool:
     """Tell whether a reading shows that nothing has flowed: it is as the accepted one, or fell by jitter only.
 
-    A fall to 0, or one while readings are doubted, may be a restart if the register can restart. So for such
-    a fall not the register's own jitter holds, which may be as much as 1 kWh, but 10 Wh (`JITTER_MWH`).
+    If the register can restart, a fall to 0, or one while readings are doubted, may be a restart. For such a
+    fall only 10 Wh count as jitter (`JITTER_MWH`): the register's own, up to 1 kWh, would hide the restart.
     """
     may_have_restarted = counter.register.may_restart and (
         reading_mwh == 0 or counter.doubt is not None
@@ -185,7 +193,7 @@ def _with_confirmed_reading(counter: EnergyCounter, now_s: float) -> EnergyCount
     So a doubt ends: it was an error. But what its readings added in advance stays counted
     (`counted_ahead_mwh`), and the next growth adds so much less.
     """
-    accepted = counter.reading or Reading(0, since=None)
+    accepted = counter.reading or Reading(0, since=None)  # there always is one here
     # a reading taken over from before may not say since when the register shows it: now at the latest
     since = now_s if accepted.since is None else accepted.since
     return replace(
@@ -258,9 +266,9 @@ def _accept_in_meter_register(counter: EnergyCounter, doubt: Doubt, now_s: float
     The register cannot restart. If power and time allow its rise, it was late, and the rise counts. Else it
     is the register of another meter.
     """
-    accepted_mwh = counter.reading_mwh or 0
-    if 0 < doubt.reading_mwh - accepted_mwh <= counter.possible_flow_mwh(now_s):
-        return _with_growth(counter, from_mwh=accepted_mwh, to_mwh=doubt.reading_mwh, now_s=now_s)
+    from_mwh, to_mwh = counter.accepted_mwh, doubt.reading_mwh
+    if 0 < to_mwh - from_mwh <= counter.possible_flow_mwh(now_s):
+        return _with_growth(counter, from_mwh=from_mwh, to_mwh=to_mwh, now_s=now_s)
     return _accept_as_other_meter(counter, doubt, now_s)
 
 
@@ -283,7 +291,7 @@ def _shown_flow_mwh(counter: EnergyCounter, doubt: Doubt) -> int:
     A register that fell is taken to have begun again at 0: then that is all that it shows. Else it is the
     rise since the accepted reading.
     """
-    return doubt.reading_mwh if doubt.has_fallen else doubt.reading_mwh - (counter.reading_mwh or 0)
+    return doubt.reading_mwh if doubt.has_fallen else doubt.reading_mwh - counter.accepted_mwh
 
 
 def _goes_on_counting(counter: EnergyCounter, doubt: Doubt, now_s: float) -> bool:
@@ -312,7 +320,7 @@ def _accept_as_counting_on(counter: EnergyCounter, doubt: Doubt, now_s: float) -
         counter, doubt.reading_mwh, flowed_mwh=max(0, flow_mwh), now_s=now_s
     )
     if doubt.has_fallen:
-        accepted = replace(accepted, previous_meter_mwh=counter.reading_mwh or 0)
+        accepted = replace(accepted, previous_meter_mwh=counter.accepted_mwh)
     return Counted(accepted, added_mwh=max(0, flow_mwh - doubt.counted_mwh))
 
 
@@ -325,7 +333,7 @@ def _accept_as_corrected(counter: EnergyCounter, doubt: Doubt, now_s: float) -> 
     accepted = _with_accepted_reading(
         counter, doubt.reading_mwh, flowed_mwh=doubt.counted_mwh, now_s=now_s
     )
-    fall_mwh = (counter.reading_mwh or 0) - doubt.reading_mwh
+    fall_mwh = counter.accepted_mwh - doubt.reading_mwh
     ahead_mwh = counter.counted_ahead_mwh + fall_mwh + doubt.counted_mwh
     return Counted(replace(accepted, counted_ahead_mwh=max(0, ahead_mwh)), added_mwh=0)
 
@@ -339,7 +347,7 @@ def _accept_as_other_meter(counter: EnergyCounter, doubt: Doubt, now_s: float) -
     accepted = _with_accepted_reading(
         counter, doubt.reading_mwh, flowed_mwh=doubt.counted_mwh, now_s=now_s
     )
-    accepted = replace(accepted, previous_meter_mwh=counter.reading_mwh or 0)
+    accepted = replace(accepted, previous_meter_mwh=counter.accepted_mwh)
     return Counted(accepted, added_mwh=0)
 
 
@@ -359,7 +367,7 @@ def _may_have_restarted(counter: EnergyCounter, reading_mwh: int, now_s: float) 
     can in any case. A register that is not of a session cannot, nor one that fell by less than a tenth: that
     is a correction.
     """
-    if not counter.register.may_restart or _is_correction(counter.reading_mwh or 0, reading_mwh):
+    if not counter.register.may_restart or _is_correction(counter.accepted_mwh, reading_mwh):
         return False
     if counter.read_at is None:
         return True
@@ -401,6 +409,7 @@ def _next_doubt(counter: EnergyCounter, reading_mwh: int, now_s: float) -> Doubt
         grew_from_zero = doubt.may_have_restarted and 0 <= reading_mwh <= possible_mwh
         grown_mwh = reading_mwh if grew_from_zero else 0
     counted_mwh = counter.counted_in_doubt_mwh
+    # of what can have flowed since the accepted reading, some may have been counted before
     uncounted_mwh = possible_mwh - counter.counted_ahead_mwh - counted_mwh
     added_mwh = max(0, min(grown_mwh, uncounted_mwh))
     return doubt._replace(counted_mwh=counted_mwh + added_mwh)
@@ -421,14 +430,13 @@ def _new_doubt(counter: EnergyCounter, reading_mwh: int, now_s: float) -> Doubt:
 
     It notes what the reading may mean (a fall, a correction, a restart), and has counted nothing yet.
     """
-    accepted_mwh = counter.reading_mwh or 0
-    has_fallen = reading_mwh < accepted_mwh
+    has_fallen = reading_mwh < counter.accepted_mwh
     return Doubt(
         began_at=now_s,
         reading_mwh=reading_mwh,
         read_at=now_s,
         has_fallen=has_fallen,
-        is_correction=has_fallen and _is_correction(accepted_mwh, reading_mwh),
+        is_correction=has_fallen and _is_correction(counter.accepted_mwh, reading_mwh),
         may_have_restarted=has_fallen and _may_have_restarted(counter, reading_mwh, now_s),
     )
 
@@ -445,5 +453,5 @@ def _fits_doubt(counter: EnergyCounter, doubt: Doubt, reading_mwh: int, now_s: f
     most_mwh = counter.register.most_mwh_in(now_s - doubt.read_at) + counter.register.slack_mwh
     if -counter.register.jitter_mwh <= rise_mwh <= most_mwh:
         return True
-    is_fall_over = doubt.has_fallen and reading_mwh >= (counter.reading_mwh or 0)
+    is_fall_over = doubt.has_fallen and reading_mwh >= counter.accepted_mwh
     return counter.register.may_restart and rise_mwh >= 0 and not is_fall_over

@@ -355,7 +355,7 @@ class ChargingPoint:
 
         Without a vehicle: whether the next one will have to wait for that command.
         """
-        if self.process.stage is Process.NO_VEHICLE:
+        if self.process.stage is Process.NO_VEHICLE:  # a vehicle may draw before its plug is read
             return self.is_started_manually
         return self.process.stage is Process.WAITING
 

@@ -93,7 +93,7 @@ def constraints_by_rank(limits: Limits, inputs: ControlInputs) -> tuple[Constrai
     possible offer (`lowest_ma`), it gives 0 A. Source: load-management 6.
     """
     grid_ma, lowest_ma = inputs.grid_control_ma, limits.lowest_ma
-    # the operator asks for 0 A itself (a higher rank), or for less than this charger can be set to
+    # then it gives 0 A as well, but by a lower rank than a cap of 0 A itself
     is_grid_cap_too_low = grid_ma is not None and grid_ma < lowest_ma
     # no step of the charger lies between minimum and maximum
     has_no_valid_offer = lowest_ma > limits.maximum_ma
@@ -147,7 +147,7 @@ def caps_to_show(
     """
     decision = decide(limits, constraints, requested)
     caps = [*constraints, Constraint(requested.offer_ma, requested.reason)]
-    if requested.reason is not Reason.MAXIMUM:
+    if requested.reason is not Reason.MAXIMUM:  # else the maximum is among them already
         caps.append(Constraint(limits.maximum_ma, Reason.MAXIMUM))
     deciding = next(cap for cap in caps if cap.reason is decision.reason)
     others = (cap for cap in caps if cap.reason is not decision.reason)

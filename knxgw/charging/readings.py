@@ -116,8 +116,9 @@ def observe_repeated(
     if oldest_at < now_s - RECENT_S:
         return None  # a value may have gone stale, and is fresh again: that is news
     if _counts_when_repeated(point, values):
-        return None
+        return None  # a power adds energy, a fault may end, or an energy may be confirmed
     spacings_s = readings.spacings_s
+    # slow spacings have been noted before, or this reading comes late
     is_slow_line = bool(spacings_s) or now_s - oldest_at > USUAL_PERIOD_S
     if is_slow_line:
         spacings_s = spacings_after_reading(readings, values, now_s)
@@ -294,8 +295,8 @@ def _update_card(point: ChargingPoint) -> ChargingPoint:
 def _has_enabled_charging(point: ChargingPoint, shown_card: str) -> bool:
     """Tell whether a card that the charger shows has just enabled charging for the vehicle that is there.
 
-    It is then a new one: not the one that was noted already, nor one left over from the session before
-    (`shown_before`). Empty: no card is shown.
+    Charging is enabled, and the card is a new one: neither the one that was noted already, nor one left over
+    from the session before (`shown_before`). `shown_card`: empty: none is shown.
     """
     process = point.process
     is_new_card = bool(shown_card) and shown_card not in (

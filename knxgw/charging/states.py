@@ -110,7 +110,8 @@ def strongest_hold(process: Process, *, is_interrupted: bool, is_paused: bool) -
 def shown_state_of(reported: ChargingState, hold: Hold) -> ChargingState:
     """Return the state to show (object 50): what the charger reports, unless a hold on the point hides it.
 
-    A charger only sees that it gets 0 A, and may report that as if the vehicle waited. So a hold shows its
-    own state, such as "interruption". The charger's own error is shown whatever holds the point back.
+    The charger does not know what only the gateway does: an interruption, a cancelled charge, a missing start
+    command, or that a pause was ordered by load management or setpoint. Then the state says that instead. The
+    charger's own error is shown whatever holds the point back.
     """
     return SHOWN_TABLE[reported][hold]
