@@ -20,7 +20,7 @@ from knxgw.charging.quantities import PHASE_CURRENTS, Quantity
 from knxgw.charging.scope import PointNumber
 from knxgw.config.devices import charger_id
 from knxgw.config.load import parse_configuration
-from knxgw.dlm.allocation import AllocationRequest, of_mains, on_mains, solve
+from knxgw.dlm.allocation import AllocationRequest, mains_constraints, room_by_mains_phase, solve
 from knxgw.sim.bench.controller import Gateway
 from knxgw.sim.bench.runner import Run
 from knxgw.station.initial import initial
@@ -111,11 +111,11 @@ def _solving_us(count: int) -> float:
         AllocationRequest(
             minimum_ma=6000,
             cap_ma=chance.randint(10_000, 32_000),
-            constraints=on_mains(chance.choice(((0, 1, 2), (0,), (1,), (2,), (0, 1)))),
+            constraints=mains_constraints(chance.choice(((0, 1, 2), (0,), (1,), (2,), (0, 1)))),
         )
         for _ in range(count)
     ]
-    room_ma = of_mains([count * 9000, count * 10_000, count * 11_000])
+    room_ma = room_by_mains_phase([count * 9000, count * 10_000, count * 11_000])
     started_s = process_time()
     for _ in range(SOLVED_TIMES):
         solve(room_ma, shares)

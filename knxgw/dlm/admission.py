@@ -14,7 +14,7 @@ from knxgw.dlm.commitment import committed_by_others_ma, has_room
 from knxgw.dlm.cycle_state import CycleState
 from knxgw.dlm.participant import Participant
 from knxgw.dlm.state import Turn
-from knxgw.dlm.trial import may_try, note_failure
+from knxgw.dlm.trial import may_others_give_way, note_failed_trial
 
 TRY_AGAIN_SPARE_MA = 300  # beside the minimum of one for which others gave way in vain (9.2f)
 
@@ -32,7 +32,7 @@ def admit_newcomers(
     waiting.sort(key=lambda participant: _admission_order(cycle, participant))
     _rotate_if_due(cycle, running, waiting)
     admitted = _admit(cycle, running, waiting, cycle.room_to_raise_ma)
-    _note_room_of_shed(cycle, running, waiting, admitted)
+    _update_shedding(cycle, running, waiting, admitted)
     _note_failures(cycle, running, waiting, admitted)
     return admitted
 
@@ -57,7 +57,7 @@ def _admission_order(
     return not is_prioritised, not is_its_turn, participant.energy_mwh, waiting_since, number
 
 
-def end_turn(cycle: CycleState, waiting: Sequence[Participant]) -> None:
+def end_turn_if_over(cycle: CycleState, waiting: Sequence[Participant]) -> None:
     """End the turn of a waiting participant, for which another one was stopped, once it is used or in vain.
 
     Used: the participant is no longer among `waiting`, because it charges or takes no part any more. In vain:
@@ -135,11 +135,11 @@ def _admit(
 ) -> list[Participant]:
     """Return the waiting participants whose minimum fits if all that run go to their minimum.
 
-    Left out are those for which others gave way in vain a moment ago (`may_try`, and
+    Left out are those for which others gave way in vain a moment ago (`may_others_give_way`, and
     `_spare_to_try_again_ma`), and those that were shed (stopped by the queue) and may not return yet. They are
     examined in the order of `waiting`, each beside the minima of those admitted before it. `available_ma`: the
     room per phase. Nothing is changed, so it may be any room, also one that is only hoped for
-    (`certain_room_ma`: the base load is as estimated). Source: load-management 9.2b.
+    (`estimated_room_ma`: the base load is as estimated). Source: load-management 9.2b.
     """
     minimums_ma = [queues.minimums_ma(running, index) for index in range(len(cycle.phases))]
     room = _room_beside_others_ma(cycle, available_ma, running, waiting)
@@ -147,9 +147,9 @@ def _admit(
     admitted = []
     for participant in waiting:
         if (
-            may_try(participant, cycle.now_s)
-            and _may_return(cycle, participant, minimums_ma, room_now)
-            and _fits(
+            may_others_give_way(participant, cycle.now_s)
+            and _may_start_by_queue(cycle, participant, minimums_ma, room_now)
+            and _minimum_fits(
                 participant,
                 minimums_ma,
                 room,
@@ -178,10 +178,10 @@ def _spare_to_try_again_ma(
 def _add_minimum(participant: Participant, minimums_ma: list[int]) -> None:
     """Add a participant's minimum to the sums on its phases (in place)."""
     for index in participant.phases:
-        minimums_ma[index] += participant.least_ma(index)
+        minimums_ma[index] += participant.required_ma(index)
 
 
-def _fits(
+def _minimum_fits(
     participant: Participant,
     minimums_ma: Sequence[int],
     room_ma: Sequence[int],
@@ -194,7 +194,7 @@ def _fits(
     left.
     """
     return all(
-        minimums_ma[index] + participant.least_ma(index) + spare_ma <= room_ma[index]
+        minimums_ma[index] + participant.required_ma(index) + spare_ma <= room_ma[index]
         for index in participant.phases
     )
 
@@ -212,10 +212,10 @@ def _note_failures(
     """
     tried = [one for one in waiting if one.trial.since is not None and one not in admitted]
     if tried:
-        hopeful = _admit(cycle, running, waiting, cycle.certain_room_ma)
+        hopeful = _admit(cycle, running, waiting, cycle.estimated_room_ma)
         for one in tried:
             if one not in hopeful:
-                note_failure(one, running, cycle.now_s)
+                note_failed_trial(one, running, cycle.now_s)
 
 
 def targets_beside_hopeful(
@@ -231,20 +231,20 @@ def targets_beside_hopeful(
     within seconds, and whoever was raised meanwhile with the current it needs would have to give it back at
     once. `least_ma`: to what each may rise without regard to hopeful ones; the result is no higher.
     """
-    if len(admitted) == len(waiting) or cycle.certain_room_ma == cycle.room_to_raise_ma:
+    if len(admitted) == len(waiting) or cycle.estimated_room_ma == cycle.room_to_raise_ma:
         return least_ma  # all are admitted, or the base load is certain: none is hopeful
-    hopeful = _admit(cycle, running, waiting, cycle.certain_room_ma)
+    hopeful = _admit(cycle, running, waiting, cycle.estimated_room_ma)
     requests = {
         participant.settings.number: cycle.allocation_request(participant)
         for participant in (*running, *hopeful)
     }
     beside_hopeful_ma = allocated_ma(
-        cycle.certain_room_ma, committed_by_others_ma(cycle, requests), requests
+        cycle.estimated_room_ma, committed_by_others_ma(cycle, requests), requests
     )
     return {number: min(ma, beside_hopeful_ma.get(number, ma)) for number, ma in least_ma.items()}
 
 
-def _may_return(
+def _may_start_by_queue(
     cycle: CycleState,
     participant: Participant,
     minimums_ma: Sequence[int],
@@ -254,7 +254,7 @@ def _may_return(
 
     It may return when there has been room for its minimum and 1 A (`ROOM_MA`) for `room_needed_s`, a minute
     or more: so the latest base load is enough, without its peak. One that an overcurrent has stopped may
-    also return when it was held back for long enough (`held_back_until`). `minimums_ma`: the minima per phase that are
+    also return when it was held back for long enough (`may_return_anyway_at`). `minimums_ma`: the minima per phase that are
     given already; `room_ma`: what all minima may add up to. Source: load-management 18.1f, 18.1m.
     """
     shedding = participant.shedding
@@ -262,15 +262,15 @@ def _may_return(
         return True
     if queues.was_stopped_often(participant, cycle.now_s):
         return False  # contactor and vehicle wear: it waits until its first stop is an hour old
-    if shedding.held_back_until is not None and cycle.now_s >= shedding.held_back_until:
+    if shedding.may_return_anyway_at is not None and cycle.now_s >= shedding.may_return_anyway_at:
         return True
-    if not _fits(participant, minimums_ma, room_ma, spare_ma=queues.ROOM_MA):
+    if not _minimum_fits(participant, minimums_ma, room_ma, spare_ma=queues.ROOM_MA):
         return False
     since = cycle.now_s if shedding.room_since is None else shedding.room_since
     return cycle.now_s - since >= shedding.room_needed_s
 
 
-def _note_room_of_shed(
+def _update_shedding(
     cycle: CycleState,
     running: Sequence[Participant],
     waiting: Sequence[Participant],
@@ -286,24 +286,24 @@ def _note_room_of_shed(
     minimums_ma = [queues.minimums_ma(running, index) for index in range(len(cycle.phases))]
     room_now_ma = _room_beside_others_ma(cycle, cycle.room_now_ma, running, waiting)
     for participant in waiting:
-        if not may_try(participant, cycle.now_s):
+        if not may_others_give_way(participant, cycle.now_s):
             continue  # others gave way for it in vain a moment ago: it is left as it is
         # one that was stopped often stays shed until its first stop is an hour old: nothing is timed
         shedding = participant.shedding
         if shedding.is_shed and not queues.was_stopped_often(participant, cycle.now_s):
-            if _may_return(cycle, participant, minimums_ma, room_now_ma):
+            if _may_start_by_queue(cycle, participant, minimums_ma, room_now_ma):
                 participant.shedding = replace(
                     shedding,
                     is_shed=False,
                     room_since=None,
-                    held_back_until=None,
+                    may_return_anyway_at=None,
                     returned_at=cycle.now_s,
                 )
-            elif not _fits(participant, minimums_ma, room_now_ma, spare_ma=queues.ROOM_MA):
+            elif not _minimum_fits(participant, minimums_ma, room_now_ma, spare_ma=queues.ROOM_MA):
                 participant.shedding = replace(shedding, room_since=None)
             elif shedding.room_since is None:
                 participant.shedding = replace(shedding, room_since=cycle.now_s)
-        may_start_soon = not participant.shedding.is_shed and _fits(
+        may_start_soon = not participant.shedding.is_shed and _minimum_fits(
             participant, minimums_ma, room_now_ma
         )
         if participant in admitted or may_start_soon:

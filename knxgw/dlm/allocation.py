@@ -14,12 +14,12 @@ MAINS = (Constraint("L1"), Constraint("L2"), Constraint("L3"))  # phases of the 
 
 
 @cache
-def on_mains(phases: tuple[int, ...]) -> tuple[Constraint, ...]:
+def mains_constraints(phases: tuple[int, ...]) -> tuple[Constraint, ...]:
     """Return the names of the constraints that a participant on these phases (0 to 2) of the mains loads."""
     return tuple(MAINS[phase] for phase in phases)
 
 
-def of_mains(available_ma: Sequence[int]) -> dict[Constraint, int]:
+def room_by_mains_phase(available_ma: Sequence[int]) -> dict[Constraint, int]:
     """Return the room [mA] on each phase of the mains connection, by name of the constraint."""
     return dict(zip(MAINS[: len(available_ma)], available_ma, strict=True))
 
@@ -153,7 +153,7 @@ def allocated_ma(
     if not requests:
         return {}
     rest_ma = [room - held for room, held in zip(room_ma, others_ma, strict=True)]
-    available_ma = of_mains(rest_ma)
+    available_ma = room_by_mains_phase(rest_ma)
     ordered = list(requests.values())
     exact_ma = solve(available_ma, ordered)
     return dict(zip(requests, rounded(available_ma, ordered, exact_ma), strict=True))

@@ -97,7 +97,7 @@ def has_room(cycle: CycleState, available_ma: Sequence[int], participant: Partic
     """
     held_ma = committed_ma(cycle, without=participant)
     return all(
-        available_ma[index] - held_ma[index] >= participant.least_ma(index)
+        available_ma[index] - held_ma[index] >= participant.required_ma(index)
         for index in participant.phases
     )
 
@@ -113,7 +113,7 @@ def try_to_claim_start(
     """
     held_ma = committed_ma(cycle, without=participant)
     spare_ma = [  # what is left of each phase once it has started
-        ma - held - participant.least_ma(index)
+        ma - held - participant.required_ma(index)
         for index, (ma, held) in enumerate(zip(available_ma, held_ma, strict=True))
     ]
     if any(spare_ma[index] < 0 for index in participant.phases):
@@ -127,8 +127,8 @@ def try_to_claim_start(
     if fits_beside_free_points:
         return True
     for index in participant.phases:
-        cycle.claimed_ma[index] += participant.least_ma(index)
-    cycle.is_at_target = False
+        cycle.claimed_ma[index] += participant.required_ma(index)
+    cycle.is_next_cycle_needed = True
     return False
 
 

@@ -25,7 +25,7 @@ still ramps, or that a heater leaves between two cycles of its thermostat.
     and the participants is moved. No later step takes an observation.
  2. *Re-examine* samples of the meter that readings have reached by now (`base_load`). B is final.
  3. *Supervise the meter*: silent, or not following the chargers (`follows`): the emergency begins or ends.
- 4. *Find room* (`CycleState.find_room`): `room_now_ma`, `room_to_raise_ma`, `certain_room_ma` per phase.
+ 4. *Find room* (`CycleState.find_room`): `room_now_ma`, `room_to_raise_ma`, `estimated_room_ma` per phase.
     Where the meter does not follow the chargers, `room_to_raise_ma` is lowered again. From then on no room
     changes.
  5. *Supervise overcurrent*: it may interrupt all of them, or shed some with the queue.
@@ -77,11 +77,11 @@ def cycle(
     cycle = CycleState(state, settings, now_s)  # a copy, which the steps change
     # the order matters: each step relies on those before it (see the head of this module)
     _observe(cycle, observations)
-    _reexamine_reports(cycle)
+    _reexamine_samples(cycle)
     _supervise_meter_age(cycle)
     _check_meter_follows(cycle)
     cycle.find_room()
-    _limit_by_absolute_value(cycle)
+    _limit_room_where_meter_is_wrong(cycle)
     supervise_overcurrent(cycle, new_phases)
     _stop_those_that_may_not_charge(cycle)
     if cycle.is_held_at_minimum:
@@ -113,7 +113,7 @@ def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None
         moved_ma = observe(participant, observations[number], cycle.settings, cycle.now_s)
         if not took_part and participant.takes_part:
             # what it is offered already counts as its start, after which the next raise must wait
-            participant.last_raise = cycle.raise_of_now
+            participant.last_raise = cycle.raise_in_this_cycle
         if moved_ma is not None:
             _add_to_base_load(cycle, moved_ma)
         elif not was_known and participant.has_valid_currents and participant.is_reachable:
@@ -125,7 +125,7 @@ def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None
     cycle.set_fault(FaultCode.DLM_INVALID_CURRENT, has_invalid)
 
 
-def _reexamine_reports(cycle: CycleState) -> None:
+def _reexamine_samples(cycle: CycleState) -> None:
     """Set each phase's base load by samples of the meter that waited until the chargers were read.
 
     Where none waits, the last value of a meter that sends changes only gives the exact base load once no
@@ -210,7 +210,7 @@ def _check_meter_follows(cycle: CycleState) -> None:
         cycle.is_emergency = True
 
 
-def _limit_by_absolute_value(cycle: CycleState) -> None:
+def _limit_room_where_meter_is_wrong(cycle: CycleState) -> None:
     """Lower the room for starts and raises on phases where the meter does not follow the chargers.
 
     There the absolute value of the meter counts as base load: if only its sign is wrong, that is the whole
@@ -351,10 +351,12 @@ def _offer_to_free_points(cycle: CycleState) -> None:
         if (
             fits
             and not participant.offer_ma
-            and _is_withdrawn_in_the_way(cycle, room_ma, participant)
+            and _must_wait_for_withdrawn(cycle, room_ma, participant)
         ):
             fits = False
-            cycle.is_at_target = False  # time alone ends that: the next cycle must not be left out
+            cycle.is_next_cycle_needed = (
+                True  # time alone ends that: the next cycle must not be left out
+            )
         fits = _may_start_at_minimum(cycle, fits=fits)
         if fits:  # an offer to a free point is no commitment, so no room knows of it yet
             for index in participant.phases:
@@ -364,7 +366,7 @@ def _offer_to_free_points(cycle: CycleState) -> None:
         cycle.reasons[number] = Reason.MINIMUM if fits else Reason.WAITING_FOR_CURRENT
 
 
-def _is_withdrawn_in_the_way(
+def _must_wait_for_withdrawn(
     cycle: CycleState, room_ma: Sequence[int], participant: Participant
 ) -> bool:
     """Tell whether what was just withdrawn from others leaves no room for a new offer to a free charging point.

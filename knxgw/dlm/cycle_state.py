@@ -5,10 +5,10 @@ from functools import cached_property
 from knxgw.catalogue.codes import FaultCode, Reason
 from knxgw.config.model import Monitoring
 from knxgw.dlm import meter as meters
-from knxgw.dlm.allocation import AllocationRequest, on_mains
+from knxgw.dlm.allocation import AllocationRequest, mains_constraints
 from knxgw.dlm.participant import Claims, Participant
 from knxgw.dlm.participant_values import LastRaise
-from knxgw.dlm.phase_test import is_answer_awaited
+from knxgw.dlm.phase_test import is_phase_test_open
 from knxgw.dlm.settings import BACK_OFF_ENDS_S, Settings
 from knxgw.dlm.state import IN_FORCE, BaseHistory, LoadManagement, PastBase, PhaseState
 from knxgw.dlm.trial import forget_trials
@@ -49,8 +49,8 @@ class CycleState:
         self.overcurrent = state.overcurrent
         self.reasons: dict[int, Reason] = {}
         self.turn = state.turn
-        # false: some participant could get more once time has passed, so the next cycle must not be left out
-        self.is_at_target = True
+        # true: some participant could get more once time has passed, though nothing new is read
+        self.is_next_cycle_needed = False
         count = len(self.phases)
         # the minima per phase of newcomers for which offers to free charging points are withdrawn now
         self.claimed_ma = [0] * count
@@ -58,7 +58,7 @@ class CycleState:
         self.room_now_ma = [0] * count  # by the latest base load (A_now)
         self.least_room_now_ma = [0] * count  # A_now if the base load is as high as it may be
         self.room_to_raise_ma = [0] * count  # by the peak of the base load (A_up)
-        self.certain_room_ma = [0] * count  # A_up without the uncertainty of the base load
+        self.estimated_room_ma = [0] * count  # A_up without the uncertainty of the base load
         self.room_to_grant_ma = [0] * count  # A_up with all that the last sample leaves possible
         # when time alone makes the room of a phase larger: its peak, or its uncertainty, is forgotten
         self.peak_expires_at = [float("inf")] * count
@@ -68,14 +68,14 @@ class CycleState:
         self.is_base_known = all(phase.base_ma is not None for phase in self.phases)
 
     @cached_property
-    def is_answer_awaited(self) -> bool:
+    def is_phase_test_open(self) -> bool:
         """Tell whether a vehicle was lowered to see which phases it uses, and that has not shown yet.
 
         Computed once in a cycle, before it may lower another vehicle for such a test: that one counts from
         the next cycle on. After some seconds it is given up. False with a static limit: there is no meter.
         Source: load-management 4.7.
         """
-        return not self.is_static and is_answer_awaited(
+        return not self.is_static and is_phase_test_open(
             self.state.meter.line_at_rest,
             self.participants.values(),
             self.settings,
@@ -84,7 +84,7 @@ class CycleState:
         )
 
     @property
-    def raise_of_now(self) -> LastRaise:
+    def raise_in_this_cycle(self) -> LastRaise:
         """Return what a participant keeps of a raise, or start, in this cycle."""
         return LastRaise(self.now_s, self.state.meter.sets.count)
 
@@ -119,7 +119,7 @@ class CycleState:
         return (
             self.room_now_ma,
             self.least_room_now_ma,
-            self.certain_room_ma,
+            self.estimated_room_ma,
             self.room_to_raise_ma,
             self.room_to_grant_ma,
         )
@@ -136,11 +136,11 @@ class CycleState:
         is no room any more.
         """
         for index in participant.phases:
-            overdraw_ma = participant.least_ma(index) - participant.settings.minimum_ma
+            overdraw_ma = participant.required_ma(index) - participant.settings.minimum_ma
             for room_ma in self._rooms_ma:
                 room_ma[index] -= overdraw_ma
         self.set_offer(participant, participant.settings.minimum_ma)
-        participant.last_raise = self.raise_of_now
+        participant.last_raise = self.raise_in_this_cycle
         forget_trials(participant)
 
     def find_room(self) -> None:
@@ -149,7 +149,7 @@ class CycleState:
         | base load | as estimated | as high as it may be |
         |---|---|---|
         | the latest one | `room_now_ma`: lowering | `least_room_now_ma`: starts and raises in the window of a large consumer |
-        | the higher of it and its peak | `certain_room_ma`: who may hope for a start | `room_to_raise_ma`: starts and raises |
+        | the higher of it and its peak | `estimated_room_ma`: who may hope for a start | `room_to_raise_ma`: starts and raises |
 
         The uncertainty is added to the latest base load only, not to its peak. A start or a raise must also
         fit `room_to_grant_ma`: with a fast meter, beside all that its last sample leaves possible. Where the
@@ -158,16 +158,16 @@ class CycleState:
         """
         window_s = meters.window_s(self.state.meter)
         claims = self._claims()
-        windows_end_at = self._windows_end_at()
+        window_end_at = self._window_end_at()
         for index, phase in enumerate(self.phases):
             value = self.state.meter.values[index]
             base_ma = phase.base_ma or 0
-            peak_ma = self._note_peak_ma(index, phase, window_s, windows_end_at)
+            peak_ma = self._note_peak_ma(index, phase, window_s, window_end_at)
             # after `_note_peak_ma`, which sets `peak_expires_at`: this only brings it forward
-            most_ma = base_ma + self._note_uncertainty_ma(index, phase, window_s, windows_end_at)
+            most_ma = base_ma + self._note_uncertainty_ma(index, phase, window_s, window_end_at)
             self.room_now_ma[index] = claims[index].room_ma(self.settings, base_ma)
             self.least_room_now_ma[index] = claims[index].room_ma(self.settings, most_ma)
-            self.certain_room_ma[index] = claims[index].room_ma(self.settings, peak_ma)
+            self.estimated_room_ma[index] = claims[index].room_ma(self.settings, peak_ma)
             self.room_to_raise_ma[index] = claims[index].room_ma(
                 self.settings, max(peak_ma, most_ma)
             )
@@ -176,22 +176,22 @@ class CycleState:
                 for room_ma in (
                     self.room_to_raise_ma,
                     self.least_room_now_ma,
-                    self.certain_room_ma,
+                    self.estimated_room_ma,
                 ):
                     room_ma[index] = min(room_ma[index], 0)
             # a value older than the window leaves no more possible, as in `_note_uncertainty_ma`
-            is_recent = value is not None and windows_end_at < value.arrived_at + window_s
+            is_recent = value is not None and window_end_at < value.arrived_at + window_s
             possible_ma = self._possible_base_ma(phase) if is_recent else base_ma
             self.room_to_grant_ma[index] = min(
                 self.room_to_raise_ma[index], claims[index].room_ma(self.settings, possible_ma)
             )
 
     def _note_peak_ma(
-        self, index: int, phase: PhaseState, window_s: float, windows_end_at: float
+        self, index: int, phase: PhaseState, window_s: float, window_end_at: float
     ) -> int:
         """Return the highest base load [mA] that counts for raises on a phase; note when it is forgotten.
 
-        A peak counts for the window W (`window_s`, back from `windows_end_at`); after a back-off, whose
+        A peak counts for the window W (`window_s`, back from `window_end_at`); after a back-off, whose
         exponent k is `PhaseState.back_off`, for 2**k times as long. A back-off that was of no use for
         `BACK_OFF_ENDS_S` (10 min) ends here. Source: load-management 7.3, 9.4e.
         """
@@ -199,7 +199,7 @@ class CycleState:
             phase.back_off = 0
         base_ma = phase.base_ma or 0
         remembered_s = window_s * 2**phase.back_off
-        peak = _peak(phase.history, windows_end_at - remembered_s)
+        peak = _peak(phase.history, window_end_at - remembered_s)
         if peak.base_ma <= base_ma:
             return base_ma
         self.peak_expires_at[index] = peak.until + remembered_s
@@ -218,25 +218,25 @@ class CycleState:
         return phase.possible_base_ma.most_ma
 
     def _note_uncertainty_ma(
-        self, index: int, phase: PhaseState, window_s: float, windows_end_at: float
+        self, index: int, phase: PhaseState, window_s: float, window_end_at: float
     ) -> int:
         """Return by how much a phase's base load may be higher than its estimate [mA]; note when that ends.
 
         Mostly the next sample, or a reading for which samples wait, ends the uncertainty. A meter that has
         nothing new to report sends no sample: `window_s` after its last value the uncertainty counts as 0, or
         no offer could ever rise. That end is noted in `peak_expires_at` if it comes before the one noted
-        there. `windows_end_at`: now; in an emergency earlier, so that it does not end (`_windows_end_at`).
+        there. `window_end_at`: now; in an emergency earlier, so that it does not end (`_window_end_at`).
         """
         value = self.state.meter.values[index]
         if phase.pending_samples or not phase.uncertainty_ma or value is None:
             return phase.uncertainty_ma  # a reading will end it, or there is none
         expires_at = value.arrived_at + window_s
-        if windows_end_at >= expires_at:
+        if window_end_at >= expires_at:
             return 0
         self.peak_expires_at[index] = min(self.peak_expires_at[index], expires_at)
         return phase.uncertainty_ma
 
-    def _windows_end_at(self) -> float:
+    def _window_end_at(self) -> float:
         """Return the instant from which the windows of the peak-hold reach back [monotonic s].
 
         Mostly it is now. In an emergency it is when the oldest of the phases' values came, so that no peak
@@ -263,11 +263,11 @@ class CycleState:
         It asks for the minimum even where its cap is lower: the allocation gives no less to anyone.
         """
         one = participant.settings
-        least_ma = max(map(participant.least_ma, participant.phases), default=one.minimum_ma)
+        least_ma = max(map(participant.required_ma, participant.phases), default=one.minimum_ma)
         return AllocationRequest(
             minimum_ma=least_ma,
             cap_ma=max(least_ma, participant.highest_offer_ma),
-            constraints=on_mains(participant.phases),
+            constraints=mains_constraints(participant.phases),
             is_prioritised=one.number == self.settings.priority,
             resolution_ma=one.resolution_ma,
             offer_ma=participant.offer_ma,

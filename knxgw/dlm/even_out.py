@@ -53,7 +53,7 @@ def even_out(
         if not lacks_what_others_keep:
             participant.short_since = None
             continue
-        cycle.is_at_target = False
+        cycle.is_next_cycle_needed = True
         if participant.short_since is None:
             participant.short_since = cycle.now_s
         elif cycle.now_s - participant.short_since >= LOW_EXCESS_S:

@@ -52,7 +52,7 @@ def _next_due_at(cycle: CycleState) -> float:
         may_base_load_change
         or cycle.overcurrent.needs_supervision
         or cycle.is_held_at_minimum
-        or not cycle.is_at_target
+        or cycle.is_next_cycle_needed
         or any(is_awaiting_release(cycle, one) for one in cycle.participants.values())
     )
     if is_each_cycle_needed:

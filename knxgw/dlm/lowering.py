@@ -35,13 +35,13 @@ def lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, i
     danger, it goes no higher than what the charger has acknowledged. Source: load-management 9.3.
     """
     danger = _update_dangers(cycle, running)
-    in_danger_again = _phases_in_danger_again(cycle, danger) | _phases_above_fuse(cycle)
-    meter_still_over_range = _phases_with_meter_still_over_range(cycle)
+    reduced_in_vain = _phases_reduced_in_vain(cycle, danger) | _phases_above_fuse(cycle)
+    still_over_range = _phases_still_over_range(cycle)
     for participant in running:
         target_ma = down_ma[participant.settings.number]
         if target_ma >= participant.offer_ma:
             continue
-        if _needs_minimum(participant, in_danger_again, meter_still_over_range):
+        if _needs_minimum(participant, reduced_in_vain, still_over_range):
             target_ma = participant.settings.minimum_ma
         is_safety = any(danger[index] is not Danger.NONE for index in participant.phases)
         # a charger with whole amperes would otherwise lose an ampere to each flicker
@@ -49,30 +49,30 @@ def lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, i
         has_shrunk = participant.offer_ma - target_ma > little_ma
         is_capped = participant.highest_offer_ma < participant.offer_ma
         if is_safety:
-            target_ma = _without_raise_in_flight(participant, target_ma)
+            target_ma = _without_raise_in_flight_ma(participant, target_ma)
         if is_safety or has_shrunk or is_capped:
             cycle.set_offer(participant, target_ma)
             for index in participant.phases:
                 if danger[index] is Danger.LARGE:
-                    _note_reduction(cycle, cycle.phases[index])
+                    _note_safety_reduction(cycle, cycle.phases[index])
 
 
 def _needs_minimum(
-    participant: Participant, in_danger_again: set[int], meter_still_over_range: set[int]
+    participant: Participant, reduced_in_vain: set[int], still_over_range: set[int]
 ) -> bool:
     """Tell whether a participant that is lowered must go to its minimum at once, because less may not help.
 
-    True where one of its phases is in `meter_still_over_range`: by how much that carries too much is not known.
-    Also true where one is in `in_danger_again` (a reduction has not helped) and the participant does not
+    True where one of its phases is in `still_over_range`: by how much that carries too much is not known.
+    Also true where one is in `reduced_in_vain` (a reduction has not helped) and the participant does not
     measure: how far its draw is below its offer is not known.
     """
-    if not meter_still_over_range.isdisjoint(participant.phases):
+    if not still_over_range.isdisjoint(participant.phases):
         return True
     is_measured = participant.settings.measures_current
-    return not is_measured and not in_danger_again.isdisjoint(participant.phases)
+    return not is_measured and not reduced_in_vain.isdisjoint(participant.phases)
 
 
-def _without_raise_in_flight(participant: Participant, target_ma: int) -> int:
+def _without_raise_in_flight_ma(participant: Participant, target_ma: int) -> int:
     """Return to what an offer is lowered for safety [mA]: `target_ma`, or what is acknowledged if less.
 
     Where the charger has acknowledged less, a raise is still on its way to it. It must not take effect now,
@@ -87,7 +87,7 @@ def _without_raise_in_flight(participant: Participant, target_ma: int) -> int:
     return max(acknowledged_ma, participant.settings.minimum_ma)
 
 
-def _phases_in_danger_again(cycle: CycleState, danger: Sequence["Danger"]) -> set[int]:
+def _phases_reduced_in_vain(cycle: CycleState, danger: Sequence["Danger"]) -> set[int]:
     """Return the phases (0 to 2) in clear danger although they were reduced a moment ago.
 
     In danger: the offers on them exceed the room. So that reduction has not helped: a vehicle that draws less
@@ -95,7 +95,7 @@ def _phases_in_danger_again(cycle: CycleState, danger: Sequence["Danger"]) -> se
     which vehicle does. `danger`: of each phase. Source: load-management 9.3j.
     """
     # until the vehicles have obeyed and the meter has shown it, twice
-    helps_within_s = (
+    soon_s = (
         cycle.settings.obey_s
         + 2 * cycle.state.meter.spacing_s
         + cycle.settings.meter_delay_s
@@ -105,8 +105,7 @@ def _phases_in_danger_again(cycle: CycleState, danger: Sequence["Danger"]) -> se
         index
         for index, phase in enumerate(cycle.phases)
         if danger[index] is Danger.LARGE
-        and cycle.now_s - _last_lowering_at(cycle, index, phase.reduced_at, helps_within_s)
-        <= helps_within_s
+        and cycle.now_s - _last_lowering_at(cycle, index, phase.reduced_at, soon_s) <= soon_s
     }
 
 
@@ -122,25 +121,23 @@ def _phases_above_fuse(cycle: CycleState) -> set[int]:
     }
 
 
-def _last_lowering_at(
-    cycle: CycleState, index: int, reduced_at: float, helps_within_s: float
-) -> float:
+def _last_lowering_at(cycle: CycleState, index: int, reduced_at: float, soon_s: float) -> float:
     """Return when a vehicle was last lowered on a phase, in a safety reduction or soon after it [monotonic s].
 
     While vehicles follow a further lowering, the meter cannot show whether the reduction has helped.
-    `reduced_at`: when the last safety reduction was; `helps_within_s`: what is soon.
+    `reduced_at`: when the last safety reduction was; `soon_s`: what is soon.
     """
     lowered_at = (
         participant.transition.changed_at
         for participant in cycle.participants.values()
         if index in participant.phases
         and participant.offer_ma < participant.transition.previous_offer_ma
-        and reduced_at <= participant.transition.changed_at <= reduced_at + helps_within_s
+        and reduced_at <= participant.transition.changed_at <= reduced_at + soon_s
     )
     return max(lowered_at, default=reduced_at)
 
 
-def _phases_with_meter_still_over_range(cycle: CycleState) -> set[int]:
+def _phases_still_over_range(cycle: CycleState) -> set[int]:
     """Return the phases (0 to 2) on which the meter is over range though a safety reduction has been obeyed.
 
     Over range: above what its datapoint type can express, so by how much the phase carries too much is not
@@ -227,7 +224,7 @@ def _update_danger(
     return Danger.SMALL if has_lasted else Danger.NONE
 
 
-def _note_reduction(cycle: CycleState, phase: PhaseState) -> None:
+def _note_safety_reduction(cycle: CycleState, phase: PhaseState) -> None:
     """Note a safety reduction on a phase; back off if a raise led to it because a load came back.
 
     Backing off doubles the time until the next raise and the window of the peak-hold (`back_off`: the

@@ -77,7 +77,7 @@ class Overcurrent:
         return self.lock_out is not None
 
     @property
-    def has_returned(self) -> bool:
+    def has_recurred(self) -> bool:
         """Tell whether the overcurrent that lasts began less than 10 min after a restart (`RECURS_S`)."""
         return self.lock_out is not None and self.lock_out.locked_at - self.restarted_at <= RECURS_S
 
@@ -142,7 +142,7 @@ def _confirm(
     before = overcurrent.excess
     excess = _timed_excess(before, settings, loads, now_s)
     if _is_confirmed(excess, settings, now_s):
-        return _lock(overcurrent, settings, now_s)
+        return _with_new_lock_out(overcurrent, settings, now_s)
     return overcurrent if excess == before else replace(overcurrent, excess=excess)
 
 
@@ -164,10 +164,10 @@ def _timed_excess(
     severe_samples = list(before.severe_samples)
     for load in loads:
         phase = load.phase
-        is_above_fuse = _is_helpless_excess(
+        is_above_fuse = _is_excess_despite_minimums(
             load, fuse_ma, is_counting=before.above_fuse_since[phase] is not None
         )
-        is_above_limit = _is_helpless_excess(
+        is_above_limit = _is_excess_despite_minimums(
             load, above_limit_from_ma, is_counting=before.above_limit_since[phase] is not None
         )
         above_fuse[phase] = _timed_since(above_fuse[phase], now_s) if is_above_fuse else None
@@ -201,7 +201,7 @@ def _is_confirmed(excess: Excess, settings: Settings, now_s: float) -> bool:
     )
 
 
-def _is_helpless_excess(load: PhaseLoad, most_ma: int, *, is_counting: bool) -> bool:
+def _is_excess_despite_minimums(load: PhaseLoad, most_ma: int, *, is_counting: bool) -> bool:
     """Tell whether a phase carries more than `most_ma` although all are at the minimum.
 
     While such an excess is being timed (`is_counting`), it is enough that base load and minima are too much:
@@ -214,7 +214,7 @@ def _is_helpless_excess(load: PhaseLoad, most_ma: int, *, is_counting: bool) -> 
     return is_helpless and load.carried_ma > most_ma
 
 
-def _lock(overcurrent: Overcurrent, settings: Settings, now_s: float) -> Overcurrent:
+def _with_new_lock_out(overcurrent: Overcurrent, settings: Settings, now_s: float) -> Overcurrent:
     """Return what is known at the begin of a lock-out: when it began, and how long a restart must wait.
 
     A restart must have been possible for T_rst (60 s); if the last lock-out ended less than 10 min ago
@@ -239,10 +239,10 @@ def lock_out_ends_at(overcurrent: Overcurrent) -> float | None:
     lock_out = overcurrent.lock_out
     if lock_out is None or lock_out.restart_possible_since is None:
         return None
-    return _ends_at(overcurrent, lock_out, lock_out.restart_possible_since)
+    return _earliest_end_at(overcurrent, lock_out, lock_out.restart_possible_since)
 
 
-def _ends_at(overcurrent: Overcurrent, lock_out: LockOut, possible_since: float) -> float:
+def _earliest_end_at(overcurrent: Overcurrent, lock_out: LockOut, possible_since: float) -> float:
     """Return when a lock-out ends [monotonic s] if a restart stays possible, as since `possible_since`.
 
     It lasts for `SHORTEST_S` (5 s) at least: until then a vehicle may not have stopped.
@@ -265,7 +265,7 @@ def _continue_lock_out(
             return overcurrent
         return replace(overcurrent, lock_out=replace(lock_out, restart_possible_since=None))
     counted_since = now_s if possible_since is None else possible_since
-    ends_at = _ends_at(overcurrent, lock_out, counted_since)
+    ends_at = _earliest_end_at(overcurrent, lock_out, counted_since)
     if lock_out.is_released and now_s >= ends_at:  # the lock-out is over
         return Overcurrent(restart_after_s=overcurrent.restart_after_s, restarted_at=now_s)
     if possible_since is not None:  # it is being timed already

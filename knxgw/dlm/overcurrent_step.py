@@ -41,7 +41,7 @@ def supervise_overcurrent(cycle: CycleState, new_phases: Sequence[int]) -> None:
             if index not in silent_phases
         ]
         may_restart = not cycle.is_emergency and _is_restart_possible(cycle)
-        _note_whether_released(cycle)  # before `supervise`, which asks for that
+        _update_release(cycle)  # before `supervise`, which asks for that
         before = cycle.overcurrent
         cycle.overcurrent = overcurrents.supervise(
             before, cycle.settings, loads, cycle.now_s, may_restart=may_restart
@@ -87,7 +87,7 @@ def _begin_lock_out(cycle: CycleState) -> None:
             ),
         )
         cycle.overcurrent = replace(cycle.overcurrent, lock_out=interrupted)
-        if cycle.overcurrent.has_returned:
+        if cycle.overcurrent.has_recurred:
             _hold_back_those_on_full_phases(cycle, running)
 
 
@@ -113,7 +113,7 @@ def _hold_back_those_on_full_phases(cycle: CycleState, interrupted: Sequence[Par
             is_shed=True,
             room_since=since if since < cycle.now_s else None,
             room_needed_s=cycle.settings.restart_s,
-            held_back_until=cycle.now_s + cycle.overcurrent.restart_after_s,
+            may_return_anyway_at=cycle.now_s + cycle.overcurrent.restart_after_s,
         )
 
 
@@ -127,7 +127,7 @@ def _minimum_fits_since(cycle: CycleState, participant: Participant) -> float:
     for index in participant.phases:
         # the room without the building, or less where the chargers' own line is the tighter one
         room_ma = cycle.room_now_ma[index] + (cycle.phases[index].base_ma or 0)
-        highest_base_ma = room_ma - participant.least_ma(index) - overcurrents.RESTART_ROOM_MA
+        highest_base_ma = room_ma - participant.required_ma(index) - overcurrents.RESTART_ROOM_MA
         for past in cycle.phases[index].history:
             if past.base_ma > highest_base_ma:
                 # infinite for the present base load, which has no end yet: then now
@@ -135,7 +135,7 @@ def _minimum_fits_since(cycle: CycleState, participant: Participant) -> float:
     return since
 
 
-def _note_whether_released(cycle: CycleState) -> None:
+def _update_release(cycle: CycleState) -> None:
     """Note since when no interrupted vehicle draws, and whether the line was measured since (lock-out).
 
     Before that (`is_released`) nothing restarts: the meter still shows the currents of these vehicles. If a
@@ -155,13 +155,13 @@ def _note_whether_released(cycle: CycleState) -> None:
         is_released = cycle.now_s - lock_out.locked_at >= cycle.overcurrent.restart_after_s
     else:
         stopped_since = cycle.now_s if lock_out.stopped_since is None else lock_out.stopped_since
-        is_released = _line_measured_at(cycle) - cycle.settings.meter_delay_s >= stopped_since
+        is_released = _line_known_until(cycle) - cycle.settings.meter_delay_s >= stopped_since
     if (stopped_since, is_released) != (lock_out.stopped_since, lock_out.is_released):
         updated = replace(lock_out, stopped_since=stopped_since, is_released=is_released)
         cycle.overcurrent = replace(cycle.overcurrent, lock_out=updated)
 
 
-def _line_measured_at(cycle: CycleState) -> float:
+def _line_known_until(cycle: CycleState) -> float:
     """Return up to when the meter has shown every phase [monotonic s]: when the oldest value came.
 
     By its silence a meter that sends changes only shows that its values hold, up to a moment ago
@@ -191,7 +191,7 @@ def _is_restart_possible(cycle: CycleState) -> bool:
     if not candidates:
         return min(room_ma) >= 0
     return any(
-        all(participant.least_ma(index) <= room_ma[index] for index in participant.phases)
+        all(participant.required_ma(index) <= room_ma[index] for index in participant.phases)
         for participant in candidates
     )
 
@@ -235,7 +235,7 @@ def _phase_load(cycle: CycleState, index: int, *, is_new: bool) -> PhaseLoad:
     minimums_ma = sum(participant.settings.minimum_ma for participant in running)
     return PhaseLoad(
         phase=index,
-        carried_ma=_carried_ma(cycle, index, minimums_ma),
+        carried_ma=_carried_once_obeyed_ma(cycle, index, minimums_ma),
         base_ma=cycle.phases[index].base_ma or 0,
         minimums_ma=minimums_ma,
         are_all_at_minimum=bool(running) and are_at_minimum,
@@ -243,7 +243,7 @@ def _phase_load(cycle: CycleState, index: int, *, is_new: bool) -> PhaseLoad:
     )
 
 
-def _carried_ma(cycle: CycleState, index: int, minimums_ma: int) -> int:
+def _carried_once_obeyed_ma(cycle: CycleState, index: int, minimums_ma: int) -> int:
     """Return what a phase carries [mA], as it counts for an overcurrent; 0 while there is no value.
 
     It is the meter's value. If that was sampled while a vehicle on the phase still had time to obey a lower

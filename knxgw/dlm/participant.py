@@ -250,7 +250,7 @@ class Participant:
             return self.offer_ma
         return draw_ma
 
-    def least_ma(self, phase: int) -> int:
+    def required_ma(self, phase: int) -> int:
         """Return what must be there on a grid phase (0 to 2) for it to start or go on [mA].
 
         That is its minimum; for a vehicle that is stopped also what it is known to take above its offer. Once

@@ -99,6 +99,8 @@ class Shedding:
     is_shed: bool = False  # it was stopped so, and has not returned yet
     room_since: float | None = None  # since when there has been room for it again
     room_needed_s: float = 0.0  # how long there must be room before it may start again
-    held_back_until: float | None = None  # until then only with more room than its minimum (12.4f)
+    may_return_anyway_at: float | None = (
+        None  # until then only with more room than its minimum (12.4f)
+    )
     returned_at: float = LONG_AGO  # when it was last admitted again after it was shed
     stopped_at: tuple[float, ...] = ()  # instants of its last stops

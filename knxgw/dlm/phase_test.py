@@ -16,14 +16,14 @@ from dataclasses import replace
 from knxgw.dlm.participant import Participant
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.use import NEVER
-from knxgw.dlm.used_phases import ANSWER_FROM_MA, LineAtRest, is_certain, rests_since
+from knxgw.dlm.used_phases import ANSWER_FROM_MA, LineAtRest, are_used_phases_certain, rests_since
 
 TEST_AFTER_S = 300.0  # for so long there must have been a reason
 FIRST_WAIT_S, LONGEST_WAIT_S = 60.0, 900.0  # until a vehicle is tested again
 LATE_REST_S = 5.0  # the line may come to rest by so much later than it could at best
 
 
-def is_answer_awaited(
+def is_phase_test_open(
     line: LineAtRest | None,
     participants: Iterable[Participant],
     settings: Settings,
@@ -171,4 +171,8 @@ def _can_be_tested(participant: Participant) -> bool:
     The line shows a change by 3 A or more (`ANSWER_FROM_MA`) clearly.
     """
     change_ma = participant.offer_ma - participant.settings.minimum_ma
-    return participant.takes_part and not is_certain(participant) and change_ma >= ANSWER_FROM_MA
+    return (
+        participant.takes_part
+        and not are_used_phases_certain(participant)
+        and change_ma >= ANSWER_FROM_MA
+    )

@@ -91,7 +91,7 @@ def note_shed(participant: Participant, now_s: float) -> None:
         shedding,
         is_shed=True,
         room_since=None,
-        held_back_until=None,  # for as long as there is no room
+        may_return_anyway_at=None,  # for as long as there is no room
         room_needed_s=(
             min(2 * shedding.room_needed_s, LONGEST_RESTART_S) if has_just_returned else ROOM_S
         ),
@@ -115,7 +115,7 @@ def may_return_at(participant: Participant, now_s: float) -> float:
     """Return when a participant that was shed (stopped for lack of room) may start again [monotonic s].
 
     That is once there has been room for it for `room_needed_s`, or it was held back for long enough
-    (`held_back_until`); NEVER: there is no room for it now. For one that was stopped often, which must not
+    (`may_return_anyway_at`); NEVER: there is no room for it now. For one that was stopped often, which must not
     start before, it is when the first of its stops is an hour ago.
     """
     shedding = participant.shedding
@@ -124,8 +124,8 @@ def may_return_at(participant: Participant, now_s: float) -> float:
     with_room_at = (
         NEVER if shedding.room_since is None else shedding.room_since + shedding.room_needed_s
     )
-    held_back_until = shedding.held_back_until
-    return with_room_at if held_back_until is None else min(with_room_at, held_back_until)
+    may_return_anyway_at = shedding.may_return_anyway_at
+    return with_room_at if may_return_anyway_at is None else min(with_room_at, may_return_anyway_at)
 
 
 def minimums_fit(participants: Sequence[Participant], room_ma: Sequence[int]) -> bool:
@@ -159,7 +159,7 @@ def _frees_enough(
     """
     others = [participant for participant in running if participant is not leaving]
     return all(
-        minimums_ma(others, phase) + next_one.least_ma(phase) <= room_ma[phase]
+        minimums_ma(others, phase) + next_one.required_ma(phase) <= room_ma[phase]
         for phase in next_one.phases
     )
 

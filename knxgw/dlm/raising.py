@@ -6,7 +6,13 @@ Source: load-management 9.4.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from knxgw.dlm.allocation import AllocationRequest, of_mains, on_mains, rounded, solve
+from knxgw.dlm.allocation import (
+    AllocationRequest,
+    mains_constraints,
+    room_by_mains_phase,
+    rounded,
+    solve,
+)
 from knxgw.dlm.commitment import committed_ma, is_awaiting_release
 from knxgw.dlm.cycle_state import CycleState
 from knxgw.dlm.meter import are_values_recent, is_moment_complete, window_s
@@ -34,7 +40,9 @@ def raise_offers(
     if not possible:
         return
     held_ma = committed_ma(cycle)  # what all may draw at once: the rest is free for raises
-    room = of_mains([up - held for up, held in zip(cycle.room_to_raise_ma, held_ma, strict=True)])
+    room = room_by_mains_phase(
+        [up - held for up, held in zip(cycle.room_to_raise_ma, held_ma, strict=True)]
+    )
     requests = [_raise_request(cycle, one) for one in possible]
     # rounded to what a charger can express; a whole step that is left over is given to one of them
     granted_rises_ma = rounded(room, requests, solve(room, requests))
@@ -65,7 +73,7 @@ def _raise_request(cycle: CycleState, possible: PossibleRaise) -> AllocationRequ
     return AllocationRequest(
         minimum_ma=0,
         cap_ma=possible.rise_ma,
-        constraints=on_mains(participant.phases),
+        constraints=mains_constraints(participant.phases),
         is_prioritised=participant.settings.number == cycle.settings.priority,
         resolution_ma=participant.settings.resolution_ma,
         energy_mwh=participant.energy_mwh,
@@ -79,7 +87,7 @@ def _raise_offer(cycle: CycleState, participant: Participant, rise_ma: int) -> N
     (`lowering`).
     """
     cycle.set_offer(participant, participant.offer_ma + rise_ma)
-    participant.last_raise = cycle.raise_of_now
+    participant.last_raise = cycle.raise_in_this_cycle
     participant.small_raise_possible_since = None
     for index in participant.phases:
         cycle.phases[index].raised_at = cycle.now_s
@@ -91,7 +99,7 @@ def _possible_raises(
     """Return which of `running` may rise towards their target now, and by how much at most [mA].
 
     A raise that is too small to be worth a write is made only after it has been possible for 30 s. While one
-    must wait for the meter or its spacing, the next cycle looks again (`is_at_target` is false). `target_ma`:
+    must wait for the meter or its spacing, the next cycle looks again (`is_next_cycle_needed`). `target_ma`:
     by number.
     """
     settings = cycle.settings
@@ -104,7 +112,7 @@ def _possible_raises(
             _time_small_raise(participant, rise_ma, cycle.now_s)
             if not _is_small_raise_due(participant, cycle.now_s):
                 continue
-        cycle.is_at_target = False  # it could have more: the next cycle must not be left out
+        cycle.is_next_cycle_needed = True  # it could have more: the next cycle must not be left out
         if _may_participant_rise(cycle, participant):
             possible.append(PossibleRaise(participant, rise_ma))
     return possible
@@ -140,7 +148,7 @@ def _may_participant_rise(cycle: CycleState, participant: Participant) -> bool:
     """
     if cycle.now_s - participant.last_raise.at < cycle.settings.raise_spacing_s - CLOCK_SLACK_S:
         return False
-    if cycle.is_answer_awaited:
+    if cycle.is_phase_test_open:
         return False  # a vehicle was lowered for a test: a raise would hide which phases it uses
     if is_awaiting_release(cycle, participant):
         return False  # a raise would hide that its last reduction has freed nothing

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from knxgw.catalogue.codes import Reason
-from knxgw.dlm.admission import admit_newcomers, end_turn, targets_beside_hopeful
+from knxgw.dlm.admission import admit_newcomers, end_turn_if_over, targets_beside_hopeful
 from knxgw.dlm.allocation import allocated_ma
 from knxgw.dlm.commitment import committed_by_others_ma, has_room, try_to_claim_start
 from knxgw.dlm.cycle_state import CycleState
@@ -24,7 +24,7 @@ from knxgw.dlm.participant import Participant
 from knxgw.dlm.phase_test import next_to_test, note_test
 from knxgw.dlm.raising import raise_offers
 from knxgw.dlm.reasons import note_reasons
-from knxgw.dlm.trial import note_trial
+from knxgw.dlm.trial import begin_trial
 
 
 def share_out(cycle: CycleState) -> None:
@@ -39,7 +39,7 @@ def share_out(cycle: CycleState) -> None:
     active = [participant for participant in eligible if not participant.use.is_idle]
     running = [participant for participant in active if participant.offer_ma > 0]
     waiting = [participant for participant in active if participant.offer_ma == 0]
-    end_turn(cycle, waiting)
+    end_turn_if_over(cycle, waiting)
     # sorts `waiting`, and takes out of `running` one that it stops for another one's turn
     admitted = admit_newcomers(cycle, running, waiting) if waiting else []
     requests = {
@@ -59,9 +59,9 @@ def share_out(cycle: CycleState) -> None:
     least_ma = {number: min(ma, down_ma[number]) for number, ma in target_ma.items()}
     even_out(cycle, running, down_ma, least_ma)
     for participant in admitted:
-        if not has_room(cycle, cycle.certain_room_ma, participant):
+        if not has_room(cycle, cycle.estimated_room_ma, participant):
             # without the uncertainty of the base load: it ends by itself, so none gives way for that
-            certain_ma = allocated_ma(cycle.certain_room_ma, others_ma, requests)
+            certain_ma = allocated_ma(cycle.estimated_room_ma, others_ma, requests)
             lower_for_newcomer(cycle, running, participant, certain_ma)
         _start_if_possible(cycle, running, participant)
     raise_offers(
@@ -81,7 +81,7 @@ def _test_phases(cycle: CycleState) -> None:
     Those are the phases that it uses. A later cycle raises it again, once the meter has shown them.
     Source: load-management 4.7.
     """
-    if cycle.is_static or cycle.is_answer_awaited:
+    if cycle.is_static or cycle.is_phase_test_open:
         return  # there is no meter, or it is still to show the result of another test
     line = cycle.meter.line_at_rest
     # None: there is no reason for a test, or none can be tested now
@@ -101,17 +101,17 @@ def _start_if_possible(
     its minimum does not fit, the others are giving way (a trial).
     """
     must_wait_for_meter = (
-        cycle.is_answer_awaited
+        cycle.is_phase_test_open
         or not is_moment_complete(cycle.meter, newcomer.phases, cycle.now_s)
         or _is_next_sample_awaited(cycle, newcomer)
     )
     if must_wait_for_meter:
         # no event tells when that ends: the next cycle must not be left out
-        cycle.is_at_target = False
+        cycle.is_next_cycle_needed = True
     elif try_to_claim_start(cycle, cycle.room_to_raise_ma, newcomer):
         cycle.start(newcomer)
     else:  # a cycle is due once the others have released current, or offers to free points are withdrawn
-        note_trial(newcomer, cycle.now_s)
+        begin_trial(newcomer, cycle.now_s)
 
 
 def _is_next_sample_awaited(cycle: CycleState, newcomer: Participant) -> bool:

@@ -22,7 +22,7 @@ from knxgw.dlm.participant_values import Trial
 FIRST_WAIT_S, LONGEST_WAIT_S = 60.0, LONGEST_RESTART_S  # until a trial is repeated (9.2e)
 
 
-def may_try(participant: Participant, now_s: float) -> bool:
+def may_others_give_way(participant: Participant, now_s: float) -> bool:
     """Tell whether others may be asked to give way for a newcomer.
 
     Not during the wait after a trial that failed because lowering them freed nothing (`retry_wait_s`).
@@ -30,13 +30,15 @@ def may_try(participant: Participant, now_s: float) -> bool:
     return now_s >= participant.trial.try_again_at or not participant.trial.retry_wait_s
 
 
-def note_trial(participant: Participant, now_s: float) -> None:
+def begin_trial(participant: Participant, now_s: float) -> None:
     """Note since when others give way for a newcomer (`Trial.since`): a trial (in place)."""
     if participant.trial.since is None:
         participant.trial = replace(participant.trial, since=now_s)
 
 
-def note_failure(participant: Participant, running: Sequence[Participant], now_s: float) -> None:
+def note_failed_trial(
+    participant: Participant, running: Sequence[Participant], now_s: float
+) -> None:
     """Note that others gave way for a newcomer in vain, and until when it is not tried again (in place).
 
     If some participant of `running` on its phases does not measure, that is the likely cause: such a vehicle

@@ -65,7 +65,7 @@ class LineAtRest(NamedTuple):
     least_since_ma: tuple[int, ...] = ()
     most_since_ma: tuple[int, ...] = ()
 
-    def with_values(self, values_ma: Sequence[int]) -> "LineAtRest":
+    def with_later_values(self, values_ma: Sequence[int]) -> "LineAtRest":
         """Return the line with values that the meter has shown since [mA], one for each phase."""
         return self._replace(
             least_since_ma=tuple(map(min, self.least_since_ma or values_ma, values_ma)),
@@ -126,7 +126,7 @@ def rests_since(participant: Participant, settings: Settings) -> float | None:
     return since if began_at is None else max(since, began_at + settings.obey_s)
 
 
-def is_certain(participant: Participant) -> bool:
+def are_used_phases_certain(participant: Participant) -> bool:
     """Tell whether it is known which phases a participant's vehicle uses, so that no test is needed.
 
     Only one phase is wired, or the same phases were found `CERTAIN_TIMES` times in a row.
@@ -178,21 +178,24 @@ def _found_phases(
     """
     number, known = participant.settings.number, participant.phase_evidence.found
     wired = participant.settings.wired_phases
-    drew_ma, draws_ma = before.assumed_ma[number], after.assumed_ma[number]
-    if not draws_ma:
+    drawn_before_ma, drawn_after_ma = before.assumed_ma[number], after.assumed_ma[number]
+    if not drawn_after_ma:
         return known  # the vehicle has stopped: what was found of it holds
     changes = {
         phase: _change_of_phase(phase, number, before, after, participants) for phase in wired
     }
-    if known is not None and drew_ma:
+    if known is not None and drawn_before_ma:
         unused = [changes[phase] for phase in wired if phase not in known.phases]
-        if unused and _have_joined(unused, [changes[phase] for phase in known.phases]):
+        if unused and _may_have_joined(unused, [changes[phase] for phase in known.phases]):
             return None  # the vehicle has begun to use them, too
-    if abs(draws_ma - drew_ma) < ANSWER_FROM_MA:
+    if abs(drawn_after_ma - drawn_before_ma) < ANSWER_FROM_MA:
         return known  # too small a change to show on the line
-    answers = {phase: _answers(changes[phase], drew_ma, draws_ma) for phase in wired}
+    answers = {
+        phase: _has_followed_vehicle(changes[phase], drawn_before_ma, drawn_after_ma)
+        for phase in wired
+    }
     for phase, answer in answers.items():
-        if answer is False and not _has_kept_between(phase, before, after):
+        if answer is False and not _has_stayed_between(phase, before, after):
             answers[phase] = None  # the building may have hidden the vehicle
     used = tuple(phase for phase in wired if answers[phase])
     if known is not None and not set(used) <= set(known.phases):
@@ -202,7 +205,7 @@ def _found_phases(
     # a start is certain at once where all phases answer, so that none is left out, or one of three: the
     # building could feign that only on two phases at the same moment. All else must be found twice
     unused_count = len(wired) - len(used)
-    is_clear_start = not drew_ma and unused_count != 1
+    is_clear_start = not drawn_before_ma and unused_count != 1
     times = CERTAIN_TIMES if is_clear_start else 1
     if known is not None and known.phases == used:
         times += known.times
@@ -255,27 +258,31 @@ def _change_of_phase(
     return Change(least_ma, most_ma)
 
 
-def _answers(change: Change, drew_ma: int, draws_ma: int) -> bool | None:
-    """Tell whether a phase changed with a vehicle whose assumed draw went from `drew_ma` to `draws_ma`.
+def _has_followed_vehicle(change: Change, drawn_before_ma: int, drawn_after_ma: int) -> bool | None:
+    """Tell whether a phase changed with a vehicle whose assumed draw went from `drawn_before_ma` to `drawn_after_ma`.
 
     True: it surely changed in the same direction, by 3 A or more (4 A at a start) and by no more than the
     draw: a vehicle may take less than its offer. False: it surely did not change. None: that is not clear.
     `change`: the range within which the change of the phase lies.
     """
-    least_ma, most_ma, expected_ma = change.least_ma, change.most_ma, draws_ma - drew_ma
+    least_ma, most_ma, expected_ma = (
+        change.least_ma,
+        change.most_ma,
+        drawn_after_ma - drawn_before_ma,
+    )
     if expected_ma < 0:
         # less is drawn: the signs are turned, so that a rise is looked for in either case
         least_ma, most_ma, expected_ma = -most_ma, -least_ma, -expected_ma
     if least_ma >= -UNCHANGED_MA and most_ma <= UNCHANGED_MA:
         return False
-    has_just_started = not drew_ma
+    has_just_started = not drawn_before_ma
     lowest_ma = STARTED_FROM_MA if has_just_started else ANSWER_FROM_MA
     if least_ma >= lowest_ma and most_ma <= expected_ma + UNCHANGED_MA:
         return True
     return None
 
 
-def _has_kept_between(phase: int, before: LineAtRest, after: LineAtRest) -> bool:
+def _has_stayed_between(phase: int, before: LineAtRest, after: LineAtRest) -> bool:
     """Tell whether a phase has never carried 1 A less or more than both lines at rest did.
 
     Where it has, something was switched off and something else on. `before` knows what the meter has shown
@@ -290,7 +297,7 @@ def _has_kept_between(phase: int, before: LineAtRest, after: LineAtRest) -> bool
     )
 
 
-def _have_joined(left_out: Sequence[Change], others: Sequence[Change]) -> bool:
+def _may_have_joined(left_out: Sequence[Change], others: Sequence[Change]) -> bool:
     """Tell whether a vehicle may have begun to use the phases that were left out, all of them at once.
 
     Each of them must have risen by 4 A, and by 4 A more than each of the others, which the vehicle uses: a

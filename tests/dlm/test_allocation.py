@@ -10,8 +10,8 @@ from knxgw.dlm.allocation import (
     MAINS,
     AllocationRequest,
     Constraint,
-    of_mains,
-    on_mains,
+    mains_constraints,
+    room_by_mains_phase,
     rounded,
     solve,
 )
@@ -22,7 +22,7 @@ L1, CARPORT, GARAGE = MAINS[0], Constraint("carport"), Constraint("garage")
 
 def share(minimum_a: int = 6, cap_a: int = 16, *, on: tuple[int, ...] = THREE) -> AllocationRequest:
     return AllocationRequest(
-        minimum_ma=minimum_a * 1000, cap_ma=cap_a * 1000, constraints=on_mains(on)
+        minimum_ma=minimum_a * 1000, cap_ma=cap_a * 1000, constraints=mains_constraints(on)
     )
 
 
@@ -32,7 +32,7 @@ def prioritised(one: AllocationRequest) -> AllocationRequest:
 
 def amperes(available_a: int | list[int], *shares: AllocationRequest) -> list[float]:
     room = available_a if isinstance(available_a, list) else [available_a] * 3
-    return [ma / 1000 for ma in solve(of_mains([a * 1000 for a in room]), shares)]
+    return [ma / 1000 for ma in solve(room_by_mains_phase([a * 1000 for a in room]), shares)]
 
 
 @pytest.mark.proves("6.7", "D8b")
@@ -76,13 +76,13 @@ def test_a_constraint_that_nobody_counts_for_limits_nobody() -> None:
 
 @pytest.mark.proves("D8.1b")
 def test_a_left_over_ampere_goes_to_one_who_keeps_it() -> None:
-    room, coarse = of_mains([25_000] * 3), share()._replace(resolution_ma=1000)
+    room, coarse = room_by_mains_phase([25_000] * 3), share()._replace(resolution_ma=1000)
     exact = solve(room, [coarse, coarse])
     assert rounded(room, [coarse, coarse], exact) == [13_000, 12_000]
     second = [coarse._replace(offer_ma=12_000), coarse._replace(offer_ma=13_000)]
     assert rounded(room, second, exact) == [12_000, 13_000], "no swapping"
     three = [coarse] * 3
-    room = of_mains([32_000] * 3)
+    room = room_by_mains_phase([32_000] * 3)
     assert rounded(room, three, solve(room, three)) == [11_000, 11_000, 10_000]
 
 
@@ -98,7 +98,7 @@ def all_shares(draw: st.DrawFn) -> list[AllocationRequest]:
             AllocationRequest(
                 minimum_ma=minimum_ma,
                 cap_ma=minimum_ma + draw(st.integers(0, 26_000)),
-                constraints=on_mains(draw(phases)),
+                constraints=mains_constraints(draw(phases)),
                 resolution_ma=draw(st.sampled_from((100, 1000))),
                 offer_ma=draw(st.integers(0, 32_000)),
                 energy_mwh=draw(st.integers(0, 3)),
@@ -109,7 +109,7 @@ def all_shares(draw: st.DrawFn) -> list[AllocationRequest]:
     return shares
 
 
-rooms = st.lists(st.integers(-20_000, 120_000), min_size=3, max_size=3).map(of_mains)
+rooms = st.lists(st.integers(-20_000, 120_000), min_size=3, max_size=3).map(room_by_mains_phase)
 
 
 @pytest.mark.proves("D8d", "D8.1a")

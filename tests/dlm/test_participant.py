@@ -598,8 +598,8 @@ def test_what_a_stopped_vehicle_takes_too_much_counts_at_its_next_start_and_for_
     claims = Claims()
     claims.add(stopped, 0)
     assert claims.overdraw_ma == 0
-    assert stopped.least_ma(0) == 6300
+    assert stopped.required_ma(0) == 6300
     started = replace(stopped, offer_ma=6000)
     claims.add(started, 0)
     assert claims.overdraw_ma == 300
-    assert started.least_ma(0) == 6000
+    assert started.required_ma(0) == 6000

@@ -7,7 +7,7 @@ import pytest
 
 from knxgw.catalogue.codes import FaultCode
 from knxgw.dlm import queue as queues
-from knxgw.dlm.allocation import AllocationRequest, of_mains, on_mains, rounded
+from knxgw.dlm.allocation import AllocationRequest, mains_constraints, room_by_mains_phase, rounded
 from knxgw.dlm.participant import Participant
 from knxgw.dlm.participant_values import Use
 from knxgw.dlm.settings import Settings
@@ -82,9 +82,9 @@ def test_with_the_queue_who_has_waited_longest_comes_first_of_equals(
 @pytest.mark.proves("D8.1b")
 def test_a_left_over_step_goes_to_the_prioritised_then_the_holder_then_least_energy() -> None:
     coarse = AllocationRequest(
-        minimum_ma=6000, cap_ma=16_000, constraints=on_mains((0,)), resolution_ma=1000
+        minimum_ma=6000, cap_ma=16_000, constraints=mains_constraints((0,)), resolution_ma=1000
     )
-    exact, room = [12_500] * 2, of_mains([25_000])
+    exact, room = [12_500] * 2, room_by_mains_phase([25_000])
 
     def gets(one: AllocationRequest, two: AllocationRequest) -> list[int]:
         return rounded(room, [one, two], exact)

@@ -10,7 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from knxgw.catalogue.codes import FaultCode
-from knxgw.dlm.allocation import FINE_MA, AllocationRequest, of_mains, on_mains, solve
+from knxgw.dlm.allocation import (
+    FINE_MA,
+    AllocationRequest,
+    mains_constraints,
+    room_by_mains_phase,
+    solve,
+)
 from knxgw.sim.bench.recording import PointLog, Recording
 from knxgw.sim.bench.scenario import PointModel, Scenario, Told
 from knxgw.station.model import GridControlCommanded, InterruptionCommanded
@@ -209,7 +215,7 @@ def _held_down(
         AllocationRequest(
             minimum_ma=one.model.minimum_ma,
             cap_ma=max(one.model.minimum_ma, one.cap_ma),
-            constraints=on_mains(tuple(one.counts_for)),
+            constraints=mains_constraints(tuple(one.counts_for)),
             is_prioritised=one.number == scenario.connection.priority,
         )
         for one in running
@@ -217,8 +223,8 @@ def _held_down(
     fair = [
         min(by_draw_ma, by_offer_ma)
         for by_draw_ma, by_offer_ma in zip(
-            solve(of_mains([round(ma) for ma in room_ma]), shares),
-            solve(of_mains([round(ma) for ma in known_ma]), shares),
+            solve(room_by_mains_phase([round(ma) for ma in room_ma]), shares),
+            solve(room_by_mains_phase([round(ma) for ma in known_ma]), shares),
             strict=True,
         )
     ]

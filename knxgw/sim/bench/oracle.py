@@ -17,7 +17,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from knxgw.config.model import SMART_METER_7012_MA
-from knxgw.dlm.allocation import FINE_MA, AllocationRequest, of_mains, on_mains, rounded, solve
+from knxgw.dlm.allocation import (
+    FINE_MA,
+    AllocationRequest,
+    mains_constraints,
+    room_by_mains_phase,
+    rounded,
+    solve,
+)
 from knxgw.sim.bench.recording import PointLog, Recording
 from knxgw.sim.bench.scenario import PointModel, Scenario
 from knxgw.sim.bench.telegrams import TYPES
@@ -156,7 +163,7 @@ class _Moment:
 
 def _solved(available: list[int], shares: list[AllocationRequest]) -> list[int]:
     """Return what everybody gets; where chargers take whole amperes, whole amperes."""
-    room = of_mains(available)
+    room = room_by_mains_phase(available)
     exact = solve(room, shares)
     if any(share.resolution_ma > FINE_MA for share in shares):
         return rounded(room, shares, exact)
@@ -169,7 +176,7 @@ def _share(
     return AllocationRequest(
         minimum_ma=model.minimum_ma,
         cap_ma=max(model.minimum_ma, min(model.maximum_ma, maximum_ma)),
-        constraints=on_mains(used),
+        constraints=mains_constraints(used),
         is_prioritised=first,
         resolution_ma=model.resolution_ma,
     )
