@@ -15,12 +15,12 @@ MAINS = (Constraint("L1"), Constraint("L2"), Constraint("L3"))  # phases of the 
 
 @cache
 def mains_constraints(phases: tuple[int, ...]) -> tuple[Constraint, ...]:
-    """Return the names of the constraints that a participant on these phases (0 to 2) of the mains loads."""
+    """Return the constraints that a participant on these phases (0 to 2) of the mains connection loads."""
     return tuple(MAINS[phase] for phase in phases)
 
 
 def room_by_mains_phase(available_ma: Sequence[int]) -> dict[Constraint, int]:
-    """Return the room [mA] on each phase of the mains connection, by name of the constraint."""
+    """Return the room on each phase of the mains connection [mA], by constraint; `available_ma`: from L1 on."""
     return dict(zip(MAINS[: len(available_ma)], available_ma, strict=True))
 
 
@@ -46,7 +46,7 @@ def solve(
     Source: load-management 8.
     """
     allocated = [request.minimum_ma for request in requests]
-    # by the set of requests that share it, as bits: bit n stands for request n
+    # the room by the set of requests that share it: bit n of a set stands for request n
     rest_by_users = _available_by_users(available_ma, requests)
     free_bits = 0  # the requests that may still rise, as bits
     for number, request in enumerate(requests):
@@ -93,8 +93,9 @@ def _available_by_users(
 ) -> dict[int, int]:
     """Return the room [mA] by the set of requests that share it: bit n of a key stands for request n.
 
-    `available_ma`: the room on each constraint. Of constraints with the same users only the tightest matters,
-    and one without users is left out: mostly all vehicles use the same phases, and one entry is left.
+    Of constraints with the same users only the tightest matters, and one without users is left out. So
+    mostly one entry is left, because all vehicles use the same phases. `available_ma`: the room on each
+    constraint.
     """
     users_by_constraint = dict.fromkeys(available_ma, 0)
     for number, request in enumerate(requests):
@@ -116,9 +117,11 @@ def _raise_equally(
 ) -> None:
     """Raise requests by equal increments, each until its cap is reached or a constraint has no room left.
 
+    In each round all that may still rise make the largest step that is possible for all of them. That ends
+    at least one: it has reached its cap, or its constraint is full.
+
     Bit n of `free_bits` (may still rise), and of each key of `room_by_users` (those that share the room),
-    stands for request n. Room and `allocated_ma` [mA] are changed in place. Each round ends at least one
-    request.
+    stands for request n. Room and `allocated_ma` [mA] are changed in place.
     """
     numbers = [number for number in range(len(requests)) if free_bits >> number & 1]
     while numbers:
@@ -166,9 +169,10 @@ def rounded(
 ) -> list[int]:
     """Return exact currents [mA] rounded down to what the chargers can express, but never below a minimum.
 
-    What rounding leaves is given back in whole steps: chargers with steps above 0.1 A that were rounded down
-    get one step each, as long as cap and constraints allow it, in the order of `_order_of_extra_steps`.
-    `available_ma`: the room on each constraint. Source: load-management 8.1.
+    What rounding leaves is given back in whole steps. Chargers with steps above 0.1 A that were rounded
+    down get one step each, as long as cap and constraints allow it: the prioritised one first, then those
+    whose present offer has that step already, then those with the least energy. `available_ma`: the room on
+    each constraint. Source: load-management 8.1.
     """
     result = [
         max(request.minimum_ma, exact // request.resolution_ma * request.resolution_ma)
@@ -176,7 +180,7 @@ def rounded(
     ]
     coarse_numbers = [n for n, request in enumerate(requests) if request.resolution_ma > FINE_MA]
     if not coarse_numbers:
-        return result
+        return result  # mostly: less than 0.1 A each is left
     rest = dict(available_ma)  # what rounding leaves of each constraint
     for request, current_ma in zip(requests, result, strict=True):
         for constraint in request.constraints:

@@ -54,26 +54,28 @@ class CycleState:
         count = len(self.phases)
         # the minima per phase of newcomers for which offers to free charging points are withdrawn now
         self.claimed_ma = [0] * count
-        # what all offers may add up to on each phase:
-        self.room_now_ma = [0] * count  # by the latest base load (A_now)
+        # what all offers may add up to on each phase, by different base loads (`find_room`):
+        self.room_now_ma = [0] * count  # by the latest one (A_now): for lowering
         self.least_room_now_ma = [0] * count  # A_now if the base load is as high as it may be
-        self.room_to_raise_ma = [0] * count  # by the peak of the base load (A_up)
+        self.room_to_raise_ma = [0] * count  # by its peak (A_up): for starts and raises
         self.estimated_room_ma = [0] * count  # A_up without the uncertainty of the base load
-        self.room_to_grant_ma = [0] * count  # A_up with all that the last sample leaves possible
+        self.room_to_grant_ma = [0] * count  # A_up less all that the last sample leaves possible
         # when time alone makes the room of a phase larger: its peak, or its uncertainty, is forgotten
         self.peak_expires_at = [float("inf")] * count
         self.is_static = settings.static_limit_ma is not None  # a fixed limit, and no meter
+        # the meter sends changes only, and In-operation telegrams to show that it works
         self.has_meter_on_change = settings.monitoring is Monitoring.VALUES_AND_IN_OPERATION
         self.is_in_high_power_window = now_s < state.high_power_until
         self.is_base_known = all(phase.base_ma is not None for phase in self.phases)
 
     @cached_property
     def is_phase_test_open(self) -> bool:
-        """Tell whether a vehicle was lowered to see which phases it uses, and that has not shown yet.
+        """Tell whether a phase test is open: a vehicle was lowered, and the meter has not shown the result yet.
 
-        Computed once in a cycle, before it may lower another vehicle for such a test: that one counts from
-        the next cycle on. After some seconds it is given up. False with a static limit: there is no meter.
-        Source: load-management 4.7.
+        The result is on which phases the vehicle draws; other starts and raises would hide it, so they
+        wait. After some seconds the test is given up. Computed once, before this cycle may begin another
+        test, which counts from the next cycle on. False with a static limit: there is no meter. Source:
+        load-management 4.7.
         """
         return not self.is_static and is_phase_test_open(
             self.state.meter.line_at_rest,
@@ -85,7 +87,11 @@ class CycleState:
 
     @property
     def raise_in_this_cycle(self) -> LastRaise:
-        """Return what a participant keeps of a raise, or start, in this cycle."""
+        """Return what is noted as the last raise of a participant that this cycle raises or starts.
+
+        That is the instant, and how many complete sets of the meter there have been: the next raise waits
+        for both.
+        """
         return LastRaise(self.now_s, self.state.meter.sets.count)
 
     @property
@@ -115,7 +121,7 @@ class CycleState:
 
     @property
     def _rooms_ma(self) -> tuple[list[int], ...]:
-        """Return all rooms of this cycle (`find_room`)."""
+        """Return all rooms of this cycle, to be changed in the same way; `find_room` explains each."""
         return (
             self.room_now_ma,
             self.least_room_now_ma,
@@ -129,13 +135,13 @@ class CycleState:
         set_offer(participant, offer_ma, self.settings, self.now_s)
 
     def start(self, participant: Participant) -> None:
-        """Offer a newcomer its minimum, and forget its failed trials (others gave way for it in vain).
+        """Start a newcomer: offer it its minimum, and forget that others gave way for it in vain before.
 
-        The start counts as a raise of this participant: its next raise waits for the raise spacing and for a
-        complete set of the meter that comes after the start. What the vehicle is known to take above its offer
-        is no room any more.
+        The start counts as its last raise: the next one waits for the raise spacing, and for a complete set
+        of the meter that comes after the start.
         """
         for index in participant.phases:
+            # what its vehicle is known to take above its offer is no room any more
             overdraw_ma = participant.required_ma(index) - participant.settings.minimum_ma
             for room_ma in self._rooms_ma:
                 room_ma[index] -= overdraw_ma
@@ -171,14 +177,8 @@ class CycleState:
             self.room_to_raise_ma[index] = claims[index].room_ma(
                 self.settings, max(peak_ma, most_ma)
             )
-            # over range: the excess is not known, so nothing starts or rises; lowering goes by what is shown
             if value is not None and value.is_over_range:
-                for room_ma in (
-                    self.room_to_raise_ma,
-                    self.least_room_now_ma,
-                    self.estimated_room_ma,
-                ):
-                    room_ma[index] = min(room_ma[index], 0)
+                self._leave_no_room_to_rise(index)
             # a value older than the window leaves no more possible, as in `_note_uncertainty_ma`
             is_recent = value is not None and window_end_at < value.arrived_at + window_s
             possible_ma = self._possible_base_ma(phase) if is_recent else base_ma
@@ -189,11 +189,12 @@ class CycleState:
     def _note_peak_ma(
         self, index: int, phase: PhaseState, window_s: float, window_end_at: float
     ) -> int:
-        """Return the highest base load [mA] that counts for raises on a phase; note when it is forgotten.
+        """Return the highest base load [mA] that counts for raises on a phase, and note when that is forgotten.
 
-        A peak counts for the window W (`window_s`, back from `window_end_at`); after a back-off, whose
-        exponent k is `PhaseState.back_off`, for 2**k times as long. A back-off that was of no use for
-        `BACK_OFF_ENDS_S` (10 min) ends here. Source: load-management 7.3, 9.4e.
+        A peak counts for the window W (`window_s`), which reaches back from `window_end_at`; during a
+        back-off for 2**k times as long, where k is `PhaseState.back_off`. A back-off that was of no use for
+        10 min (`BACK_OFF_ENDS_S`) ends here. `index`: of the phase (0 to 2). Source: load-management 7.3,
+        9.4e.
         """
         if phase.back_off and self.now_s - phase.back_off_useful_at > BACK_OFF_ENDS_S:
             phase.back_off = 0
@@ -205,13 +206,21 @@ class CycleState:
         self.peak_expires_at[index] = peak.until + remembered_s
         return peak.base_ma
 
+    def _leave_no_room_to_rise(self, index: int) -> None:
+        """Leave no room for starts and raises on a phase (0 to 2), because its meter is over range.
+
+        By how much it carries too much is not known. `room_now_ma` stays: lowering goes by what is shown.
+        """
+        for room_ma in (self.room_to_raise_ma, self.least_room_now_ma, self.estimated_room_ma):
+            room_ma[index] = min(room_ma[index], 0)
+
     def _possible_base_ma(self, phase: PhaseState) -> int:
         """Return the base load [mA] beside which a start or raise must fit, by the last sample of a phase.
 
-        With a fast meter that is the highest one the sample leaves possible: waiting for the next sample,
-        which shows what is true, costs only a moment. With a slow meter (sets further apart than raises) it
-        is the estimate: all that is possible is in `uncertainty_ma` there. Source: load-management 7.2d,
-        7.2f.
+        With a fast meter it is the highest one that the sample leaves possible: to wait for the next
+        sample, which shows what is true, costs only a moment. With a slow meter (sets further apart than
+        raises) that would cost too much, so it is the estimate; its uncertainty is in `room_to_raise_ma`
+        already. Source: load-management 7.2d, 7.2f.
         """
         if meters.is_slow(self.state.meter, self.settings):
             return phase.base_ma or 0
@@ -220,12 +229,12 @@ class CycleState:
     def _note_uncertainty_ma(
         self, index: int, phase: PhaseState, window_s: float, window_end_at: float
     ) -> int:
-        """Return by how much a phase's base load may be higher than its estimate [mA]; note when that ends.
+        """Return by how much a phase's base load may be higher than its estimate [mA], and note when that ends.
 
-        Mostly the next sample, or a reading for which samples wait, ends the uncertainty. A meter that has
-        nothing new to report sends no sample: `window_s` after its last value the uncertainty counts as 0, or
-        no offer could ever rise. That end is noted in `peak_expires_at` if it comes before the one noted
-        there. `window_end_at`: now; in an emergency earlier, so that it does not end (`_window_end_at`).
+        Mostly the next sample of the meter ends the uncertainty, or a reading of the chargers for which
+        samples wait. A meter that has nothing new to report sends no sample. So the uncertainty counts as 0
+        once its last value is older than `window_s`, or no offer could ever rise. That instant is noted in
+        `peak_expires_at` if it is the earlier one. `window_end_at`: mostly now (`_window_end_at`).
         """
         value = self.state.meter.values[index]
         if phase.pending_samples or not phase.uncertainty_ma or value is None:
@@ -237,10 +246,10 @@ class CycleState:
         return phase.uncertainty_ma
 
     def _window_end_at(self) -> float:
-        """Return the instant from which the windows of the peak-hold reach back [monotonic s].
+        """Return the instant up to which the windows of the peak-hold reach [monotonic s]: mostly now.
 
-        Mostly it is now. In an emergency it is when the oldest of the phases' values came, so that no peak
-        and no uncertainty is forgotten while the meter is silent.
+        In an emergency it is when the oldest of the phases' last values came, so that no peak and no
+        uncertainty is forgotten while the meter is silent.
         """
         arrivals = [value.arrived_at for value in self.state.meter.values if value is not None]
         return min(arrivals) if self.is_emergency and arrivals else self.now_s
@@ -248,7 +257,8 @@ class CycleState:
     def _claims(self) -> list[Claims]:
         """Return for each phase what is reserved beside the offers of all charging points.
 
-        That is held back for chargers that cannot be lowered, drawn above offers, or drawn but not read.
+        That is what chargers that cannot be lowered may take, what vehicles draw above their offers, and
+        what is drawn without being read.
         """
         claims = [Claims() for _ in self.phases]
         for participant in self.participants.values():
@@ -258,15 +268,18 @@ class CycleState:
         return claims
 
     def allocation_request(self, participant: Participant) -> AllocationRequest:
-        """Return what a participant asks of the allocation: from its minimum up to its highest offer.
+        """Return what a participant asks of the allocation: at least its minimum, at most its highest offer.
 
-        It asks for the minimum even where its cap is lower: the allocation gives no less to anyone.
+        A stopped vehicle that is known to take more than its offer needs that much more than its minimum
+        (`required_ma`). It asks for no less even where its cap is lower: the allocation gives no less to
+        anyone.
         """
         one = participant.settings
-        least_ma = max(map(participant.required_ma, participant.phases), default=one.minimum_ma)
+        # the phase that needs most decides: a vehicle has one offer for all phases
+        required_ma = max(map(participant.required_ma, participant.phases), default=one.minimum_ma)
         return AllocationRequest(
-            minimum_ma=least_ma,
-            cap_ma=max(least_ma, participant.highest_offer_ma),
+            minimum_ma=required_ma,
+            cap_ma=max(required_ma, participant.highest_offer_ma),
             constraints=mains_constraints(participant.phases),
             is_prioritised=one.number == self.settings.priority,
             resolution_ma=one.resolution_ma,

@@ -77,7 +77,10 @@ class Observation:
 
     @property
     def period_s(self) -> float:
-        """Return the longest time [s] between two readings: a reading counts for a few of them."""
+        """Return the longest time between two readings of the currents [s].
+
+        A reading is fresh for five of these periods (`FRESH_PERIODS`).
+        """
         return self.fresh_s / FRESH_PERIODS
 
     @property
@@ -183,11 +186,11 @@ class Participant:
 
     @property
     def takes_part(self) -> bool:
-        """Tell whether it takes part: it wants to charge, may charge, is believed and reached.
+        """Tell whether the participant takes part: it wants to charge and may, is believed, and is reached.
 
         That is: a vehicle charges or may begin to, nothing outside load management holds it at 0 A, its
-        currents are valid, and its charger answers. Whether its caps leave it the minimum is another question
-        (`CycleState.eligible`). Source: load-management 5.
+        currents are valid, and its charger answers. Whether its caps leave it the minimum is another
+        question (`CycleState.eligible`). Source: load-management 5.
         """
         return (
             self.wants_to_charge
@@ -197,37 +200,45 @@ class Participant:
         )
 
     @property
-    def draws_while_interrupting(self) -> bool:
-        """Tell whether its vehicle still draws although the charger itself has interrupted charging.
+    def is_draw_known(self) -> bool:
+        """Tell whether the participant's draw is known: its currents can be believed, and its charger answers.
 
-        Then it takes no part any more, but its offer stays reserved until the draw ends.
+        While it is not, what it drew last counts as the building's.
+        """
+        return self.has_valid_currents and self.is_reachable
+
+    @property
+    def draws_while_interrupting(self) -> bool:
+        """Tell whether the vehicle still draws although the charger itself has interrupted charging.
+
+        Then the participant takes no part any more, but its offer stays reserved until the draw ends.
         Source: load-management 5.4.
         """
         return self.is_interrupting and self.offer_ma > 0 and self.highest_draw_ma >= DRAWS_FROM_MA
 
     @property
     def holds_offer(self) -> bool:
-        """Tell whether its whole offer is reserved, even where its vehicle draws less.
+        """Tell whether the participant's whole offer is reserved, even where its vehicle draws less.
 
-        An idle participant and one that takes no part hold only what they draw; one that draws while its
-        charger interrupts holds its offer. Source: load-management 5.4, 14.2.
+        True while it takes part, unless it is idle, and while its vehicle still draws although the charger
+        interrupts. Else only what it draws is reserved. Source: load-management 5.4, 14.2.
         """
         return (self.takes_part and not self.use.is_idle) or self.draws_while_interrupting
 
     def waits_since(self, now_s: float) -> float:
-        """Return since when it has waited for current: since now if that was not noted yet."""
+        """Return since when the participant has waited for current; since now if that was not noted yet."""
         return now_s if self.waiting_since is None else self.waiting_since
 
     def served_since(self, now_s: float) -> float:
-        """Return since when it has had an offer: since now if that was not noted yet."""
+        """Return since when the participant has had an offer; since now if that was not noted yet."""
         return now_s if self.use.offered_since is None else self.use.offered_since
 
     @property
     def has_claims_beside_offer(self) -> bool:
-        """Tell whether current is reserved for it beside its offer, which makes the room smaller (`Claims`).
+        """Tell whether current is reserved for the participant beside its offer, which makes the room smaller.
 
         That is what a charger that cannot be lowered may take, what its vehicle draws above its offer, or
-        what it drew before its currents were lost.
+        what it drew before its currents were lost (`Claims`).
         """
         # `is`: whoever sets one of these to nothing uses this very tuple; another tuple of zeros does no harm
         return not (
@@ -237,11 +248,12 @@ class Participant:
         )
 
     def committed_ma(self, phase: int, *, holds_offer: bool) -> int:
-        """Return what it may draw at once on a grid phase (0 to 2) [mA]: the larger of offer and draw.
+        """Return what the participant may draw at once on a grid phase (0 to 2) [mA].
 
-        What it draws above its offer (`overdraw_ma`) is left out. `holds_offer`: the offer counts at all,
-        mostly by the property of that name; if not, and on a phase for which it does not count, only its draw
-        does. Source: load-management 7.1, 9.2.
+        That is the larger of its offer and its draw. Only the draw counts on a phase that it does not use,
+        or if `holds_offer` is false: its offer is not reserved (mostly the property of that name says so).
+        What it draws above its offer is left out: the room is smaller by that already. Source:
+        load-management 7.1, 9.2.
         """
         # the room is smaller by the overdraw already (`Claims`): it must not count twice. Of a vehicle that
         # is stopped the overdraw is only remembered, and no part of its draw
@@ -251,32 +263,34 @@ class Participant:
         return draw_ma
 
     def required_ma(self, phase: int) -> int:
-        """Return what must be there on a grid phase (0 to 2) for it to start or go on [mA].
+        """Return how much room the participant needs on a grid phase (0 to 2) to start or to go on [mA].
 
-        That is its minimum; for a vehicle that is stopped also what it is known to take above its offer. Once
-        it has an offer, the room is smaller by that already (`Claims`). Source: load-management 13.4b.
+        That is its minimum. A stopped vehicle that is known to draw more than its offer needs that much
+        more. Once it has an offer, the room is smaller by its overdraw already (`Claims`). Source:
+        load-management 13.4b.
         """
         only_remembered_ma = self.overdraw_ma[phase] - self.counted_overdraw_ma(phase)
         return self.settings.minimum_ma + only_remembered_ma
 
     def counted_overdraw_ma(self, phase: int) -> int:
-        """Return what it takes above its offer on a grid phase now [mA]; 0 while that is only remembered.
+        """Return what the vehicle takes above its offer on a grid phase (0 to 2) now [mA].
 
-        It is only remembered while the vehicle is stopped: no offer, and nothing drawn.
+        0 while it is stopped (no offer, nothing drawn): then the overdraw is only remembered for its next
+        start.
         """
         return self.overdraw_ma[phase] if self.offer_ma or self.draw_ma[phase] else 0
 
     @property
     def highest_draw_ma(self) -> int:
-        """Return its draw [mA] on the phase that carries most."""
+        """Return the participant's draw [mA] on the phase that carries most of it."""
         return max(self.draw_ma)
 
     @property
     def highest_offer_ma(self) -> int:
-        """Return the highest offer it may get [mA]: the smallest of maximum, outside cap and cap by use.
+        """Return the highest offer that the participant may get [mA]: the lowest of its maximum and its caps.
 
-        Below the minimum it means that only 0 A may be offered (6.13). A cap by use: its vehicle draws less
-        than it was offered.
+        There is a cap from outside load management, and one by use, if its vehicle draws less than it was
+        offered. If the result is below the minimum, only 0 A may be offered (6.13).
         """
         cap_ma = self.settings.maximum_ma
         if self.external_cap is not None:
@@ -299,7 +313,10 @@ def age_counts_from(participant: Participant) -> float:
 
 
 def stale_after_s(participant: Participant) -> float:
-    """Return the age [s] beyond which a participant's currents are stale. Source: load-management 3.3c."""
+    """Return the age [s] beyond which a participant's currents are stale: it is longer where polls are rare.
+
+    Before the first observation it is that of a charger which is read often. Source: load-management 3.3c.
+    """
     return (
         CURRENT_STALE_AFTER_S
         if participant.observation is None
@@ -329,7 +346,7 @@ class Claims:
         """Return what all offers may add up to on this phase [mA] beside a base load; it may be negative.
 
         The mains and the chargers' own line (`chargers_ma`) each leave some room: the smaller one counts.
-        Draws that are not read any more are in the base load, so they take room from the own line only.
+        Draws that are no longer read are part of the base load, so they take room from the own line only.
         """
         mains_ma = settings.limit_ma - base_ma
         feeder_ma = settings.chargers_ma - self.unread_draw_ma

@@ -99,8 +99,7 @@ class Shedding:
     is_shed: bool = False  # it was stopped so, and has not returned yet
     room_since: float | None = None  # since when there has been room for it again
     room_needed_s: float = 0.0  # how long there must be room before it may start again
-    may_return_anyway_at: float | None = (
-        None  # until then only with more room than its minimum (12.4f)
-    )
+    # from then on it may start even without that room (12.4f); None: never
+    may_return_anyway_at: float | None = None
     returned_at: float = LONG_AGO  # when it was last admitted again after it was shed
     stopped_at: tuple[float, ...] = ()  # instants of its last stops

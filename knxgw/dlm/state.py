@@ -148,7 +148,11 @@ class LoadManagement:
     def with_meter_value(
         self, meter: Meter, phases: tuple[PhaseState, ...], due_at: float
     ) -> "LoadManagement":
-        """Return the state after a value of the meter; faster than `replace`: this is for each value."""
+        """Return the state after a value of the meter, which has changed meter and phases.
+
+        Built directly, because that is faster than `replace` and done for each value. `due_at`: when the
+        next cycle is due.
+        """
         return LoadManagement(
             participants=self.participants,
             meter=meter,
