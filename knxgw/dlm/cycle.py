@@ -98,38 +98,48 @@ def cycle(
 def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None:
     """Update every participant from its observation; set or clear the fault of invalid currents.
 
-    A draw that becomes unknown moves into the base load, and out of it when it is known again; an assumed
-    draw that ends moves into it, until the meter shows that it has gone. Of a participant with nothing new
-    only the instant of its reading is noted.
+    Where an observation says nothing new, only the instant of its reading is noted. `observations`: by
+    number of the charging point.
     """
     has_invalid = False
     for number, participant in cycle.participants.items():
-        # never so with invalid currents, so `has_invalid` misses none
+        # with invalid currents there is always something new, so `has_invalid` misses none
         if says_nothing_new(participant, observations[number], cycle.now_s):
             note_reading_time(participant, observations[number])
             continue
-        took_part = participant.takes_part
-        was_known = participant.has_valid_currents and participant.is_reachable
-        moved_ma = observe(participant, observations[number], cycle.settings, cycle.now_s)
-        if not took_part and participant.takes_part:
-            # what it is offered already counts as its start, after which the next raise must wait
-            participant.last_raise = cycle.raise_in_this_cycle
-        if moved_ma is not None:
-            _add_to_base_load(cycle, moved_ma)
-        elif not was_known and participant.has_valid_currents and participant.is_reachable:
-            _take_from_base_load(cycle, participant.draw_ma)
-        update_use(participant, cycle.settings, cycle.now_s)
+        _update_participant(cycle, participant, observations[number])
         has_invalid = has_invalid or (
             participant.is_reachable and not participant.has_valid_currents
         )
     cycle.set_fault(FaultCode.DLM_INVALID_CURRENT, has_invalid)
 
 
-def _reexamine_samples(cycle: CycleState) -> None:
-    """Set each phase's base load by samples of the meter that waited until the chargers were read.
+def _update_participant(
+    cycle: CycleState, participant: Participant, observation: Observation
+) -> None:
+    """Update a participant from an observation, and the base load by a draw that moved (in place).
 
-    Where none waits, the last value of a meter that sends changes only gives the exact base load once no
-    charger moves any more; not in an emergency, when the meter may be silent because it has failed. A base
+    A draw that becomes unknown moves into the base load, and out of it when it is known again. An assumed
+    draw that ends moves into it, until the meter shows that it has gone.
+    """
+    took_part, was_draw_known = participant.takes_part, participant.is_draw_known
+    lost_draw_ma = observe(participant, observation, cycle.settings, cycle.now_s)
+    if not took_part and participant.takes_part:
+        # what it is offered already counts as its start, after which the next raise must wait
+        participant.last_raise = cycle.raise_in_this_cycle
+    if lost_draw_ma is not None:
+        _add_to_base_load(cycle, lost_draw_ma)
+    elif not was_draw_known and participant.is_draw_known:
+        _take_from_base_load(cycle, participant.draw_ma)
+    update_use(participant, cycle.settings, cycle.now_s)
+
+
+def _reexamine_samples(cycle: CycleState) -> None:
+    """Update each phase's base load by meter samples that had to wait until the chargers were read.
+
+    Where no sample waits, a meter that sends changes only can still make the base load exact: while it is
+    silent its last value holds, and once no charger moves the rest of it is the building's
+    (`examine_at_rest`). Not so in an emergency, when the silence may mean that the meter has failed. A base
     load that has changed enters the history. Source: load-management 7.2f, 7.2g.
     """
     participants, window_s = cycle.participants.values(), meters.window_s(cycle.state.meter)
@@ -175,9 +185,10 @@ def _take_from_base_load(cycle: CycleState, draw_ma: Phases) -> None:
 def _supervise_meter_age(cycle: CycleState) -> None:
     """Begin the emergency, with its fault, when the meter has been silent for too long (`timeout_s`).
 
-    A complete set of values ends the emergency as it comes (`inputs`). Here it ends only where In-operation
-    telegrams have shown for long enough that the last values hold. Phases whose telegram was lost are noted
-    as requested from the bus. Source: load-management 3.2, 11.
+    Mostly a complete set of values ends it as it comes (`inputs`). Here it ends only for a meter that sends
+    In-operation telegrams, once these have shown for long enough that the last values hold. Also noted: the
+    phases that are now requested from the bus because their telegram was lost. Source: load-management 3.2,
+    11.
     """
     if cycle.is_static:
         return  # there is no meter
@@ -199,9 +210,9 @@ def _supervise_meter_age(cycle: CycleState) -> None:
 def _check_meter_follows(cycle: CycleState) -> None:
     """Begin the emergency, with its faults, while the meter does not follow the chargers on some phase.
 
-    When the chargers draw more or less, the meter has to show it; else it is frozen, or its transformers are
-    the wrong way round. A complete set of values ends an emergency, but each cycle begins it again until the
-    finding has gone. Source: load-management 13.5.
+    When the chargers draw more or less, the meter has to show it. If it stands still, it is frozen; if it
+    goes the wrong way, its transformers are reversed. A complete set of values ends an emergency, but each
+    cycle begins it again until the finding has gone. Source: load-management 13.5.
     """
     findings = {phase.follow_check.finding for phase in cycle.phases} - {None}
     cycle.set_fault(FaultCode.CT_DIRECTION, Answer.WRONG_WAY in findings)
@@ -213,10 +224,10 @@ def _check_meter_follows(cycle: CycleState) -> None:
 def _limit_room_where_meter_is_wrong(cycle: CycleState) -> None:
     """Lower the room for starts and raises on phases where the meter does not follow the chargers.
 
-    There the absolute value of the meter counts as base load: if only its sign is wrong, that is the whole
-    load of the line, so never less than the building's. The room is not simply 0: some vehicle must be able
-    to start, or nothing would ever show that the meter is right again. To be called after `find_room`, which
-    sets the room. Source: load-management 13.5d.
+    There its base load cannot be believed, and the absolute value of the meter takes its place: if only the
+    sign is wrong, that is the load of the whole line, and so no less than the building's. The room is not
+    simply 0, because some vehicle must be able to start, or nothing would ever show that the meter is right
+    again. Must run after `find_room`, which sets the room. Source: load-management 13.5d.
     """
     for index, phase in enumerate(cycle.phases):
         value = cycle.state.meter.values[index]
@@ -232,8 +243,9 @@ def _limit_room_where_meter_is_wrong(cycle: CycleState) -> None:
 def _stop_those_that_may_not_charge(cycle: CycleState) -> None:
     """Offer 0 A at once where nothing may flow: lock-out, outside constraint, invalid currents, cap too low.
 
-    A charger that cannot be reached keeps its offer if none of these holds, and its reason says so. No reason
-    is noted for outside constraints and caps: they bring their own. Source: load-management 6, 13.2.
+    A charger that cannot be reached keeps its offer if none of these holds; its reason says that it is not
+    reached. For outside constraints and caps no reason is noted here: they bring their own. Source:
+    load-management 6, 13.2.
     """
     is_locked_out = cycle.overcurrent.is_locked_out
     for number, participant in cycle.participants.items():
@@ -254,11 +266,11 @@ def _stop_those_that_may_not_charge(cycle: CycleState) -> None:
 
 
 def _hold_at_minimum(cycle: CycleState) -> None:
-    """Lower every eligible participant to its minimum, and start one with 0 A only if that fits.
+    """Lower every eligible participant to its minimum; one with 0 A gets the minimum only where that fits.
 
-    To be called in an emergency (the meter is silent or wrong) and in a high-power window (a large consumer
-    is about to start). Notes the reason of each offer. Just after a start of the gateway, before the base
-    loads are known, nothing need fit (`_may_start_at_minimum`). Source: load-management 10, 11.
+    For an emergency (the meter is silent or wrong) and a high-power window (a large consumer is about to
+    start). Notes the reason of each offer. Just after a start of the gateway, before the base loads are
+    known, nothing need fit (`_may_start_at_minimum`). Source: load-management 10, 11.
     """
     reason = Reason.METER_LOST if cycle.is_emergency else Reason.HIGH_POWER
     # in an emergency the room for starts, by the last values and their peak; in the window, in which peaks
@@ -273,7 +285,7 @@ def _hold_at_minimum(cycle: CycleState) -> None:
                 cycle, room_ma, participant
             )
             if not _may_start_at_minimum(cycle, fits=fits):
-                # in the window it is the room that it waits for
+                # in the window the reason is the lack of room, as at any other time
                 cycle.reasons[number] = reason if cycle.is_emergency else Reason.WAITING_FOR_CURRENT
                 continue
             cycle.start(participant)
@@ -281,12 +293,12 @@ def _hold_at_minimum(cycle: CycleState) -> None:
 
 
 def _may_unmeasured_still_rise(cycle: CycleState, newcomer: Participant) -> bool:
-    """Tell whether an unmeasured vehicle on a newcomer's phases may still be rising (high-power window).
+    """Tell whether an unmeasured vehicle on a newcomer's phases may still be rising to its offer.
 
-    It is taken to draw its offer after T_ev (6 s), but an onboard charger may take longer to rise: up to
-    15 s after a raise (`PEAK_HOLD_S`) it may still. Until then the building seems smaller than it is, and in
-    the window no peak is remembered that would show the difference. In an emergency the peaks count (false).
-    Source: load-management 10.3.
+    Asked in a high-power window, where no peak of the base load is remembered. Such a vehicle is taken to
+    draw its offer after 6 s (`obey_s`), but an onboard charger may take longer: up to 15 s after a raise
+    (`PEAK_HOLD_S`). Until then the building seems smaller than it is, and a start would use that. False in
+    an emergency, in which peaks count. Source: load-management 10.3.
     """
     if cycle.is_emergency:
         return False
@@ -301,11 +313,12 @@ def _may_unmeasured_still_rise(cycle: CycleState, newcomer: Participant) -> bool
 
 
 def _may_start_at_minimum(cycle: CycleState, *, fits: bool) -> bool:
-    """Tell whether a participant with 0 A may have its minimum; `fits`: into the room by the last meter values.
+    """Tell whether a participant with 0 A gets its minimum: mostly `fits` says so, by the room that there is.
 
-    `fits` decides once the base load of every phase is known, also in an emergency. Before, there is no
-    room to judge by: then a participant may start after a start of the gateway (not after a change of the
-    configuration) until the meter should have sent a value. Source: load-management 11.3, 11.4, 11.7.
+    Just after a start of the gateway the base load is not known, and there is no room to judge by. Then
+    each may have its minimum, since the configuration was checked for the sum of all minima; but none
+    starts once the meter is late, and none after a change of the configuration (`starts_unmeasured` is
+    false). Source: load-management 11.3, 11.4, 11.7.
     """
     if cycle.is_emergency and not cycle.is_base_known:
         is_meter_late = FaultCode.SMART_METER_TIMEOUT in cycle.faults
@@ -316,14 +329,15 @@ def _may_start_at_minimum(cycle: CycleState, *, fits: bool) -> bool:
 def _offer_to_free_points(cycle: CycleState) -> None:
     """Offer each free charging point (no vehicle takes part) its minimum where that fits, else 0 A.
 
-    A vehicle that still draws although its charger interrupts charging keeps its offer, if all commitments fit:
-    these contain its offer, so it is not deducted here.
+    What is offered at one free point is not available to the next, because two vehicles may be plugged in
+    at the same moment. So those that have an offer come first, and what one of them has lost is offered to
+    no other until a vehicle must have obeyed.
 
-    What is offered at one free point is not available to the next: two vehicles may be plugged in at the same
-    moment. So those that have an offer come first, and what one of them has lost is offered to no other until a
-    vehicle must have obeyed. A new offer must fit `room_to_grant_ma`, as a start must; one that is there stays
-    while it fits `room_to_raise_ma`. In a high-power window both must fit `least_room_now_ma`. To be called after newcomers
-    have claimed their minima, which are left out of the room. Source: load-management 5.4, 5.5, 7.2d.
+    A new offer needs as much room as a start (`room_to_grant_ma`). One that is there stays while it fits
+    `room_to_raise_ma`: what only the last sample leaves in doubt does not take it away. In a high-power
+    window both must fit beside the highest base load that is possible now (`least_room_now_ma`). Must run
+    after newcomers have claimed their minima, which are left out of the room. Source: load-management 5.4,
+    5.5, 7.2d.
     """
     # as in `_hold_at_minimum`: the emergency counts before the window
     is_in_window = cycle.is_in_high_power_window and not cycle.is_emergency
@@ -334,52 +348,72 @@ def _offer_to_free_points(cycle: CycleState) -> None:
         cycle, cycle.least_room_now_ma if is_in_window else cycle.room_to_grant_ma
     )
     free_points = [one for one in cycle.participants.values() if _is_free_point(cycle, one)]
+    # false sorts first: those that have an offer come before those that get a new one
     for participant in sorted(free_points, key=lambda one: one.offer_ma == 0):
         number = participant.settings.number
-        # more than the minimum, while its vehicle still draws although the charger interrupts charging
-        may_keep_offer = (
-            participant.draws_while_interrupting
-            and not cycle.is_held_at_minimum
-            and has_room_for_commitments(cycle, participant)
-        )
-        if may_keep_offer:
+        if _may_keep_whole_offer(cycle, participant):
             cycle.set_offer(participant, min(participant.offer_ma, participant.highest_offer_ma))
             cycle.reasons[number] = Reason.MINIMUM
             continue
         room_ma = room_to_keep_ma if participant.offer_ma else room_to_offer_ma
-        fits = has_room(cycle, room_ma, participant)
-        if (
-            fits
-            and not participant.offer_ma
-            and _must_wait_for_withdrawn(cycle, room_ma, participant)
-        ):
-            fits = False
-            cycle.is_next_cycle_needed = (
-                True  # time alone ends that: the next cycle must not be left out
-            )
-        fits = _may_start_at_minimum(cycle, fits=fits)
-        if fits:  # an offer to a free point is no commitment, so no room knows of it yet
+        is_offered = _decide_on_free_offer(cycle, room_ma, participant)
+        if is_offered:  # an offer to a free point is no commitment, so no room knows of it yet
             for index in participant.phases:
                 room_to_keep_ma[index] -= participant.settings.minimum_ma
                 room_to_offer_ma[index] -= participant.settings.minimum_ma
-        cycle.set_offer(participant, participant.settings.minimum_ma if fits else 0)
-        cycle.reasons[number] = Reason.MINIMUM if fits else Reason.WAITING_FOR_CURRENT
+        cycle.set_offer(participant, participant.settings.minimum_ma if is_offered else 0)
+        cycle.reasons[number] = Reason.MINIMUM if is_offered else Reason.WAITING_FOR_CURRENT
+
+
+def _may_keep_whole_offer(cycle: CycleState, participant: Participant) -> bool:
+    """Tell whether a free charging point keeps its offer, although that is above the minimum.
+
+    True while its vehicle still draws although the charger interrupts charging, if all commitments fit. These
+    contain its offer, so the room for other free points does not become smaller by it.
+    """
+    return (
+        participant.draws_while_interrupting
+        and not cycle.is_held_at_minimum
+        and has_room_for_commitments(cycle, participant)
+    )
+
+
+def _decide_on_free_offer(
+    cycle: CycleState, room_ma: Sequence[int], participant: Participant
+) -> bool:
+    """Decide whether a free charging point is offered its minimum in this cycle; true: it is.
+
+    `room_ma`: the room per phase. A new offer may have to wait for what was just withdrawn from others; then
+    the next cycle is needed, because time alone ends that wait.
+    """
+    fits = has_room(cycle, room_ma, participant)
+    is_new_offer = not participant.offer_ma
+    if fits and is_new_offer and _must_wait_for_withdrawn(cycle, room_ma, participant):
+        fits = False
+        cycle.is_next_cycle_needed = True
+    return _may_start_at_minimum(cycle, fits=fits)
 
 
 def _must_wait_for_withdrawn(
     cycle: CycleState, room_ma: Sequence[int], participant: Participant
 ) -> bool:
-    """Tell whether what was just withdrawn from others leaves no room for a new offer to a free charging point.
+    """Tell whether a new offer to a free charging point must wait for offers that were withdrawn from others.
 
-    `room_ma`: the room per phase, with what was withdrawn in it. Source: load-management 5.5.
+    A vehicle that was plugged in there unseen may draw by the withdrawn offer until it must have obeyed.
+    True: beside that current the minimum does not fit. `room_ma`: the room per phase, in which the
+    withdrawn current counts as free. Source: load-management 5.5.
     """
+    # a vehicle that was read since, but has not charged, may begin to draw as well
     withdrawn_ma = withdrawn_from_others_ma(cycle, participant, includes_seen_vehicles=True)
     left_ma = [ma - withdrawn for ma, withdrawn in zip(room_ma, withdrawn_ma, strict=True)]
     return not has_room(cycle, left_ma, participant)
 
 
 def _unclaimed_ma(cycle: CycleState, available_ma: Sequence[int]) -> list[int]:
-    """Return the room per phase [mA] less the minima that newcomers claim (`CycleState.claimed_ma`)."""
+    """Return the room per phase [mA] less the minima that newcomers claim (`CycleState.claimed_ma`).
+
+    These start as soon as offers to free charging points have been withdrawn for them.
+    """
     return [ma - claimed for ma, claimed in zip(available_ma, cycle.claimed_ma, strict=True)]
 
 

@@ -39,23 +39,13 @@ def finish(cycle: CycleState) -> LoadManagement:
 def _next_due_at(cycle: CycleState) -> float:
     """Return when the next cycle is due [monotonic s]: until then time alone changes nothing.
 
-    `now_s` while something has to be looked at in every cycle. Otherwise the first instant at which any
-    wait, window or hold ends. Also notes for each participant until when it is unchanged, so it is called
-    once, at the end of a cycle.
+    It is now while every cycle has something to look at, else the first instant at which any wait, window
+    or hold ends. Must be called once, at the end of a cycle, because it also notes for each participant
+    until when it is unchanged.
     """
     now_s = cycle.now_s
     due_at = _note_unchanged_until(cycle)
-    may_base_load_change = any(
-        phase.pending_samples or _may_base_become_exact(cycle, phase) for phase in cycle.phases
-    )
-    is_each_cycle_needed = (
-        may_base_load_change
-        or cycle.overcurrent.needs_supervision
-        or cycle.is_held_at_minimum
-        or cycle.is_next_cycle_needed
-        or any(is_awaiting_release(cycle, one) for one in cycle.participants.values())
-    )
-    if is_each_cycle_needed:
+    if _is_next_cycle_due_at_once(cycle):
         return now_s
     if not cycle.is_static:
         alive_at = meters.alive_at(cycle.state.meter, cycle.settings)
@@ -71,15 +61,34 @@ def _next_due_at(cycle: CycleState) -> float:
     return min(due_at, max(now_s, test_at), _next_turn_at(cycle))
 
 
+def _is_next_cycle_due_at_once(cycle: CycleState) -> bool:
+    """Tell whether the next cycle must run as soon as it may, because what it waits for has no known instant.
+
+    That is so while a base load may change without a new meter value, an overcurrent is supervised, all are
+    held at the minimum, a participant could get more, or lowered vehicles have to release current.
+    """
+    may_base_load_change = any(
+        phase.pending_samples or _may_base_become_exact(cycle, phase) for phase in cycle.phases
+    )
+    return (
+        may_base_load_change
+        or cycle.overcurrent.needs_supervision
+        or cycle.is_held_at_minimum
+        or cycle.is_next_cycle_needed
+        or any(is_awaiting_release(cycle, one) for one in cycle.participants.values())
+    )
+
+
 def _next_change_of_phase_at(cycle: CycleState, phase: PhaseState, window_s: float) -> float:
     """Return when time alone changes something about a phase [monotonic s]; NEVER: nothing is timed.
 
-    The first of three: the hold after a safety reduction ends, a small excess of the offers has lasted
-    for `LOW_EXCESS_S` and is lowered, or the back-off ends. `window_s`: W, the window of the peak-hold.
+    It is the first of three instants: the hold after a safety reduction ends, a small excess of the offers
+    has lasted for 10 s (`LOW_EXCESS_S`) and must be lowered, or the back-off ends. `window_s`: W, the
+    window of the peak-hold.
     """
     next_at = NEVER
     hold_ends_at = phase.reduced_at + window_s * 2**phase.back_off
-    # >=: `raising` may have found that it ends a rounding error after now
+    # >=, because by a rounding error `raising` may just have found a hold that ends now not over yet
     if hold_ends_at >= cycle.now_s:
         next_at = hold_ends_at
     # >: if it has lasted for long enough already, this cycle has lowered it
@@ -91,10 +100,10 @@ def _next_change_of_phase_at(cycle: CycleState, phase: PhaseState, window_s: flo
 
 
 def _may_base_become_exact(cycle: CycleState, phase: PhaseState) -> bool:
-    """Tell whether a base load is known as a range, which a cycle can make exact without a new value.
+    """Tell whether a phase's base load, now known as a range, may become exact without a new meter value.
 
-    Only the last value of a meter that sends changes only can do that: it stays in force, and gives the exact
-    base load once no charger moves (`base_load.examine_at_rest`).
+    That is so with a meter that sends changes only: while it is silent its last value holds, and gives the
+    exact base load once no charger moves (`base_load.examine_at_rest`). So cycles must go on until then.
     """
     return cycle.has_meter_on_change and not phase.possible_base_ma.is_exact
 
@@ -102,16 +111,16 @@ def _may_base_become_exact(cycle: CycleState, phase: PhaseState) -> bool:
 def _note_unchanged_until(cycle: CycleState) -> float:
     """Note until when time alone changes nothing about each participant; return the first such instant.
 
-    In monotonic seconds. It is now if an offer has changed in this cycle: the next one sees what follows
-    from that. The result alone also counts when others may be asked again to give way for a participant,
-    and when one that was shed (stopped by the queue) may return.
+    In monotonic seconds. If an offer has changed in this cycle it is now: the next cycle has to see what
+    follows. Two more waits count for the result but are not noted: when others may be asked again to give
+    way for a participant, and when one that the queue has stopped for lack of room (shed) may return.
     """
     now_s = cycle.now_s
     soonest_at = NEVER
     for number, participant in cycle.participants.items():
         if participant.offer_ma != cycle.state.participants[number].offer_ma:
             soonest_at = now_s
-            continue  # `unchanged_until` is now already, by `use.set_offer`
+            continue  # `set_offer` has noted already that it is unchanged until now only
         participant.unchanged_until = next_change_at(participant, cycle.settings, now_s)
         soonest_at = min(soonest_at, participant.unchanged_until)
         if participant.trial.try_again_at > now_s:
@@ -125,7 +134,8 @@ def _next_turn_at(cycle: CycleState) -> float:
     """Return when a participant that charges may have to yield to one that waits [monotonic s].
 
     That is once one has charged, and another one has waited, for a whole turn (`rotation_s`). Infinite:
-    there is no queue, none charges, or none waits.
+    there is no queue, none charges, or none waits. It may come half a second early (`SLACK_S`), so that a
+    turn does not last until the cycle a second later.
     """
     participants = [
         participant for participant in cycle.participants.values() if participant.takes_part

@@ -7,7 +7,7 @@ participant whose new minimum is above its offer has no offer, either. So a chan
 line by itself, and while nothing was measured yet no vehicle is started after it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 
 from knxgw.dlm import follows
@@ -16,7 +16,7 @@ from knxgw.dlm.inputs import initial_state
 from knxgw.dlm.observe import unread_participant
 from knxgw.dlm.participant import Participant, ParticipantSettings
 from knxgw.dlm.settings import Settings
-from knxgw.dlm.state import LoadManagement
+from knxgw.dlm.state import LoadManagement, PhaseState
 from knxgw.dlm.use import set_offer
 
 
@@ -28,11 +28,11 @@ def reconfigured(
     *,
     is_same_measurement: bool,
 ) -> LoadManagement:
-    """Return load management with other settings and participants; `state` is not changed.
+    """Return load management with other settings and participants; `state` is not changed, and a cycle is due.
 
-    A participant is kept if its number and its wired phases are the same; the last known draw of any
-    other counts as the building's. A cycle is due. `is_same_measurement`: the values of the smart meter are still those of
-    this line; otherwise load management begins as at a start (`_restarted`). Source: load-management 11.7,
+    A participant is kept if its number and its wired phases are the same; the last known draw of any other
+    counts as the building's. `is_same_measurement`: the smart meter still measures the same line in the
+    same way; otherwise load management begins as at a start (`_restarted`). Source: load-management 11.7,
     16.70, 16.71.
     """
     wanted_settings = {one.number: one for one in participants}
@@ -44,12 +44,7 @@ def reconfigured(
         if number in wanted_settings
         and participant.settings.wired_phases == wanted_settings[number].wired_phases
     }
-    phases = [phase.clone() for phase in state.phases]
-    if settings.static_limit_ma is None:  # with a static limit no building is measured
-        for number, participant in state.participants.items():
-            # a draw that is not known any more has moved into the base load already
-            if number not in kept and participant.has_valid_currents and participant.is_reachable:
-                add_draw(phases, participant.draw_ma)
+    phases = _phases_without_participants_left_out(state, settings, kept)
     are_all_kept = len(kept) == len(wanted_settings) == len(state.participants)
     if not are_all_kept:
         # what is remembered here compares the meter with the participants of before
@@ -75,16 +70,33 @@ def reconfigured(
     )
 
 
+def _phases_without_participants_left_out(
+    state: LoadManagement, settings: Settings, kept: Container[int]
+) -> list[PhaseState]:
+    """Return copies of the phases, where the draws of participants that are not kept are the building's.
+
+    Such a vehicle may go on drawing, but nobody reads it any more. `kept`: the numbers of the others.
+    """
+    phases = [phase.clone() for phase in state.phases]
+    if settings.static_limit_ma is None:  # with a static limit no building is measured
+        for number, participant in state.participants.items():
+            # a draw that is not known any more has moved into the base load already
+            if number not in kept and participant.is_draw_known:
+                add_draw(phases, participant.draw_ma)
+    return phases
+
+
 def _restarted(
     state: LoadManagement,
     settings: Settings,
     wanted_settings: Mapping[int, ParticipantSettings],
     now_s: float,
 ) -> LoadManagement:
-    """Return load management as at a start (all at their minimum), but no participant has more than before.
+    """Return load management as at a start, except that no participant has more than it had before.
 
-    One that would have more on some phase begins with 0 A. So do all in a lock-out after an overcurrent,
-    which goes on where there is a meter. Source: load-management 11.7.
+    At a start all are offered their minimum, before anything is measured. Here one that would have more by
+    that on some phase begins with 0 A, because a change must not add current. So do all in a lock-out after
+    an overcurrent, which goes on where there is a meter. Source: load-management 11.7.
     """
     begun = initial_state(settings, wanted_settings.values(), now_s)
     lock_out = state.overcurrent.lock_out  # while it lasts no participant begins with an offer

@@ -30,10 +30,10 @@ from knxgw.dlm.trial import begin_trial
 def share_out(cycle: CycleState) -> None:
     """Share out the room: admit, lower, even out, start, raise, test phases; note the reason of each offer.
 
-    Two allocations, in mA by number: `down_ma`, by the latest base load, is where lowering ends; `target_ma`,
-    by the peak of the base load, is where raising ends. An idle participant (its vehicle draws nothing) takes
-    no part: it is offered its minimum, so that its vehicle may precondition (14.2). Participants and reasons
-    of `cycle` are changed in place. Source: load-management 8, 9.
+    There are two allocations, in mA by number. `down_ma`, by the latest base load, is where lowering ends;
+    `target_ma`, by its peak, is where raising ends. An idle participant (its vehicle draws nothing) takes
+    no part in them: it is offered its minimum, so that its vehicle may precondition (14.2). Participants
+    and reasons of `cycle` are changed in place. Source: load-management 8, 9.
     """
     eligible = cycle.eligible
     active = [participant for participant in eligible if not participant.use.is_idle]
@@ -56,16 +56,16 @@ def share_out(cycle: CycleState) -> None:
     _update_scarcity(cycle, running, target_ma)
     lower(cycle, running, down_ma)
     # none is raised above what lowering would allow: it would be lowered again at once
-    least_ma = {number: min(ma, down_ma[number]) for number, ma in target_ma.items()}
-    even_out(cycle, running, down_ma, least_ma)
+    rise_to_ma = {number: min(ma, down_ma[number]) for number, ma in target_ma.items()}
+    even_out(cycle, running, down_ma, rise_to_ma)
     for participant in admitted:
         if not has_room(cycle, cycle.estimated_room_ma, participant):
-            # without the uncertainty of the base load: it ends by itself, so none gives way for that
-            certain_ma = allocated_ma(cycle.estimated_room_ma, others_ma, requests)
-            lower_for_newcomer(cycle, running, participant, certain_ma)
+            # by the estimated base load: its uncertainty ends by itself, so none gives way for that
+            by_estimate_ma = allocated_ma(cycle.estimated_room_ma, others_ma, requests)
+            lower_for_newcomer(cycle, running, participant, by_estimate_ma)
         _start_if_possible(cycle, running, participant)
     raise_offers(
-        cycle, running, targets_beside_hopeful(cycle, running, waiting, admitted, least_ma)
+        cycle, running, targets_beside_hopeful(cycle, running, waiting, admitted, rise_to_ma)
     )
     _test_phases(cycle)
     note_reasons(cycle, running, waiting, target_ma)
@@ -94,11 +94,11 @@ def _test_phases(cycle: CycleState) -> None:
 def _start_if_possible(
     cycle: CycleState, running: list[Participant], newcomer: Participant
 ) -> None:
-    """Start an admitted newcomer if its minimum fits beside what the others may draw; else try later.
+    """Start an admitted newcomer if its minimum fits beside what the others may draw; else try again later.
 
-    It waits while the meter is to show the result of a phase test, which a start would hide, while telegrams
-    of the same moment are still to come, and while the last sample leaves a higher base load possible. While
-    its minimum does not fit, the others are giving way (a trial).
+    It waits for the meter while a phase test is open, which a start would disturb, while telegrams of the
+    same moment are still to come, and while the next sample is to show how high the base load is. While its
+    minimum does not fit, the others are giving way: a trial begins.
     """
     must_wait_for_meter = (
         cycle.is_phase_test_open
@@ -106,8 +106,7 @@ def _start_if_possible(
         or _is_next_sample_awaited(cycle, newcomer)
     )
     if must_wait_for_meter:
-        # no event tells when that ends: the next cycle must not be left out
-        cycle.is_next_cycle_needed = True
+        cycle.is_next_cycle_needed = True  # no event tells when that ends
     elif try_to_claim_start(cycle, cycle.room_to_raise_ma, newcomer):
         cycle.start(newcomer)
     else:  # a cycle is due once the others have released current, or offers to free points are withdrawn
@@ -118,7 +117,8 @@ def _is_next_sample_awaited(cycle: CycleState, newcomer: Participant) -> bool:
     """Tell whether a newcomer's minimum fits, but not beside the highest base load that is possible.
 
     While vehicles follow lower offers, the meter cannot tell a rise of the building from a vehicle that has
-    not followed yet. The next sample of the meter shows which it is. Source: load-management 7.2.
+    not followed yet. The next sample of the meter shows which it is, so the newcomer waits for that.
+    Source: load-management 7.2.
     """
     return has_room(cycle, cycle.room_to_raise_ma, newcomer) and not has_room(
         cycle, cycle.room_to_grant_ma, newcomer
@@ -130,10 +130,10 @@ def _update_scarcity(
 ) -> None:
     """Note for each participant since when current has been scarce on its phases (`Use.others_lack_since`).
 
-    A phase is scarce while a participant on it gets less than its highest offer, by more than `raise_from_ma`
-    (a smaller raise is not made at once). `target_ma`: what each gets, by number. It is used only to narrow
-    the headroom of vehicles whose cap follows their draw (`Use.cap`): where none has one, nothing is
-    scarce. Source: load-management 14.1.
+    While it is, a vehicle whose cap follows its draw (`Use.cap`) is left less headroom, so that others get
+    more. Where no vehicle has such a cap, nothing counts as scarce. A phase is scarce while a participant
+    on it gets less than its highest offer, by more than `raise_from_ma` (a smaller raise is not made at
+    once). `target_ma`: what each gets, by number. Source: load-management 14.1.
     """
     if all(participant.use.cap is None for participant in running):
         for participant in running:
@@ -154,6 +154,6 @@ def _update_scarcity(
 
 
 def _note_others_lack(participant: Participant, since: float | None) -> None:
-    """Note since when others have lacked what a participant does not use; None: they do not (in place)."""
+    """Note since when current has been scarce on a participant's phases; None: it is not (in place)."""
     if participant.use.others_lack_since != since:
         participant.use = replace(participant.use, others_lack_since=since)
