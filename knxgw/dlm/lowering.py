@@ -26,13 +26,13 @@ HELP_SLACK_S = 1.0
 def lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, int]) -> None:
     """Lower offers that are above their allocation `down_ma` [mA, by number] (in place).
 
-    An offer that is only a little above it stays, because a flicker of the building should cost no writes,
-    unless the offers on one of its phases exceed the room (`Danger`), or a cap is below the offer. Where the
-    excess on a phase is large, that is a safety reduction: raises wait after it.
+    An offer is lowered where the offers on one of its phases exceed the room (`Danger`), where it is above
+    its allocation by more than a flicker of the building, or where its cap has fallen below it. A smaller
+    difference costs no write to the charger: the offer stays. Lowering on a phase with a large excess is a
+    *safety reduction*: raises wait after it.
 
-    An offer goes to the minimum at once where less may not help: a safety reduction a moment ago has not
-    helped and the vehicle is not measured, or the meter still shows more than it can express. While there is
-    danger, it goes no higher than what the charger has acknowledged. Source: load-management 9.3.
+    An offer goes to its minimum at once where lowering it by less may not help (`_needs_minimum`). While
+    there is danger it goes no higher than what the charger has acknowledged. Source: load-management 9.3.
     """
     danger = _update_dangers(cycle, running)
     reduced_in_vain = _phases_reduced_in_vain(cycle, danger) | _phases_above_fuse(cycle)
@@ -43,14 +43,14 @@ def lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, i
             continue
         if _needs_minimum(participant, reduced_in_vain, still_over_range):
             target_ma = participant.settings.minimum_ma
-        is_safety = any(danger[index] is not Danger.NONE for index in participant.phases)
+        is_in_danger = any(danger[index] is not Danger.NONE for index in participant.phases)
         # a charger with whole amperes would otherwise lose an ampere to each flicker
-        little_ma = max(cycle.settings.lower_from_ma, participant.settings.resolution_ma)
-        has_shrunk = participant.offer_ma - target_ma > little_ma
-        is_capped = participant.highest_offer_ma < participant.offer_ma
-        if is_safety:
+        flicker_ma = max(cycle.settings.lower_from_ma, participant.settings.resolution_ma)
+        has_shrunk = participant.offer_ma - target_ma > flicker_ma
+        is_above_cap = participant.highest_offer_ma < participant.offer_ma
+        if is_in_danger:
             target_ma = _without_raise_in_flight_ma(participant, target_ma)
-        if is_safety or has_shrunk or is_capped:
+        if is_in_danger or has_shrunk or is_above_cap:
             cycle.set_offer(participant, target_ma)
             for index in participant.phases:
                 if danger[index] is Danger.LARGE:
@@ -60,11 +60,11 @@ def lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, i
 def _needs_minimum(
     participant: Participant, reduced_in_vain: set[int], still_over_range: set[int]
 ) -> bool:
-    """Tell whether a participant that is lowered must go to its minimum at once, because less may not help.
+    """Tell whether a participant that is lowered goes to its minimum at once, because less may not help.
 
-    True where one of its phases is in `still_over_range`: by how much that carries too much is not known.
-    Also true where one is in `reduced_in_vain` (a reduction has not helped) and the participant does not
-    measure: how far its draw is below its offer is not known.
+    True where the meter of one of its phases is still over range: by how much that carries too much is not
+    known. Also true where one of its phases was reduced in vain, or is above the fuse, and the participant
+    does not measure: how far its draw is below its offer is not known. Both sets hold phases (0 to 2).
     """
     if not still_over_range.isdisjoint(participant.phases):
         return True
@@ -73,11 +73,11 @@ def _needs_minimum(
 
 
 def _without_raise_in_flight_ma(participant: Participant, target_ma: int) -> int:
-    """Return to what an offer is lowered for safety [mA]: `target_ma`, or what is acknowledged if less.
+    """Return to what an offer is lowered in danger [mA]: `target_ma`, or less if less is acknowledged.
 
-    Where the charger has acknowledged less, a raise is still on its way to it. It must not take effect now,
-    while the others have not obeyed their lower offers yet. The minimum at least.
-    Source: load-management 9.3a.
+    Where the charger has acknowledged less, a raise is still on its way to it, or was refused. It must not
+    take effect now, while the others have not yet obeyed their lower offers. The result is no less than the
+    minimum. Source: load-management 9.3a.
     """
     acknowledged_ma = (
         None if participant.observation is None else participant.observation.acknowledged_ma
@@ -88,13 +88,13 @@ def _without_raise_in_flight_ma(participant: Participant, target_ma: int) -> int
 
 
 def _phases_reduced_in_vain(cycle: CycleState, danger: Sequence["Danger"]) -> set[int]:
-    """Return the phases (0 to 2) in clear danger although they were reduced a moment ago.
+    """Return the phases (0 to 2) whose offers clearly exceed the room again soon after a safety reduction.
 
-    In danger: the offers on them exceed the room. So that reduction has not helped: a vehicle that draws less
-    than its offer releases nothing when the offer is lowered a little, and without measurement nobody knows
+    That reduction made the offers fit, so it seems to have freed nothing: a vehicle that draws less than
+    its offer releases nothing when the offer is lowered a little, and without measurement nobody knows
     which vehicle does. `danger`: of each phase. Source: load-management 9.3j.
     """
-    # until the vehicles have obeyed and the meter has shown it, twice
+    # soon: until the vehicles must have obeyed, and the meter has shown it in two sets
     soon_s = (
         cycle.settings.obey_s
         + 2 * cycle.state.meter.spacing_s
@@ -110,9 +110,10 @@ def _phases_reduced_in_vain(cycle: CycleState, danger: Sequence["Danger"]) -> se
 
 
 def _phases_above_fuse(cycle: CycleState) -> set[int]:
-    """Return the phases (0 to 2) on which the meter shows more than the fuse carries for ever.
+    """Return the phases (0 to 2) on which the meter shows more than the rated current of the fuse.
 
-    There is no time to see whether lowering by what is too much helps. Source: load-management 9.3j.
+    There unmeasured vehicles go to their minimum at once: there is no time to see whether lowering them by
+    the excess alone helps. Source: load-management 9.3j.
     """
     return {
         index
@@ -122,10 +123,11 @@ def _phases_above_fuse(cycle: CycleState) -> set[int]:
 
 
 def _last_lowering_at(cycle: CycleState, index: int, reduced_at: float, soon_s: float) -> float:
-    """Return when a vehicle was last lowered on a phase, in a safety reduction or soon after it [monotonic s].
+    """Return when a vehicle on a phase was last lowered, in a safety reduction or soon after it [monotonic s].
 
-    While vehicles follow a further lowering, the meter cannot show whether the reduction has helped.
-    `reduced_at`: when the last safety reduction was; `soon_s`: what is soon.
+    While vehicles follow a further lowering, the meter cannot show yet whether the reduction has helped:
+    the time to wait begins again. `reduced_at`: when the last safety reduction was; `soon_s`: how long
+    after it a lowering still counts.
     """
     lowered_at = (
         participant.transition.changed_at
@@ -138,18 +140,19 @@ def _last_lowering_at(cycle: CycleState, index: int, reduced_at: float, soon_s: 
 
 
 def _phases_still_over_range(cycle: CycleState) -> set[int]:
-    """Return the phases (0 to 2) on which the meter is over range though a safety reduction has been obeyed.
+    """Return the phases (0 to 2) whose meter is over range, although vehicles have obeyed a safety reduction.
 
-    Over range: above what its datapoint type can express, so by how much the phase carries too much is not
-    known. Source: load-management 3.1b.
+    Over range means above what the datapoint type can express. So nobody knows by how much the phase
+    carries too much, and lowering by a computed excess may never be enough. Source: load-management 3.1b.
     """
     found = set()
     for index, phase in enumerate(cycle.phases):
         value = cycle.state.meter.values[index]
         if value is not None and value.is_over_range:
             sampled_at = value.arrived_at - cycle.settings.meter_delay_s
-            # vehicles obey within the first; a reduction before the second was for another load
-            if LOWERED_WITHIN_S <= sampled_at - phase.reduced_at <= BACK_OFF_AFTER_RAISE_S:
+            since_reduction_s = sampled_at - phase.reduced_at
+            # earlier, vehicles need not have obeyed yet; later, the reduction was for another load
+            if LOWERED_WITHIN_S <= since_reduction_s <= BACK_OFF_AFTER_RAISE_S:
                 found.add(index)
     return found
 
@@ -173,18 +176,18 @@ def lower_for_newcomer(
 
 
 class Danger(Enum):
-    """How much the offers on a phase exceed its room."""
+    """How clearly the offers on a phase exceed its room: they must be lowered, or the line carries too much."""
 
     NONE = "not"
     SMALL = "a little, but for a while"
-    LARGE = "clearly: lowering is for safety, and raising waits after it"
+    LARGE = "clearly: lowering them is a safety reduction, after which raises wait"
 
 
 def _update_dangers(cycle: CycleState, running: list[Participant]) -> list[Danger]:
     """Return for each phase how clearly the offers of `running` exceed the room that all others leave them.
 
-    The others keep what they draw; one that draws while its charger interrupts keeps its offer. Since when
-    a phase has had an excess is noted in its state (`excess_since`).
+    The others keep what they draw; one that draws while its charger interrupts keeps its offer. Also noted,
+    in the state of each phase: since when it has had an excess (`excess_since`).
     """
     room_ma = list(cycle.room_now_ma)
     offered_ma = [0] * len(room_ma)
@@ -208,8 +211,9 @@ def _update_danger(
 ) -> Danger:
     """Return how clearly the offers on a phase exceed its room; note since when in `excess_since`.
 
-    LARGE: by more than `lower_from_ma`. SMALL: by less, but for `LOW_EXCESS_S` (10 s). NONE: not, or not for
-    so long, or nothing is offered, so that there is nothing to lower. Source: load-management 9.3a, 9.3b.
+    LARGE: by more than `lower_from_ma`. SMALL: by less, but for 10 s (`LOW_EXCESS_S`). NONE: not at all,
+    not for so long yet, or nothing is offered, so that there is nothing to lower. `offered_ma`: the sum of
+    the offers. Source: load-management 9.3a, 9.3b.
     """
     # an excess of no more than a step of the meter is none
     has_excess = offered_ma > room_ma + METER_STEP_MA
@@ -225,12 +229,13 @@ def _update_danger(
 
 
 def _note_safety_reduction(cycle: CycleState, phase: PhaseState) -> None:
-    """Note a safety reduction on a phase; back off if a raise led to it because a load came back.
+    """Note a safety reduction on a phase; begin or lengthen a back-off if a raise has led to it.
 
-    Backing off doubles the time until the next raise and the window of the peak-hold (`back_off`: the
-    exponent). That helps only if the load had been away (`level_absent_s`) for longer than the present
-    window: a longer one would have remembered the load, and nothing would have been raised. Source:
-    load-management 9.4e.
+    That is so for a load that comes and goes: offers were raised while it was away, and it came back less
+    than a minute after the last raise. Backing off doubles the time until the next raise and the window of
+    the peak-hold: they are 2**k times as long (`back_off` is k). It helps only if the load had been away
+    (`level_absent_s`) for longer than the present window; otherwise the window still held the load when the
+    raise was made. Source: load-management 9.4e.
     """
     now_s = cycle.now_s
     if phase.reduced_at == now_s:

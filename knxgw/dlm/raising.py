@@ -30,30 +30,32 @@ CLOCK_SLACK_S = 1e-6
 def raise_offers(
     cycle: CycleState, running: list[Participant], target_ma: Mapping[int, int]
 ) -> None:
-    """Raise offers towards `target_ma` [mA, by number] as far as others have released the current (in place).
+    """Raise offers towards `target_ma` [mA, by number], as far as others have released the current (in place).
 
-    Each rises by 2 A (`raise_ma`) at most. If the raises on a phase would not fit together beside the highest
-    base load that the last sample leaves possible, none on that phase is raised before the next sample. To be
-    called once offers were lowered and newcomers started. Source: load-management 7.2d, 9.4.
+    Each rises by 2 A (`raise_ma`) at most. Where the raises on a phase would not fit together beside the
+    highest base load that the last sample leaves possible, none on that phase is made before the next
+    sample. Must be called once offers were lowered and newcomers started. Source: load-management 7.2d,
+    9.4.
     """
     possible = _possible_raises(cycle, running, target_ma)
     if not possible:
         return
     held_ma = committed_ma(cycle)  # what all may draw at once: the rest is free for raises
-    room = room_by_mains_phase(
-        [up - held for up, held in zip(cycle.room_to_raise_ma, held_ma, strict=True)]
+    free_ma = room_by_mains_phase(
+        [room - held for room, held in zip(cycle.room_to_raise_ma, held_ma, strict=True)]
     )
     requests = [_raise_request(cycle, one) for one in possible]
     # rounded to what a charger can express; a whole step that is left over is given to one of them
-    granted_rises_ma = rounded(room, requests, solve(room, requests))
+    granted_rises_ma = rounded(free_ma, requests, solve(free_ma, requests))
     for one, rise_ma in zip(possible, granted_rises_ma, strict=True):
         for index in one.participant.phases:
             held_ma[index] += rise_ma
     for one, rise_ma in zip(possible, granted_rises_ma, strict=True):
-        is_safe = all(
+        # `held_ma` has all the raises in it by now
+        fits_on_all_phases = all(
             held_ma[index] <= cycle.room_to_grant_ma[index] for index in one.participant.phases
         )
-        if rise_ma > 0 and is_safe:
+        if rise_ma > 0 and fits_on_all_phases:
             _raise_offer(cycle, one.participant, rise_ma)
 
 
@@ -81,7 +83,7 @@ def _raise_request(cycle: CycleState, possible: PossibleRaise) -> AllocationRequ
 
 
 def _raise_offer(cycle: CycleState, participant: Participant, rise_ma: int) -> None:
-    """Raise an offer by `rise_ma`, and note when: its next raise waits for T_up and a new set of the meter.
+    """Raise an offer by `rise_ma`, and note when: the next raise of this participant has to wait.
 
     When its phases were raised is noted, too: a safety reduction soon after may begin a back-off
     (`lowering`).
@@ -112,16 +114,17 @@ def _possible_raises(
             _time_small_raise(participant, rise_ma, cycle.now_s)
             if not _is_small_raise_due(participant, cycle.now_s):
                 continue
-        cycle.is_next_cycle_needed = True  # it could have more: the next cycle must not be left out
+        cycle.is_next_cycle_needed = True  # it could have more
         if _may_participant_rise(cycle, participant):
             possible.append(PossibleRaise(participant, rise_ma))
     return possible
 
 
 def _time_small_raise(participant: Participant, rise_ma: int, now_s: float) -> None:
-    """Note since when a small raise, too small to be made at once, has been possible (in place).
+    """Note since when a raise that is too small to be made at once has been possible (in place).
 
-    Below `SMALL_RAISE_MA` (200 mA), or a step of the charger, it is not timed: such a raise is never made.
+    Each raise costs a write, so it is made only once it has been possible for a while. One below 0.2 A
+    (`SMALL_RAISE_MA`), or below a step of the charger, is never made and not timed.
     """
     if rise_ma < max(SMALL_RAISE_MA, participant.settings.resolution_ma):
         participant.small_raise_possible_since = None
@@ -140,11 +143,11 @@ def _is_small_raise_due(participant: Participant, now_s: float) -> bool:
 
 
 def _may_participant_rise(cycle: CycleState, participant: Participant) -> bool:
-    """Tell whether a participant may be raised now: T_up has passed, and all that matters is measured.
+    """Tell whether a participant may be raised now: its last raise is long enough ago, and has been measured.
 
-    The meter must have measured all phases since its last raise; from one that sends changes only, no
-    telegram may still be on its way. Each phase must be out of the hold after a safety reduction.
-    Source: load-management 9.4a, 9.4d, 9.4h.
+    `raise_spacing_s` (5 s) must have passed, the meter must have measured all phases since, and each of its
+    phases must be out of the hold after a safety reduction. Nothing may wait for the meter that a raise
+    would hide. Source: load-management 9.4a, 9.4d, 9.4h.
     """
     if cycle.now_s - participant.last_raise.at < cycle.settings.raise_spacing_s - CLOCK_SLACK_S:
         return False
@@ -158,32 +161,35 @@ def _may_participant_rise(cycle: CycleState, participant: Participant) -> bool:
 
 
 def _has_meter_caught_up(cycle: CycleState, participant: Participant) -> bool:
-    """Tell whether the meter has shown what it will of a participant's last raise, and of the building.
+    """Tell whether the meter has shown what follows from a participant's last raise, and the whole line since.
 
-    A complete set (a value of each phase) must have come since that raise, none of its values too old to
-    raise by, and no single phase later than that set: the building may have grown on the phases that are
-    still to come, too. A meter that sends changes only is silent about a phase that has not changed, so no set
-    can be asked for after the raise: there it is enough that 0.5 s (`APART_S`) have passed since its newest
-    telegram, or that each of the participant's phases has sent within that time. Source: load-management
-    3.1h, 3.1k, 9.4d.
+    Mostly a complete set (a value of each phase) must have come since that raise, with no value too old to
+    raise by. No single phase may have come after that set: the building may have grown on the phases that
+    are still to come, too.
+
+    A meter that sends changes only is silent about a phase that has not changed, so no set can be asked
+    for. There it is enough that no telegram of its newest moment is awaited any more: 0.5 s (`APART_S`)
+    have passed, or each of the participant's phases has come. Source: load-management 3.1h, 3.1k, 9.4d.
     """
     meter, sets = cycle.state.meter, cycle.state.meter.sets
     if cycle.has_meter_on_change:
         return is_moment_complete(meter, participant.phases, cycle.now_s)
-    # no phase has come after the last set, or only in the same instant
+    has_set_come_since = sets.count > participant.last_raise.set_count
+    # no phase has come after the last set (`fresh_phases`), or only in the same instant
     is_set_the_latest = sets.completed_at == cycle.now_s or not sets.fresh_phases
     return (
-        sets.count > participant.last_raise.set_count
+        has_set_come_since
         and is_set_the_latest
         and are_values_recent(meter, cycle.settings, cycle.now_s)
     )
 
 
 def _may_phase_rise(cycle: CycleState, phase: PhaseState) -> bool:
-    """Tell whether a phase's last safety reduction is long enough ago: T_hold, longer by a back-off.
+    """Tell whether a phase's last safety reduction is long enough ago for a raise.
 
-    T_hold is the window of the peak-hold; a back-off makes it 2**k times as long. With a static limit there
-    is no load of a building that could come back: always true. Source: load-management 9.4b, 9.4e.
+    The hold lasts as long as the window of the peak-hold; a back-off makes it 2**k times as long. With a
+    static limit there is no load of a building that could come back: always true. Source: load-management
+    9.4b, 9.4e.
     """
     hold_s = window_s(cycle.state.meter) * 2**phase.back_off
     return cycle.is_static or cycle.now_s - phase.reduced_at >= hold_s
