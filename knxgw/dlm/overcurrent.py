@@ -78,7 +78,10 @@ class Overcurrent:
 
     @property
     def has_recurred(self) -> bool:
-        """Tell whether the overcurrent that lasts began less than 10 min after a restart (`RECURS_S`)."""
+        """Tell whether the present lock-out began less than 10 min after the last restart (`RECURS_S`).
+
+        False where there is no lock-out.
+        """
         return self.lock_out is not None and self.lock_out.locked_at - self.restarted_at <= RECURS_S
 
     @property
@@ -97,8 +100,8 @@ def supervise(
 ) -> Overcurrent:
     """Return what is known of an overcurrent after a cycle, in which a lock-out may begin or end.
 
-    `loads`: of each phase whose meter value is fresh. `may_restart`: there is room for a restart now
-    (`overcurrent_step`). Source: load-management 12.
+    `loads`: of each phase with a usable meter value. `may_restart`: there is room for a restart now
+    (`overcurrent_step._is_restart_possible`). Source: load-management 12.
     """
     if overcurrent.lock_out is not None:
         return _continue_lock_out(overcurrent, overcurrent.lock_out, now_s, may_restart=may_restart)
@@ -108,18 +111,19 @@ def supervise(
 def without_silent_phases(overcurrent: Overcurrent, silent_phases: Sequence[int]) -> Overcurrent:
     """Return what is known of an overcurrent in an emergency, without the excess on silent phases (0 to 2).
 
-    When such a phase is measured again, its time starts from 0. The time until a lock-out ends does so even
-    where no phase is silent: in an emergency no restart is possible. Source: load-management 12.2e, 12.4b.
+    The meter is silent or wrong there, so nothing confirms the excess: when the phase is measured again,
+    its time starts from 0. The time until a lock-out ends starts from 0 even where no phase is silent,
+    because no restart is possible in an emergency. Source: load-management 12.2e, 12.4b.
     """
 
-    def but_silent(instants: tuple[float | None, ...]) -> tuple[float | None, ...]:
-        return tuple(None if phase in silent_phases else at for phase, at in enumerate(instants))
+    def cleared(since: tuple[float | None, ...]) -> tuple[float | None, ...]:
+        return tuple(None if phase in silent_phases else at for phase, at in enumerate(since))
 
     excess = overcurrent.excess
     if excess.is_present:
         excess = Excess(
-            above_fuse_since=but_silent(excess.above_fuse_since),
-            above_limit_since=but_silent(excess.above_limit_since),
+            above_fuse_since=cleared(excess.above_fuse_since),
+            above_limit_since=cleared(excess.above_limit_since),
             severe_samples=tuple(
                 0 if phase in silent_phases else count
                 for phase, count in enumerate(excess.severe_samples)
@@ -134,7 +138,7 @@ def without_silent_phases(overcurrent: Overcurrent, silent_phases: Sequence[int]
 def _confirm(
     overcurrent: Overcurrent, settings: Settings, loads: Sequence[PhaseLoad], now_s: float
 ) -> Overcurrent:
-    """Return what is known after each phase was examined; a confirmed excess begins a lock-out.
+    """Return what is known after a cycle without a lock-out; a confirmed excess begins one.
 
     An excess is confirmed by its duration or, if it is severe, by two samples (`_is_confirmed`). While
     nothing has changed the same object is returned. Source: load-management 12.2.
@@ -149,13 +153,12 @@ def _confirm(
 def _timed_excess(
     before: Excess, settings: Settings, loads: Sequence[PhaseLoad], now_s: float
 ) -> Excess:
-    """Return since when each phase carries too much, and how many samples in a row were severe.
+    """Return since when each phase has carried too much, and how many severe samples in a row it has had.
 
-    Too much is more than the fuse, or more than the limit by `lower_from_ma`, though all are at the minimum:
-    lowering offers does not help. Once that is timed, a participant that starts above its minimum does not
-    restart the time while base load and minima alone are too much (`is_counting`). A sample is severe if
-    base load and minima exceed the fuse 1.25 times (`severe_factor`); each is counted once
-    (`PhaseLoad.is_new`). A phase that is not in `loads` keeps what `before` says of it.
+    Too much is more than the fuse, or more than the limit by `lower_from_ma`, although all are at the
+    minimum, so that lowering offers cannot help. A sample is severe if base load and minima exceed 1.25
+    times the fuse (`severe_factor`); each one is counted once (`PhaseLoad.is_new`). A phase that is not in
+    `loads` keeps what `before` says of it.
     """
     fuse_ma = settings.fuse_ma
     above_limit_from_ma = settings.limit_ma + settings.lower_from_ma
@@ -165,10 +168,10 @@ def _timed_excess(
     for load in loads:
         phase = load.phase
         is_above_fuse = _is_excess_despite_minimums(
-            load, fuse_ma, is_counting=before.above_fuse_since[phase] is not None
+            load, fuse_ma, is_timed=before.above_fuse_since[phase] is not None
         )
         is_above_limit = _is_excess_despite_minimums(
-            load, above_limit_from_ma, is_counting=before.above_limit_since[phase] is not None
+            load, above_limit_from_ma, is_timed=before.above_limit_since[phase] is not None
         )
         above_fuse[phase] = _timed_since(above_fuse[phase], now_s) if is_above_fuse else None
         above_limit[phase] = _timed_since(above_limit[phase], now_s) if is_above_limit else None
@@ -183,14 +186,18 @@ def _timed_excess(
 
 
 def _timed_since(before: float | None, now_s: float) -> float:
-    """Return since when an excess that is present has been timed: from now on if it was not."""
+    """Return since when an excess that is present has been timed [monotonic s]; one that is new, since now.
+
+    `before`: since when it had been by the cycle before; None: there was none.
+    """
     return now_s if before is None else before
 
 
 def _is_confirmed(excess: Excess, settings: Settings, now_s: float) -> bool:
-    """Tell whether a phase was above the fuse for T_och, above the limit for T_ocs, or severe twice.
+    """Tell whether some phase has carried too much for so long, or so clearly, that it is an overcurrent.
 
-    Severe: two samples in a row far above the fuse (`SEVERE_SAMPLES`).
+    That is: above the fuse for `overcurrent_fuse_s` (6 s), above the limit for `overcurrent_limit_s` (60
+    s), or far above the fuse in two samples in a row (`SEVERE_SAMPLES`).
     """
     above_fuse_s = [now_s - since for since in excess.above_fuse_since if since is not None]
     above_limit_s = [now_s - since for since in excess.above_limit_since if since is not None]
@@ -201,31 +208,32 @@ def _is_confirmed(excess: Excess, settings: Settings, now_s: float) -> bool:
     )
 
 
-def _is_excess_despite_minimums(load: PhaseLoad, most_ma: int, *, is_counting: bool) -> bool:
-    """Tell whether a phase carries more than `most_ma` although all are at the minimum.
+def _is_excess_despite_minimums(load: PhaseLoad, most_ma: int, *, is_timed: bool) -> bool:
+    """Tell whether a phase carries more than `most_ma` although all are at the minimum: lowering cannot help.
 
-    While such an excess is being timed (`is_counting`), it is enough that base load and minima are too much:
-    a participant that begins with more than its minimum must not restart the time.
-    Source: load-management 12.2d.
+    Once such an excess is timed (`is_timed`), it is enough that base load and minima alone are too much: a
+    participant that starts with more than its minimum must not restart the time. Source: load-management
+    12.2d.
     """
-    is_helpless = load.are_all_at_minimum or (
-        is_counting and load.base_ma + load.minimums_ma > most_ma
+    is_lowering_useless = load.are_all_at_minimum or (
+        is_timed and load.base_ma + load.minimums_ma > most_ma
     )
-    return is_helpless and load.carried_ma > most_ma
+    return is_lowering_useless and load.carried_ma > most_ma
 
 
 def _with_new_lock_out(overcurrent: Overcurrent, settings: Settings, now_s: float) -> Overcurrent:
-    """Return what is known at the begin of a lock-out: when it began, and how long a restart must wait.
+    """Return what is known when a lock-out begins now: since when it lasts, and how long a restart must wait.
 
-    A restart must have been possible for T_rst (60 s); if the last lock-out ended less than 10 min ago
-    (`RECURS_S`), for twice as long as after that one, at most 15 min. Source: load-management 12.3, 12.4c.
+    A restart must have been possible for `restart_s` (60 s). If the last lock-out ended less than 10 min
+    ago (`RECURS_S`), that time is twice as long as it was for that one, at most 15 min. Source:
+    load-management 12.3, 12.4c.
     """
-    after_s = settings.restart_s
+    restart_after_s = settings.restart_s
     if now_s - overcurrent.restarted_at <= RECURS_S:
-        after_s = min(2 * overcurrent.restart_after_s, LONGEST_RESTART_S)
+        restart_after_s = min(2 * overcurrent.restart_after_s, LONGEST_RESTART_S)
     return Overcurrent(
         lock_out=LockOut(locked_at=now_s),
-        restart_after_s=after_s,
+        restart_after_s=restart_after_s,
         restarted_at=overcurrent.restarted_at,
     )
 
@@ -233,8 +241,8 @@ def _with_new_lock_out(overcurrent: Overcurrent, settings: Settings, now_s: floa
 def lock_out_ends_at(overcurrent: Overcurrent) -> float | None:
     """Return when the lock-out ends [monotonic s], if a restart stays possible until then.
 
-    It ends later if the meter has not shown by then what the line carries without the chargers.
-    None: there is no lock-out, or no restart is possible now.
+    None: there is no lock-out, or no restart is possible now. The lock-out lasts longer if the meter has
+    not shown by then what the line carries without the chargers.
     """
     lock_out = overcurrent.lock_out
     if lock_out is None or lock_out.restart_possible_since is None:
@@ -243,9 +251,10 @@ def lock_out_ends_at(overcurrent: Overcurrent) -> float | None:
 
 
 def _earliest_end_at(overcurrent: Overcurrent, lock_out: LockOut, possible_since: float) -> float:
-    """Return when a lock-out ends [monotonic s] if a restart stays possible, as since `possible_since`.
+    """Return when a lock-out ends at the earliest [monotonic s], if a restart stays possible until then.
 
-    It lasts for `SHORTEST_S` (5 s) at least: until then a vehicle may not have stopped.
+    `possible_since`: since when a restart has been possible. A lock-out lasts for 5 s at least
+    (`SHORTEST_S`): until then a vehicle may not have stopped.
     """
     return max(possible_since + overcurrent.restart_after_s, lock_out.locked_at + SHORTEST_S)
 
@@ -253,11 +262,11 @@ def _earliest_end_at(overcurrent: Overcurrent, lock_out: LockOut, possible_since
 def _continue_lock_out(
     overcurrent: Overcurrent, lock_out: LockOut, now_s: float, *, may_restart: bool
 ) -> Overcurrent:
-    """Return what is known after a cycle in the lock-out, which may end it.
+    """Return what is known after one more cycle of a lock-out, which may end it.
 
-    It ends when a restart has been possible for `restart_after_s` without a break (`may_restart`: it is now),
-    and the meter has shown what the line carries without the chargers (`is_released`). It lasts 5 s at least.
-    While nothing has changed the same object is returned. Source: load-management 12.4.
+    It ends when a restart has been possible for `restart_after_s` without a break (`may_restart`: it is
+    now), and the meter has shown what the line carries without the chargers (`is_released`). It lasts 5 s
+    at least. While nothing has changed the same object is returned. Source: load-management 12.4.
     """
     possible_since = lock_out.restart_possible_since
     if not may_restart:  # the time begins again later

@@ -22,39 +22,47 @@ from knxgw.dlm.settings import LONG_AGO
 def supervise_overcurrent(cycle: CycleState, new_phases: Sequence[int]) -> None:
     """Supervise the phases for an overcurrent: begin or end the lock-out, in which no charging point charges.
 
-    `new_phases`: those (0 to 2) with a meter value that no cycle has seen yet. In an emergency phases without
-    a usable value are left out, and the lock-out does not end. Source: load-management 12.
+    `new_phases`: those (0 to 2) with a meter value that no cycle has seen yet; severe samples are counted
+    by them. In an emergency phases without a usable value are left out, and the lock-out does not end.
+    Source: load-management 12.
     """
     if cycle.is_static:
         return  # nothing is measured
+    silent_phases: list[int] = []
     if cycle.is_emergency:
         silent_phases = [
             index for index in range(len(cycle.phases)) if not _is_value_usable(cycle, index)
         ]
         cycle.overcurrent = overcurrents.without_silent_phases(cycle.overcurrent, silent_phases)
-    else:
-        silent_phases = []
     if cycle.overcurrent.needs_supervision or _may_be_overcurrent(cycle):
         loads = [
             _phase_load(cycle, index, is_new=index in new_phases)
             for index in range(len(cycle.phases))
             if index not in silent_phases
         ]
-        may_restart = not cycle.is_emergency and _is_restart_possible(cycle)
-        _update_release(cycle)  # before `supervise`, which asks for that
-        before = cycle.overcurrent
-        cycle.overcurrent = overcurrents.supervise(
-            before, cycle.settings, loads, cycle.now_s, may_restart=may_restart
-        )
-        if cycle.overcurrent.is_locked_out and not before.is_locked_out:
-            _begin_lock_out(cycle)
+        _update_overcurrent(cycle, loads)
     cycle.set_fault(FaultCode.OVER_CURRENT, cycle.overcurrent.is_locked_out)
+
+
+def _update_overcurrent(cycle: CycleState, loads: Sequence[PhaseLoad]) -> None:
+    """Take what the phases carry into account: a lock-out may begin or end (in place).
+
+    `loads`: of each phase with a usable meter value.
+    """
+    may_restart = not cycle.is_emergency and _is_restart_possible(cycle)
+    _update_release(cycle)  # `supervise` ends a lock-out only where that has been noted
+    before = cycle.overcurrent
+    cycle.overcurrent = overcurrents.supervise(
+        before, cycle.settings, loads, cycle.now_s, may_restart=may_restart
+    )
+    if cycle.overcurrent.is_locked_out and not before.is_locked_out:
+        _begin_lock_out(cycle)
 
 
 def _is_value_usable(cycle: CycleState, index: int) -> bool:
     """Tell whether a phase (0 to 2) has a fresh value, of a meter that is not found to be wrong.
 
-    Wrong: it does not follow the chargers when they draw more or less (`finding`).
+    A meter is found to be wrong when it does not follow the chargers (`finding`).
     """
     value = cycle.state.meter.values[index]
     if value is None or cycle.phases[index].follow_check.finding is not None:
@@ -63,11 +71,12 @@ def _is_value_usable(cycle: CycleState, index: int) -> bool:
 
 
 def _begin_lock_out(cycle: CycleState) -> None:
-    """Note which participants a new lock-out interrupts, and since when there is room for a restart.
+    """Note which participants a new lock-out interrupts, and since when there has been room for a restart.
 
-    The rest of this cycle stops all of them. With the queue some are stopped first, until the minima of the
-    others fit: mostly that is enough, and ends the lock-out before it has interrupted anyone. To be called in
-    the cycle in which the overcurrent was confirmed. Source: load-management 12.3, 12.4d, 18.1c, 18.1d.
+    A later step of this cycle stops all of them. With the queue some are stopped first, until the minima of
+    the others fit: mostly that is enough, and ends the lock-out before it has interrupted anyone. Must be
+    called in the cycle that has confirmed the overcurrent. Source: load-management 12.3, 12.4d, 18.1c,
+    18.1d.
     """
     running = [
         participant
@@ -92,12 +101,13 @@ def _begin_lock_out(cycle: CycleState) -> None:
 
 
 def _hold_back_those_on_full_phases(cycle: CycleState, interrupted: Sequence[Participant]) -> None:
-    """Let no interrupted participant on a full phase start by its minimum alone, as it did before (in place).
+    """Let interrupted participants on overloaded phases start again only with room to spare (in place).
 
-    Its minimum fitted then, and the line carried too much all the same: a vehicle takes more than it is
-    offered, or the base load comes and goes. So it has to have room for 1 A more, for as long as a first
-    restart takes, like one that the queue has stopped for lack of room. Without that room it is held back for as
-    long as a restart takes by now, which is twice as long each time. Source: load-management 12.4f.
+    For an overcurrent that came back soon after a restart: their minimum had fitted, and the line carried
+    too much all the same, because a vehicle takes more than it is offered, or the base load comes and goes.
+    So each must have room for 1 A more than its minimum for `restart_s`, like one that the queue has shed.
+    Without such room it may return after `restart_after_s`, which is twice as long after each such
+    lock-out. Source: load-management 12.4f.
     """
     full_phases = {
         index
@@ -118,10 +128,10 @@ def _hold_back_those_on_full_phases(cycle: CycleState, interrupted: Sequence[Par
 
 
 def _minimum_fits_since(cycle: CycleState, participant: Participant) -> float:
-    """Return since when a participant alone could restart beside the base load [monotonic s].
+    """Return since when a participant alone could have restarted beside the base load [monotonic s].
 
-    That is since its minimum and `RESTART_ROOM_MA` have fitted. `LONG_AGO`: for as long as base loads are
-    remembered. Now: they do not fit beside the present base load.
+    That is since its minimum with 1 A to spare (`RESTART_ROOM_MA`) has fitted beside each base load in the
+    history. `LONG_AGO`: it fitted beside all of them. Now: it does not fit beside the present one.
     """
     since = LONG_AGO
     for index in participant.phases:
@@ -130,16 +140,16 @@ def _minimum_fits_since(cycle: CycleState, participant: Participant) -> float:
         highest_base_ma = room_ma - participant.required_ma(index) - overcurrents.RESTART_ROOM_MA
         for past in cycle.phases[index].history:
             if past.base_ma > highest_base_ma:
-                # infinite for the present base load, which has no end yet: then now
+                # the present base load has no end yet (`until` is infinite): it counts until now
                 since = max(since, min(past.until, cycle.now_s))
     return since
 
 
 def _update_release(cycle: CycleState) -> None:
-    """Note since when no interrupted vehicle draws, and whether the line was measured since (lock-out).
+    """Note since when no interrupted vehicle has drawn, and whether the meter has shown the line without them.
 
-    Before that (`is_released`) nothing restarts: the meter still shows the currents of these vehicles. If a
-    vehicle does not stop, a restart waits for it no longer than `restart_after_s`.
+    Until it has (`LockOut.is_released`) nothing restarts, because its values still contain their currents.
+    But a restart waits no longer than `restart_after_s` for a vehicle that does not stop.
     """
     lock_out = cycle.overcurrent.lock_out
     if lock_out is None:
@@ -162,10 +172,10 @@ def _update_release(cycle: CycleState) -> None:
 
 
 def _line_known_until(cycle: CycleState) -> float:
-    """Return up to when the meter has shown every phase [monotonic s]: when the oldest value came.
+    """Return up to when the meter has shown every phase [monotonic s]: when the oldest of its values came.
 
-    By its silence a meter that sends changes only shows that its values hold, up to a moment ago
-    (`AT_REST_S`). Without any value it is now.
+    A meter that sends changes only shows by its silence that its values hold, up to a moment ago
+    (`AT_REST_S`). Now, if there is no value at all.
     """
     if cycle.has_meter_on_change:
         return cycle.now_s - AT_REST_S
@@ -173,35 +183,36 @@ def _line_known_until(cycle: CycleState) -> float:
 
 
 def _is_restart_possible(cycle: CycleState) -> bool:
-    """Tell whether the lock-out may end: the minimum of some participant fits, with 1 A to spare.
+    """Tell whether there is room to end the lock-out: the minimum of some participant fits, with 1 A to spare.
 
-    It must be one that the lock-out interrupted. Any other one is enough if none of those wants to charge any
-    more, or after five minutes (`OTHERS_AFTER_S`): a large minimum must not keep smaller ones away for good.
-    If no participant wants to charge, 1 A on each phase (`RESTART_ROOM_MA`) is enough.
+    It must be a participant that the lock-out interrupted. Any other one is enough if none of those wants
+    to charge any more, or after five minutes (`OTHERS_AFTER_S`): a large minimum must not keep smaller ones
+    away for good. If no participant wants to charge, 1 A on each phase (`RESTART_ROOM_MA`) is enough.
     Source: load-management 12.4a, 12.4e.
     """
     wanting = [participant for participant in cycle.participants.values() if participant.takes_part]
     lock_out = cycle.overcurrent.lock_out
     interrupted = lock_out.interrupted if lock_out is not None else ()
     interrupted_ones = [one for one in wanting if one.settings.number in interrupted]
-    lasts_s = 0.0 if lock_out is None else cycle.now_s - lock_out.locked_at
-    may_be_any = not interrupted_ones or lasts_s >= overcurrents.OTHERS_AFTER_S
-    candidates = wanting if may_be_any else interrupted_ones
-    room_ma = [ma - overcurrents.RESTART_ROOM_MA for ma in cycle.room_now_ma]
+    locked_for_s = 0.0 if lock_out is None else cycle.now_s - lock_out.locked_at
+    is_any_enough = not interrupted_ones or locked_for_s >= overcurrents.OTHERS_AFTER_S
+    candidates = wanting if is_any_enough else interrupted_ones
+    spare_room_ma = [ma - overcurrents.RESTART_ROOM_MA for ma in cycle.room_now_ma]
     if not candidates:
-        return min(room_ma) >= 0
+        return min(spare_room_ma) >= 0
     return any(
-        all(participant.required_ma(index) <= room_ma[index] for index in participant.phases)
+        all(participant.required_ma(index) <= spare_room_ma[index] for index in participant.phases)
         for participant in candidates
     )
 
 
 def _may_be_overcurrent(cycle: CycleState) -> bool:
-    """Tell whether a phase may carry too much; mostly none does, and this cycle need not supervise them.
+    """Tell whether an overcurrent is possible at all; mostly it is not, and the phases need no closer look.
 
-    It may if it carries more than its limit. It also may, whatever it carries now, if its base load with the
-    minima of all participants is far above the fuse (`severe_factor`): a severe overcurrent is judged by base
-    load and the minima of those that charge, which are no more than these. So false rules an overcurrent out.
+    It is possible if a phase carries more than its limit. Whatever it carries, it is also possible if its
+    base load with the minima of all participants is more than 1.25 times the fuse (`severe_factor`): a
+    severe overcurrent is judged by base load and the minima of those that charge, which are no more than
+    these.
     """
     settings, values = cycle.settings, cycle.state.meter.values
     # the highest base load beside which all minima stay below a severe overcurrent
@@ -218,10 +229,10 @@ def _may_be_overcurrent(cycle: CycleState) -> bool:
 
 
 def _phase_load(cycle: CycleState, index: int, *, is_new: bool) -> PhaseLoad:
-    """Return what the supervision of overcurrents must know of a phase (0 to 2) in this cycle.
+    """Return the figures by which the supervision judges a phase (0 to 2) in this cycle.
 
-    `is_new`: the meter has measured it since the last cycle. The minima are those of all that charge on it;
-    if none charges, `are_all_at_minimum` is false.
+    `is_new`: the meter has measured it since the last cycle. The minima are those of all that charge on it.
+    If none does, the current is the building's alone: `are_all_at_minimum` is false, and nothing is timed.
     """
     participants = cycle.participants.values()
     running = [
@@ -244,12 +255,12 @@ def _phase_load(cycle: CycleState, index: int, *, is_new: bool) -> PhaseLoad:
 
 
 def _carried_once_obeyed_ma(cycle: CycleState, index: int, minimums_ma: int) -> int:
-    """Return what a phase carries [mA], as it counts for an overcurrent; 0 while there is no value.
+    """Return what a phase carries [mA] once its vehicles have obeyed; 0 while there is no meter value.
 
-    It is the meter's value. If that was sampled while a vehicle on the phase still had time to obey a lower
-    offer, it is base load and minima at most: an excess counts only while all are offered no more than their
-    minimum, so the phase is about to fall to that, or while base load and minima are too much by themselves.
-    A vehicle on other phases only says nothing about this one: a new offer to it must not hold up a lock-out.
+    Mostly that is the meter's value. If it was sampled while a vehicle on the phase still had time to obey
+    a lower offer, the current is about to fall to base load and minima, so these count if they are less.
+    (An excess counts only while all are offered the minimum at most, or these are too much by themselves.)
+    Vehicles on other phases do not matter: a new offer to one of them must not hold up a lock-out.
     `minimums_ma`: of all that charge on the phase. Source: load-management 12.2d, 12.2f.
     """
     value = cycle.state.meter.values[index]
@@ -266,16 +277,17 @@ def _carried_once_obeyed_ma(cycle: CycleState, index: int, minimums_ma: int) -> 
     )
     if value.arrived_at - cycle.settings.meter_delay_s >= obeyed_at:
         return value.current_ma
-    left_ma = (cycle.phases[index].base_ma or 0) + minimums_ma
-    return min(value.current_ma, left_ma)
+    once_obeyed_ma = (cycle.phases[index].base_ma or 0) + minimums_ma
+    return min(value.current_ma, once_obeyed_ma)
 
 
 def _shed_some(cycle: CycleState, running: list[Participant]) -> None:
-    """Stop some of `running` so that the minima of the others fit; then take the lock-out back (queue).
+    """Stop some of `running` so that the minima of the others fit; if they do, take the lock-out back (queue).
 
-    To be called in the cycle that has confirmed the overcurrent, before the lock-out has stopped anybody.
-    `running`: the participants that are offered more than 0 A. The lock-out stays where that is not enough: base load and the prioritised participant, which is never
-    stopped, are too much, or the base load alone. Source: load-management 18.1c, 18.1d.
+    They do not fit where the base load is too much, alone or with the prioritised participant, which is
+    never stopped: then the lock-out stays. `running`: the participants that are offered more than 0 A. Must
+    be called in the cycle that has confirmed the overcurrent, before the lock-out has stopped anybody.
+    Source: load-management 18.1c, 18.1d.
     """
     leaving = queues.participants_to_shed(running, cycle.room_now_ma, cycle.settings, cycle.now_s)
     for participant in leaving:
