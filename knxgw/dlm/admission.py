@@ -24,10 +24,9 @@ def admit_newcomers(
 ) -> list[Participant]:
     """Return, in order, the waiting participants that get their minimum if those that run give way.
 
-    They are not started yet. Both lists are changed in place: `waiting` (not empty) is sorted; with the queue
-    a running participant whose turn is over may be stopped, and is removed from `running`. A waiting one
-    for which others gave way in vain has to wait before they do so again. Also noted: since when one that the
-    queue had stopped for lack of room has had room again.
+    They are not started yet. Both lists change in place: `waiting` (not empty) is sorted; with the queue a
+    running participant whose turn is over may be stopped, and is removed from `running`. Also noted: trials
+    that have failed, and since when shed participants have had room again.
     """
     waiting.sort(key=lambda participant: _admission_order(cycle, participant))
     _rotate_if_due(cycle, running, waiting)
@@ -58,10 +57,11 @@ def _admission_order(
 
 
 def end_turn_if_over(cycle: CycleState, waiting: Sequence[Participant]) -> None:
-    """End the turn of a waiting participant, for which another one was stopped, once it is used or in vain.
+    """End the turn that was given to a waiting participant, once that has used it or cannot use it.
 
-    Used: the participant is no longer among `waiting`, because it charges or takes no part any more. In vain:
-    it was not started within `NEXT_WAITS_S` (2 min), and the next in the queue gets its chance.
+    The turn is used when the participant is no longer among `waiting`: it charges, or takes no part any
+    more. It cannot use the turn if it was not started within 2 min (`NEXT_WAITS_S`); then the next in the
+    queue gets its chance.
     """
     turn = cycle.turn
     if turn is None:
@@ -106,7 +106,7 @@ def _give_turn(cycle: CycleState, leaving: Participant, next_one: Participant) -
     cycle.set_offer(leaving, 0)
     queues.note_stop(leaving, cycle.now_s)
     cycle.turn = Turn(number=next_one.settings.number, since=cycle.now_s)
-    # one that was stopped for lack of room returns only when it has had room for a minute: not so here
+    # the current of `leaving` is kept for it, so it need not have had room for a minute first
     next_one.shedding = replace(next_one.shedding, is_shed=False)
     cycle.reasons[leaving.settings.number] = Reason.WAITING_FOR_CURRENT
 
@@ -135,11 +135,10 @@ def _admit(
 ) -> list[Participant]:
     """Return the waiting participants whose minimum fits if all that run go to their minimum.
 
-    Left out are those for which others gave way in vain a moment ago (`may_others_give_way`, and
-    `_spare_to_try_again_ma`), and those that were shed (stopped by the queue) and may not return yet. They are
-    examined in the order of `waiting`, each beside the minima of those admitted before it. `available_ma`: the
-    room per phase. Nothing is changed, so it may be any room, also one that is only hoped for
-    (`estimated_room_ma`: the base load is as estimated). Source: load-management 9.2b.
+    Each is examined in the order of `waiting`, beside the minima of those admitted before it. Left out are
+    those for which others gave way in vain a moment ago, and those that were shed (stopped by the queue)
+    and may not return yet. `available_ma`: the room per phase. Nothing is changed, so it may also be a room
+    that is only hoped for (`estimated_room_ma`). Source: load-management 9.2b.
     """
     minimums_ma = [queues.minimums_ma(running, index) for index in range(len(cycle.phases))]
     room = _room_beside_others_ma(cycle, available_ma, running, waiting)
@@ -164,11 +163,12 @@ def _admit(
 def _spare_to_try_again_ma(
     cycle: CycleState, participant: Participant, available_ma: Sequence[int]
 ) -> int:
-    """Return how much more than its minimum must fit [mA] before others give way for a participant again.
+    """Return how much room a participant needs beyond its minimum [mA] before others give way for it again.
 
-    Mostly nothing. After a trial that failed, a minimum that only just fits would have the others lowered and
-    raised again and again: meters round, and no building rests. `available_ma`: the room per phase.
-    Source: load-management 9.2f.
+    Mostly none. After a trial that failed it needs some: if its minimum only just fitted, the others would
+    be lowered and raised again and again, as meters round and no building rests. None is needed either
+    where it fits without anyone giving way (`has_room`). `available_ma`: the room per phase. Source:
+    load-management 9.2f.
     """
     if cycle.now_s >= participant.trial.try_again_at or has_room(cycle, available_ma, participant):
         return 0
@@ -223,16 +223,17 @@ def targets_beside_hopeful(
     running: list[Participant],
     waiting: list[Participant],
     admitted: list[Participant],
-    least_ma: Mapping[int, int],
+    rise_to_ma: Mapping[int, int],
 ) -> Mapping[int, int]:
     """Return to what each running participant may rise [mA], by number, beside those that are hopeful.
 
     A *hopeful* participant would be admitted if the base load is no higher than its estimate. That is known
-    within seconds, and whoever was raised meanwhile with the current it needs would have to give it back at
-    once. `least_ma`: to what each may rise without regard to hopeful ones; the result is no higher.
+    within seconds; if others were raised meanwhile with the current that it needs, they would have to give
+    it back at once. `rise_to_ma`: to what each may rise without regard to hopeful ones; the result is no
+    higher.
     """
     if len(admitted) == len(waiting) or cycle.estimated_room_ma == cycle.room_to_raise_ma:
-        return least_ma  # all are admitted, or the base load is certain: none is hopeful
+        return rise_to_ma  # all are admitted, or the base load is not uncertain: none is hopeful
     hopeful = _admit(cycle, running, waiting, cycle.estimated_room_ma)
     requests = {
         participant.settings.number: cycle.allocation_request(participant)
@@ -241,7 +242,32 @@ def targets_beside_hopeful(
     beside_hopeful_ma = allocated_ma(
         cycle.estimated_room_ma, committed_by_others_ma(cycle, requests), requests
     )
-    return {number: min(ma, beside_hopeful_ma.get(number, ma)) for number, ma in least_ma.items()}
+    return {number: min(ma, beside_hopeful_ma.get(number, ma)) for number, ma in rise_to_ma.items()}
+
+
+def _update_shed_one(
+    cycle: CycleState,
+    participant: Participant,
+    minimums_ma: Sequence[int],
+    room_ma: Sequence[int],
+) -> None:
+    """Let a shed participant return once it may, or note since when it has had room again (in place).
+
+    `minimums_ma`: the minima per phase that are given already; `room_ma`: what all minima may add up to.
+    """
+    shedding = participant.shedding
+    if _may_start_by_queue(cycle, participant, minimums_ma, room_ma):
+        participant.shedding = replace(
+            shedding,
+            is_shed=False,
+            room_since=None,
+            may_return_anyway_at=None,
+            returned_at=cycle.now_s,
+        )
+    elif not _minimum_fits(participant, minimums_ma, room_ma, spare_ma=queues.ROOM_MA):
+        participant.shedding = replace(shedding, room_since=None)  # its time starts again later
+    elif shedding.room_since is None:
+        participant.shedding = replace(shedding, room_since=cycle.now_s)
 
 
 def _may_start_by_queue(
@@ -250,12 +276,13 @@ def _may_start_by_queue(
     minimums_ma: Sequence[int],
     room_ma: Sequence[int],
 ) -> bool:
-    """Tell whether a participant was not shed (stopped by the queue for lack of room), or may return.
+    """Tell whether the queue lets a participant start: it was not shed, or it may return.
 
-    It may return when there has been room for its minimum and 1 A (`ROOM_MA`) for `room_needed_s`, a minute
-    or more: so the latest base load is enough, without its peak. One that an overcurrent has stopped may
-    also return when it was held back for long enough (`may_return_anyway_at`). `minimums_ma`: the minima per phase that are
-    given already; `room_ma`: what all minima may add up to. Source: load-management 18.1f, 18.1m.
+    Shed means stopped for lack of room. It may return when there has been room for its minimum and 1 A
+    (`ROOM_MA`) for `room_needed_s`, a minute or more: so the latest base load is enough, without its peak.
+    One that an overcurrent has stopped may return without that from `may_return_anyway_at` on.
+    `minimums_ma`: the minima per phase that are given already; `room_ma`: what all minima may add up to.
+    Source: load-management 18.1f, 18.1m.
     """
     shedding = participant.shedding
     if not shedding.is_shed:
@@ -276,12 +303,11 @@ def _update_shedding(
     waiting: Sequence[Participant],
     admitted: Sequence[Participant],
 ) -> None:
-    """Note since when each shed participant has had room again (`room_since`; None: it has none).
+    """Note since when each shed participant has had room again, and let it return once that has lasted.
 
-    Shed: stopped by the queue for lack of room. Once the room has lasted for long enough, the participant
-    counts as not shed any more. To be called once in a cycle, with `waiting` in the order of admission: each
-    is looked at beside the minima of all that run and of those before it that are admitted, or may soon be: they
-    are not shed, and fit by the latest base load.
+    Shed means stopped by the queue for lack of room. Each is looked at beside the minima of all that run,
+    and of those before it in `waiting` that are admitted or may soon be: they are not shed, and fit by the
+    latest base load. Must be called once in a cycle, with `waiting` in the order of admission.
     """
     minimums_ma = [queues.minimums_ma(running, index) for index in range(len(cycle.phases))]
     room_now_ma = _room_beside_others_ma(cycle, cycle.room_now_ma, running, waiting)
@@ -289,20 +315,8 @@ def _update_shedding(
         if not may_others_give_way(participant, cycle.now_s):
             continue  # others gave way for it in vain a moment ago: it is left as it is
         # one that was stopped often stays shed until its first stop is an hour old: nothing is timed
-        shedding = participant.shedding
-        if shedding.is_shed and not queues.was_stopped_often(participant, cycle.now_s):
-            if _may_start_by_queue(cycle, participant, minimums_ma, room_now_ma):
-                participant.shedding = replace(
-                    shedding,
-                    is_shed=False,
-                    room_since=None,
-                    may_return_anyway_at=None,
-                    returned_at=cycle.now_s,
-                )
-            elif not _minimum_fits(participant, minimums_ma, room_now_ma, spare_ma=queues.ROOM_MA):
-                participant.shedding = replace(shedding, room_since=None)
-            elif shedding.room_since is None:
-                participant.shedding = replace(shedding, room_since=cycle.now_s)
+        if participant.shedding.is_shed and not queues.was_stopped_often(participant, cycle.now_s):
+            _update_shed_one(cycle, participant, minimums_ma, room_now_ma)
         may_start_soon = not participant.shedding.is_shed and _minimum_fits(
             participant, minimums_ma, room_now_ma
         )

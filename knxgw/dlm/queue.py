@@ -80,10 +80,10 @@ def participants_to_shed(
 
 
 def note_shed(participant: Participant, now_s: float) -> None:
-    """Note that a participant was shed (stopped for lack of room), and how long room must last again.
+    """Note that a participant was shed (stopped for lack of room), and for how long it needs room to return.
 
-    That is 1 min (`ROOM_S`). If it had returned less than 10 min before (`RECURS_S`), it is twice as long as
-    the last time, at most 15 min. Source: load-management 18.1f, 18.1k.
+    That is 1 min (`ROOM_S`). If it had returned less than 10 min before (`RECURS_S`), it is twice as long
+    as the last time, at most 15 min. Source: load-management 18.1f, 18.1k.
     """
     shedding = participant.shedding
     has_just_returned = now_s - shedding.returned_at <= RECURS_S
@@ -91,7 +91,7 @@ def note_shed(participant: Participant, now_s: float) -> None:
         shedding,
         is_shed=True,
         room_since=None,
-        may_return_anyway_at=None,  # for as long as there is no room
+        may_return_anyway_at=None,  # never: only room lets it start again
         room_needed_s=(
             min(2 * shedding.room_needed_s, LONGEST_RESTART_S) if has_just_returned else ROOM_S
         ),
@@ -114,9 +114,9 @@ def was_stopped_often(participant: Participant, now_s: float) -> bool:
 def may_return_at(participant: Participant, now_s: float) -> float:
     """Return when a participant that was shed (stopped for lack of room) may start again [monotonic s].
 
-    That is once there has been room for it for `room_needed_s`, or it was held back for long enough
-    (`may_return_anyway_at`); NEVER: there is no room for it now. For one that was stopped often, which must not
-    start before, it is when the first of its stops is an hour ago.
+    That is when there has been room for it for `room_needed_s`, or `may_return_anyway_at` if that is
+    earlier; NEVER: neither is in sight. One that was stopped often has to wait until the first of its last
+    four stops is an hour ago, whatever room there is.
     """
     shedding = participant.shedding
     if was_stopped_often(participant, now_s):

@@ -23,15 +23,19 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 60.0, LONGEST_RESTART_S  # until a trial is repea
 
 
 def may_others_give_way(participant: Participant, now_s: float) -> bool:
-    """Tell whether others may be asked to give way for a newcomer.
+    """Tell whether others may be lowered for a newcomer, which may again turn out to be in vain.
 
-    Not during the wait after a trial that failed because lowering them freed nothing (`retry_wait_s`).
+    Not during the wait after a failed trial in which lowering them freed nothing (`retry_wait_s` is above
+    0). After other failures the newcomer only needs more room meanwhile (`admission`), so true.
     """
     return now_s >= participant.trial.try_again_at or not participant.trial.retry_wait_s
 
 
 def begin_trial(participant: Participant, now_s: float) -> None:
-    """Note since when others give way for a newcomer (`Trial.since`): a trial (in place)."""
+    """Note that others give way for a newcomer from now on: a trial begins (in place).
+
+    If a trial goes on already, its beginning stays.
+    """
     if participant.trial.since is None:
         participant.trial = replace(participant.trial, since=now_s)
 
@@ -41,10 +45,13 @@ def note_failed_trial(
 ) -> None:
     """Note that others gave way for a newcomer in vain, and until when it is not tried again (in place).
 
-    If some participant of `running` on its phases does not measure, that is the likely cause: such a vehicle
-    may draw less than its offer, and release nothing when that is lowered. The newcomer has to wait
-    (`retry_wait_s`): the first time 1 min (`FIRST_WAIT_S`), then twice as long each time, at most 15 min
-    (`LONGEST_WAIT_S`). Else it has to wait for as long only while its minimum just fits.
+    If some participant of `running` on its phases does not measure, that is the likely cause: such a
+    vehicle may draw less than its offer, and release nothing when that is lowered. Then the others do not
+    give way for 1 min the first time, and for twice as long each further time, at most 15 min
+    (`retry_wait_s`).
+
+    Where all of them measure, the building has taken the current. Then others may give way at once if there
+    is more room than the minimum needs; if it only just fits, not for 15 min.
     """
     nothing_was_freed = any(
         not one.settings.measures_current and not set(one.phases).isdisjoint(participant.phases)
