@@ -30,11 +30,12 @@ def is_phase_test_open(
     spacing_s: float,
     now_s: float,
 ) -> bool:
-    """Tell whether a vehicle was lowered to see which phases it uses, and the meter has not shown that yet.
+    """Tell whether a phase test is open: a vehicle was lowered, and the meter has not shown the result yet.
 
-    It shows it by the next line at rest: values of all phases while no vehicle moves. Until then none starts
-    or is raised, which would hide it; after some seconds that is given up. `line`: the last line at rest;
-    None: there was none, so nothing is tested. `spacing_s`: how far apart complete sets of the meter come.
+    The result is on which phases the vehicle draws. It shows in the next line at rest: values of all phases
+    while no vehicle moves. Some seconds after that should have come, the test is given up. `line`: the last
+    line at rest, in which the vehicle still drew what it had before the test; None: there was none, so
+    nothing is tested. `spacing_s`: how far apart complete sets of the meter come.
     """
     if line is None:
         return False
@@ -82,7 +83,10 @@ def note_test(participant: Participant, now_s: float) -> None:
 
 
 def _may_be_tested_at(participant: Participant) -> float:
-    """Return when a vehicle has waited for long enough since its last test [monotonic s]."""
+    """Return when a vehicle has waited for long enough since its last test [monotonic s].
+
+    Long ago for one that was never tested.
+    """
     return participant.phase_evidence.tested_at + participant.phase_evidence.test_wait_s
 
 
@@ -91,7 +95,8 @@ def _is_still_at_rest(
 ) -> bool:
     """Tell whether no vehicle at a charger without measurement has moved since `line`, the last line at rest.
 
-    False also where one of these charging points is no longer there.
+    If one has, a test could not be told from its movement. False also where one of these charging points is
+    no longer there.
     """
     for number, assumed_ma in line.assumed_ma.items():
         participant = participants.get(number)
@@ -110,18 +115,18 @@ def with_reason_to_test(
     settings: Settings,
     now_s: float,
 ) -> LineAtRest:
-    """Return a new line at rest with `reason_since`: since when there is a reason to test.
+    """Return a new line at rest that says since when there has been a reason for a phase test.
 
-    None: there is none. The reason is that, on some phase, assumed draws seem to fill the chargers' own line
-    although the meter shows less. `before`: the line at rest before this one, whose reason keeps its instant;
-    None: there was none. Source: load-management 4.7d.
+    There is one if, on some phase, assumed draws seem to fill the chargers' own line although the meter
+    shows less. `reason_since` is None if there is none. `before`: the previous line at rest, whose reason
+    keeps its instant; None: there was none. Source: load-management 4.7d.
     """
     has_reason = any(
         _is_assumed_draw_too_high(line, participants, settings, phase)
         for phase in range(len(line.rest_ma))
     )
     if not has_reason:
-        return line  # made without one
+        return line  # a line is made with `reason_since` None
     known_since = None if before is None else before.reason_since
     return line._replace(reason_since=now_s if known_since is None else known_since)
 
@@ -129,10 +134,10 @@ def with_reason_to_test(
 def _is_assumed_draw_too_high(
     line: LineAtRest, participants: Mapping[int, Participant], settings: Settings, phase: int
 ) -> bool:
-    """Tell whether the chargers' own line seems full on a phase (0 to 2), but draws are assumed too high.
+    """Tell whether a phase (0 to 2) of the chargers' own line seems full only because of what is assumed.
 
-    The meter shows so much less than is assumed (3 A) that lowering one vehicle can show on which phases that
-    vehicle draws.
+    Then others are kept from charging without need. The meter shows at least 3 A less than the unmeasured
+    vehicles are taken to draw, so that lowering one can show on which phases it draws.
     """
     assumed_ma = sum(
         drawn_ma
@@ -145,7 +150,7 @@ def _is_assumed_draw_too_high(
         if number not in line.assumed_ma
     )
     seems_full = assumed_ma + other_ma > settings.chargers_ma - ANSWER_FROM_MA
-    # the rest is the building and the unmeasured chargers: these draw no more than that
+    # `rest_ma` is the building and the unmeasured chargers; where it is lower, they draw less than assumed
     return seems_full and assumed_ma - line.rest_ma[phase] >= ANSWER_FROM_MA
 
 
@@ -166,9 +171,10 @@ def next_test_at(line: LineAtRest | None, participants: Iterable[Participant]) -
 
 
 def _can_be_tested(participant: Participant) -> bool:
-    """Tell whether lowering a participant can show which phases it uses, which is not known yet.
+    """Tell whether lowering a participant can show which phases it uses, and that is not certain yet.
 
-    The line shows a change by 3 A or more (`ANSWER_FROM_MA`) clearly.
+    The line shows a change clearly from 3 A (`ANSWER_FROM_MA`), so its offer must be that much above the
+    minimum.
     """
     change_ma = participant.offer_ma - participant.settings.minimum_ma
     return (

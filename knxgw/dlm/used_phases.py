@@ -66,11 +66,21 @@ class LineAtRest(NamedTuple):
     most_since_ma: tuple[int, ...] = ()
 
     def with_later_values(self, values_ma: Sequence[int]) -> "LineAtRest":
-        """Return the line with values that the meter has shown since [mA], one for each phase."""
+        """Return the line with new values [mA, of each phase] in the range that the meter has shown since."""
         return self._replace(
             least_since_ma=tuple(map(min, self.least_since_ma or values_ma, values_ma)),
             most_since_ma=tuple(map(max, self.most_since_ma or values_ma, values_ma)),
         )
+
+
+class Change(NamedTuple):
+    """By how much the line changed on a phase [mA], for the building and one vehicle together.
+
+    It is a range, because it is not known how much the other vehicles have changed of that.
+    """
+
+    least_ma: int
+    most_ma: int
 
 
 def line_at_rest(
@@ -82,14 +92,14 @@ def line_at_rest(
 ) -> LineAtRest | None:
     """Return what building and unmeasured chargers draw while no vehicle moves; None: one may move.
 
-    That is the meter's values less what measuring chargers drew. No vehicle moves if each at a charger
-    without measurement must have obeyed its offer before the samples, and each measuring charger was read
-    since, with the same draw as before (within 0.5 A). `sampled_at`: when the oldest value was sampled;
-    `arrived_at`: when the newest one came [monotonic s]. Source: load-management 4.7a.
+    That is the meter's values less what measuring chargers drew. No vehicle moves if each unmeasured one
+    must have obeyed its offer before the samples, and each measuring charger was read since, with the same
+    draw as before (within 0.5 A). `sampled_at`: when the oldest value was sampled; `arrived_at`: when the
+    newest one came [monotonic s]. Source: load-management 4.7a.
     """
     rest_ma, assumed_ma, measured = list(values_ma), {}, set()
     for participant in participants:
-        if not (participant.is_reachable and participant.has_valid_currents):
+        if not participant.is_draw_known:
             continue  # its draw counts as the building's
         if not participant.settings.measures_current:
             resting_since = rests_since(participant, settings)
@@ -112,24 +122,23 @@ def line_at_rest(
 def rests_since(participant: Participant, settings: Settings) -> float | None:
     """Return since when an unmeasured vehicle has had the time to draw what is assumed [monotonic s].
 
-    None: its assumed draw still moves, or was noted only once. The time is T_ev (`obey_s`) after its last
-    offer, and after its charger began to report that it charges.
+    That is 6 s (`obey_s`) after its last offer, and after its charger began to report that it charges.
+    None: its assumed draw still moves, or was noted only once.
     """
     history = participant.history
     if len(history) < 2 or history[-1].draw_ma != history[-2].draw_ma:
         return None
     # of equal entries in a row only the first and the last are kept: [-2] is when the draw became this
     since = max(must_be_obeyed_at(participant, settings), history[-2].read_at)
-    began_at = (
-        participant.phase_evidence.charges_clearly_since
-    )  # since when its assumed draw has been 3 A or more
+    # since when its assumed draw has been 3 A or more
+    began_at = participant.phase_evidence.charges_clearly_since
     return since if began_at is None else max(since, began_at + settings.obey_s)
 
 
 def are_used_phases_certain(participant: Participant) -> bool:
-    """Tell whether it is known which phases a participant's vehicle uses, so that no test is needed.
+    """Tell whether it is certain which phases a participant's vehicle uses, so that no test is needed.
 
-    Only one phase is wired, or the same phases were found `CERTAIN_TIMES` times in a row.
+    Only one phase is wired, or the same phases were found twice in a row (`CERTAIN_TIMES`).
     """
     found = participant.phase_evidence.found
     return len(participant.settings.wired_phases) == 1 or (
@@ -145,9 +154,9 @@ def find_used_phases(
 ) -> dict[int, Participant]:
     """Return changed copies, by number, of participants about whose phases two lines at rest say something.
 
-    What a start or another offer has shown on the line becomes `PhaseEvidence.found`. Once that is certain and a
-    minute old, it becomes `phases`, which count for load management. `before` and `after`: the lines; no
-    vehicle moved while they were measured. Source: load-management 4.7.
+    No vehicle moved while the lines `before` and `after` were measured, so what differs is a start, another
+    offer, or the building. What shows is noted in `PhaseEvidence.found`. Once that is certain and a minute
+    old it becomes `phases`, which count for load management. Source: load-management 4.7.
     """
     if before.assumed_ma.keys() != after.assumed_ma.keys() or before.measured != after.measured:
         return {}  # a charger was known in one of them only: in the other its draw is the building's
@@ -172,9 +181,8 @@ def _found_phases(
 ) -> FoundPhases | None:
     """Return which phases a vehicle uses: those on which the line changed as its assumed draw did.
 
-    What was known of that stays while nothing clear shows; it is forgotten once a phase that was known as
-    unused turns out used. None: nothing is known. `times` of the result: how often in a row the same was
-    found; twice is certain. Source: load-management 4.7.
+    What was known before stays while nothing clear shows; it is forgotten once a phase that was known as
+    unused turns out used. None: nothing is known. Source: load-management 4.7.
     """
     number, known = participant.settings.number, participant.phase_evidence.found
     wired = participant.settings.wired_phases
@@ -190,22 +198,49 @@ def _found_phases(
             return None  # the vehicle has begun to use them, too
     if abs(drawn_after_ma - drawn_before_ma) < ANSWER_FROM_MA:
         return known  # too small a change to show on the line
-    answers = {
-        phase: _has_followed_vehicle(changes[phase], drawn_before_ma, drawn_after_ma)
-        for phase in wired
-    }
-    for phase, answer in answers.items():
-        if answer is False and not _has_stayed_between(phase, before, after):
-            answers[phase] = None  # the building may have hidden the vehicle
-    used = tuple(phase for phase in wired if answers[phase])
+    has_followed = _which_have_followed(changes, number, before, after)
+    used = tuple(phase for phase in wired if has_followed[phase])
     if known is not None and not set(used) <= set(known.phases):
-        known = None  # it answered on a phase that was known as unused
-    if None in answers.values() or not used:
-        return known  # some phase is unclear, or none has answered
-    # a start is certain at once where all phases answer, so that none is left out, or one of three: the
-    # building could feign that only on two phases at the same moment. All else must be found twice
-    unused_count = len(wired) - len(used)
-    is_clear_start = not drawn_before_ma and unused_count != 1
+        known = None  # a phase has followed that was known as unused
+    if None in has_followed.values() or not used:
+        return known  # some phase is unclear, or none has followed
+    return _found_once_more(used, known, len(wired), now_s, is_start=not drawn_before_ma)
+
+
+def _which_have_followed(
+    changes: Mapping[int, Change], number: int, before: LineAtRest, after: LineAtRest
+) -> dict[int, bool | None]:
+    """Return by phase whether it changed as the vehicle at charging point `number` did; None: not clear.
+
+    A phase that seems unchanged is unclear if it has carried more or less in between: there the building may
+    have hidden the vehicle. `changes`: by phase (0 to 2).
+    """
+    drawn_before_ma, drawn_after_ma = before.assumed_ma[number], after.assumed_ma[number]
+    has_followed = {
+        phase: _has_followed_vehicle(change, drawn_before_ma, drawn_after_ma)
+        for phase, change in changes.items()
+    }
+    for phase, answer in has_followed.items():
+        if answer is False and not _has_stayed_between(phase, before, after):
+            has_followed[phase] = None
+    return has_followed
+
+
+def _found_once_more(
+    used: tuple[int, ...],
+    known: FoundPhases | None,
+    wired_count: int,
+    now_s: float,
+    *,
+    is_start: bool,
+) -> FoundPhases:
+    """Return the finding that a vehicle uses the phases `used`, with how often in a row that was found.
+
+    A start is certain at once where all wired phases followed it, so that none is left out, or one of three:
+    the building could feign that only on two phases at the same moment. All else must be found twice.
+    `known`: what was found before, if anything. Source: load-management 4.7b.
+    """
+    is_clear_start = is_start and wired_count - len(used) != 1
     times = CERTAIN_TIMES if is_clear_start else 1
     if known is not None and known.phases == used:
         times += known.times
@@ -217,24 +252,14 @@ def _counted_phases(
 ) -> tuple[int, ...]:
     """Return the phases on which a participant counts from now on, by what was found of its vehicle's phases.
 
-    The found ones once they are certain and a minute has passed: some vehicles add phases a little later.
-    Until then nothing changes. All wired ones where nothing is found, or a used phase does not count at
-    present.
+    What was found counts once it is certain and a minute has passed: some vehicles add phases a little
+    later. Until then nothing changes. All wired phases count where nothing is found, or where the vehicle
+    uses one that does not count at present.
     """
     if found is None or not set(found.phases) <= set(participant.phases):
         return participant.settings.wired_phases
     is_certain_for_long = found.times >= CERTAIN_TIMES and now_s >= found.at + FOUND_FOR_S
     return found.phases if is_certain_for_long else participant.phases
-
-
-class Change(NamedTuple):
-    """By how much the line changed on a phase [mA], for the building and one vehicle together.
-
-    It is a range, because it is not known how much the other vehicles have changed of that.
-    """
-
-    least_ma: int
-    most_ma: int
 
 
 def _change_of_phase(
@@ -244,10 +269,11 @@ def _change_of_phase(
     after: LineAtRest,
     participants: Mapping[int, Participant],
 ) -> Change:
-    """Return by how much the building and the vehicle at charging point `number` changed a phase (0 to 2).
+    """Return by how much a phase (0 to 2) has changed for the building and one vehicle together.
 
-    It is the change of the line less that of the other vehicles. It is a range, because each of these has
-    changed its draw there by anything from nothing to its whole assumed change.
+    The vehicle is the one at charging point `number`. That is the change of the line less that of all other
+    vehicles: a range, because each of these has changed its draw by anything from nothing to its whole
+    assumed change.
     """
     least_ma = most_ma = after.rest_ma[phase] - before.rest_ma[phase]
     for other, drawn_ma in after.assumed_ma.items():
@@ -259,19 +285,16 @@ def _change_of_phase(
 
 
 def _has_followed_vehicle(change: Change, drawn_before_ma: int, drawn_after_ma: int) -> bool | None:
-    """Tell whether a phase changed with a vehicle whose assumed draw went from `drawn_before_ma` to `drawn_after_ma`.
+    """Tell whether a phase changed as a vehicle on it would have; None: that is not clear.
 
-    True: it surely changed in the same direction, by 3 A or more (4 A at a start) and by no more than the
-    draw: a vehicle may take less than its offer. False: it surely did not change. None: that is not clear.
-    `change`: the range within which the change of the phase lies.
+    True: it surely changed in the same direction as the vehicle's assumed draw, by 3 A or more (4 A at a
+    start) and by no more than that draw: a vehicle may take less than its offer. False: it surely did not
+    change. `change`: the range within which the change of the phase lies.
     """
-    least_ma, most_ma, expected_ma = (
-        change.least_ma,
-        change.most_ma,
-        drawn_after_ma - drawn_before_ma,
-    )
+    least_ma, most_ma = change
+    expected_ma = drawn_after_ma - drawn_before_ma
     if expected_ma < 0:
-        # less is drawn: the signs are turned, so that a rise is looked for in either case
+        # the vehicle draws less: all signs are turned, so that a rise is looked for in either case
         least_ma, most_ma, expected_ma = -most_ma, -least_ma, -expected_ma
     if least_ma >= -UNCHANGED_MA and most_ma <= UNCHANGED_MA:
         return False
@@ -283,13 +306,13 @@ def _has_followed_vehicle(change: Change, drawn_before_ma: int, drawn_after_ma: 
 
 
 def _has_stayed_between(phase: int, before: LineAtRest, after: LineAtRest) -> bool:
-    """Tell whether a phase has never carried 1 A less or more than both lines at rest did.
+    """Tell whether a phase has never carried 1 A less or more in between than at the two lines at rest.
 
-    Where it has, something was switched off and something else on. `before` knows what the meter has shown
-    since. Source: load-management 4.7e.
+    Where it has, the building has switched something off and something else on, which may have hidden the
+    vehicle. What the meter has shown in between is in `before`. Source: load-management 4.7e.
     """
     if not before.least_since_ma:
-        return True
+        return True  # the meter has shown nothing in between
     ends_ma = before.carried_ma[phase], after.carried_ma[phase]
     return (
         before.least_since_ma[phase] >= min(ends_ma) - UNCHANGED_MA
@@ -300,9 +323,9 @@ def _has_stayed_between(phase: int, before: LineAtRest, after: LineAtRest) -> bo
 def _may_have_joined(left_out: Sequence[Change], others: Sequence[Change]) -> bool:
     """Tell whether a vehicle may have begun to use the phases that were left out, all of them at once.
 
-    Each of them must have risen by 4 A, and by 4 A more than each of the others, which the vehicle uses: a
-    load of the building on all phases does not do that. The upper ends of the ranges count, so that in doubt
-    the phases count again. Source: load-management 4.7c.
+    Each must have risen by 4 A, and by 4 A more than each phase that the vehicle uses (`others`): a load of
+    the building on all phases does not do that. The upper ends of the ranges count, so that in doubt the
+    phases count again. Source: load-management 4.7c.
     """
     joined_ma = min(change.most_ma for change in left_out)
     more_ma = joined_ma - max(change.most_ma for change in others)
