@@ -89,8 +89,8 @@ class CycleState:
     def raise_in_this_cycle(self) -> LastRaise:
         """Return what is noted as the last raise of a participant that this cycle raises or starts.
 
-        That is the instant, and how many complete sets of the meter there have been: the next raise waits
-        for both.
+        That is the present instant, and how many complete sets the meter has sent so far: the next raise
+        waits for some seconds from then, and for one set more.
         """
         return LastRaise(self.now_s, self.state.meter.sets.count)
 

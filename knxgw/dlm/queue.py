@@ -82,8 +82,8 @@ def participants_to_shed(
 def note_shed(participant: Participant, now_s: float) -> None:
     """Note that a participant was shed (stopped for lack of room), and for how long it needs room to return.
 
-    That is 1 min (`ROOM_S`). If it had returned less than 10 min before (`RECURS_S`), it is twice as long
-    as the last time, at most 15 min. Source: load-management 18.1f, 18.1k.
+    That is 1 min (`ROOM_S`). If it had returned less than 10 min before (`RECURS_S`), the room did not
+    last: then it is twice as long as the last time, at most 15 min. Source: load-management 18.1f, 18.1k.
     """
     shedding = participant.shedding
     has_just_returned = now_s - shedding.returned_at <= RECURS_S

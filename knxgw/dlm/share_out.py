@@ -59,8 +59,8 @@ def share_out(cycle: CycleState) -> None:
     rise_to_ma = {number: min(ma, down_ma[number]) for number, ma in target_ma.items()}
     even_out(cycle, running, down_ma, rise_to_ma)
     for participant in admitted:
+        # nobody gives way for the uncertainty of the base load, because that ends by itself
         if not has_room(cycle, cycle.estimated_room_ma, participant):
-            # by the estimated base load: its uncertainty ends by itself, so none gives way for that
             by_estimate_ma = allocated_ma(cycle.estimated_room_ma, others_ma, requests)
             lower_for_newcomer(cycle, running, participant, by_estimate_ma)
         _start_if_possible(cycle, running, participant)
@@ -114,11 +114,11 @@ def _start_if_possible(
 
 
 def _is_next_sample_awaited(cycle: CycleState, newcomer: Participant) -> bool:
-    """Tell whether a newcomer's minimum fits, but not beside the highest base load that is possible.
+    """Tell whether a newcomer waits for the meter's next sample, to see how high the base load really is.
 
-    While vehicles follow lower offers, the meter cannot tell a rise of the building from a vehicle that has
-    not followed yet. The next sample of the meter shows which it is, so the newcomer waits for that.
-    Source: load-management 7.2.
+    Its minimum fits, but not beside the highest base load that is possible by the last sample: while
+    vehicles follow lower offers, the meter cannot tell a rise of the building from a vehicle that has not
+    followed yet. Source: load-management 7.2.
     """
     return has_room(cycle, cycle.room_to_raise_ma, newcomer) and not has_room(
         cycle, cycle.room_to_grant_ma, newcomer

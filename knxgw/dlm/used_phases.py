@@ -103,6 +103,7 @@ def line_at_rest(
             continue  # its draw counts as the building's
         if not participant.settings.measures_current:
             resting_since = rests_since(participant, settings)
+            # the meter may have sampled earlier than its configured delay says (`EARLY_S`)
             if resting_since is None or sampled_at - EARLY_S < resting_since:
                 return None  # it may have been moving still
             assumed_ma[participant.settings.number] = participant.highest_draw_ma
@@ -236,11 +237,12 @@ def _found_once_more(
 ) -> FoundPhases:
     """Return the finding that a vehicle uses the phases `used`, with how often in a row that was found.
 
-    A start is certain at once where all wired phases followed it, so that none is left out, or one of three:
-    the building could feign that only on two phases at the same moment. All else must be found twice.
+    A start is certain at once where all wired phases followed it, or only one of three. The building could
+    feign the latter only by a change on two phases at the same moment. All else must be found twice.
     `known`: what was found before, if anything. Source: load-management 4.7b.
     """
-    is_clear_start = is_start and wired_count - len(used) != 1
+    left_out_count = wired_count - len(used)
+    is_clear_start = is_start and left_out_count != 1  # none is left out, or two are
     times = CERTAIN_TIMES if is_clear_start else 1
     if known is not None and known.phases == used:
         times += known.times
@@ -288,8 +290,8 @@ def _has_followed_vehicle(change: Change, drawn_before_ma: int, drawn_after_ma: 
     """Tell whether a phase changed as a vehicle on it would have; None: that is not clear.
 
     True: it surely changed in the same direction as the vehicle's assumed draw, by 3 A or more (4 A at a
-    start) and by no more than that draw: a vehicle may take less than its offer. False: it surely did not
-    change. `change`: the range within which the change of the phase lies.
+    start), and by no more than that draw and 1 A: a vehicle may take less than its offer. False: it surely
+    changed by 1 A at most (`UNCHANGED_MA`). `change`: the range within which the change of the phase lies.
     """
     least_ma, most_ma = change
     expected_ma = drawn_after_ma - drawn_before_ma
