@@ -275,7 +275,9 @@ def _with_used_phases(
     if before is None:
         return state
     # some vehicle moves: the values only widen what the meter has shown since the line at rest before
-    return replace(state, meter=replace(state.meter, line_at_rest=before.with_later_values(values_ma)))
+    return replace(
+        state, meter=replace(state.meter, line_at_rest=before.with_later_values(values_ma))
+    )
 
 
 def _with_line_at_rest(

@@ -94,7 +94,7 @@ def observe(
     whether it is gone. The result is in mA per grid phase. With a static limit there is no base load: then
     the caller ignores the result. Source: load-management 7.2, 13.1, 13.2.
     """
-    was_known, last_draw_ma = _is_draw_known(participant), participant.draw_ma
+    was_known, last_draw_ma = participant.is_draw_known, participant.draw_ma
     # the order matters: each step uses what the one before it has updated
     _take_over_observed(participant, observation, now_s)
     _update_reachability(participant, observation, settings, now_s)
@@ -105,10 +105,10 @@ def observe(
     )
     if participant.is_reachable:  # else what was held back at its loss stays
         participant.held_back_ma = _held_back_until_acknowledged_ma(participant, observation, now_s)
-    if was_known and not _is_draw_known(participant):
+    if was_known and not participant.is_draw_known:
         _forget_draw(participant, settings)
         return last_draw_ma
-    if _is_draw_known(participant) or _reports_no_charging(participant, observation):
+    if participant.is_draw_known or _reports_no_charging(participant, observation):
         # its draw is read again, or nothing flows: no unread draw burdens the chargers' own line (7.1d)
         participant.unread_draw_ma = NO_CURRENT
     return last_draw_ma if _has_assumed_draw_ended(participant, last_draw_ma, settings) else None
@@ -125,14 +125,6 @@ def _has_assumed_draw_ended(
     is_assumed = participant.is_reachable and not participant.settings.measures_current
     has_ended = any(last_draw_ma) and not any(participant.draw_ma)
     return is_assumed and has_ended and settings.static_limit_ma is None
-
-
-def _is_draw_known(participant: Participant) -> bool:
-    """Tell whether a participant's draw is known: it can be reached, and its currents are valid.
-
-    If not, what it drew last counts as the building's.
-    """
-    return participant.has_valid_currents and participant.is_reachable
 
 
 def _take_over_observed(participant: Participant, observation: Observation, now_s: float) -> None:
