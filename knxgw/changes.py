@@ -14,14 +14,17 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 from knxgw.config.effects import effects_of
+from knxgw.config.from_ets import is_same_but_for_machine
 from knxgw.config.model import Configuration
+from knxgw.device.download import Stage
 from knxgw.errors import Finding, RejectedError
 from knxgw.factory_reset import SetAside
 from knxgw.host.clock import system_clock
-from knxgw.judgement import Prepared, check_text
+from knxgw.judgement import Judgement, Prepared, check_text, judge_unconfigured_again
 from knxgw.links.keyring_contents import read_keyring
 from knxgw.living import Store
 from knxgw.master_file import MasterFile
+from knxgw.programmed import Programmed
 from knxgw.store.configurations import Origin
 from knxgw.store.keyring_files import KeyringFiles
 from knxgw.store.trouble import StateError
@@ -34,6 +37,7 @@ from knxgw.website.configuring import (
     Proposal,
     sum_of,
 )
+from knxgw.website.listener import Address
 
 log = logging.getLogger(__name__)
 TRY_AGAIN_S = 2.0
@@ -65,7 +69,10 @@ class Changes:
         self._store = store
         self._ask = ask
         self._loop = asyncio.get_running_loop()
-        self._in_force: Configuration | None = None
+        self._in_force: Configuration | None = None  # of the device's own file
+        self._answers_at: Address | None = None  # the website, with it
+        self._unconfigured_at: Address | None = None  # the website, before the first configuration
+        self.programmed: Programmed | None = None  # what ETS has made of the living device
         self._waiting: Pending | None = None
         self._keyrings = Lock()
         self._set_aside = SetAside(store.database.directory)
@@ -86,7 +93,16 @@ class Changes:
             keep_keyring=self._keep_keyring,
             confirm=self._confirm_soon,
             confirm_until=lambda: self._confirm_until,
+            is_held_by_ets=self.is_held_by_ets,
+            text_by_ets=self._text_by_ets,
         )
+
+    def is_held_by_ets(self) -> bool:
+        """Tell whether ETS has loaded the device, or is loading it: its file is not in force then."""
+        return self.programmed is not None and self.programmed.stage is not Stage.UNTOUCHED
+
+    def _text_by_ets(self) -> str:
+        return "" if self.programmed is None else self.programmed.loaded_text()
 
     def _keep_keyring(self, content: bytes, password: str) -> KeptKeyring:
         """Keep a keyring that its password opens; from any thread. Raises: ConfigError, StateError."""
@@ -109,7 +125,7 @@ class Changes:
         return Checked(
             findings=loaded.findings,
             can_run=True,
-            effects=effects_of(self._in_force, loaded.configuration),
+            effects=effects_of(self._in_force, loaded.configuration, self._answers_at),
         )
 
     def _read(self) -> str:
@@ -151,6 +167,20 @@ class Changes:
 
     # --- on the way
 
+    def may_take(self, following: Prepared, current: Prepared, proposal: Proposal) -> bool:
+        """Tell whether the file may say what a page proposes.
+
+        While ETS holds the device, what it has loaded is in force: a file that says anything else about
+        chargers or group objects would be called in force and would not be. What belongs to the machine may
+        change. Source: website 46.
+        """
+        if proposal.origin is Origin.RETURNED or not self.is_held_by_ets():
+            return True
+        before, after = current.configuration, following.configuration
+        if before is None or after is None:
+            return False
+        return is_same_but_for_machine(before, after)
+
     def write(self, following: Prepared, current: Prepared, proposal: Proposal) -> None:
         """Replace the file by what is about to be taken. Raises: OSError.
 
@@ -158,7 +188,10 @@ class Changes:
         """
         if self._must_be_confirmed(following, current, proposal):
             self.master.begin_unconfirmed(current.text)
-        self.master.write(following.text)
+        if following.configuration is None:
+            self.master.put_back("")  # there was no file
+        else:
+            self.master.write(following.text)
 
     def write_back(self, current: Prepared) -> None:
         """Let the file say again what runs: the device could not take what was proposed."""
@@ -181,8 +214,9 @@ class Changes:
 
     def keep(self, prepared: Prepared, proposal: Proposal | None = None) -> None:
         """Note what came into force, and keep it as a version; nobody waits for the disk."""
-        self._in_force = prepared.configuration
+        self._in_force, self._answers_at = prepared.configuration, prepared.listener.address
         if prepared.configuration is None:
+            self._unconfigured_at = prepared.listener.address
             return
         of_file = Proposal(text=prepared.text, origin=Origin.FILE)
         made = proposal or of_file
@@ -199,21 +233,18 @@ class Changes:
 
         self._store.executor.submit(keep)
 
-    def _must_be_confirmed(
-        self, following: Prepared, current: Prepared, proposal: Proposal
-    ) -> bool:
-        """Tell whether a change may cut off the browser: the website moves, or KNX is another line.
+    @staticmethod
+    def _must_be_confirmed(following: Prepared, current: Prepared, proposal: Proposal) -> bool:
+        """Tell whether somebody must confirm a change, because it may cut off the browser.
 
         The way back from such a change ends where the browser was before: nobody is asked again.
         """
-        if current.configuration is None or proposal.origin is Origin.RETURNED:
-            return False
-        is_encrypted = (following.certificate is None) != (current.certificate is None)
-        return (
-            following.listener is not current.listener
-            or is_encrypted
-            or following.link_origin != current.link_origin
-        )
+        return proposal.origin is not Origin.RETURNED and may_cut_off(following, current)
+
+    def without_configuration(self, running: Prepared) -> Judgement:
+        """Judge the way back to a device that was not configured: its website is where it was then."""
+        directory = self._store.database.directory
+        return judge_unconfigured_again(running, directory, self._unconfigured_at)
 
     # --- confirmed or not
 
@@ -248,6 +279,28 @@ class Changes:
             self._return.cancel()  # the next start takes it back
         if (pending := self.next()) is not None:
             pending.end(Outcome(is_taken=False, failure=_NO_ANSWER))
+
+
+def may_cut_off(following: Prepared, current: Prepared) -> bool:
+    """Tell whether going on with another configuration may cut off a browser, or KNX.
+
+    The website moves, begins or ceases to be encrypted, loses a name by which it is reached, or believes
+    another proxy; or KNX is another line. The first configuration of a device begins KNX and cuts off nobody
+    there.
+    """
+    if following.listener is not current.listener:
+        return True
+    if (following.certificate is None) != (current.certificate is None):
+        return True
+    if current.configuration is None or following.configuration is None:
+        return False
+    before, after = current.configuration.website, following.configuration.website
+    has_lost_name = bool(set(before.host_names) - set(after.host_names))
+    return (
+        has_lost_name
+        or before.trusted_proxy != after.trusted_proxy
+        or following.link_origin != current.link_origin
+    )
 
 
 def refused(findings: tuple[Finding, ...]) -> Outcome:

@@ -163,7 +163,7 @@ def judge_reload(
     it, what it says now.
     """
     if text is None and running.configuration is None and state is not None and not path.exists():
-        return _judge_unconfigured_again(running, state)
+        return judge_unconfigured_again(running, state)
     text, loaded = _read(path, text)
     if loaded.configuration is None:
         return Judgement(findings=loaded.findings)
@@ -189,12 +189,33 @@ def judge_reload(
     return _judgement(loaded, findings, prepared, running)
 
 
-def _judge_unconfigured_again(running: Prepared, state: Path) -> Judgement:
-    """Judge a reload of a device that still has no configuration: a certificate may have been made."""
+def judge_unconfigured_again(
+    running: Prepared, state: Path, website_at: Address | None = None
+) -> Judgement:
+    """Judge going on without a configuration: there is still none, or nobody has confirmed the first one.
+
+    A certificate may have been made meanwhile. `website_at`: where the website answered before the first
+    configuration; None: where it answers now.
+    """
     certificate, findings = _kept(state, None, may_renew=True)
+    listener = running.listener
+    if website_at is not None and website_at != listener.address:
+        listener = Listener(website_at)
+        try:
+            listener.open()
+        except OSError as err:
+            words, severity = _why_not(website_at, err, None)
+            place = FileLine("no configuration", 0, LISTEN_KEY)
+            findings.append(Finding(place=place, words=words, severity=severity))
     prepared = Prepared(
-        configuration=None, link=running.link, listener=running.listener, certificate=certificate
+        configuration=None,
+        link=None if running.configuration is not None else running.link,
+        listener=listener,
+        certificate=certificate,
     )
+    if any(one.severity is Severity.ERROR for one in findings):
+        prepared.release(running)
+        return Judgement(findings=tuple(findings))
     return Judgement(findings=tuple(findings), prepared=prepared)
 
 

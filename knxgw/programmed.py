@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from knxgw.catalogue.product import Catalogue
+from knxgw.config.as_text import text_of_loaded
 from knxgw.config.from_ets import configuration_from_ets
 from knxgw.config.model import Configuration, GroupObjectLink
 from knxgw.device.certificate import certificate_text
@@ -117,6 +118,13 @@ class Programmed:
     def configuration(self) -> Configuration | None:
         """Return the configuration that holds; None: the device is not to do anything."""
         return self._loaded(*self._image()) if self.stage is Stage.LOADED else self._of_stage()
+
+    def loaded_text(self) -> str:
+        """Return what ETS has loaded as the text of a configuration file, for people; from any thread.
+
+        "": nothing is loaded, or not to the end.
+        """
+        return text_of_loaded(*self._image(), self._catalogue) if self._is_loaded() else ""
 
     def _is_loaded(self) -> bool:
         return self.stage is Stage.LOADED

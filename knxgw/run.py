@@ -299,6 +299,10 @@ async def serve_configurations(
     return stop.after
 
 
+_HELD_BY_ETS = (
+    "the configuration was read again; ETS has loaded the device, so that holds, and of the file only what belongs "
+    "to the machine (KNX connection, website, firmware source, panel, time servers)"
+)
 _TAKEN_BACK = "the new configuration does not run; the previous one is used again"
 
 
@@ -326,6 +330,7 @@ class _Life:
             show_initial_password(device.accounts)
             show_device_certificate(device.gateway.programmed)
             self._changes.keep(self.prepared)
+            self._changes.programmed = device.gateway.programmed
             while (following := await self._next(stop)) is not None:
                 await self._take(device, *following)
             if (ending := _ENDINGS.get(stop.after)) is not None:
@@ -333,8 +338,13 @@ class _Life:
 
     async def _take(self, device: Living, following: Prepared, pending: Pending | None) -> None:
         """Let the living device take what was prepared; if it cannot, nothing changes."""
-        if pending is not None and not await self._write(following, pending):
-            return
+        if pending is not None:
+            if not self._changes.may_take(following, self.prepared, pending.proposal):
+                following.release(self.prepared)
+                pending.end(Outcome(is_taken=False, is_held_by_ets=True))
+                return
+            if not await self._write(following, pending):
+                return
         try:
             await device.take(following, self.prepared)
         except Exception:
@@ -353,7 +363,10 @@ class _Life:
         self.before, self.prepared = self.prepared, following
         self.is_proposed = pending is not None
         self._taken_at = asyncio.get_running_loop().time()
-        log.info("the configuration was read again and is in use")
+        if self._changes.is_held_by_ets():
+            log.warning(_HELD_BY_ETS)
+        else:
+            log.info("the configuration was read again and is in use")
         _announce(following)
 
     async def _write(self, following: Prepared, pending: Pending) -> bool:
@@ -399,6 +412,8 @@ class _Life:
         judge = partial(self._judge, self.prepared)
         if pending is not None:
             judge = partial(judge, text=pending.proposal.text)
+            if pending.proposal.origin is Origin.RETURNED and not pending.proposal.text:
+                judge = partial(self._changes.without_configuration, self.prepared)
         judging = loop.run_in_executor(None, judge)
         await asyncio.wait(
             {judging, stop.ending}, timeout=JUDGING_S, return_when=asyncio.FIRST_COMPLETED

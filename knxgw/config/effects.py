@@ -6,7 +6,7 @@ read anew, whether KNX or the website is cut off for a moment. Source: website 4
 
 from dataclasses import replace
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from knxgw.config.model import Configuration, PointSettings
 
@@ -22,6 +22,7 @@ class EffectKind(StrEnum):
     POINT_UNTOUCHED = "point_untouched"
     KNX_ANEW = "knx_anew"  # the KNX connection ends and begins again
     WEBSITE_MOVES = "website_moves"
+    WEBSITE_REACHED_OTHERWISE = "website_reached_otherwise"  # other names, proxy or encryption
     SERIAL_ANEW = "serial_anew"
     LOAD_MANAGEMENT = "load_management"
     GROUP_ADDRESSES = "group_addresses"
@@ -36,11 +37,30 @@ class Effect(NamedTuple):
     address: str = ""  # where the website answers then
 
 
-def effects_of(before: Configuration | None, after: Configuration) -> tuple[Effect, ...]:
-    """Return what going on from one configuration to another brings about, in the order of the page."""
+class Answering(Protocol):
+    """Where the website answers."""
+
+    @property
+    def host(self) -> str:
+        """Return the address, or "0.0.0.0"."""
+
+    @property
+    def port(self) -> int:
+        """Return the port."""
+
+
+def effects_of(
+    before: Configuration | None, after: Configuration, answers_at: Answering | None = None
+) -> tuple[Effect, ...]:
+    """Return what going on from one configuration to another brings about, in the order of the page.
+
+    `answers_at`: where the website of a device without a configuration answers.
+    """
     if before is None:
         added = (Effect(EffectKind.POINT_ADDED, point.number) for point in after.points)
-        return (Effect(EffectKind.BEGINS), *added)
+        moves = answers_at is not None and _address(answers_at) != _address(after.website)
+        moved = [Effect(EffectKind.WEBSITE_MOVES, address=_address(after.website))] * moves
+        return (Effect(EffectKind.BEGINS), *added, *moved)
     return (*_of_points(before, after), *_of_the_rest(before, after))
 
 
@@ -67,20 +87,27 @@ def _of_point(before: PointSettings | None, after: PointSettings | None) -> Effe
 
 def _of_the_rest(before: Configuration, after: Configuration) -> tuple[Effect, ...]:
     def device(one: Configuration) -> object:
-        return one.device, one.grid_setpoint_ma, replace(one.website, host="", port=0)
+        return one.device, one.grid_setpoint_ma, one.firmware, one.panel
+
+    def reached(one: Configuration) -> object:
+        return replace(one.website, host="", port=0)
 
     changed = {
         EffectKind.KNX_ANEW: before.knx != after.knx,
-        EffectKind.WEBSITE_MOVES: (before.website.host, before.website.port)
-        != (after.website.host, after.website.port),
+        EffectKind.WEBSITE_MOVES: _address(before.website) != _address(after.website),
+        EffectKind.WEBSITE_REACHED_OTHERWISE: reached(before) != reached(after),
         EffectKind.SERIAL_ANEW: before.serial != after.serial,
         EffectKind.LOAD_MANAGEMENT: before.load_management != after.load_management,
         EffectKind.GROUP_ADDRESSES: dict(before.group_objects) != dict(after.group_objects),
         EffectKind.DEVICE: device(before) != device(after),
     }
-    address = f"{after.website.host}:{after.website.port}"
+    address = _address(after.website)
     return tuple(
         Effect(kind, address=address if kind is EffectKind.WEBSITE_MOVES else "")
         for kind, has_changed in changed.items()
         if has_changed
     )
+
+
+def _address(of: Answering) -> str:
+    return f"{of.host}:{of.port}"

@@ -72,6 +72,11 @@ def _of_this_machine(configuration: Configuration, own: Configuration) -> Config
     )
 
 
+def is_same_but_for_machine(before: Configuration, after: Configuration) -> bool:
+    """Tell whether two configurations differ at most in what belongs to the machine."""
+    return _of_this_machine(after, before) == before
+
+
 class _EtsSection:
     """A section of the parameters; see `SectionSource`."""
 

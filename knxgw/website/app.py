@@ -34,6 +34,7 @@ from knxgw.website.pages import (
     diagnostics,
     firmware,
     group_monitor,
+    held_by_ets,
     help_pages,
     history,
     knx_device,
@@ -70,6 +71,7 @@ def create_app(bridge: Bridge, publisher: Publisher, uploads: Uploads | None = N
     gate = Gate(accounts=bridge.accounts, cookie=bridge.cookie, host_names=bridge.host_names)
     live = Live(bridge, publisher)
     gate.guard(app)
+    held_by_ets.guard(app)
     app.extensions["knxgw"] = common.Site(
         bridge=bridge,
         gate=gate,

@@ -37,6 +37,7 @@ class Outcome:
     is_taken: bool
     findings: tuple[Finding, ...] = ()
     was_changed_meanwhile: bool = False  # by somebody else, so it was not taken
+    is_held_by_ets: bool = False  # what ETS has loaded is in force, so it was not taken
     must_be_confirmed: bool = False  # within `CONFIRM_S`, else it goes back
     failure: str = ""  # why the file was not written, or the device could not go on with it
 
@@ -88,6 +89,11 @@ class Configuring:
     keep_keyring: Callable[[bytes, str], KeptKeyring] = _keep_nothing
     # until when the last change must be confirmed [UTC]; None: it need not be
     confirm_until: Callable[[], datetime | None] = lambda: None
+    # ETS has loaded the device or is loading it: what it has loaded is in force, not the file
+    is_held_by_ets: Callable[[], bool] = lambda: False
+    text_by_ets: Callable[[], str] = (
+        str  # what ETS has loaded, as a file would say it; "": not to the end
+    )
 
 
 def sum_of(text: str) -> str:

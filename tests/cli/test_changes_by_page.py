@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import stat
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -28,6 +29,7 @@ from tests.support.processes import GOOD, free_port, health
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.real
+ROOT = Path(__file__).parents[2]
 
 
 class Device:
@@ -221,6 +223,98 @@ async def test_a_website_that_moves_comes_back_unless_somebody_follows_it(
     await device.run(drive)
     assert device.said() == (text if is_confirmed else device.text)
     assert not (device.state / BEFORE_NAME).exists()
+
+
+@pytest.mark.long
+@pytest.mark.proves("W45")
+@pytest.mark.parametrize("is_confirmed", [True, False])
+async def test_a_first_configuration_that_moves_the_website_is_taken_back_unless_somebody_follows_it(
+    tmp_path: Path,
+    is_confirmed: bool,  # noqa: FBT001 - a case
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(changes, "CONFIRM_S", 60.0 if is_confirmed else 4.0)
+    device, moved = Device(tmp_path, is_own=True), free_port()
+    text = device.text.replace(f":{device.web}", f":{moved}")
+    there = Editor(moved)
+    there.cookies = device.editor.cookies
+
+    async def drive() -> None:
+        form = await asyncio.to_thread(device.editor.form)
+        checked = await asyncio.to_thread(
+            partial(device.editor.send, "/config/check", **{**form, "text": text})
+        )
+        assert f"answers at another address: 127.0.0.1:{moved}" in checked
+        post = partial(device.editor.send, "/config/apply", **{**form, "text": text})
+        with suppress(OSError):  # the answer leads to the address of before
+            await asyncio.to_thread(post)
+        await until(lambda: health(moved) == 200, 10, "the other address")
+        assert (device.state / BEFORE_NAME).exists()
+        if is_confirmed:
+            await asyncio.to_thread(there.log_in)
+            token = (await asyncio.to_thread(there.form))["csrf"]
+            await asyncio.to_thread(partial(there.send, "/config/confirm", csrf=token))
+            await until(lambda: not (device.state / BEFORE_NAME).exists(), 10, "the confirmation")
+        else:
+            await until(lambda: health(device.web) == 200, 20, "the way back")
+            await asyncio.to_thread(device.editor.log_in)
+            assert "not configured yet" in await asyncio.to_thread(device.editor.page, "/config")
+            # and the way is open for the next one
+            page = await asyncio.to_thread(device.editor.apply, device.text)
+            assert "The new configuration is in force." in page
+
+    await device.run(drive)
+    assert device.said() == (text if is_confirmed else device.text)
+    assert not (device.state / BEFORE_NAME).exists()
+
+
+@pytest.mark.long
+@pytest.mark.proves("W46")
+async def test_what_ets_has_loaded_stays_in_force_whatever_is_applied(
+    device: Device, tmp_path: Path
+) -> None:
+    server = free_port()
+    device.text = device.text.replace(
+        "{link: none}", f"{{link: none, individual_address: 1.1.20, server_port: {server}}}"
+    )
+    device.file.write_text(device.text, encoding="utf-8")
+    by_ets = tmp_path / "ets.yaml"
+    by_ets.write_text(device.text.replace("Test", "Carport"), encoding="utf-8")
+
+    async def tool(*arguments: str) -> None:
+        way = ("--way", f"udp:127.0.0.1:{server}", "--device", "1.1.20")
+        command = (sys.executable, "-m", "tools.knx_tool", *way, *arguments)
+        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
+        assert await process.wait() == 0
+
+    async def page(path: str = "/config") -> str:
+        return await asyncio.to_thread(device.editor.page, path)
+
+    async def drive() -> None:
+        form = await asyncio.to_thread(device.editor.form)
+        await tool("load", str(by_ets))
+        for _ in range(100):
+            if "Carport" in await page("/"):
+                break
+            await asyncio.sleep(0.2)
+        assert "name: Carport" in await page()
+        other = device.text.replace("One", "Two")
+        answer = await asyncio.to_thread(
+            partial(device.editor.answered, "/config/apply", **{**form, "text": other})
+        )
+        assert "Not applied. ETS has loaded this device" in answer
+        assert device.said() == device.text
+        # what belongs to the machine is the file's, also now
+        named = device.text.replace(
+            f'"127.0.0.1:{device.web}"', f'"127.0.0.1:{device.web}", host_names: [garage.example]'
+        )
+        answer = await asyncio.to_thread(
+            partial(device.editor.answered, "/config/apply", **{**form, "text": named})
+        )
+        assert device.said() == named, answer
+        assert "name: Carport" in await page()
+
+    await device.run(drive)
 
 
 class Broken(Device):

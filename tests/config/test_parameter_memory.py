@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.parameters import ParameterDefinition, ParameterType
+from knxgw.config.as_text import text_of_loaded
 from knxgw.config.convert import convert
+from knxgw.config.edit_yaml import values_of
 from knxgw.config.from_ets import configuration_from_ets
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import ConfigurationSource
@@ -92,6 +94,35 @@ def test_what_ets_loads_makes_the_configuration_that_the_file_would_make(path: P
         replace(one, key="") for one in before.points
     ]
     assert after.device == replace(before.device, ntp_servers=())
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_what_ets_has_loaded_can_be_read_as_a_file_that_means_the_same(path: Path) -> None:
+    before = parse_configuration(path.read_text("utf-8"), catalogue(), is_offline=True)
+    assert before.configuration is not None
+    image = image_of(texts_of_file(path.read_text("utf-8")), catalogue())
+    links = before.configuration.group_objects
+    text = text_of_loaded(image, links, catalogue())
+    loaded = configuration_from_ets(image, links, catalogue(), None).configuration
+    assert loaded is not None
+    # what belongs to the machine is in neither
+    written = parse_configuration(text, catalogue(), is_offline=True)
+    found = written.configuration
+    assert found is not None, written.findings
+    for name in ("load_management", "grid_setpoint_ma", "submeters", "device"):
+        assert getattr(found, name) == getattr(loaded, name), name
+    assert {number: one.addresses for number, one in found.group_objects.items()} == {
+        number: one.addresses for number, one in links.items()
+    }
+    assert [replace(one, key="") for one in found.points] == [
+        replace(one, key="") for one in loaded.points
+    ]
+
+
+@given(st.binary(max_size=size_of(catalogue().parameters)))
+@settings(deadline=None)
+def test_no_memory_is_no_text(image: bytes) -> None:
+    values_of(text_of_loaded(image, {}, catalogue()))
 
 
 def test_what_is_wrong_is_said_at_its_parameter() -> None:

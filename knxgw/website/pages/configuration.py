@@ -25,6 +25,7 @@ from knxgw.website.field_findings import TONES
 from knxgw.website.language import Language, marked
 from knxgw.website.pages.common import address, language, session, site
 from knxgw.website.pages.configuration_forms import links_to_forms, new_page
+from knxgw.website.pages.held_by_ets import MACHINE_SECTIONS, is_held_by_ets
 from knxgw.website.security import needs
 from knxgw.website.text_diff import difference
 
@@ -38,12 +39,15 @@ EFFECTS = {
     EffectKind.POINT_REMOVED: marked(
         "Charging point {number} is no longer controlled; its charger is told what holds without the gateway."
     ),
-    EffectKind.POINT_READ_ANEW: marked("Charging point {number} is read anew."),
+    EffectKind.POINT_READ_ANEW: marked("Charging point {number} is read again."),
     EffectKind.POINT_CHANGED: marked("Charging point {number} gets other settings and goes on."),
     EffectKind.POINT_UNTOUCHED: marked("Charging point {number} is not touched."),
     EffectKind.KNX_ANEW: marked("The connection to KNX ends and begins again."),
     EffectKind.WEBSITE_MOVES: marked(
         "This website answers at another address: {address}. Open it there within two minutes and keep the change."
+    ),
+    EffectKind.WEBSITE_REACHED_OTHERWISE: marked(
+        "This website is reached by other names, through another proxy or with another encryption."
     ),
     EffectKind.SERIAL_ANEW: marked("The serial line is opened again."),
     EffectKind.LOAD_MANAGEMENT: marked("Load management goes on with other settings."),
@@ -82,6 +86,8 @@ def configuration() -> str:
         return render_template("configuration_elsewhere.html")
     now = text_now()
     draft = site().drafts.of(session().account)
+    if is_held_by_ets():
+        return _by_ets(now, has_draft=draft is not None)
     if draft is None or draft.text == now:
         return _form(now, Draft(text=now, based_on=sum_of(now)))
     return _form(now, draft)
@@ -110,6 +116,16 @@ def discard() -> AnyResponse:
 def as_file() -> Response:
     """Return what the file says now."""
     return download(FILE_NAME, text_now().encode(), YAML_TYPE)
+
+
+@pages.get(f"/config/loaded/{FILE_NAME}")
+@needs(Right.CONFIGURATION)
+def loaded_file() -> Response:
+    """Return what ETS has loaded, as a configuration file."""
+    text = _configuring().text_by_ets()
+    if not text:
+        abort(404)
+    return download(FILE_NAME, text.encode(), YAML_TYPE)
 
 
 @pages.post("/config/check")
@@ -171,7 +187,10 @@ def confirm() -> AnyResponse:
 def versions() -> str:
     """List the configurations that the device has had."""
     return render_template(
-        "configuration_versions.html", versions=_configuring().versions(), origins=_origins()
+        "configuration_versions.html",
+        versions=_configuring().versions(),
+        origins=_origins(),
+        is_held_by_ets=is_held_by_ets(),
     )
 
 
@@ -268,6 +287,22 @@ def _form(now: str, draft: Draft) -> str:
     )
 
 
+def _by_ets(text_of_file: str, *, has_draft: bool) -> str:
+    """Return the page of a device that ETS holds: what it has loaded, to be read."""
+    configuring = _configuring()
+    return render_template(
+        "configuration_by_ets.html",
+        text=configuring.text_by_ets(),
+        has_draft=has_draft,
+        forms=[
+            one
+            for one in links_to_forms(text_of_file)
+            if one.path.rpartition("/")[2] in (*MACHINE_SECTIONS, "keyring")
+        ],
+        confirm_until=configuring.confirm_until(),
+    )
+
+
 def _checked(text: str, origin: Origin, outcome: Outcome | None = None, *, based_on: str) -> str:
     """Return the page that says what a text would bring about, or why it was not taken."""
     configuring, words = _configuring(), language()
@@ -287,6 +322,8 @@ def _checked(text: str, origin: Origin, outcome: Outcome | None = None, *, based
         is_writable=configuring.is_writable(),
         was_changed_meanwhile=is_out_of_date,
         failure="" if outcome is None else outcome.failure,
+        is_held_by_ets=is_held_by_ets(),
+        was_refused_for_ets=outcome is not None and outcome.is_held_by_ets,
     )
 
 
