@@ -6,9 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, ClassVar
 
+from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from knxgw.station.actions import Action
@@ -32,6 +34,24 @@ from tests.support.virtual_time import InlineExecutor
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 PASSWORD = "a sentence of our own"  # noqa: S105 - of the tests
 FACTS = DeviceFacts(version="1.0", knx_up_s=10.0, knx_link="routing", clock_source="ntp")
+
+
+class RuleOfEveryWebsite(Rule):
+    """A route whose address builder is compiled once for all websites of a test run.
+
+    Each website compiles its 160 routes anew, which takes longer than most tests of a page.
+    """
+
+    _compiled: ClassVar[dict[object, Callable[..., tuple[str, str]]]] = {}
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:  # noqa: FBT001, FBT002 - werkzeug's
+        key = (self.rule, self.subdomain, self.host, repr(self.defaults), append_unknown)
+        if key not in self._compiled:
+            self._compiled[key] = super()._compile_builder(append_unknown)
+        return self._compiled[key]
+
+
+Flask.url_rule_class = RuleOfEveryWebsite
 
 
 class Clock:
