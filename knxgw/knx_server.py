@@ -18,7 +18,7 @@ from knxgw.config.model import Configuration, KnxLinkKind, KnxSettings
 from knxgw.device.access import WITHOUT_LINE
 from knxgw.device.cemi_errors import CEMIErrorCode, cemi_error, write_error
 from knxgw.device.identity import MASK_VERSION, MAX_APDU_LENGTH, NOWHERE, IpState
-from knxgw.device.ip_secure import KEY_OCTETS, IpSecurity, ip_security
+from knxgw.device.ip_secure import IpSecurity, ip_security
 from knxgw.device.knx_device import IndividualAddress
 from knxgw.device.model import Elements, PropertyError
 from knxgw.device.watched import WatchedProperties
@@ -26,6 +26,7 @@ from knxgw.errors import LinkError
 from knxgw.gateway import Gateway
 from knxgw.host.network import ipv4_interfaces, own_addresses
 from knxgw.host.seen import see_network
+from knxgw.knx.fixed_values import KEY_OCTETS
 from knxgw.knxip.channel import Channel, Kind
 from knxgw.knxip.ports import (
     Description,

@@ -45,6 +45,7 @@ from knxgw.config.objects import existing_objects
 from knxgw.config.parameter_memory import image_of
 from knxgw.device.certificate import read_certificate
 from knxgw.device.services import EraseCode
+from knxgw.knx.fixed_values import KEY_OCTETS
 from knxgw.objects.codec import size_bits
 from tests.support.ets_image import texts_of_file
 from tests.support.line_tool import tables
@@ -54,7 +55,6 @@ from tests.support.secured_xknx import ToolDataSecure, give_address, secure, tak
 WAY, DEVICE = "udp:127.0.0.1:3671", "1.1.20"
 PARTS = {"all": (4, 3, 1, 2), "parameters": (4,), "links": (3, 1, 2)}  # indexes of objects
 FREE_KEY = 0xFFFFFFFF
-KEY_OCTETS = 16
 CERTIFICATE = re.compile("(?:[A-Z2-7]{6}-){5}[A-Z2-7]{6}")
 ADDRESS_S = 1.0  # in which the device has its address: it does not say so
 

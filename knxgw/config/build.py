@@ -24,8 +24,8 @@ from knxgw.config.model import (
 )
 from knxgw.config.report import Report
 from knxgw.config.values import Values
+from knxgw.knx.fixed_values import UNASSIGNED_TEXT
 
-NEW_DEVICE_ADDRESS = "15.15.255"  # individual address of a device nobody programmed
 _TUNNELS = (KnxLinkKind.TUNNELLING, KnxLinkKind.TUNNELLING_TCP)
 
 
@@ -144,8 +144,8 @@ def _individual_address(values: Values, link: KnxLinkKind, report: Report) -> st
     key = values.key_of("individual_address")
     if link is not KnxLinkKind.ROUTING:
         return None
-    report.warning(key, "individual_address_missing", address=NEW_DEVICE_ADDRESS)
-    return NEW_DEVICE_ADDRESS
+    report.warning(key, "individual_address_missing", address=UNASSIGNED_TEXT)
+    return UNASSIGNED_TEXT
 
 
 def _check_local_ip(values: Values, report: Report) -> None:

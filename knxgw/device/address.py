@@ -4,7 +4,7 @@ The address of an interface, whose tunnel the device uses, is the interface's. E
 last: by a tool, or by whoever has changed the device's own configuration since.
 """
 
-from knxgw.device.identity import UNASSIGNED
+from knxgw.knx.fixed_values import UNASSIGNED
 
 
 class DeviceAddress:

@@ -8,7 +8,9 @@ Source: [thelsing-knx] `examples/knx-linux/fdsk.cpp`.
 import base64
 import binascii
 
-SERIAL_OCTETS, FDSK_OCTETS = 6, 16
+from knxgw.knx.fixed_values import KEY_OCTETS
+
+SERIAL_OCTETS = 6
 CHARACTERS, GROUP = 36, 6
 _CRC = (0, 3, 6, 5, 12, 15, 10, 9, 11, 8, 13, 14, 7, 4, 1, 2)
 _MISREAD = str.maketrans("018", "OLB")  # these digits do not occur
@@ -35,7 +37,7 @@ def read_certificate(text: str) -> tuple[bytes, bytes]:
         octets = base64.b32decode(characters + "A===")
     except binascii.Error:
         raise CertificateError("a device certificate has letters and digits 2 to 7 only") from None
-    content, check = octets[: SERIAL_OCTETS + FDSK_OCTETS], octets[-1] >> 4
+    content, check = octets[: SERIAL_OCTETS + KEY_OCTETS], octets[-1] >> 4
     if _crc4(content) != check:
         raise CertificateError("a character of the device certificate is wrong")
     return content[:SERIAL_OCTETS], content[SERIAL_OCTETS:]

@@ -5,7 +5,6 @@ from ipaddress import IPv4Address
 
 MASK_VERSION = 0x57B0  # KNX IP, System B
 MANUFACTURER = 0x00FA  # of devices in development; a registered product has its own
-UNASSIGNED = 0xFFFF  # individual address 15.15.255: a device that nobody has programmed
 SETUP_MULTICAST = IPv4Address("224.0.23.12")
 MAX_APDU_LENGTH = 254
 NOWHERE = IPv4Address("0.0.0.0")  # noqa: S104 - an address that is not there
@@ -17,7 +16,7 @@ class Identity:
     """What stays the same for the life of the device."""
 
     serial_number: bytes  # 6 octets, the manufacturer first
-    fdsk: bytes = field(default=b"", repr=False)  # 16 octets, the first tool key; b"": it has none
+    fdsk: bytes = field(default=b"", repr=False)  # the first tool key; b"": it has none
     order_number: str = "knxgw"  # at most 10 characters
     hardware_type: bytes = b"\0\0knxg"  # 6 octets; the product entry for ETS compares them
     version: tuple[int, int, int] = (0, 0, 0)  # magic, version, revision: 5, 5 and 6 bits

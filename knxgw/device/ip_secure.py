@@ -10,6 +10,7 @@ from xknx.telegram.address import IndividualAddress
 from xknx.telegram.apci import ReturnCode
 
 from knxgw.device.function_result import FunctionResult
+from knxgw.knx.fixed_values import KEY_OCTETS
 
 DEVICE_CODE, PASSWORD_HASHES = (
     "ip_parameter.device_authentication_code",
@@ -30,7 +31,6 @@ NOTHING_WRITTEN: Mapping[str, bytes] = {
     USERS: b"",
 }
 ADDRESSES = "ip_parameter.additional_addresses"
-KEY_OCTETS = 16
 _FAMILIES = range(2, 10)
 _DONE, _NO_SERVICE, _NO_VALUE = (
     one.value

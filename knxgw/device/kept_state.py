@@ -10,11 +10,11 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from knxgw.catalogue.interface_objects import LoadState
-from knxgw.device.identity import UNASSIGNED
 from knxgw.device.last_download import LastDownload, stored_download
 from knxgw.device.loading import Loadable
 from knxgw.device.memory import crc16
 from knxgw.device.model import DeviceModel
+from knxgw.knx.fixed_values import UNASSIGNED
 
 VERSION = 1
 

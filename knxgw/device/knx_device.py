@@ -17,11 +17,11 @@ from xknx.telegram.tpci import TPCI, TConnect, TDataBroadcast, TDataConnected, T
 
 from knxgw.device.access import FREE_LEVEL, WITHOUT_LINE, access_of
 from knxgw.device.function_result import FunctionResult
-from knxgw.device.identity import UNASSIGNED
 from knxgw.device.model import DUPLICATE_ADDRESS, DeviceModel, Elements
 from knxgw.device.services import Answer, EraseCode, Services, name_of
 from knxgw.device.tables import group_addresses
 from knxgw.device.transport_layer import Tpdu, TransportLayer
+from knxgw.knx.fixed_values import UNASSIGNED
 from knxgw.knx.frames import Security
 from knxgw.knx.raw_service import RawService, apdu_of
 

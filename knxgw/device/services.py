@@ -21,8 +21,9 @@ from knxgw.catalogue.interface_objects import (
 )
 from knxgw.device.access import FREE_LEVEL, HIGHEST_LEVEL, Access
 from knxgw.device.functions import ByIndex, ByType, Functions
-from knxgw.device.identity import MASK_VERSION, MAX_APDU_LENGTH, UNASSIGNED
+from knxgw.device.identity import MASK_VERSION, MAX_APDU_LENGTH
 from knxgw.device.model import DeviceModel, Elements, PropertyError
+from knxgw.knx.fixed_values import UNASSIGNED
 from knxgw.knx.secure_apdu import SECURED_OCTETS
 
 DEFAULT_KEY = 0xFFFFFFFF

@@ -12,6 +12,8 @@ from xknx.cemi import CEMIErrorCode
 from xknx.knxip.knxip_enum import KNXMedium
 from xknx.telegram.address import IndividualAddress
 
+from knxgw.knx.fixed_values import KEY_OCTETS
+
 
 class IpAssignment(IntFlag):
     """How a device comes to its IP address, as PID 54 and 55 of the KNXnet/IP parameter object say it."""
@@ -67,7 +69,7 @@ class SecureSettings:
     """What KNX IP Secure needs to know at this moment; without users it is not there."""
 
     serial_number: bytes = bytes(6)
-    device_code: bytes = field(default=bytes(16), repr=False)  # device authentication code
+    device_code: bytes = field(default=bytes(KEY_OCTETS), repr=False)  # device authentication code
     users: Mapping[int, bytes] = field(default_factory=dict, repr=False)  # hash of the password
     tunnels: Mapping[int, frozenset[IndividualAddress]] = field(default_factory=dict)  # of users
     secured_families: frozenset[int] = frozenset()  # of which nothing is served plain

@@ -16,11 +16,11 @@ from xknx.knxip.knxip_enum import SecureSessionStatusCode as Status
 
 from knxgw.allowance import Allowance
 from knxgw.errors import DecodeError
+from knxgw.knx.fixed_values import KEY_OCTETS
 from knxgw.knx.secure_apdu import HIGHEST_NUMBER
 from knxgw.knxip.effects import Send
 from knxgw.knxip.ports import SecureSettings
 from knxgw.knxip.secure_wrapper import (
-    KEY_OCTETS,
     MAC_OCTETS,
     PUBLIC_OCTETS,
     KeyPair,

@@ -24,9 +24,10 @@ from xknx.secure.security_primitives import (
 )
 
 from knxgw.errors import DecodeError
+from knxgw.knx.fixed_values import KEY_OCTETS
 from knxgw.knxip.wire import FRAME_START, HEADER
 
-KEY_OCTETS, MAC_OCTETS, PUBLIC_OCTETS = 16, 16, 32
+MAC_OCTETS, PUBLIC_OCTETS = 16, 32
 WRAPPER, SESSION_RESPONSE, AUTHENTICATE = 0x0950, 0x0952, 0x0953
 _SESSION, _NUMBER, _SERIAL, _TAG = 2, 6, 6, 2  # octets of the head of a wrapper
 _HEAD = HEADER + _SESSION + _NUMBER + _SERIAL + _TAG

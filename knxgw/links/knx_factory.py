@@ -20,6 +20,7 @@ from xknx.telegram.address import IndividualAddress
 from knxgw.catalogue.messages import Listed, Message, message
 from knxgw.config.model import KnxLinkKind, KnxSettings
 from knxgw.errors import ConfigError, FileLine, Finding, LinkError, Severity
+from knxgw.knx.fixed_values import UNASSIGNED
 from knxgw.links.knx import KnxLink
 from knxgw.links.knx_data_secure import DataSecureStage
 from knxgw.links.knx_guard import Hooks
@@ -264,7 +265,7 @@ def tunnel_credentials(
 
 
 def _routing(settings: KnxSettings, keyring: Keyring | None) -> MakeRouting:
-    address = IndividualAddress(settings.individual_address or "15.15.255")
+    address = IndividualAddress(settings.individual_address or UNASSIGNED)
     backbone = keyring.backbone if keyring else None
     group = settings.multicast_group
     if backbone is not None and backbone.multicast_address:

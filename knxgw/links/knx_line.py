@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from xknx.cemi import CEMILData
 from xknx.telegram.address import IndividualAddress
 
-from knxgw.device.identity import UNASSIGNED
 from knxgw.errors import LinkError
+from knxgw.knx.fixed_values import UNASSIGNED
 from knxgw.knx.flow_counts import FlowCounts
 from knxgw.knx.frames import Outcome
 from knxgw.knx.line import Member

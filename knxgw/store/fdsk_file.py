@@ -7,10 +7,10 @@ import logging
 import secrets
 from pathlib import Path
 
+from knxgw.knx.fixed_values import KEY_OCTETS
 from knxgw.store.private_files import write_private
 
 FILE_NAME = "knxgw.fdsk"
-OCTETS = 16
 LONGEST = 100
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ def fdsk(directory: Path) -> bytes:
     try:
         return _read(path)
     except FileNotFoundError:
-        made = secrets.token_bytes(OCTETS)
+        made = secrets.token_bytes(KEY_OCTETS)
     except (OSError, ValueError):  # its words may repeat what the file contains
         log.warning("%s has no factory key: KNX Secure cannot be commissioned", path)
         return b""
@@ -41,6 +41,6 @@ def _read(path: Path) -> bytes:
     """Return the key in a file. Raises: OSError, ValueError."""
     with path.open("rb") as file:
         found = bytes.fromhex(file.read(LONGEST).decode("ascii"))
-    if len(found) != OCTETS:
+    if len(found) != KEY_OCTETS:
         raise ValueError("it has another length")
     return found

@@ -6,12 +6,11 @@ from typing import NamedTuple
 
 from knxgw.catalogue.interface_objects import LoadState
 from knxgw.device.condition import Condition
-from knxgw.device.identity import UNASSIGNED
 from knxgw.device.last_download import Ending, LastDownload, Way
+from knxgw.knx.fixed_values import UNASSIGNED_TEXT
 from knxgw.website.knx_facts import KnxDeviceFacts, LoadableFacts, SecurityFacts
 from knxgw.website.language import UNKNOWN, Language, marked
 
-_UNASSIGNED = f"{UNASSIGNED >> 12}.{UNASSIGNED >> 8 & 0xF}.{UNASSIGNED & 0xFF}"
 _AGAIN = marked("Download again in ETS.")
 CONDITIONS: Mapping[Condition, tuple[str, str, str]] = {  # what it is, what helps, tone
     Condition.OWN: (
@@ -173,7 +172,7 @@ def _security(facts: SecurityFacts, words: Language) -> Iterator[Fact]:
 def _address(facts: KnxDeviceFacts, words: Language) -> str:
     if not facts.individual_address:
         return UNKNOWN
-    if facts.individual_address == _UNASSIGNED:
+    if facts.individual_address == UNASSIGNED_TEXT:
         return words.text("{address}: it has none yet", address=facts.individual_address)
     if facts.is_address_programmed:
         return words.text("{address}, given by a tool", address=facts.individual_address)

@@ -1,7 +1,7 @@
 """The individual address: the one that was given last holds, but for that of an interface."""
 
 from knxgw.device.address import DeviceAddress
-from knxgw.device.identity import UNASSIGNED
+from knxgw.knx.fixed_values import UNASSIGNED
 
 CONFIGURED, PROGRAMMED, OTHER, INTERFACE = 0x1114, 0x1105, 0x1107, 0x11F0
 
