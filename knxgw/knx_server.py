@@ -18,7 +18,7 @@ from knxgw.config.model import Configuration, KnxLinkKind, KnxSettings
 from knxgw.device.access import WITHOUT_LINE
 from knxgw.device.cemi_errors import CEMIErrorCode, cemi_error, write_error
 from knxgw.device.identity import MASK_VERSION, MAX_APDU_LENGTH, NOWHERE, IpState
-from knxgw.device.ip_secure import IpSecurity, ip_security
+from knxgw.device.ip_secure import ip_security
 from knxgw.device.knx_device import IndividualAddress
 from knxgw.device.model import Elements, PropertyError
 from knxgw.device.watched import WatchedProperties
@@ -27,6 +27,7 @@ from knxgw.gateway import Gateway
 from knxgw.host.network import ipv4_interfaces, own_addresses
 from knxgw.host.seen import see_network
 from knxgw.knx.fixed_values import KEY_OCTETS
+from knxgw.knx.ip_security import IpSecurity
 from knxgw.knxip.channel import Channel, Kind
 from knxgw.knxip.ports import (
     Description,
@@ -34,7 +35,6 @@ from knxgw.knxip.ports import (
     IpAssignment,
     IpCapability,
     PropertyAddress,
-    SecureSettings,
 )
 from knxgw.knxip.server import KnxIpServer, KnxIpSettings
 from knxgw.knxip.wire import PORT
@@ -214,16 +214,10 @@ class KnxServer:
     def _ip(self) -> IpState:
         return self._ip_state
 
-    def _security(self) -> SecureSettings:
+    def _security(self) -> IpSecurity:
         """Return what KNX IP Secure needs to know; a device without a code of its own is known by nobody."""
-        model, found = self._gateway.programmed.model, self._ip_security()
-        return SecureSettings(
-            serial_number=model.identity.serial_number,
-            device_code=found.device_code or secrets.token_bytes(KEY_OCTETS),
-            users=found.users,
-            tunnels=found.tunnels,
-            secured_families=found.secured_families,
-        )
+        found = self._ip_security()
+        return replace(found, device_code=found.device_code or secrets.token_bytes(KEY_OCTETS))
 
     def _ip_security(self) -> IpSecurity:
         programmed = self._gateway.programmed

@@ -4,13 +4,13 @@ Pure. ETS writes derived values only, the device never sees a password. Without 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from xknx.telegram.address import IndividualAddress
 from xknx.telegram.apci import ReturnCode
 
 from knxgw.device.function_result import FunctionResult
 from knxgw.knx.fixed_values import KEY_OCTETS
+from knxgw.knx.ip_security import IpSecurity
 
 DEVICE_CODE, PASSWORD_HASHES = (
     "ip_parameter.device_authentication_code",
@@ -37,16 +37,6 @@ _DONE, _NO_SERVICE, _NO_VALUE = (
     for one in (ReturnCode.E_SUCCESS, ReturnCode.E_COMMAND_INVALID, ReturnCode.E_DATA_VOID)
 )
 _UNKNOWN = bytes(KEY_OCTETS)
-
-
-@dataclass(frozen=True, slots=True)
-class IpSecurity:
-    """What ETS has set."""
-
-    device_code: bytes = field(repr=False)
-    users: Mapping[int, bytes] = field(repr=False)  # hash of the password, by number of the user
-    tunnels: Mapping[int, frozenset[IndividualAddress]]  # that a user may use
-    secured_families: frozenset[int]
 
 
 def ip_security(kept: Mapping[str, bytes], addresses: Sequence[IndividualAddress]) -> IpSecurity:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from xknx.knxip import DIBServiceFamily, ErrorCode
 from xknx.telegram.address import IndividualAddress
 
+from knxgw.knx.ip_security import IpSecurity
 from knxgw.knxip.channel import Channel
-from knxgw.knxip.ports import SecureSettings
 
 MANAGEMENT_USER = 1
 
@@ -31,7 +31,7 @@ class Admission:
         return self.addresses is None or address in self.addresses
 
 
-def plain_admission(settings: SecureSettings) -> Admission:
+def plain_admission(settings: IpSecurity) -> Admission:
     """Return what may be opened without a session."""
     return Admission(
         to_management=_refusal(settings, DIBServiceFamily.DEVICE_MANAGEMENT),
@@ -39,7 +39,7 @@ def plain_admission(settings: SecureSettings) -> Admission:
     )
 
 
-def admission_of(user: int | None, settings: SecureSettings) -> Admission:
+def admission_of(user: int | None, settings: IpSecurity) -> Admission:
     """Return what the user of a session may open: device management as user 1, else the own tunnels; None: nothing."""
     addresses = frozenset() if user is None else settings.tunnels.get(user, frozenset())
     return Admission(
@@ -49,5 +49,5 @@ def admission_of(user: int | None, settings: SecureSettings) -> Admission:
     )
 
 
-def _refusal(settings: SecureSettings, family: DIBServiceFamily) -> ErrorCode | None:
+def _refusal(settings: IpSecurity, family: DIBServiceFamily) -> ErrorCode | None:
     return ErrorCode.E_CONNECTION_TYPE if family.value in settings.secured_families else None

@@ -18,6 +18,7 @@ from xknx.telegram.address import IndividualAddress
 
 from knxgw.errors import DecodeError
 from knxgw.knx.frames import Outcome
+from knxgw.knx.ip_security import IpSecurity
 from knxgw.knxip.admission import Admission, admission_of, plain_admission
 from knxgw.knxip.cemi import data_confirmation, read_management
 from knxgw.knxip.channel import Channel, Kind
@@ -26,7 +27,7 @@ from knxgw.knxip.discovery import Discovery
 from knxgw.knxip.effects import Effect, Manage, Send, Transmit
 from knxgw.knxip.features import feature_response, news
 from knxgw.knxip.numbered import Verdict, judged
-from knxgw.knxip.ports import Description, PropertyAddress, SecureSettings
+from knxgw.knxip.ports import Description, PropertyAddress
 from knxgw.knxip.requests import (
     CONNECTION_HEADER,
     Acknowledged,
@@ -57,12 +58,12 @@ class KnxIpEndpoint:
         describe: Callable[[], Description],
         statistics: Statistics,
         most_management: int = MOST_MANAGEMENT,
-        secure: Callable[[], SecureSettings] = SecureSettings,
+        secure: Callable[[], IpSecurity] = IpSecurity,
     ) -> None:
         """Answer for the device that `describe` describes, at the UDP endpoint `own`; `secure`: of KNX IP Secure."""
         self._own, self._describe, self._statistics = own, describe, statistics
         self._secure = secure
-        self._sessions = SecureSessions(secure, statistics)
+        self._sessions = SecureSessions(describe, secure, statistics)
         self._connections = Connections(own, describe, statistics, most_management, self._admission)
         self._discovery = Discovery(own, describe, statistics)
         self._held: set[int] = set()  # TCP connections that take nothing for now

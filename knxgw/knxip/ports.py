@@ -3,16 +3,14 @@
 The third port, the line that tunnels are members of, is `knxgw.knx.line.Line`.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import IntFlag
 from typing import Protocol
 
 from xknx.cemi import CEMIErrorCode
 from xknx.knxip.knxip_enum import KNXMedium
 from xknx.telegram.address import IndividualAddress
-
-from knxgw.knx.fixed_values import KEY_OCTETS
 
 
 class IpAssignment(IntFlag):
@@ -62,22 +60,6 @@ class Description:
     def manufacturer(self) -> bytes:
         """Return the manufacturer's code, 2 octets."""
         return self.serial_number[:2]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecureSettings:
-    """What KNX IP Secure needs to know at this moment; without users it is not there."""
-
-    serial_number: bytes = bytes(6)
-    device_code: bytes = field(default=bytes(KEY_OCTETS), repr=False)  # device authentication code
-    users: Mapping[int, bytes] = field(default_factory=dict, repr=False)  # hash of the password
-    tunnels: Mapping[int, frozenset[IndividualAddress]] = field(default_factory=dict)  # of users
-    secured_families: frozenset[int] = frozenset()  # of which nothing is served plain
-
-    @property
-    def is_there(self) -> bool:
-        """Tell whether anybody can authenticate."""
-        return bool(self.users)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from xknx.cemi import CEMILData
 from xknx.telegram.address import IndividualAddress
 
 from knxgw.knx.frames import Outcome
+from knxgw.knx.ip_security import IpSecurity
 from knxgw.knx.line import Line
 from knxgw.knxip.cemi import Reset, WriteProperty
 from knxgw.knxip.channel import Channel
@@ -21,7 +22,7 @@ from knxgw.knxip.device_management import perform
 from knxgw.knxip.effects import Closed, Effect, Manage, Opened, Send, Transmit
 from knxgw.knxip.endpoint import KnxIpEndpoint
 from knxgw.knxip.numbered import TUNNEL_PATIENCE, Sender
-from knxgw.knxip.ports import Description, PropertyServer, SecureSettings
+from knxgw.knxip.ports import Description, PropertyServer
 from knxgw.knxip.sockets import Hooks, Sockets
 from knxgw.knxip.statistics import Statistics
 from knxgw.knxip.wire import Place
@@ -38,7 +39,7 @@ class Device:
     line: Line
     describe: Callable[[], Description]
     properties: PropertyServer
-    secure: Callable[[], SecureSettings] = SecureSettings
+    secure: Callable[[], IpSecurity] = IpSecurity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

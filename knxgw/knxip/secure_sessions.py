@@ -17,9 +17,10 @@ from xknx.knxip.knxip_enum import SecureSessionStatusCode as Status
 from knxgw.allowance import Allowance
 from knxgw.errors import DecodeError
 from knxgw.knx.fixed_values import KEY_OCTETS
+from knxgw.knx.ip_security import IpSecurity
 from knxgw.knx.secure_apdu import HIGHEST_NUMBER
 from knxgw.knxip.effects import Send
-from knxgw.knxip.ports import SecureSettings
+from knxgw.knxip.ports import Description
 from knxgw.knxip.secure_wrapper import (
     MAC_OCTETS,
     PUBLIC_OCTETS,
@@ -93,11 +94,12 @@ class SecureSessions:
 
     def __init__(
         self,
-        settings: Callable[[], SecureSettings],
+        describe: Callable[[], Description],
+        settings: Callable[[], IpSecurity],
         statistics: Statistics,
     ) -> None:
-        """Serve with these settings of the moment."""
-        self._settings, self._statistics = settings, statistics
+        """Serve for the device that `describe` describes, with these settings of the moment."""
+        self._describe, self._settings, self._statistics = describe, settings, statistics
         self._sessions: dict[int, Session] = {}
         self._guesses: dict[str, Allowance] = {}  # wrong passwords, by host
         self._last = 0
@@ -146,7 +148,7 @@ class SecureSessions:
             place=source._replace(session=number),
             key=key,
             keys_xored=keys,
-            serial_number=settings.serial_number,
+            serial_number=self._describe().serial_number,
             begun_at=now_s,
             heard_at=now_s,
         )

@@ -8,11 +8,12 @@ from typing import NoReturn
 
 from xknx.telegram.address import IndividualAddress
 
+from knxgw.knx.ip_security import IpSecurity
 from knxgw.knx.line import Line
 from knxgw.knxip.cemi import property_indication
 from knxgw.knxip.channel import Channel
 from knxgw.knxip.endpoint import MOST_MANAGEMENT, KnxIpEndpoint
-from knxgw.knxip.ports import Description, PropertyAddress, PropertyServer, SecureSettings
+from knxgw.knxip.ports import Description, PropertyAddress, PropertyServer
 from knxgw.knxip.running import Device, Limits, RunningServer
 from knxgw.knxip.statistics import Statistics
 from knxgw.knxip.streams import MOST_STREAMS
@@ -41,7 +42,7 @@ class KnxIpServer:
         line: Line,
         description: Callable[[], Description],
         properties: PropertyServer,
-        secure: Callable[[], SecureSettings] = SecureSettings,
+        secure: Callable[[], IpSecurity] = IpSecurity,
     ) -> None:
         """Serve a device; tunnels join `line`, `description` and `secure` (KNX IP Secure) are asked each time."""
         self._settings = settings

@@ -21,8 +21,8 @@ from xknx.telegram.address import GroupAddress
 from xknx.telegram.apci import GroupValueRead, GroupValueResponse, GroupValueWrite
 
 from knxgw.knx.frames import Outcome
+from knxgw.knx.ip_security import IpSecurity
 from knxgw.knxip.effects import Send
-from knxgw.knxip.ports import SecureSettings
 from knxgw.knxip.secure_sessions import (
     GUESS_EVERY_S,
     GUESSES_AT_ONCE,
@@ -41,13 +41,12 @@ from knxgw.knxip.secure_wrapper import (
 )
 from knxgw.knxip.wire import Place, framed
 from tests.knxip.trial import MANAGEMENT, STREAM, TUNNEL, Sent, Trial, connect
-from tests.support.knxip_device import LOCALHOST, SERIAL, TUNNELS, site
+from tests.support.knxip_device import LOCALHOST, TUNNELS, site
 from tests.support.knxip_server import eventually
 
 DEVICE_CODE = derive_device_authentication_password("trustme")
 MANAGER, USER = derive_user_password("manage"), derive_user_password("secret")
-SECURE = SecureSettings(
-    serial_number=SERIAL,
+SECURE = IpSecurity(
     device_code=DEVICE_CODE,
     users={1: MANAGER, 2: USER},
     tunnels={2: frozenset(TUNNELS[1:])},
@@ -241,7 +240,7 @@ def test_without_users_and_over_udp_there_are_no_sessions(trial: Trial) -> None:
     public = KeyPair().public
     request = framed(Service.SESSION_REQUEST, ENDPOINT + public)
     assert trial.say(request) == []
-    trial.secure = SecureSettings()
+    trial.secure = IpSecurity()
     assert trial.say(request, STREAM) == []
     assert trial.statistics.secure == 2
 
@@ -381,7 +380,7 @@ def test_after_a_restart_what_could_not_be_opened_any_more_has_ended(trial: Tria
     ]
     assert trial.endpoint.used_addresses == frozenset()
     assert trial.say(client.sealed(status(Status.STATUS_KEEPALIVE)), STREAM) == []
-    trial.secure = SecureSettings()
+    trial.secure = IpSecurity()
     trial.take(trial.endpoint.admit_anew(trial.now_s))
     assert trial.endpoint.channels == ()
 

@@ -21,10 +21,10 @@ from xknx.telegram.address import GroupAddress, IndividualAddress
 from xknx.telegram.apci import APCI, GroupValueRead
 from xknx.telegram.tpci import TDataGroup, TDataIndividual
 
+from knxgw.knx.ip_security import IpSecurity
 from knxgw.knxip.channel import Channel
 from knxgw.knxip.effects import Closed, Effect, Manage, Opened, Send, Transmit
 from knxgw.knxip.endpoint import KnxIpEndpoint
-from knxgw.knxip.ports import SecureSettings
 from knxgw.knxip.statistics import Statistics
 from knxgw.knxip.wire import Place
 from tests.support.knxip_device import description
@@ -103,10 +103,10 @@ class Sent:
 class Trial:
     """An endpoint, and what it did."""
 
-    def __init__(self, secure: SecureSettings | None = None, **changes: Any) -> None:
+    def __init__(self, secure: IpSecurity | None = None, **changes: Any) -> None:
         self.now_s = 1000.0
         self.said = description(**changes)
-        self.secure = secure or SecureSettings()
+        self.secure = secure or IpSecurity()
         self.statistics = Statistics()
         self.endpoint = KnxIpEndpoint(
             SERVER, lambda: self.said, self.statistics, secure=lambda: self.secure

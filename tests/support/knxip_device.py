@@ -17,6 +17,7 @@ from xknx.telegram.apci import GroupValueRead, GroupValueResponse, GroupValueWri
 from xknx.telegram.tpci import TDataGroup
 
 from knxgw.knx.frames import Outcome
+from knxgw.knx.ip_security import IpSecurity
 from knxgw.knx.line import Member
 from knxgw.knxip.ports import (
     Description,
@@ -24,7 +25,6 @@ from knxgw.knxip.ports import (
     IpAssignment,
     IpCapability,
     PropertyAddress,
-    SecureSettings,
 )
 from knxgw.knxip.server import KnxIpServer, KnxIpSettings
 from knxgw.knxip.wire import PORT
@@ -227,10 +227,10 @@ class Site:
     """A server, the line behind it and the device on it."""
 
     def __init__(
-        self, said: Description, secure: SecureSettings | None = None, **settings: Any
+        self, said: Description, secure: IpSecurity | None = None, **settings: Any
     ) -> None:
         self.said = said
-        self.secure = secure or SecureSettings()
+        self.secure = secure or IpSecurity()
         self.line = LineOfMembers()
         self.device = DeviceOnLine(self.line, GroupValues().answer)
         self.properties = MemoryProperties()
@@ -248,7 +248,7 @@ class Site:
 
 
 @asynccontextmanager
-async def site(secure: SecureSettings | None = None, **settings: Any) -> AsyncGenerator[Site, None]:
+async def site(secure: IpSecurity | None = None, **settings: Any) -> AsyncGenerator[Site, None]:
     """Run a server with what is behind it; `secure`: of KNX IP Secure."""
     said = description(
         ip_address=settings.get("address", LOCALHOST),
