@@ -53,7 +53,7 @@ from knxgw.website.bridge import Bridge, DeviceControl
 from knxgw.website.device_facts import AdapterFacts, DeviceFacts
 from knxgw.website.encryption import Encryption
 from knxgw.website.knx_facts import KnxDeviceFacts
-from knxgw.website.listener import Listener
+from knxgw.website.listener import EVERYWHERE, Listener
 from knxgw.website.names import certificate_names, host_names
 from knxgw.website.recordings import Objects, Requests, SelfTest, Telegrams
 from knxgw.website.serving import serve
@@ -61,7 +61,6 @@ from knxgw.website.unapplied import Unapplied
 
 log = logging.getLogger(__name__)
 ADDRESSES_S = 30.0  # how often it is looked for the addresses of the machine
-EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - to recognise it
 T = TypeVar("T")
 PAGE_WAITS_S = 20.0
 ENCRYPTS_AFTER_S = 1.0  # for the page that asked for it to load all it needs

@@ -36,10 +36,10 @@ from knxgw.host.seen import SeenNetwork, has_time_service, see_network, see_time
 from knxgw.host.time_plan import MOST_SERVERS
 from knxgw.store.private_files import write_private
 from knxgw.website.host_settings import HostSettings, NetworkState, RebootState, TimeState
+from knxgw.website.listener import EVERYWHERE
 
 log = logging.getLogger(__name__)
 LOOK_S = 5.0  # how often it is looked for what the root side did, and for other time servers
-EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - to recognise it
 _FOLDER_MODE = 0o750
 
 

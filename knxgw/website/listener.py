@@ -7,6 +7,7 @@ import socket
 from contextlib import suppress
 from typing import NamedTuple
 
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - hosts that stand for every address of the machine
 BACKLOG = 64  # connections that wait while the website is loaded
 
 
