@@ -109,12 +109,11 @@ class KnxManagement:
         self.client_of: Callable[[IndividualAddress | None], str | None] = lambda _address: None
         self._downloads, self._now = DownloadLog(device.model, last), now
         self.download = Download(stage_of(device.model))
-        self.restarts = 0  # that tools have asked for, of the device or its IP side
         self.requests = 0  # of tools, to this device
         # that were written before the last restart, and do not hold yet; whoever sets them takes them
         self.ip_settings = device.model.written_ip_settings
         self.on_key: Callable[[bytes], None] = lambda _key: None  # of now; no log may show it
-        self.on_restart: Callable[[], None] = lambda: None
+        self.on_restart: Callable[[], None] = lambda: None  # of the device or its IP side
         self.on_served: Callable[[], None] = lambda: None  # the device may be another now
         self._store = store
         self._on_stage = on_stage
@@ -305,7 +304,6 @@ class KnxManagement:
 
     def note_restart(self) -> None:
         """Note that the device, or its IP side, has started anew: what was written before is to hold."""
-        self.restarts += 1
         self.on_restart()
         self.ip_settings = self.device.model.written_ip_settings
 

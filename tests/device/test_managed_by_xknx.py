@@ -84,6 +84,9 @@ class Device:
     def _set(self, is_on: bool) -> None:  # noqa: FBT001 - as the model calls it
         self.is_programming = is_on
 
+    def note_restart(self) -> None:
+        self.restarts += 1
+
     async def store(self, state: bytes, segments: Mapping[int, bytes]) -> None:
         await asyncio.sleep(self.store_takes_s)
         self.segments |= segments
@@ -103,6 +106,7 @@ async def on_routing(device: Device) -> AsyncGenerator[XKNX, None]:
         device.store,
         device.stages.append,
     )
+    served.on_restart = device.note_restart
     config = ConnectionConfig(
         connection_type=ConnectionType.ROUTING,
         local_ip=LOCALHOST,
@@ -118,7 +122,6 @@ async def on_routing(device: Device) -> AsyncGenerator[XKNX, None]:
                     yield xknx
             finally:
                 running.cancel()
-                device.restarts = served.restarts
 
 
 @pytest.mark.proves("8.17")
