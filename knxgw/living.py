@@ -49,7 +49,7 @@ from knxgw.store.unapplied_file import UnappliedFile
 from knxgw.trial_reads import TrialReads
 from knxgw.updating import Surroundings, Updating, update_settings
 from knxgw.website.access.accounts import Accounts
-from knxgw.website.bridge import Bridge, DeviceControl
+from knxgw.website.bridge import Bridge, DeviceControl, Diagnostics, MachineControl, Reach, Setup
 from knxgw.website.device_facts import AdapterFacts, DeviceFacts
 from knxgw.website.encryption import Encryption
 from knxgw.website.knx_facts import KnxDeviceFacts
@@ -170,47 +170,57 @@ class Living:
             accounts=accounts,
             now_s=asyncio.get_running_loop().time,
             utc_now=system_clock,
-            identity=identity(prepared.file),
             device=replace(
                 device,
                 set_programming=gateway.set_programming,
                 set_logging=partial(set_logging, store.log, asyncio.get_running_loop()),
             ),
-            host_names=lambda: host_names(gateway.configuration) | announcement.host_names,
-            introduction=announcement.introduction,
-            trusted_proxy=lambda: _trusted_proxy(gateway.configuration),
-            certificate=lambda: self.encryption.current,
-            redirects=lambda: self.encryption.redirects,
-            encryption=self.encryption,
-            has_button=lambda: gateway.panel.has_button,
-            plot=gateway.recorder.read_plot,
-            telegrams=Telegrams(
-                kept=gateway.recorder.telegrams, interpret=gateway.objects.interpret
+            reach=Reach(
+                host_names=lambda: host_names(gateway.configuration) | announcement.host_names,
+                introduction=announcement.introduction,
+                trusted_proxy=lambda: _trusted_proxy(gateway.configuration),
+                certificate=lambda: self.encryption.current,
+                redirects=lambda: self.encryption.redirects,
+                encryption=self.encryption,
+                identity=identity(prepared.file),
             ),
-            requests=Requests(
-                kept=gateway.recorder.requests,
-                explain=service.explain,
-                devices=service.device_names,
-                read_once=lambda *what: wait(service.read_registers(*what)),
+            diagnostics=Diagnostics(
+                plot=gateway.recorder.read_plot,
+                telegrams=Telegrams(
+                    kept=gateway.recorder.telegrams, interpret=gateway.objects.interpret
+                ),
+                requests=Requests(
+                    kept=gateway.recorder.requests,
+                    explain=service.explain,
+                    devices=service.device_names,
+                    read_once=lambda *what: wait(service.read_registers(*what)),
+                ),
+                objects=Objects(
+                    listed=service.list_objects,
+                    read=lambda number: wait(service.read_object(number)),
+                    send=lambda number: wait(service.send_object(number)),
+                    write=lambda number, text: wait(service.write_object(number, text)),
+                ),
+                logs=store.log,
+                self_test=SelfTest(
+                    progress=lambda: service.self_test.progress, start=service.start_self_test
+                ),
+                history=gateway.history,
+                knx_device=lambda: wait(self._knx_device()),
             ),
-            objects=Objects(
-                listed=service.list_objects,
-                read=lambda number: wait(service.read_object(number)),
-                send=lambda number: wait(service.send_object(number)),
-                write=lambda number, text: wait(service.write_object(number, text)),
+            setup=Setup(
+                unapplied=self._unapplied,
+                commissioning=SettingUp(
+                    gateway, group, device.networks or own_networks
+                ).for_pages(),
+                trials=self._trials.for_pages(),
+                configuration=self._configuration_text,
             ),
-            logs=store.log,
-            self_test=SelfTest(
-                progress=lambda: service.self_test.progress, start=service.start_self_test
+            machine=MachineControl(
+                firmware=self._updating.for_pages(),
+                host=host,
+                has_button=lambda: gateway.panel.has_button,
             ),
-            unapplied=self._unapplied,
-            commissioning=SettingUp(gateway, group, device.networks or own_networks).for_pages(),
-            trials=self._trials.for_pages(),
-            firmware=self._updating.for_pages(),
-            host=host,
-            configuration=self._configuration_text,
-            history=gateway.history,
-            knx_device=lambda: wait(self._knx_device()),
         )
         self._warnings = prepared.warnings
         self._addresses: tuple[OwnAddress, ...] = ()

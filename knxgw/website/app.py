@@ -68,7 +68,9 @@ def create_app(bridge: Bridge, publisher: Publisher, uploads: Uploads | None = N
     app = Flask(__name__, static_folder=None)
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(FOLDER)
     Babel(app, default_locale=FALLBACK, locale_selector=lambda: language_code(bridge))
-    gate = Gate(accounts=bridge.accounts, cookie=bridge.cookie, host_names=bridge.host_names)
+    gate = Gate(
+        accounts=bridge.accounts, cookie=bridge.reach.cookie, host_names=bridge.reach.host_names
+    )
     live = Live(bridge, publisher)
     gate.guard(app)
     held_by_ets.guard(app)
@@ -76,8 +78,8 @@ def create_app(bridge: Bridge, publisher: Publisher, uploads: Uploads | None = N
         bridge=bridge,
         gate=gate,
         live=live,
-        drafts=bridge.unapplied.drafts,
-        wizards=bridge.unapplied.wizards,
+        drafts=bridge.setup.unapplied.drafts,
+        wizards=bridge.setup.unapplied.wizards,
         uploads=uploads or Uploads(bridge.now_s),
         checks=OneAtATime(),
     )

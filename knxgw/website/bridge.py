@@ -53,6 +53,53 @@ class DeviceControl:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """Where the website is reached, by which way, and what it says of itself to anybody."""
+
+    host_names: Callable[[], frozenset[str]] = frozenset  # of this device, lower case
+    introduction: Callable[[], Introduction | None] = lambda: None  # to strangers; None: none
+    trusted_proxy: Callable[[], str | None] = lambda: None  # its address
+    certificate: "Callable[[], Certificate | None]" = lambda: None  # None: it is not encrypted
+    redirects: Callable[[], bool] = lambda: True  # plain http to https, where it is encrypted
+    encryption: "Encryption | None" = None  # what pages may do about it; None: of a test
+    cookie: str = "knxgw"  # name of the session cookie
+    identity: Mapping[str, str] = field(default_factory=dict)  # headers of `/health`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostics:
+    """What a technician looks at, and may try out at the running device."""
+
+    plot: ReadPlot = no_plot
+    telegrams: Telegrams = field(default_factory=no_telegrams)
+    requests: Requests = field(default_factory=no_requests)
+    objects: Objects = field(default_factory=no_objects)
+    logs: LogRecorder = field(default_factory=LogRecorder)
+    self_test: SelfTest = field(default_factory=SelfTest)
+    history: History | None = None  # None: of a test
+    knx_device: Callable[[], KnxDeviceFacts] = KnxDeviceFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """The way to another configuration; `DeviceControl.configuring` lets it hold."""
+
+    unapplied: Unapplied = field(default_factory=Unapplied)  # what accounts have begun
+    commissioning: Commissioning = field(default_factory=Commissioning)
+    trials: Trials = field(default_factory=Trials)
+    configuration: Callable[[], str] = str  # the text of the file; it may name secrets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineControl:
+    """The machine on which the program runs: what is installed there, its network and time, its button."""
+
+    firmware: FirmwareControl = field(default_factory=FirmwareControl)
+    host: HostSettings = field(default_factory=HostSettings)  # network and time
+    has_button: Callable[[], bool] = lambda: False  # a real programming button
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bridge:
     """Frozen snapshots, and the few things that a page may ask the gateway to do."""
 
@@ -64,29 +111,10 @@ class Bridge:
     now_s: Callable[[], float]  # monotonic
     utc_now: Callable[[], datetime]
     device: DeviceControl = DeviceControl()
-    host_names: Callable[[], frozenset[str]] = frozenset  # of this device, lower case
-    introduction: Callable[[], Introduction | None] = lambda: None  # to strangers; None: none
-    trusted_proxy: Callable[[], str | None] = lambda: None  # its address
-    certificate: "Callable[[], Certificate | None]" = lambda: None  # None: it is not encrypted
-    redirects: Callable[[], bool] = lambda: True  # plain http to https, where it is encrypted
-    encryption: "Encryption | None" = None  # what pages may do about it; None: of a test
-    has_button: Callable[[], bool] = lambda: False  # a real programming button at the device
-    cookie: str = "knxgw"  # name of the session cookie
-    identity: Mapping[str, str] = field(default_factory=dict)  # headers of `/health`
-    plot: ReadPlot = no_plot
-    telegrams: Telegrams = field(default_factory=no_telegrams)
-    requests: Requests = field(default_factory=no_requests)
-    objects: Objects = field(default_factory=no_objects)
-    logs: LogRecorder = field(default_factory=LogRecorder)
-    self_test: SelfTest = field(default_factory=SelfTest)
-    unapplied: Unapplied = field(default_factory=Unapplied)  # what accounts have begun
-    commissioning: Commissioning = field(default_factory=Commissioning)
-    trials: Trials = field(default_factory=Trials)
-    firmware: FirmwareControl = field(default_factory=FirmwareControl)
-    host: HostSettings = field(default_factory=HostSettings)  # network and time of the machine
-    configuration: Callable[[], str] = str  # the text of the file; it may name secrets
-    history: History | None = None  # None: of a test
-    knx_device: Callable[[], KnxDeviceFacts] = KnxDeviceFacts
+    reach: Reach = field(default_factory=Reach)
+    diagnostics: Diagnostics = field(default_factory=Diagnostics)
+    setup: Setup = field(default_factory=Setup)
+    machine: MachineControl = field(default_factory=MachineControl)
 
     def name(self) -> str:
         """Return what the device is called."""
@@ -100,8 +128,8 @@ class Bridge:
 
     def note_https(self) -> None:
         """Note that somebody has logged in by https, through no proxy."""
-        if self.encryption is not None:
-            self.encryption.note_log_in()
+        if self.reach.encryption is not None:
+            self.reach.encryption.note_log_in()
 
     def language(self) -> str:
         """Return the language of the device."""

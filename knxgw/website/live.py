@@ -69,7 +69,7 @@ class Live:
 
     def _stored_faults(self) -> LastFaults:
         """Return the last fault of each scope, read from the disk now and then."""
-        history, now_s = self._bridge.history, self._bridge.now_s()
+        history, now_s = self._bridge.diagnostics.history, self._bridge.now_s()
         if history is not None and now_s - self._faults_read_at >= FAULTS_S:
             self._faults_read_at = now_s
             with suppress(HistoryError):  # what was read before is true, too

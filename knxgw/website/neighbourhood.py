@@ -25,7 +25,7 @@ class Document(NamedTuple):
 
 def device_description(bridge: Bridge, host: str) -> Document | None:
     """Return the device description as it is fetched from a host; None: nothing is told of the device."""
-    said = bridge.introduction()
+    said = bridge.reach.introduction()
     if said is None:
         return None
     icons = [Icon(assets.address_of(name), size) for name, size in ICONS.items()]
@@ -47,5 +47,5 @@ def _website(bridge: Bridge, host: str) -> str:
     """Return the address of the website, as the one who asks has reached it."""
     if _HOST.fullmatch(host) is None:
         return "/"
-    is_sent_on = bridge.certificate() is not None and bridge.redirects()
+    is_sent_on = bridge.reach.certificate() is not None and bridge.reach.redirects()
     return f"{'https' if is_sent_on else 'http'}://{host}/"

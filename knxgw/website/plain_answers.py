@@ -20,12 +20,12 @@ def answer_plain(bridge: Bridge, head: bytes) -> bytes:
     if request is None:
         return _answer(HTTPStatus.FORBIDDEN, "This website answers by https only.\n")
     name = "" if host is None else host[1].decode("ascii")
-    if not is_ours(name, bridge.host_names()):
+    if not is_ours(name, bridge.reach.host_names()):
         return _answer(HTTPStatus.MISDIRECTED_REQUEST, "")
     path = request[2].decode("ascii")
     if path == "/health":  # for service managers, which know no certificate
         status, text = bridge.health()
-        return _answer(status, text, **bridge.identity)
+        return _answer(status, text, **bridge.reach.identity)
     open_to_all = document(bridge, name, path)
     if open_to_all is not None:
         content, mime_type = open_to_all

@@ -52,12 +52,12 @@ def _services(bridge: Bridge, server: HandedOver, plain: HandedOver) -> Services
     """Return what a relay before both servers has of its website."""
 
     def context() -> ssl.SSLContext | None:
-        certificate = bridge.certificate()
+        certificate = bridge.reach.certificate()
         return None if certificate is None else certificate.context
 
     def plain_server(peer: Peer) -> HandOver | None:
-        is_proxy = peer.host == bridge.trusted_proxy()  # it encrypts by itself
-        return None if bridge.redirects() and not is_proxy else plain.take
+        is_proxy = peer.host == bridge.reach.trusted_proxy()  # it encrypts by itself
+        return None if bridge.reach.redirects() and not is_proxy else plain.take
 
     answer = partial(answer_plain, bridge)
     return Services(context, server.take, answer, bridge.now_s, plain_server)
@@ -84,12 +84,12 @@ class WebsiteServer:
         keep_few_heaps()
         self._uploads = Uploads(bridge.now_s)
         pages = create_app(bridge, self._publisher, self._uploads)
-        app = behind_proxy(pages, bridge.trusted_proxy)
+        app = behind_proxy(pages, bridge.reach.trusted_proxy)
         self._in_turn = InTurn(app)
         sockets = listener.copies()
         self._relay: Relay | None = None
         try:
-            if bridge.certificate() is None:
+            if bridge.reach.certificate() is None:
                 create_server(
                     self._in_turn,
                     map=self._places,

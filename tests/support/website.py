@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -65,7 +65,7 @@ class Clock:
 
 
 def bridge_of(directory: Path, clock: Callable[[], float], **given: Any) -> Bridge:
-    """Return a bridge whose accounts are stored in a directory; `given` are other fields of it."""
+    """Return a bridge whose accounts are stored in a directory; `given`: see `bridge_with`."""
     store = AccountStore(Database(directory), InlineExecutor(), lambda _why, _number: None)
     bridge = Bridge(
         view=given.pop("view"),
@@ -82,6 +82,15 @@ def bridge_of(directory: Path, clock: Callable[[], float], **given: Any) -> Brid
         now_s=clock,
         utc_now=lambda: NOON,
     )
+    return bridge_with(bridge, **given)
+
+
+def bridge_with(bridge: Bridge, **given: Any) -> Bridge:
+    """Return a bridge with other fields: its own, or those of the part that has a field of that name."""
+    for part in ("reach", "diagnostics", "setup", "machine"):
+        before = getattr(bridge, part)
+        own = {one.name for one in fields(before)} & given.keys()
+        given[part] = replace(before, **{name: given.pop(name) for name in own})
     return replace(bridge, **given)
 
 
@@ -131,7 +140,7 @@ class Website:
 
     def guest(self, role: Role, points: frozenset[int] | None = None) -> "Website":
         """Return another browser, in which an account of a role is logged in."""
-        token = self.browser.get_cookie(self.bridge.cookie)
+        token = self.browser.get_cookie(self.bridge.reach.cookie)
         assert token is not None
         create = self.accounts.manage.create
         made = create(token.value, "guest", role, address="192.168.1.9", points=points)
@@ -143,7 +152,7 @@ class Website:
     @property
     def csrf(self) -> str:
         """Return what the forms of this browser's session carry."""
-        cookie = self.browser.get_cookie(self.bridge.cookie)
+        cookie = self.browser.get_cookie(self.bridge.reach.cookie)
         session = None if cookie is None else self.accounts.session_of(cookie.value)
         return "" if session is None else session.csrf
 

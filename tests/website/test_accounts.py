@@ -59,7 +59,7 @@ def test_a_charging_point_that_is_not_there_neither_limits_an_account_nor_frees_
 
 
 def account(found: Website, name: str) -> AccountView:
-    cookie = found.browser.get_cookie(found.bridge.cookie)
+    cookie = found.browser.get_cookie(found.bridge.reach.cookie)
     assert cookie is not None
     (one,) = [one for one in found.accounts.accounts_for(cookie.value) if one.name == name]
     return one

@@ -61,7 +61,7 @@ class Secure(Website):
 
     @property
     def csrf(self) -> str:
-        for name in (f"__Host-{self.bridge.cookie}", self.bridge.cookie):
+        for name in (f"__Host-{self.bridge.reach.cookie}", self.bridge.reach.cookie):
             cookie = self.browser.get_cookie(name)
             session = None if cookie is None else self.accounts.session_of(cookie.value)
             if session is not None:

@@ -300,7 +300,7 @@ def test_a_fault_that_is_gone_is_the_last_one() -> None:
 
 def guest_of(found: Website, role: Role, points: frozenset[int] | None = None) -> Website:
     """Return the same website with the browser of another account."""
-    token = found.browser.get_cookie(found.bridge.cookie)
+    token = found.browser.get_cookie(found.bridge.reach.cookie)
     assert token is not None
     made = found.accounts.manage.create(
         token.value, "guest", role, address="192.168.1.9", points=points
@@ -396,7 +396,7 @@ def test_a_stream_ends_when_the_points_of_its_account_change() -> None:
         stream = Stream(guest)
         _, last, value = stream.next()
         assert set(value["points"]) == {"1", "2"}
-        token = found.browser.get_cookie(found.bridge.cookie)
+        token = found.browser.get_cookie(found.bridge.reach.cookie)
         assert token is not None
         found.accounts.manage.change(
             token.value, "guest", Role.USER, address="192.168.1.9", points=frozenset({2})

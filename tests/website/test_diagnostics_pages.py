@@ -157,8 +157,10 @@ def test_a_filter_looks_at_all_requests_and_knows_buses_and_names(
 
 
 def test_what_is_not_of_today_has_its_day(shown: Website, ring: RequestRing) -> None:
-    shown.bridge.logs.ring.append(LogLine(NOON - timedelta(days=3), 40, Area.KNX, "an old error"))
-    shown.bridge.logs.ring.append(LogLine(NOON, 20, Area.KNX, "a new line"))
+    shown.bridge.diagnostics.logs.ring.append(
+        LogLine(NOON - timedelta(days=3), 40, Area.KNX, "an old error")
+    )
+    shown.bridge.diagnostics.logs.ring.append(LogLine(NOON, 20, Area.KNX, "a new line"))
     ring.note(exchange()._replace(at=NOON - timedelta(days=1)))
     assert "28 Jun 2026, 12:00:00.000" in rows_of(shown.get("/diagnostics/logs"))
     assert "28.06.26, 12:00:00.000" in rows_of(shown.get("/diagnostics/logs", "de"))
@@ -172,7 +174,9 @@ def test_what_is_not_of_today_has_its_day(shown: Website, ring: RequestRing) -> 
 def test_lines_of_the_log_are_not_lost_between_the_page_and_its_stream(shown: Website) -> None:
     page = shown.get("/diagnostics/logs?level=error")
     for level in (20, 40, 30, 40):
-        shown.bridge.logs.ring.append(LogLine(NOON, level, Area.KNX, f"of level {level}"))
+        shown.bridge.diagnostics.logs.ring.append(
+            LogLine(NOON, level, Area.KNX, f"of level {level}")
+        )
     stream, after = (
         unescape(page.split(f'data-{name}="')[1].split('"')[0]) for name in ("stream", "after")
     )
@@ -417,13 +421,13 @@ def test_the_log_file_has_every_part_and_no_secret_in_any(telling: Website) -> N
 @pytest.mark.proves("W36")
 def test_extended_logging_ends_with_the_download(telling: Website) -> None:
     switched: list[bool] = []
-    telling.bridge.logs.extend(0.0)
+    telling.bridge.diagnostics.logs.extend(0.0)
     assert "ends with the download" in text_of(telling.get("/support"))
     object.__setattr__(
         telling.bridge, "device", replace(telling.bridge.device, set_logging=switched.append)
     )
     telling.post("/support/log.zip")
-    telling.bridge.logs.note_download()
+    telling.bridge.diagnostics.logs.note_download()
     assert switched == [False]
 
 
@@ -432,7 +436,7 @@ def test_one_log_file_is_made_at_a_time() -> None:
 
     def configuration() -> str:
         """Ask for a second log file while the first one is being made."""
-        cookie = found.browser.get_cookie(found.bridge.cookie)
+        cookie = found.browser.get_cookie(found.bridge.reach.cookie)
         assert cookie is not None
         if not codes:
             codes.append(0)

@@ -83,7 +83,7 @@ def test_a_place_that_cannot_be_is_no_error(shown: Website, path: str, before: s
 
 
 def test_a_user_of_one_point_sees_the_sessions_of_that_point(shown: Website) -> None:
-    token = shown.browser.get_cookie(shown.bridge.cookie)
+    token = shown.browser.get_cookie(shown.bridge.reach.cookie)
     assert token is not None
     made = shown.accounts.manage.create(
         token.value, "anna", Role.USER, address="192.168.1.9", points=frozenset({1})

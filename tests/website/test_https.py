@@ -92,8 +92,8 @@ def test_pages_come_encrypted_and_the_session_belongs_to_this_host_alone(at: Enc
     visitor = at.visitor()
     visitor.log_in(PASSWORD)
     assert "Charge (8)" in visitor.page("/")
-    (session,) = [one for one in visitor.cookies if at.website.bridge.cookie in one.name]
-    assert session.name == f"__Host-{at.website.bridge.cookie}_{at.port}"
+    (session,) = [one for one in visitor.cookies if at.website.bridge.reach.cookie in one.name]
+    assert session.name == f"__Host-{at.website.bridge.reach.cookie}_{at.port}"
     assert session.secure
     assert session.path == "/"
     with at.connect() as browser:
@@ -105,10 +105,10 @@ def test_pages_come_encrypted_and_the_session_belongs_to_this_host_alone(at: Enc
 def test_a_session_of_plain_http_is_none_of_https(at: Encrypted) -> None:
     at.website.clock.now_s += 100
     at.website.log_in(PASSWORD)
-    cookie = at.website.browser.get_cookie(at.website.bridge.cookie)
+    cookie = at.website.browser.get_cookie(at.website.bridge.reach.cookie)
     assert cookie is not None
     with at.connect() as browser:
-        sent = f"Cookie: {at.website.bridge.cookie}={cookie.value}"
+        sent = f"Cookie: {at.website.bridge.reach.cookie}={cookie.value}"
         browser.sendall(f"GET / HTTP/1.0\r\nHost: 127.0.0.1\r\n{sent}\r\n\r\n".encode())
         assert b" 303 " in browser.recv(4096)
 

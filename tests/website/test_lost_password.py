@@ -31,7 +31,7 @@ def test_whoever_is_logged_in_sees_that_the_button_was_held() -> None:
     with website(lambda _language: SITE) as found:
         found.post("/settings/accounts", name="anna", role="administrator")
         renewed = found.accounts.manage.renew_password(
-            found.browser.get_cookie(found.bridge.cookie).value,  # type: ignore[union-attr]
+            found.browser.get_cookie(found.bridge.reach.cookie).value,  # type: ignore[union-attr]
             "anna",
             address="10.0.0.1",
         )

@@ -3,7 +3,6 @@
 import socket
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -15,7 +14,7 @@ from knxgw.website.certificate import load_certificate
 from knxgw.website.neighbourhood import ICONS, device_description
 from knxgw.website.plain_answers import answer_plain
 from tests.support.certificates import write_certificate
-from tests.support.website import Website, served, website
+from tests.support.website import Website, bridge_with, served, website
 from tests.website.test_pages import SITE
 
 GARAGE = Introduction(name='Garage <"&\0', id=UUID(int=7), port=8080)
@@ -115,5 +114,5 @@ def test_plain_http_that_is_sent_on_to_https_still_gives_description_and_icons(
 
 def test_plain_http_says_nothing_of_a_device_that_is_not_announced(shared: Website) -> None:
     request = f"GET {DESCRIPTION_PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
-    silent = replace(shared.bridge, introduction=lambda: None)
+    silent = bridge_with(shared.bridge, introduction=lambda: None)
     assert answer_plain(silent, request).startswith(b"HTTP/1.1 307 ")

@@ -266,7 +266,7 @@ def test_two_devices_behind_one_host_do_not_share_a_cookie(shared: Website) -> N
 @pytest.mark.proves("W04", "W12")
 def test_a_monitor_ends_when_its_reader_has_lost_the_right() -> None:
     with website(lambda _language: SITE) as found:
-        token = found.browser.get_cookie(found.bridge.cookie)
+        token = found.browser.get_cookie(found.bridge.reach.cookie)
         assert token is not None
         manage, guest = found.accounts.manage, found.guest(Role.ADMINISTRATOR)
         rows = cast("Iterator[bytes]", iter(guest.browser.get("/api/v1/monitor/log").response))

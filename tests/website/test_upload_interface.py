@@ -253,7 +253,7 @@ def test_a_session_that_was_ended_elsewhere_takes_its_upload_along(
     visited.clock.now_s += 100
     other.log_in("a sentence of our own")
     sender.begin(10)
-    token = other.browser.get_cookie(visited.bridge.cookie)
+    token = other.browser.get_cookie(visited.bridge.reach.cookie)
     assert token is not None
     visited.accounts.end_sessions(token.value, address="192.168.1.9")
     visited.clock.now_s += LOOK_S
@@ -302,7 +302,7 @@ def test_with_the_real_server_a_part_passes_and_at_its_end_nothing_is_left(
     folder.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(folder))
     with served(tmp_path, lambda _language: site(POINT)) as (visited, port):
-        cookie = visited.browser.get_cookie(visited.bridge.cookie)
+        cookie = visited.browser.get_cookie(visited.bridge.reach.cookie)
         assert cookie is not None
         headers = {"Cookie": f"knxgw_{port}={cookie.value}", "X-CSRF-Token": visited.csrf}
         browser = HTTPConnection("127.0.0.1", port, timeout=5)

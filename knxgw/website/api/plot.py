@@ -87,7 +87,7 @@ def _ampere(current_ma: int | None) -> Decimal | None:
 def _read(after: int | None) -> Plot:
     """Return what the request asks for."""
     point = request.args.get("point", type=int)
-    found = site().bridge.plot(_span(), phase=_phase() - 1, after=after)
+    found = site().bridge.diagnostics.plot(_span(), phase=_phase() - 1, after=after)
     data = found.data
     highest = {trace: row for trace, row in data.highest.items() if not trace.is_bound}
     shown = replace(data, values=_of(point, data.values), highest=_of(point, highest))

@@ -69,7 +69,7 @@ def _login_page(error: str, target: str) -> str:
     accounts = site().gate.accounts
     return render_template(
         "login.html",
-        has_button=site().bridge.has_button(),
+        has_button=site().bridge.machine.has_button(),
         https_address=https_address(),
         error=error,
         target=target,

@@ -79,20 +79,20 @@ def remove() -> AnyResponse | tuple[str, int]:
 
 def source_words() -> str:
     """Return where the certificate of the website comes from, "" without one."""
-    found = site().bridge.certificate()
+    found = site().bridge.reach.certificate()
     return "" if found is None else language().text(SOURCES[found.source])
 
 
 def _encryption() -> Encryption:
     """Return what may be done about the certificate, if a page may do anything."""
-    found = site().bridge.encryption
+    found = site().bridge.reach.encryption
     if found is None or found.is_by_file:
         abort(409)
     return found
 
 
 def _fingerprint() -> str:
-    found = site().bridge.certificate()
+    found = site().bridge.reach.certificate()
     return "" if found is None else found.fingerprint
 
 
@@ -136,7 +136,7 @@ def _warning(finding: Finding) -> str:
 
 def _page(errors: list[str] | None = None) -> str:
     bridge = site().bridge
-    found, encryption = bridge.certificate(), bridge.encryption
+    found, encryption = bridge.reach.certificate(), bridge.reach.encryption
     risks = [] if found is None else found.findings(bridge.utc_now())
     return render_template(
         "certificate.html",
@@ -146,6 +146,6 @@ def _page(errors: list[str] | None = None) -> str:
         warnings=[_warning(one) for one in risks if one.severity is Severity.WARNING],
         is_managed=encryption is None or encryption.is_by_file,
         has_uploaded=encryption is not None and encryption.has_uploaded,
-        is_sent_on=bridge.redirects(),
+        is_sent_on=bridge.reach.redirects(),
         https_address=https_address(),
     )

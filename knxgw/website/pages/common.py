@@ -76,7 +76,7 @@ def session() -> SessionView:
 
 def https_address() -> str:
     """Return where somebody who came by plain http finds the encrypted log-in, "": nowhere."""
-    is_there = site().bridge.certificate() is not None and not request.is_secure
+    is_there = site().bridge.reach.certificate() is not None and not request.is_secure
     return f"https://{request.host}/login" if is_there else ""
 
 
@@ -129,7 +129,7 @@ def notices(bridge: Bridge, whose: SessionView | None) -> Iterator[tuple[str, st
             ),
         )
     if whose.may(Right.FIRMWARE):
-        yield from _of_firmware(bridge.firmware.state(), words)
+        yield from _of_firmware(bridge.machine.firmware.state(), words)
     if notice.not_stored is not None:
         yield "bad", notice.not_stored.problem(words.code)
     if whose.is_ending and not whose.stays:
@@ -291,7 +291,7 @@ def health() -> Response:
     """Tell the service manager whether the device works."""
     bridge = site().bridge
     status, text = bridge.health()
-    return Response(text, status.value, dict(bridge.identity), mimetype="text/plain")
+    return Response(text, status.value, dict(bridge.reach.identity), mimetype="text/plain")
 
 
 def _keep(answer: AnyResponse, cookie: str, wanted: str) -> None:

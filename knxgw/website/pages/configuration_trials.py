@@ -85,7 +85,7 @@ def progress(number: int) -> Response:
 @needs(Right.CONFIGURATION)
 def cancel(number: int) -> Response:
     """End a read."""
-    site().bridge.trials.cancel(number)
+    site().bridge.setup.trials.cancel(number)
     return jsonify({})
 
 
@@ -101,7 +101,7 @@ def _begun(wanted: OneDevice | tuple[Finding, ...]) -> TrialView:
     if not isinstance(wanted, OneDevice):
         return TrialView("bad", words.text(INCOMPLETE), findings=_said(wanted, words))
     try:
-        return _view(site().bridge.trials.start(wanted))
+        return _view(site().bridge.setup.trials.start(wanted))
     except RejectedError as err:
         return TrialView("bad", words.text(str(err)))
 
@@ -111,14 +111,14 @@ def _finished(view: TrialView) -> TrialView:
     if not view.is_running:
         return view
     try:
-        site().bridge.trials.finished(view.number)
+        site().bridge.setup.trials.finished(view.number)
     except RejectedError as err:
         return TrialView("bad", language().text(str(err)))
     return _view(view.number)
 
 
 def _view(number: int) -> TrialView:
-    trial, words = site().bridge.trials.progress(number), language()
+    trial, words = site().bridge.setup.trials.progress(number), language()
     if trial is None:
         abort(404)
     said = "" if trial.words is None else trial.words.problem(words.code)

@@ -65,14 +65,14 @@ def firmware() -> str:
 @needs(Right.FIRMWARE)
 def progress() -> Response:
     """Tell a script how far an update is."""
-    return jsonify(_shown(site().bridge.firmware.state(), language()).told())
+    return jsonify(_shown(site().bridge.machine.firmware.state(), language()).told())
 
 
 @pages.post("/settings/firmware/look")
 @needs(Right.FIRMWARE)
 def look() -> AnyResponse:
     """Look for newer firmware in the list."""
-    site().bridge.firmware.look()
+    site().bridge.machine.firmware.look()
     return redirect(PATH, 303)
 
 
@@ -81,10 +81,10 @@ def look() -> AnyResponse:
 def download() -> AnyResponse:
     """Download the newer firmware; it is shown before it is installed."""
     bridge = site().bridge
-    newer = bridge.firmware.state().newer
+    newer = bridge.machine.firmware.state().newer
     if newer is not None:
         _note("firmware_downloaded", newer.version)
-        bridge.firmware.download()
+        bridge.machine.firmware.download()
     return redirect(PATH, 303)
 
 
@@ -116,10 +116,10 @@ def upload() -> AnyResponse | tuple[str, int]:
 def install() -> AnyResponse:
     """Install the firmware that was chosen, if it still is the one that was shown."""
     bridge = site().bridge
-    chosen = bridge.firmware.state().chosen
+    chosen = bridge.machine.firmware.state().chosen
     if chosen is not None and request.form.get("version") == chosen.version:
         _note("firmware_installed", chosen.version)
-        bridge.firmware.install()
+        bridge.machine.firmware.install()
     return redirect(PATH, 303)
 
 
@@ -127,15 +127,15 @@ def install() -> AnyResponse:
 @needs(Right.FIRMWARE)
 def forget() -> AnyResponse:
     """Give up the firmware that was chosen or is downloaded."""
-    site().bridge.firmware.forget()
+    site().bridge.machine.firmware.forget()
     return redirect(PATH, 303)
 
 
 def _chosen(file: IO[bytes]) -> AnyResponse:
     """Go on with a file that was verified. Raises: FirmwareError; OSError."""
     bridge = site().bridge
-    bridge.firmware.choose(file)
-    chosen = bridge.firmware.state().chosen
+    bridge.machine.firmware.choose(file)
+    chosen = bridge.machine.firmware.state().chosen
     if chosen is not None:
         _note("firmware_uploaded", chosen.version)
     return redirect(PATH, 303)
@@ -149,7 +149,7 @@ def _note(action: str, version: str) -> None:
 
 def _page(wrong: str = "") -> str:
     bridge, words = site().bridge, language()
-    control = bridge.firmware
+    control = bridge.machine.firmware
     state = control.state()
     if state.stage is Stage.RESTARTING:
         return render_template("restarting.html", next_page=PATH)

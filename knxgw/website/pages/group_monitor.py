@@ -46,7 +46,7 @@ SERVICES = {
 def group_monitor() -> str:
     """Show the last telegrams that the filter lets through, the newest first."""
     words, bridge = language(), site().bridge
-    rows, now = bridge.telegrams.ring.rows(), bridge.utc_now()
+    rows, now = bridge.diagnostics.telegrams.ring.rows(), bridge.utc_now()
     lines = _chosen(words, rows)
     query = urlencode(
         {key: request.args[key] for key in ("filter", "context") if key in request.args}
@@ -72,7 +72,7 @@ def as_csv() -> Response:
     """Return what the filter lets through as a table."""
     words = language()
     lines = telegrams_csv(
-        _chosen(words, site().bridge.telegrams.ring.rows()),
+        _chosen(words, site().bridge.diagnostics.telegrams.ring.rows()),
         words.code,
         words.tzinfo,
         table_words(words),
@@ -85,7 +85,7 @@ def as_csv() -> Response:
 def as_xml() -> Response:
     """Return what the filter lets through as a communication log of ETS."""
     bridge = site().bridge
-    chosen_ones = _chosen(language(), bridge.telegrams.ring.rows())
+    chosen_ones = _chosen(language(), bridge.diagnostics.telegrams.ring.rows())
     lines = telegrams_xml(chosen_ones, bridge.utc_now(), "knxgw")
     return download("telegrams.xml", _encoded(lines), "application/xml")
 
@@ -100,7 +100,7 @@ def stream() -> Response:
 def _feed() -> Feed:
     """Return the telegrams that the filter lets through as they come, with what stood near them."""
     bridge, words = site().bridge, language()
-    telegrams, context_ms = bridge.telegrams, _context_ms()
+    telegrams, context_ms = bridge.diagnostics.telegrams, _context_ms()
     fits = parse(request.args.get("filter", ""))
     ring, interpret = telegrams.ring, telegrams.interpret
     busy = Said(partial(_busy, bridge, words), bridge.now_s)
@@ -124,7 +124,7 @@ def _feed() -> Feed:
 
 def _busy(bridge: Bridge, words: Language) -> str:
     """Return how busy the bus is."""
-    rows = bridge.telegrams.ring.rows()[-LOOKED_AT:]
+    rows = bridge.diagnostics.telegrams.ring.rows()[-LOOKED_AT:]
     busy = rate([one.row for one in rows], bridge.utc_now())
     return words.text(
         "{now} telegrams/s, at most {peak}",
@@ -138,12 +138,12 @@ def _context_ms() -> int:
 
 
 def _chosen(words: Language, rows: Sequence[Numbered[Telegram]]) -> tuple[TelegramLine, ...]:
-    lines = lines_of(rows, site().bridge.telegrams.interpret, words.code)
+    lines = lines_of(rows, site().bridge.diagnostics.telegrams.interpret, words.code)
     return chosen(lines, parse(request.args.get("filter", "")), context_ms=_context_ms())
 
 
 def _last_values(words: Language) -> tuple[TelegramLine, ...]:
-    telegrams = site().bridge.telegrams
+    telegrams = site().bridge.diagnostics.telegrams
     lines = lines_of(telegrams.kept.last_values(), telegrams.interpret, words.code)
     return chosen(lines, parse(request.args.get("filter", "")))
 

@@ -47,7 +47,7 @@ LEDS: dict[Meaning, tuple[Led, Led, Led]] = {  # APP, COM, programming
 def overview() -> str:
     """Explain LEDs, states, reasons and faults, and answer frequent questions."""
     words, product = language(), catalogue().product
-    code, has_button = words.code, site().bridge.has_button()
+    code, has_button = words.code, site().bridge.machine.has_button()
     states = [
         (int(state), texts.name.in_language(code), texts.when.in_language(code))
         for state, texts in product.texts.states.items()

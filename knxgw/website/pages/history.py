@@ -49,7 +49,7 @@ def _unreadable(error: HistoryError) -> tuple[str, int]:
 
 
 def _history() -> History:
-    found = site().bridge.history
+    found = site().bridge.diagnostics.history
     if found is None:
         abort(503)
     return found

@@ -55,21 +55,21 @@ def knx_device() -> str:
 @needs(Right.DIAGNOSTICS)
 def as_json() -> Response:
     """Return the same for a program: codes, no words of a language."""
-    text = site().bridge.logs.scrubber.scrub(knx_device_text(_facts()))
+    text = site().bridge.diagnostics.logs.scrubber.scrub(knx_device_text(_facts()))
     return download("knx-device.json", text.encode(), "application/json")
 
 
 def _facts() -> KnxDeviceFacts:
     """Return the device; it may be too busy to say."""
     try:
-        return site().bridge.knx_device()
+        return site().bridge.diagnostics.knx_device()
     except RejectedError:
         abort(503)
 
 
 def _findings(facts: KnxDeviceFacts, words: Language) -> list[tuple[str, str]]:
     """Return what is wrong with what ETS has loaded, and what helps."""
-    scrub = site().bridge.logs.scrubber.scrub
+    scrub = site().bridge.diagnostics.logs.scrubber.scrub
     found = []
     for one in facts.findings:
         problem, remedy = one.said(words.code)

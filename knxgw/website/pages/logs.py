@@ -47,7 +47,7 @@ AREAS = {
 def logs() -> str:
     """Show the last lines that the filter lets through, the newest first."""
     words, bridge = language(), site().bridge
-    rows = bridge.logs.ring.rows()
+    rows = bridge.diagnostics.logs.ring.rows()
     lines = chosen_lines(rows, _filter())
     query = urlencode(
         {key: request.args[key] for key in ("area", "level", "text") if key in request.args}
@@ -66,7 +66,7 @@ def logs() -> str:
 def logging_mode() -> dict[str, object]:
     """Return what the form of the logging mode shows."""
     bridge = site().bridge
-    left_s = bridge.logs.mode.left_s(bridge.now_s())
+    left_s = bridge.diagnostics.logs.mode.left_s(bridge.now_s())
     return {"is_extended": left_s is not None, "left": language().duration(left_s)}
 
 
@@ -92,7 +92,7 @@ def stream() -> Response:
 def _feed() -> Feed:
     """Return the lines that the filter lets through, as they come."""
     bridge, words, wanted = site().bridge, language(), _filter()
-    ring = bridge.logs.ring
+    ring = bridge.diagnostics.logs.ring
 
     def since(after: int) -> News:
         return news_of(

@@ -62,7 +62,9 @@ def read_registers() -> tuple[str, int]:
     except ValueError:
         return _page(problem=words.text("Table, register and number must be given.")), 400
     try:
-        read = site().bridge.requests.read_once(form.get("device", ""), table, address, count)
+        read = site().bridge.diagnostics.requests.read_once(
+            form.get("device", ""), table, address, count
+        )
     except (RejectedError, PeerError, LinkError) as err:
         return _page(problem=words.text(str(err))), 409
     return _page(read=read), 200
@@ -72,7 +74,7 @@ def read_registers() -> tuple[str, int]:
 @needs(Right.DIAGNOSTICS)
 def as_csv() -> Response:
     """Return what the filter lets through as a table."""
-    words, requests = language(), site().bridge.requests
+    words, requests = language(), site().bridge.diagnostics.requests
     names = dict(requests.devices())
     lines = request_lines(requests.kept.ring.rows(), requests.explain, _filter(), names)
     text = (
@@ -90,7 +92,7 @@ def stream() -> Response:
 
 def _page(problem: str = "", read: RequestWords | None = None) -> str:
     words, bridge, wanted = language(), site().bridge, _filter()
-    requests, now = bridge.requests, bridge.utc_now()
+    requests, now = bridge.diagnostics.requests, bridge.utc_now()
     devices, rows = requests.devices(), requests.kept.ring.rows()
     newest_rows = rows[-LOOKED_AT:]
     looked_at = newest_rows if wanted == ALL else rows
@@ -131,7 +133,7 @@ def _filter() -> RequestFilter:
 def _feed() -> Feed:
     """Return the requests that the filter lets through, as they come."""
     bridge, words, wanted = site().bridge, language(), _filter()
-    requests = bridge.requests
+    requests = bridge.diagnostics.requests
     ring, names = requests.kept.ring, dict(requests.devices())
 
     def since(after: int) -> News:

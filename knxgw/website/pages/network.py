@@ -133,7 +133,7 @@ def keep_by_link(token: str) -> str | tuple[str, int]:
 
 
 def _host() -> HostSettings:
-    return site().bridge.host
+    return site().bridge.machine.host
 
 
 def _writable() -> NetworkState:
@@ -251,7 +251,7 @@ def _links(settings: IPv4Settings, token: str) -> list[str]:
         return []
     if settings.interface is not None:
         return [f"{_scheme()}://{settings.interface.ip}{_port()}{path}"]
-    own = sorted(one for one in site().bridge.host_names() if one.endswith(".local"))
+    own = sorted(one for one in site().bridge.reach.host_names() if one.endswith(".local"))
     return [f"{_scheme()}://{name}{_port()}{path}" for name in own]
 
 

@@ -66,14 +66,14 @@ def as_csv() -> Response:
 @needs(Right.DIAGNOSTICS)
 def read(number: int) -> AnyResponse | tuple[str, int]:
     """Read a group object from the bus."""
-    return _done(number, lambda: site().bridge.objects.read(number))
+    return _done(number, lambda: site().bridge.diagnostics.objects.read(number))
 
 
 @pages.post("/diagnostics/objects/<int:number>/send")
 @needs(Right.DIAGNOSTICS)
 def send(number: int) -> AnyResponse | tuple[str, int]:
     """Send the value that a group object has."""
-    return _done(number, lambda: site().bridge.objects.send(number))
+    return _done(number, lambda: site().bridge.diagnostics.objects.send(number))
 
 
 @pages.post("/diagnostics/objects/<int:number>/write")
@@ -81,10 +81,12 @@ def send(number: int) -> AnyResponse | tuple[str, int]:
 def write(number: int) -> AnyResponse | tuple[str, int]:
     """Write an input as a service: on the bus, as whoever usually writes it would."""
     bridge, value = site().bridge, request.form.get("value", "")[:40]
-    before = next((one for one in bridge.objects.listed("en") if one.number == number), None)
+    before = next(
+        (one for one in bridge.diagnostics.objects.listed("en") if one.number == number), None
+    )
 
     def written() -> None:
-        bridge.objects.write(number, value)
+        bridge.diagnostics.objects.write(number, value)
         bridge.accounts.note(
             session(),
             "object_written",
@@ -149,7 +151,7 @@ def _wanted() -> dict[str, str]:
 
 def _chosen(words: Language) -> tuple[ObjectLine, ...]:
     wanted = _wanted()
-    lines = site().bridge.objects.listed(words.code)
+    lines = site().bridge.diagnostics.objects.listed(words.code)
     return chosen_objects(lines, wanted["text"], only_missing="missing" in wanted)
 
 

@@ -185,7 +185,7 @@ PROBLEMS = {  # what is wrong, and what helps
 @needs(Right.DIAGNOSTICS)
 def self_test() -> str:
     """Show what the newest self-test has found."""
-    words, progress = language(), site().bridge.self_test.progress()
+    words, progress = language(), site().bridge.diagnostics.self_test.progress()
     return live_list_page(
         "self_test.html",
         "/api/v1/monitor/self-test",
@@ -200,7 +200,7 @@ def self_test() -> str:
 @needs(Right.DIAGNOSTICS)
 def start() -> AnyResponse:
     """Begin a self-test; one that runs already goes on."""
-    site().bridge.self_test.start()
+    site().bridge.diagnostics.self_test.start()
     return redirect("/diagnostics/self-test", 303)
 
 
@@ -214,7 +214,7 @@ def stream() -> Response:
 def _feed() -> Feed:
     """Return the rows of the self-test, as they come, and its verdict."""
     bridge, words = site().bridge, language()
-    test = bridge.self_test
+    test = bridge.diagnostics.self_test
     verdict = Said(lambda: _verdict(test.progress(), words), bridge.now_s)
 
     def since(after: int) -> News:

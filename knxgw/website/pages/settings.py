@@ -35,28 +35,28 @@ RESET_WORDS = "reset"
 def settings() -> str:
     """Show what can be set here, by the right of whoever asks."""
     bridge, gate = site().bridge, site().gate
-    reboot = bridge.host.reboot_state()
+    reboot = bridge.machine.host.reboot_state()
     return render_template(
         "settings.html",
         sessions=gate.accounts.sessions_for(gate.token() or ""),
-        certificate=bridge.certificate(),
+        certificate=bridge.reach.certificate(),
         certificate_source=source_words(),
-        is_sent_on=bridge.redirects(),
+        is_sent_on=bridge.reach.redirects(),
         https_address=https_address(),
-        host_names=sorted(bridge.host_names()),
+        host_names=sorted(bridge.reach.host_names()),
         is_programming=bridge.facts().panel.is_programming,
         can_restart=bridge.device.can_restart,
         can_reboot=reboot.is_offered,
         not_rebooted="" if reboot.failure is None else language().text(NOT_REBOOTED),
         newer_firmware=_newer_firmware(),
-        host_network=bridge.host.network(),
+        host_network=bridge.machine.host.network(),
         **logging_mode(),
     )
 
 
 def _newer_firmware() -> str:
     """Return the version of a newer firmware that was found, "": none was."""
-    newer = site().bridge.firmware.state().newer
+    newer = site().bridge.machine.firmware.state().newer
     return "" if newer is None else newer.version
 
 
@@ -109,12 +109,12 @@ def restart() -> AnyResponse | str:
 def restart_machine() -> AnyResponse | str | tuple[str, int]:
     """Restart the machine: everything on it ends in order, and the device with it."""
     bridge = site().bridge
-    if not bridge.host.reboot_state().is_offered:
+    if not bridge.machine.host.reboot_state().is_offered:
         abort(409)
     if not request.form.get("confirmed"):
         return render_template("restart_machine.html")
     try:
-        failure = bridge.host.reboot().failure
+        failure = bridge.machine.host.reboot().failure
     except RejectedError as err:
         log.warning("website: the machine does not restart: %s", err)
         words = language().text(

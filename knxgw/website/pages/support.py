@@ -42,7 +42,7 @@ def support() -> str:
         "support.html",
         text=text,
         mail=f"mailto:?subject={subject}&body={quote(text)}",
-        is_extended=site().bridge.logs.mode.is_extended,
+        is_extended=site().bridge.diagnostics.logs.mode.is_extended,
     )
 
 
@@ -69,9 +69,11 @@ def _log_file() -> Response:
     bridge, words = site().bridge, language()
     parts = list(_parts(words))
     bridge.accounts.note(session(), "log_downloaded", address=address())
-    if bridge.logs.mode.is_extended:
+    if bridge.diagnostics.logs.mode.is_extended:
         bridge.device.set_logging(False)
-    content = log_zip(parts, bridge.logs.scrubber, _versions(), words.local(bridge.utc_now()))
+    content = log_zip(
+        parts, bridge.diagnostics.logs.scrubber, _versions(), words.local(bridge.utc_now())
+    )
     return download(f"{NAME}.zip", content, "application/zip")
 
 
@@ -79,7 +81,7 @@ def _text(words: Language) -> str:
     """Return the support text; secrets are searched for in what devices have told, too."""
     bridge = site().bridge
     text = support_text(bridge.view(words.code), bridge.facts(), words, bridge.utc_now())
-    return bridge.logs.scrubber.scrub(text)
+    return bridge.diagnostics.logs.scrubber.scrub(text)
 
 
 def _parts(words: Language) -> Iterator[Part]:
@@ -89,14 +91,23 @@ def _parts(words: Language) -> Iterator[Part]:
     page = status_picture().replace(session().csrf, "")  # it would let others act
     values = json.dumps(site().live.page(code), indent=2, ensure_ascii=False)
     word = table_words(words)
-    telegrams, requests, history = bridge.telegrams, bridge.requests, bridge.history
+    telegrams, requests, history = (
+        bridge.diagnostics.telegrams,
+        bridge.diagnostics.requests,
+        bridge.diagnostics.history,
+    )
     yield Part(name="support.txt", text=lambda: (text,))
     yield Part(name="status.html", text=lambda: (page,))
     yield Part(name="status.json", text=lambda: (values,))
-    yield Part(name="configuration.yaml", text=lambda: (bridge.configuration(),))
+    yield Part(name="configuration.yaml", text=lambda: (bridge.setup.configuration(),))
     yield Part(name="findings.txt", text=lambda: (f"{one}\n" for one in bridge.facts().warnings))
-    yield Part(name="objects.csv", text=lambda: objects_table(bridge.objects.listed(code), words))
-    yield Part(name="knx-device.json", text=lambda: (knx_device_text(bridge.knx_device()),))
+    yield Part(
+        name="objects.csv",
+        text=lambda: objects_table(bridge.diagnostics.objects.listed(code), words),
+    )
+    yield Part(
+        name="knx-device.json", text=lambda: (knx_device_text(bridge.diagnostics.knx_device()),)
+    )
     yield Part(
         name="telegrams.csv",
         text=lambda: telegrams_csv(
@@ -120,7 +131,8 @@ def _parts(words: Language) -> Iterator[Part]:
     if session().may(Right.USERS):  # names and addresses of the others
         yield Part(name="audit.csv", text=lambda: audit_csv(bridge.accounts, words))
     yield Part(
-        name="knxgw.log", text=lambda: (f"{one.row.written()}\n" for one in bridge.logs.ring.rows())
+        name="knxgw.log",
+        text=lambda: (f"{one.row.written()}\n" for one in bridge.diagnostics.logs.ring.rows()),
     )
 
 

@@ -27,7 +27,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 @needs(Right.NETWORK)
 def time() -> str:
     """Show where the time comes from."""
-    return _page(site().bridge.host.time())
+    return _page(site().bridge.machine.host.time())
 
 
 @pages.post(f"{HERE}/clock")
@@ -35,7 +35,7 @@ def time() -> str:
 def clock() -> AnyResponse | tuple[str, int]:
     """Set the clock: to the time of the browser, or to what somebody types."""
     bridge = site().bridge
-    state = bridge.host.time()
+    state = bridge.machine.host.time()
     if not state.can_set_clock:
         abort(409)  # the page has no form then
     at = _given()
@@ -43,7 +43,7 @@ def clock() -> AnyResponse | tuple[str, int]:
         return _refused(state, Failure.NOT_PLAUSIBLE, 400)
     before = bridge.utc_now()
     try:
-        done = bridge.host.set_clock(at)
+        done = bridge.machine.host.set_clock(at)
     except RejectedError as err:
         log.warning("website: the clock is not set: %s", err)
         words = language().text(

@@ -138,7 +138,7 @@ def identify(number: int) -> AnyResponse:
     """Interrupt a charging point for ten seconds, so that a person sees which one it is."""
     if not session().may_charge(number):
         abort(403)
-    site().bridge.commissioning.identify(number)
+    site().bridge.setup.commissioning.identify(number)
     site().bridge.accounts.note(
         session(), "point_identified", address=address(), after=f"cp{number}"
     )
@@ -261,5 +261,5 @@ def _more(step: Step) -> dict[str, Any]:
     view = site().bridge.view(None)
     return {
         "running": {one.number: Action.INTERRUPT in one.actions for one in view.points},
-        "identified": site().bridge.commissioning.identified(),
+        "identified": site().bridge.setup.commissioning.identified(),
     }

@@ -66,7 +66,7 @@ PROBLEMS = {
 def show() -> str:
     """Show what would come into force; once it is, offer a first charge."""
     words, draft, now = language(), draft_now(), text_now()
-    configuring, ask = site().bridge.device.configuring, site().bridge.commissioning
+    configuring, ask = site().bridge.device.configuring, site().bridge.setup.commissioning
     checked = configuring.check(draft.text)
     is_in_force = draft.text == now
     points = site().bridge.view(None).points if is_in_force else ()
@@ -103,7 +103,7 @@ def start(number: int) -> AnyResponse:
     """Begin a first charge at a charging point."""
     if not session().may_charge(number):
         abort(403)
-    site().bridge.commissioning.start_charge(number)
+    site().bridge.setup.commissioning.start_charge(number)
     site().bridge.accounts.note(session(), "first_charge", address=address(), after=f"cp{number}")
     return redirect(f"{APPLY}#charge", 303)
 
@@ -112,7 +112,7 @@ def start(number: int) -> AnyResponse:
 @needs(Right.CONFIGURATION)
 def end() -> AnyResponse:
     """End the first charge; the charging point goes on as before."""
-    site().bridge.commissioning.end_charge()
+    site().bridge.setup.commissioning.end_charge()
     return redirect(f"{APPLY}#charge", 303)
 
 
@@ -120,7 +120,7 @@ def end() -> AnyResponse:
 @needs(Right.CONFIGURATION)
 def progress() -> Response:
     """Tell how far the first charge is."""
-    return jsonify(_shown(site().bridge.commissioning.charge(), language()).told())
+    return jsonify(_shown(site().bridge.setup.commissioning.charge(), language()).told())
 
 
 @pages.get("/wizard/protocol")
@@ -132,8 +132,8 @@ def protocol() -> str:
     loaded = parse_configuration(text, catalogue(), is_offline=True)
     view = bridge.view(words.code)
     check, charges, marks = (
-        bridge.commissioning.check(),
-        bridge.commissioning.charges(),
+        bridge.setup.commissioning.check(),
+        bridge.setup.commissioning.charges(),
         way().marks,
     )
     versions = bridge.device.configuring.versions()

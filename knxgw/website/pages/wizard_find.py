@@ -53,7 +53,7 @@ def find() -> str | tuple[str, int]:
 @needs(Right.CONFIGURATION)
 def search(where: str) -> AnyResponse | str | tuple[str, int]:
     """Begin to search; one that goes on already is not disturbed."""
-    ask, places = site().bridge.commissioning, site().bridge.commissioning.places()
+    ask, places = site().bridge.setup.commissioning, site().bridge.setup.commissioning.places()
     chosen = request.form.get(where, "")
     if where == "network" and chosen in places.networks:
         ask.search_network(chosen)
@@ -77,7 +77,7 @@ def search(where: str) -> AnyResponse | str | tuple[str, int]:
 @needs(Right.CONFIGURATION)
 def cancel() -> AnyResponse:
     """End the search; what was found stays."""
-    site().bridge.commissioning.cancel_search()
+    site().bridge.setup.commissioning.cancel_search()
     return redirect(FIND, 303)
 
 
@@ -85,14 +85,14 @@ def cancel() -> AnyResponse:
 @needs(Right.CONFIGURATION)
 def progress() -> Response:
     """Tell how far the search is."""
-    return jsonify(_shown(site().bridge.commissioning.search(), language()).told())
+    return jsonify(_shown(site().bridge.setup.commissioning.search(), language()).told())
 
 
 @pages.post("/wizard/find/take")
 @needs(Right.CONFIGURATION)
 def take() -> AnyResponse | tuple[str, int]:
     """Take devices into the draft, and go on to the charging points."""
-    found = site().bridge.commissioning.search()
+    found = site().bridge.setup.commissioning.search()
     if request.form.get("search") != str(found.number):
         return redirect(FIND, 303)  # somebody has searched again: the places mean others now
     draft = draft_now()
@@ -118,7 +118,7 @@ def done() -> AnyResponse:
 
 
 def _page(host: str = "", units: str = "", *, is_wrong: bool = False) -> str | tuple[str, int]:
-    words, ask = language(), site().bridge.commissioning
+    words, ask = language(), site().bridge.setup.commissioning
     try:
         data = values_of(draft_now().text)
     except NotEditableError as err:

@@ -128,7 +128,7 @@ def save_knx() -> AnyResponse | str | tuple[str, int]:
 def search_knx() -> AnyResponse:
     """Search for KNX IP interfaces and routers."""
     configuration = _loaded(draft_now()).configuration
-    site().bridge.commissioning.search_knx(
+    site().bridge.setup.commissioning.search_knx(
         None if configuration is None else configuration.knx.local_ip
     )
     return redirect("/wizard/knx", 303)
@@ -138,14 +138,14 @@ def search_knx() -> AnyResponse:
 @needs(Right.CONFIGURATION)
 def knx_progress() -> Response:
     """Tell how far the search for interfaces is."""
-    return jsonify(_found_knx(site().bridge.commissioning.knx(), language()).told())
+    return jsonify(_found_knx(site().bridge.setup.commissioning.knx(), language()).told())
 
 
 @pages.post("/wizard/knx/take")
 @needs(Right.CONFIGURATION)
 def take_interface() -> AnyResponse | tuple[str, int]:
     """Take an interface that was found into the draft."""
-    found = _interfaces(site().bridge.commissioning.knx().devices, language())
+    found = _interfaces(site().bridge.setup.commissioning.knx().devices, language())
     wanted = (request.form.get("link"), request.form.get("gateway"))
     chosen = next((one for one in found if (one.link, one.gateway) == wanted), None)
     if chosen is not None:
@@ -160,7 +160,7 @@ def take_interface() -> AnyResponse | tuple[str, int]:
 
 
 def _of_knx(draft: Draft) -> dict[str, Any]:
-    words, found = language(), site().bridge.commissioning.knx()
+    words, found = language(), site().bridge.setup.commissioning.knx()
     rows = object_rows(_loaded(draft).configuration)
     return {
         "found": _found_knx(found, words),
@@ -237,7 +237,7 @@ def check() -> str:
     """Show what is wrong with the draft, and what the network says of it."""
     words, draft = language(), draft_now()
     checked = site().bridge.device.configuring.check(draft.text)
-    progress = site().bridge.commissioning.check()
+    progress = site().bridge.setup.commissioning.check()
     return render_template(
         "wizard_check.html",
         **frame(Step.CHECK),
@@ -260,7 +260,7 @@ def start() -> AnyResponse:
 @needs(Right.CONFIGURATION)
 def cancel() -> AnyResponse:
     """End the check; what was found stays."""
-    site().bridge.commissioning.cancel_check()
+    site().bridge.setup.commissioning.cancel_check()
     return redirect("/wizard/check", 303)
 
 
@@ -276,7 +276,7 @@ def done() -> AnyResponse:
 @needs(Right.CONFIGURATION)
 def check_progress() -> Response:
     """Tell how far the check is."""
-    return jsonify(_checked(site().bridge.commissioning.check(), language()).told())
+    return jsonify(_checked(site().bridge.setup.commissioning.check(), language()).told())
 
 
 def _loaded(draft: Draft) -> LoadedConfiguration:
@@ -288,14 +288,14 @@ def _start_check(draft: Draft, only: frozenset[str] | None) -> bool:
     loaded = _loaded(draft)
     if loaded.configuration is None:
         return False
-    ask = site().bridge.commissioning
+    ask = site().bridge.setup.commissioning
     ask.start_check(loaded.configuration, loaded.places.place, sum_of(draft.text), only)
     return True
 
 
 def _looked(words: Language) -> Shown:
     """Return what is known of the smart meter."""
-    return _checked(site().bridge.commissioning.check(), words, only=MAINS_IDS)
+    return _checked(site().bridge.setup.commissioning.check(), words, only=MAINS_IDS)
 
 
 def _checked(progress: CheckProgress, words: Language, only: frozenset[str] | None = None) -> Shown:
