@@ -21,6 +21,7 @@ from knxgw.config.model import Configuration
 from knxgw.config.summary import summary
 from knxgw.errors import ConfigError, Finding, GatewayError, Severity
 from knxgw.factory_reset import FactoryReset, SetAside
+from knxgw.first_start import show_device_certificate, show_initial_password, take_password
 from knxgw.gateway import Gateway
 from knxgw.host.service import RESTART_STATUS, is_supervised
 from knxgw.host.threads import LooseThreads
@@ -33,15 +34,7 @@ from knxgw.judgement import (
     judge_unconfigured,
 )
 from knxgw.links.knx_factory import make_link
-from knxgw.living import (
-    Living,
-    Store,
-    living,
-    open_store,
-    show_device_certificate,
-    show_initial_password,
-    take_password,
-)
+from knxgw.living import Living, Store, living, open_store
 from knxgw.machine import return_to_automatic
 from knxgw.master_file import MasterFile
 from knxgw.store.configurations import Origin

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from knxgw.cli import main
-from knxgw.living import show_initial_password
+from knxgw.first_start import show_initial_password
 from knxgw.store import initial_password
 from knxgw.store.initial_password import REQUEST_NAME
 from tests.website.access.desk import Desk

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import knxgw.config.model as words
-from knxgw import judgement, knx_server, living
+from knxgw import judgement, knx_server, living, page_functions
 from knxgw.announcement import Announcement
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.parameters import ParameterDefinition, ParameterType
@@ -265,7 +265,7 @@ async def test_every_field_of_the_configuration_is_read(read: set[Field], tmp_pa
     use_the_line(configuration)
     await use_the_panel(configuration)
     host_names(configuration)
-    living._trusted_proxy(configuration)
+    page_functions.trusted_proxy(configuration)
     source_of(update_settings(configuration))
     assert not is_to_look_daily(update_settings(configuration))
     somewhere = Listener(Address("127.0.0.1", 1))

@@ -1,0 +1,33 @@
+"""What accounts have begun and not applied: it outlives a restart, by a file that is written now and then."""
+
+import asyncio
+from concurrent.futures import Executor
+from typing import NoReturn
+
+from knxgw.store.unapplied_file import UnappliedFile
+from knxgw.website.unapplied import Unapplied
+
+DRAFTS_S = 30.0  # at most, what is typed is lost by a power cut
+
+
+class KeptDrafts:
+    """Drafts and wizards of the pages, with the file that keeps them."""
+
+    def __init__(self, file: UnappliedFile, executor: Executor) -> None:
+        """Go on with what the file has; `executor` writes it."""
+        self.unapplied = Unapplied(file.read())
+        self._file, self._executor = file, executor
+        self._kept = self.unapplied.told()
+
+    async def look_after(self) -> NoReturn:
+        """Keep what was begun, now and then: a card wears out by every write."""
+        while True:
+            await asyncio.sleep(DRAFTS_S)
+            self.keep()
+
+    def keep(self) -> None:
+        """Write what was begun, if it is something else than before."""
+        begun = self.unapplied.told()
+        if begun != self._kept:
+            self._kept = begun
+            self._executor.submit(self._file.write, begun)

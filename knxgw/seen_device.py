@@ -1,0 +1,58 @@
+"""What people see of the running device: the facts of the gateway, with addresses and adapters of its machine."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from knxgw.errors import Finding
+from knxgw.gateway import Gateway
+from knxgw.host.network import OwnAddress, adapter_link, own_addresses
+from knxgw.website.device_facts import AdapterFacts, DeviceFacts
+from knxgw.website.listener import EVERYWHERE
+
+ADDRESSES_S = 30.0  # how often it is looked for the addresses of the machine
+
+
+class SeenDevice:
+    """Joins what the gateway knows of itself and what only the machine knows."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        warnings: tuple[Finding, ...],
+        has_settled: Callable[[Finding], bool],
+    ) -> None:
+        """See a gateway; `warnings` are those of its configuration, `has_settled`: one that no longer holds."""
+        self.warnings = warnings
+        self._gateway, self._has_settled = gateway, has_settled
+        self._addresses: tuple[OwnAddress, ...] = ()
+        self._adapters: tuple[AdapterFacts, ...] = ()
+        self._looked_up_at: float | None = None  # [s] of uptime
+
+    def facts(self) -> DeviceFacts:
+        """Return what people see; addresses are looked up now and then. Safe from any thread."""
+        facts = self._gateway.facts()
+        if self._looked_up_at is None or facts.up_s - self._looked_up_at >= ADDRESSES_S:
+            self._looked_up_at = facts.up_s
+            self._addresses = own_addresses() if self._is_on_the_network() else ()
+            self._adapters = _adapters_of(self._addresses)
+        return replace(
+            facts,
+            warnings=tuple(one for one in self.warnings if not self._has_settled(one)),
+            addresses=tuple(one.address for one in self._addresses),
+            macs=tuple(sorted({one.mac for one in self._addresses if one.mac})),
+            adapters=self._adapters,
+        )
+
+    def _is_on_the_network(self) -> bool:
+        """Tell whether the website answers at the addresses of the machine."""
+        configuration = self._gateway.configuration
+        return configuration is None or configuration.website.host in EVERYWHERE
+
+
+def _adapters_of(addresses: Iterable[OwnAddress]) -> tuple[AdapterFacts, ...]:
+    """Return how the adapters that have these addresses are connected, as far as the system tells."""
+    names = dict.fromkeys(one.adapter for one in addresses)
+    links = [link for name in names if (link := adapter_link(name)) is not None]
+    return tuple(
+        AdapterFacts(name=one.adapter, is_up=one.is_up, mbit_s=one.mbit_s) for one in links
+    )
