@@ -8,18 +8,17 @@ lives.
 import asyncio
 import gc
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import NoReturn
 
 from knxgw import __version__
 from knxgw.application import Application, Surroundings
 from knxgw.catalogue.product import Catalogue
 from knxgw.charging.records import without_commands
-from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
+from knxgw.charging.scope import PointNumber
 from knxgw.config.model import Configuration
 from knxgw.config.summary import serial_line_text
 from knxgw.device.download import Stage, stage_of
@@ -27,16 +26,12 @@ from knxgw.device.front_panel import ButtonContact, FrontPanel
 from knxgw.device.identity import Traffic
 from knxgw.device.model import Outside
 from knxgw.device.panel import Leds, PanelState, Phase, leds, meaning, patterns
-from knxgw.errors import GatewayError, RejectedError
+from knxgw.errors import GatewayError
 from knxgw.host.clock import boot_id, is_synchronised, system_clock
-from knxgw.knx.flow_counts import FlowCounts
-from knxgw.links.keep_alive import keep_alive
-from knxgw.links.knx_group_communication import GroupCommunication
-from knxgw.links.knx_line import DeviceOnLine, KnxLine
-from knxgw.links.knx_numbers import SecureNumbers
+from knxgw.knx_connection import KnxConnection, Served
+from knxgw.lasting_state import LastingState
 from knxgw.links.knx_object_diagnostics import DiagnosedObjects
 from knxgw.links.knx_port import BusAttachment, KnxPort
-from knxgw.links.knx_telegram_tap import TelegramTap
 from knxgw.links.modbus import quiet_pymodbus
 from knxgw.links.modbus_request_tap import RequestTap
 from knxgw.monitoring.log_ring import LogRecorder
@@ -47,34 +42,26 @@ from knxgw.objects.server import ObjectServer
 from knxgw.programmed import Programmed
 from knxgw.programmed import Surroundings as Programming
 from knxgw.station.actions import Action, command_of
-from knxgw.station.initial import unreadable_fields
 from knxgw.station.model import (
     EARLIEST_VALID,
     BusAsked,
     ClockSet,
     ClockSource,
     StateLost,
-    Station,
     UpdateFailed,
 )
 from knxgw.station.owner import Inbox
 from knxgw.station.show import unconfigured_view
 from knxgw.station.view import SiteView
-from knxgw.store.accounts import AccountStore
-from knxgw.store.database import Database, FaultRow
-from knxgw.store.history import History
-from knxgw.store.runs import RunEnding, RunHistory
-from knxgw.store.writer import StoreWriter
+from knxgw.store.database import Database
+from knxgw.store.runs import RunEnding
 from knxgw.website.device_facts import DeviceFacts, PanelFacts
 
 log = logging.getLogger(__name__)
-KNX_LAST_DELAY_S = 10.0  # a link that is back is noticed within the time of a link check
 CLOCK_CHECK_S = 10.0
 ALIVE_S = 1.0
 CLOCK_DRIFT_S = 1.0
-NO_KNX = "KNX is not connected"
 RETURNING_S = 10.0  # that the LEDs say it, after a firmware was given up
-STORE_S = 1.0  # for what waits to be stored at the end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,48 +98,17 @@ class Gateway:
         otherwise at rest.
         """
         quiet_pymodbus()
-        self.world = world
+        self.world, self.catalogue = world, catalogue
         self._loop = asyncio.get_running_loop()
-        self._database = world.database
-        self._store_writer = StoreWriter(self._database, world.executor, self._lost_state)
-        self.account_store = AccountStore(self._database, world.executor, self._store_is_damaged)
-        self._end_faults_of_before()
         self.inbox = Inbox()
         self.objects = ObjectServer()
         self.recorder = Recorder(world.wall_clock, self._loop.time)
-        self.catalogue = catalogue
-        self._surroundings = Surroundings(
-            catalogue=catalogue,
-            inbox=self.inbox,
-            objects=self.objects,
-            wake_knx=self.wake_knx,
-            store_writer=self._store_writer,
-            now=self.valid_now,
-            on_exchange=RequestTap(self.recorder.requests.note, world.wall_clock).of_bus,
-            on_card=world.log.scrubber.learn_card,
-        )
-        self._secure_numbers = SecureNumbers(  # one for all links: not all of them are stored yet
-            self._database.load_numbers(), self._store_writer, self.valid_now, self._loop.time
-        )
-        self.programmed = Programmed(
-            Programming(
-                directory=self._database.directory,
-                catalogue=catalogue,
-                executor=world.executor,
-                outside=Outside(
-                    is_programming=lambda: self.panel.is_programming,
-                    set_programming=self.set_programming,
-                    group_objects=self._diagnosed_objects,
-                    traffic=self._traffic,
-                ),
-                now=self.valid_now,
-                learn_key=world.log.scrubber.learn_key,
-            ),
-            configuration,
-        )
-        self.line = KnxLine()  # it outlives each link
-        self._knx: KnxPort | None = None
-        self._join(self._session(world.link), world.link)
+        self._state = LastingState(world.database, world.executor, self.valid_now, self._lost_state)
+        self.account_store, self.history = self._state.accounts, self._state.history
+        self.programmed = Programmed(self._around_device(), configuration)
+        self._knx = KnxConnection(self._served_on_knx(), world.link)
+        self.line = self._knx.line  # it outlives each link
+        self._surroundings = self._around_application()
         self.application: Application | None = None
         effective = self.programmed.configuration()
         if effective is not None:
@@ -162,15 +118,56 @@ class Gateway:
         self._tasks: dict[str, asyncio.Task[NoReturn]] = {}  # those that may be exchanged
         self._running_since, self._started_at = self._loop.time(), self.valid_now()
         self._alive_at = self._loop.time()  # when the loop was last seen to turn
-        self.history = History(self._database.directory)
-        self._runs = RunHistory(self._database, world.executor)
-        self.start_cause = self._runs.begin(_iso(self._started_at), __version__, world.boot_id())
         self._was_ready = False  # once: a lost KNX link is no new start
+        self.start_cause = self._state.begin_run(world.boot_id())
         self.panel = FrontPanel(
             world.contact,
             now_s=self._loop.time,
             soon=self._loop.call_soon_threadsafe,
-            is_power_on=self._runs.is_power_on,
+            is_power_on=self._state.runs.is_power_on,
+        )
+
+    # --- what the parts get of each other
+
+    def _around_application(self) -> Surroundings:
+        """Return what an application has of its device."""
+        return Surroundings(
+            catalogue=self.catalogue,
+            inbox=self.inbox,
+            objects=self.objects,
+            wake_knx=self.wake_knx,
+            store_writer=self._state.writer,
+            now=self.valid_now,
+            on_exchange=RequestTap(self.recorder.requests.note, self.world.wall_clock).of_bus,
+            on_card=self.world.log.scrubber.learn_card,
+        )
+
+    def _around_device(self) -> Programming:
+        """Return what the KNX device has around it; it asks for that only once the gateway is whole."""
+        return Programming(
+            directory=self.world.database.directory,
+            catalogue=self.catalogue,
+            executor=self.world.executor,
+            outside=Outside(
+                is_programming=lambda: self.panel.is_programming,
+                set_programming=self.set_programming,
+                group_objects=self._diagnosed_objects,
+                traffic=self._traffic,
+            ),
+            now=self.valid_now,
+            learn_key=self.world.log.scrubber.learn_key,
+        )
+
+    def _served_on_knx(self) -> Served:
+        """Return who speaks on KNX."""
+        return Served(
+            objects=self.objects,
+            inbox=self.inbox,
+            management=self.programmed.management,
+            numbers=self._state.numbers,
+            recorder=self.recorder,
+            learn_secret=self.world.log.scrubber.learn_secret,
+            wall_clock=self.world.wall_clock,
         )
 
     # --- what others may see
@@ -183,7 +180,7 @@ class Gateway:
     @property
     def knx_is_up(self) -> bool:
         """Tell whether telegrams are answered."""
-        return self._knx is not None and self._knx.is_up
+        return self._knx.is_up
 
     @property
     def is_ready(self) -> bool:
@@ -191,9 +188,7 @@ class Gateway:
 
         A charger that cannot be reached does not hold the others up.
         """
-        if self._knx is not None and not self._knx.is_up:
-            return False
-        return self._is_polled
+        return self._knx.is_up and self._is_polled
 
     @property
     def was_ready(self) -> bool:
@@ -212,7 +207,7 @@ class Gateway:
         """
         application = self.application
         if application is None:
-            return unconfigured_view(self._surroundings.catalogue.product.texts, language or "en")
+            return unconfigured_view(self.catalogue.product.texts, language or "en")
         return application.view(language)
 
     def leds(self) -> Leds:
@@ -221,11 +216,11 @@ class Gateway:
 
     def facts(self) -> DeviceFacts:
         """Return what people see of the device itself; safe from any thread."""
-        now_s, knx, configuration = self._loop.time(), self._knx, self.configuration
+        now_s, knx, configuration = self._loop.time(), self._knx.port, self.configuration
         panel = self._panel
         shown = patterns(panel, now_s)
         clock = None if self.application is None else self.application.station.operation.clock
-        up_since = knx.up_since if knx is not None and knx.is_up else None
+        up_since = knx.up_since if knx.is_up else None
         return DeviceFacts(
             version=__version__,
             started_at=self._started_at,
@@ -240,10 +235,10 @@ class Gateway:
             serial_line=None
             if configuration is None or configuration.serial is None
             else serial_line_text(configuration.serial),
-            individual_address=None if knx is None else str(knx.individual_address),
-            is_secure=knx is not None and knx.is_secure,
+            individual_address=str(knx.individual_address),
+            is_secure=knx.is_secure,
             knx_up_s=None if up_since is None else now_s - up_since,
-            flow=FlowCounts() if knx is None else replace(knx.flow),
+            flow=self._knx.flow(),
             clock_source=None if clock is None else clock.source.name.lower(),
             panel=PanelFacts(
                 programming=shown.programming,
@@ -255,13 +250,13 @@ class Gateway:
 
     @property
     def _panel(self) -> PanelState:
-        knx, application = self._knx, self.application
+        knx, application = self._knx.port, self.application
         return self.panel.state(
             PanelState(
                 phase=self._phase,
                 is_knx_connected=self.knx_is_up,
-                knx_lost_at=knx.lost_at if knx else None,
-                telegram_at=knx.telegram_at if knx else None,
+                knx_lost_at=knx.lost_at,
+                telegram_at=knx.telegram_at,
                 fault_flashes=application.station.fault_flashes if application else 0,
             )
         )
@@ -285,42 +280,31 @@ class Gateway:
 
     def connected_port(self) -> KnxPort:
         """Return the KNX port, which is connected. Raises: RejectedError."""
-        if self._knx is None or not self._knx.is_up:
-            raise RejectedError(NO_KNX)
-        return self._knx
+        return self._knx.connected_port()
 
     @property
     def is_on_knx(self) -> bool:
         """Tell whether the device is connected with a KNX installation, and not on a line of its own."""
-        return self._is_on_wire
+        return self._knx.is_on_wire
 
     def _diagnosed_objects(self) -> DiagnosedObjects | None:
         """Return the group objects for tools; None: they do not run, or the site is secured."""
         is_loading = Stage.LOADING in {self.programmed.stage, stage_of(self.programmed.model)}
-        if self.application is None or self._knx is None or self._knx.is_secure or is_loading:
+        if self.application is None or is_loading:
             return None
-        return DiagnosedObjects(self.objects, self._knx, self.inbox.put)
+        return self._knx.diagnosed_objects()
 
     def _traffic(self) -> Traffic:
-        """Return what went over the KNX connection since it was configured, for tools."""
-        knx, management = self._knx, self.programmed.management
-        if knx is None:
-            return Traffic()
-        return Traffic(
-            lost_to_ip=self.objects.outbox.dropped_responses + knx.overflowed,
-            lost_to_knx=management.dropped,
-            sent_to_ip=knx.sent,
-            sent_to_knx=knx.received,
-        )
+        """Return what went over the KNX connection, for tools."""
+        return self._knx.traffic()
+
+    def wake_knx(self) -> None:
+        """Look for something to send: a value has changed."""
+        self._knx.wake()
 
     async def store_took_s(self) -> float | None:
         """Return how long the disk took to store something [s]; None: it did not."""
-        begun_at = self._loop.time()
-        try:
-            await self._loop.run_in_executor(self.world.executor, self._runs.touch)
-        except Exception:  # noqa: BLE001 - whatever it is, it is not stored
-            return None
-        return self._loop.time() - begun_at
+        return await self._state.took_s()
 
     # --- life
 
@@ -329,7 +313,7 @@ class Gateway:
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
-                group.create_task(self._store_writer.run(), name="store")
+                group.create_task(self._state.writer.run(), name="store")
                 group.create_task(self._watch_clock(), name="clock")
                 group.create_task(self.programmed.management.run(), name="management")
                 group.create_task(self._follow_download(), name="download")
@@ -346,12 +330,12 @@ class Gateway:
             raise
         finally:
             self._group = None
-            await self._close()
+            await self._state.end(self._running_since)
         raise GatewayError("the gateway's tasks ended")  # they never do
 
     def note_ending(self, ending: RunEnding) -> None:
         """Say how this run will have ended: the history, and the next start, tell it."""
-        self._runs.ending = ending
+        self._state.note_ending(ending)
 
     async def _until_cancelled(self) -> NoReturn:
         """Wait for the end; then, while the buses still work, leave the chargers safe."""
@@ -371,7 +355,7 @@ class Gateway:
         stay. Whatever cannot be done is raised, and what ran before runs on.
         """
         async with self._changing:
-            session = None if isinstance(link, KeepLink) else self._session(link)
+            joining = None if isinstance(link, KeepLink) else (self._knx.session(link), link)
             before, self.programmed.own = self.programmed.own, configuration
             try:
                 await self._change_application(await self.programmed.configuration_soon())
@@ -379,9 +363,9 @@ class Gateway:
                 self.programmed.own = before
                 raise
             self.programmed.take_own_address()
-            if not isinstance(link, KeepLink):
+            if joining is not None:
                 await self._finish("knx")
-                self._join(session, link)
+                self._knx.join(*joining)
                 self._begin("knx")
 
     async def _follow_download(self) -> NoReturn:
@@ -401,7 +385,7 @@ class Gateway:
             await self._unload()
             return
         if self.application is not None:
-            await self.application.change(configuration, self._store_writer.records)
+            await self.application.change(configuration, self._state.writer.records)
             return
         self.application = self._new_application(configuration)
         self._begin("application")
@@ -411,8 +395,7 @@ class Gateway:
 
     def _new_application(self, configuration: Configuration) -> Application:
         """Return an application that begins with what was stored."""
-        was_damaged = self._database.put_aside is not None
-        stored = self._stored(configuration)
+        stored, was_damaged = self._state.take_records(configuration)
         if self.programmed.is_fully_loaded_anew():
             stored = {scope: without_commands(record) for scope, record in stored.items()}
         application = Application(configuration, stored, self._surroundings)
@@ -427,29 +410,10 @@ class Gateway:
         if self.application is not None:
             await self.application.leave()
             await self._finish("application")
-            self._end_faults_of(self.application.station)
+            self._state.end_faults_of(self.application.station)
             self.application = None
             self.inbox.close()
             self.objects.load((), UTC)
-
-    def _session(self, wire: BusAttachment | None) -> KnxPort:
-        """Return a session on a line, with that wire or without one; nothing is connected yet."""
-        device = DeviceOnLine(self.line, None if wire is None else wire.link)
-        link = replace(wire or BusAttachment(link=device), link=device, overhear=device.overhear)
-        link.keep_numbers(self._secure_numbers)
-        for secret in link.secrets:
-            self.world.log.scrubber.learn_secret(secret)
-        port = KnxPort(link, TelegramTap(self.recorder.telegrams.note, self.world.wall_clock))
-        GroupCommunication(port, self.objects, self.inbox.put).join()
-        return port
-
-    def _join(self, session: KnxPort | None, link: BusAttachment | None) -> None:
-        """Use a session from now on; group objects answer no faster than its link can."""
-        self._knx = session
-        self._is_on_wire = link is not None
-        self.programmed.management.join(session)
-        if link is not None:
-            self.objects.outbox.limits = link.response_limits
 
     def _begin(self, name: str) -> None:
         """Start what may be exchanged while the device lives, if it is there."""
@@ -457,11 +421,8 @@ class Gateway:
             return
         if name == "application" and self.application is not None:
             self._tasks[name] = self._group.create_task(self.application.run(), name=name)
-        elif name == "knx" and self._knx is not None:
-            session = keep_alive(
-                "KNX", self._knx.run, last_delay_s=KNX_LAST_DELAY_S, on_failure=self._knx.failed
-            )
-            self._tasks[name] = self._group.create_task(session, name=name)
+        elif name == "knx":
+            self._tasks[name] = self._group.create_task(self._knx.run(), name=name)
 
     async def _finish(self, name: str) -> None:
         task = self._tasks.pop(name, None)
@@ -469,35 +430,8 @@ class Gateway:
             task.cancel()
             await asyncio.wait([task])
 
-    def wake_knx(self) -> None:
-        """Look for something to send: a value has changed."""
-        if self._knx is not None:
-            self._knx.wake()
-
     def _lost_state(self) -> None:
         self.inbox.put(StateLost())
-        self.account_store.save_soon()
-
-    def _store_is_damaged(self, why: Exception, generation: int) -> None:
-        """Have the store's file replaced; called from the store's thread."""
-        with suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(self._store_writer.note_damage, why, generation)
-
-    async def _close(self) -> None:
-        """Store what waits."""
-        try:
-            async with asyncio.timeout(STORE_S):
-                await self._store_writer.flush()
-                await self._loop.run_in_executor(self.world.executor, self._end_run)
-        except TimeoutError:
-            log.exception("the state could not be stored within %.1f s", STORE_S)
-        self._store_writer.hand_over()
-
-    def _end_run(self) -> None:
-        now, started = self.valid_now(), None
-        if now is not None:
-            started = now - timedelta(seconds=self._loop.time() - self._running_since)
-        self._runs.end(_iso(started), _iso(now))
 
     async def _watch_clock(self) -> NoReturn:
         """Tell the station when the wall clock was set or has jumped."""
@@ -543,47 +477,7 @@ class Gateway:
         log.info("ready after %.1f s", loop.time() - self._running_since)
         gc.freeze()
 
-    def _stored(self, configuration: Configuration) -> Mapping[Scope, Mapping[str, Any]]:
-        """Return what was stored; of a damaged file what is missing counts as not known."""
-        records = self._store_writer.records  # the newest: not all of them are on the disk yet
-        aside, self._database.put_aside = self._database.put_aside, None
-        if aside is not None:
-            log.warning(
-                "the state file was damaged and was renamed to %s; a new one was created", aside
-            )
-            scopes = [point_scope(point.number) for point in configuration.points]
-            records = {scope: {} for scope in (DEVICE, *scopes)} | records
-        for scope, names in unreadable_fields(configuration, records).items():
-            what = "grid-supporting control" if scope == DEVICE else scope
-            log.warning(
-                "%s: stored state cannot be read (%s); what may have held it back still does, "
-                "until a telegram changes it",
-                what,
-                "all of it" if "schema" in names else ", ".join(names),
-            )
-        return records
-
-    def _end_faults_of_before(self) -> None:
-        """End the faults of the previous run: those that still hold are raised again."""
-        now = self.valid_now()
-        at = now.isoformat() if now else None
-        for scope, code in self._database.open_faults():
-            self._store_writer.add_fault(FaultRow(at=at, scope=scope, code=code, present=False))
-
-    def _end_faults_of(self, station: Station) -> None:
-        """End the faults of an application that has ended: those that still hold are raised again."""
-        now = self.valid_now()
-        at = now.isoformat() if now else None
-        of_points = {point_scope(number): point.faults for number, point in station.points.items()}
-        for scope, faults in {DEVICE: station.faults, **of_points}.items():
-            for code in faults.present:
-                self._store_writer.add_fault(FaultRow(at=at, scope=scope, code=code, present=False))
-
     def valid_now(self) -> datetime | None:
         """Return the wall-clock time, None while it is not valid; safe from any thread."""
         now = self.world.wall_clock()
         return now if now >= EARLIEST_VALID else None
-
-
-def _iso(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat()

@@ -16,8 +16,9 @@ from knxgw.catalogue.points import Table
 from knxgw.config.devices import DeviceId
 from knxgw.dlm.meter import age_s
 from knxgw.errors import RejectedError
-from knxgw.gateway import NO_KNX, Gateway
+from knxgw.gateway import Gateway
 from knxgw.knx.frames import Outcome
+from knxgw.knx_connection import NO_KNX
 from knxgw.links.knx_group_communication import group_frame
 from knxgw.modbus.explain import explain
 from knxgw.modbus.requests import Read

@@ -49,7 +49,7 @@ async def test_a_charger_that_counts_anew_with_each_start_keeps_its_session(
         await world.sleep(30)
         assert before_wh > 500
         assert await wh(world, 74) == pytest.approx(before_wh + charger.session_wh, abs=2)
-        rows = world.gateway._database.sessions()
+        rows = world.gateway.world.database.sessions()
         assert [row.energy_mwh // 1000 for row in rows] == [await wh(world, 74)]
 
 
@@ -122,7 +122,7 @@ async def test_a_session_that_ended_before_the_clock_was_known_is_dated_when_it_
         assert await seconds(world) == pytest.approx(300 + 600 + 75, abs=15)
         assert await clock_of(world, 76) == "10:00:10"
         assert (await clock_of(world, 77)).startswith("10:16:")
-        (row,) = world.gateway._database.sessions()
+        (row,) = world.gateway.world.database.sessions()
         assert row.duration_s == pytest.approx(300 + 600 + 75, abs=15), "in the history, too"
 
 
@@ -140,11 +140,11 @@ async def test_a_session_that_never_has_a_clock_is_in_the_history_at_the_end(
             await world.sleep(120)
             world.charger().unplug()
             await world.sleep(30)
-        assert len(world.gateway._database.sessions()) == 1, "the next one had begun"
+        assert len(world.gateway.world.database.sessions()) == 1, "the next one had begun"
         await world.stop_gateway()
         world.start_gateway()
         await world.sleep(10)
-        rows = world.gateway._database.sessions()
+        rows = world.gateway.world.database.sessions()
         assert [row.started_at for row in rows] == [None, None]
         assert [row.duration_s for row in rows] == pytest.approx([118, 118], abs=6)
 
