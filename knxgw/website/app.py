@@ -62,6 +62,46 @@ from knxgw.website.security import Gate
 from knxgw.website.table_roles import with_roles
 from knxgw.website.uploads import Uploads
 
+BLUEPRINTS = (
+    common.pages,
+    account.pages,
+    accounts.pages,
+    status.pages,
+    point.pages,
+    more.pages,
+    help_pages.pages,
+    settings.pages,
+    network.pages,
+    time_settings.pages,
+    certificate.pages,
+    configuration.pages,
+    configuration_forms.pages,
+    configuration_keyring.pages,
+    configuration_objects.pages,
+    configuration_trials.pages,
+    configuration_typing.pages,
+    diagnostics.pages,
+    firmware.pages,
+    group_monitor.pages,
+    history.pages,
+    knx_device.pages,
+    logs.pages,
+    modbus_monitor.pages,
+    models.pages,
+    neighbourhood.pages,
+    objects.pages,
+    self_test.pages,
+    support.pages,
+    wizard.pages,
+    wizard_charge.pages,
+    wizard_find.pages,
+    wizard_network.pages,
+    events.api,
+    plot.api,
+    session_api.api,
+    uploads_api.api,
+)
+
 
 def create_app(bridge: Bridge, publisher: Publisher, uploads: Uploads | None = None) -> Flask:
     """Return the web application of a device; whoever gives `uploads` closes them."""
@@ -83,45 +123,7 @@ def create_app(bridge: Bridge, publisher: Publisher, uploads: Uploads | None = N
         uploads=uploads or Uploads(bridge.now_s),
         checks=OneAtATime(),
     )
-    for blueprint in (
-        common.pages,
-        account.pages,
-        accounts.pages,
-        status.pages,
-        point.pages,
-        more.pages,
-        help_pages.pages,
-        settings.pages,
-        network.pages,
-        time_settings.pages,
-        certificate.pages,
-        configuration.pages,
-        configuration_forms.pages,
-        configuration_keyring.pages,
-        configuration_objects.pages,
-        configuration_trials.pages,
-        configuration_typing.pages,
-        diagnostics.pages,
-        firmware.pages,
-        group_monitor.pages,
-        history.pages,
-        knx_device.pages,
-        logs.pages,
-        modbus_monitor.pages,
-        models.pages,
-        neighbourhood.pages,
-        objects.pages,
-        self_test.pages,
-        support.pages,
-        wizard.pages,
-        wizard_charge.pages,
-        wizard_find.pages,
-        wizard_network.pages,
-        events.api,
-        plot.api,
-        session_api.api,
-        uploads_api.api,
-    ):
+    for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     app.context_processor(lambda: _surroundings(bridge))
     app.add_template_filter(with_roles)
