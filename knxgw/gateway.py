@@ -1,6 +1,6 @@
 """The device: what lives from power-on to the end, whatever it is configured to do.
 
-It owns the KNX link and its session, the group object server, the inbox of the station, the store and the
+It owns the connection with KNX, the group object server, the inbox of the station, all that is stored, and the
 clock. What a configuration makes of it is its `Application`, which may change, begin or end while the device
 lives.
 """
