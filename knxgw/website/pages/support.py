@@ -91,23 +91,15 @@ def _parts(words: Language) -> Iterator[Part]:
     page = status_picture().replace(session().csrf, "")  # it would let others act
     values = json.dumps(site().live.page(code), indent=2, ensure_ascii=False)
     word = table_words(words)
-    telegrams, requests, history = (
-        bridge.diagnostics.telegrams,
-        bridge.diagnostics.requests,
-        bridge.diagnostics.history,
-    )
+    seen = bridge.diagnostics
+    telegrams, requests, history = seen.telegrams, seen.requests, seen.history
     yield Part(name="support.txt", text=lambda: (text,))
     yield Part(name="status.html", text=lambda: (page,))
     yield Part(name="status.json", text=lambda: (values,))
     yield Part(name="configuration.yaml", text=lambda: (bridge.setup.configuration(),))
     yield Part(name="findings.txt", text=lambda: (f"{one}\n" for one in bridge.facts().warnings))
-    yield Part(
-        name="objects.csv",
-        text=lambda: objects_table(bridge.diagnostics.objects.listed(code), words),
-    )
-    yield Part(
-        name="knx-device.json", text=lambda: (knx_device_text(bridge.diagnostics.knx_device()),)
-    )
+    yield Part(name="objects.csv", text=lambda: objects_table(seen.objects.listed(code), words))
+    yield Part(name="knx-device.json", text=lambda: (knx_device_text(seen.knx_device()),))
     yield Part(
         name="telegrams.csv",
         text=lambda: telegrams_csv(
@@ -131,8 +123,7 @@ def _parts(words: Language) -> Iterator[Part]:
     if session().may(Right.USERS):  # names and addresses of the others
         yield Part(name="audit.csv", text=lambda: audit_csv(bridge.accounts, words))
     yield Part(
-        name="knxgw.log",
-        text=lambda: (f"{one.row.written()}\n" for one in bridge.diagnostics.logs.ring.rows()),
+        name="knxgw.log", text=lambda: (f"{one.row.written()}\n" for one in seen.logs.ring.rows())
     )
 
 
