@@ -32,6 +32,7 @@ from knxgw.website.configuring import (
     CONFIRM_S,
     Checked,
     Configuring,
+    HeldByEts,
     KeptKeyring,
     Outcome,
     Proposal,
@@ -93,8 +94,7 @@ class Changes:
             keep_keyring=self._keep_keyring,
             confirm=self._confirm_soon,
             confirm_until=lambda: self._confirm_until,
-            is_held_by_ets=self.is_held_by_ets,
-            text_by_ets=self._text_by_ets,
+            ets=HeldByEts(is_held=self.is_held_by_ets, text=self._text_by_ets),
         )
 
     def is_held_by_ets(self) -> bool:

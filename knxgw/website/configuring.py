@@ -73,6 +73,14 @@ def _refuse(_proposal: Proposal) -> Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldByEts:
+    """Whether ETS has made the device its own; then what ETS has loaded is in force, not the file."""
+
+    is_held: Callable[[], bool] = lambda: False  # loaded, or being loaded
+    text: Callable[[], str] = str  # what is loaded, as a file would say it; "": not to the end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Configuring:
     """Plain callables, safe from any thread; those that wait may take half a minute."""
 
@@ -89,11 +97,7 @@ class Configuring:
     keep_keyring: Callable[[bytes, str], KeptKeyring] = _keep_nothing
     # until when the last change must be confirmed [UTC]; None: it need not be
     confirm_until: Callable[[], datetime | None] = lambda: None
-    # ETS has loaded the device or is loading it: what it has loaded is in force, not the file
-    is_held_by_ets: Callable[[], bool] = lambda: False
-    text_by_ets: Callable[[], str] = (
-        str  # what ETS has loaded, as a file would say it; "": not to the end
-    )
+    ets: HeldByEts = HeldByEts()
 
 
 def sum_of(text: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from knxgw.store.configurations import Configurations
-from knxgw.website.configuring import Outcome, Proposal
+from knxgw.website.configuring import HeldByEts, Outcome, Proposal
 from tests.support.own_configuration import Own
 from tests.support.plotted import site
 from tests.support.website import Website, website
@@ -46,7 +46,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> HeldOwn:
 
 @pytest.fixture
 def visited(own: HeldOwn) -> Iterator[Website]:
-    device = own.control(is_held_by_ets=lambda: own.held, text_by_ets=lambda: own.loaded)
+    device = own.control(ets=HeldByEts(is_held=lambda: own.held, text=lambda: own.loaded))
     with website(lambda _language: site(POINT), device=device) as found:
         yield found
 

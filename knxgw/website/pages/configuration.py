@@ -122,7 +122,7 @@ def as_file() -> Response:
 @needs(Right.CONFIGURATION)
 def loaded_file() -> Response:
     """Return what ETS has loaded, as a configuration file."""
-    text = _configuring().text_by_ets()
+    text = _configuring().ets.text()
     if not text:
         abort(404)
     return download(FILE_NAME, text.encode(), YAML_TYPE)
@@ -292,7 +292,7 @@ def _by_ets(text_of_file: str, *, has_draft: bool) -> str:
     configuring = _configuring()
     return render_template(
         "configuration_by_ets.html",
-        text=configuring.text_by_ets(),
+        text=configuring.ets.text(),
         has_draft=has_draft,
         forms=[
             one

@@ -28,7 +28,7 @@ _CONFLICT = 409
 
 def is_held_by_ets() -> bool:
     """Tell whether ETS has loaded this device, or is loading it."""
-    return site().bridge.device.configuring.is_held_by_ets()
+    return site().bridge.device.configuring.ets.is_held()
 
 
 def guard(app: Flask) -> None:
