@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.device import Device
 from tests.browser.site import Visit, keep_screenshot, visit
-from tests.browser.test_everybody import cut_off
+from tests.browser.test_everybody import cut_off, findings
 from tests.support.waiting import wait_until
 
 LONG_MS = 70_000  # a self-test takes a minute at most
@@ -79,6 +79,17 @@ def test_the_page_of_the_knx_device_follows_a_download(browser: Browser, tmp_pat
             expect(main).to_contain_text("The device does what ETS has loaded.")
             expect(main).to_contain_text("through the tunnel 1.1.241 of this device")
             keep_screenshot(page, "knx-device-loaded")
+            # the configuration is shown, and can be changed in ETS only
+            seen.open("/config")
+            expect(main).to_contain_text("Programmed by ETS")
+            expect(main.locator("pre")).to_contain_text("name: Yard")
+            expect(main.locator("textarea")).to_have_count(0)
+            assert findings(page) == []
+            page.set_viewport_size({"width": 360, "height": 740})
+            assert cut_off(page) == []
+            keep_screenshot(page, "configuration-by-ets")
+            seen.open("/wizard")
+            expect(main).to_contain_text("Programmed by ETS")
 
 
 @pytest.mark.proves("W37")
