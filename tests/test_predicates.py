@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.modules import modules, name
+
 ROOMS = ("charging", "dlm", "modbus", "station")
 PREDICATE = re.compile(r"_?(is|may|has|can|must|fits|wants|was|needs|awaits)(_|$)")
 CACHES = frozenset({"self._needed"})  # worked out when it is first asked for: no change to see
@@ -15,7 +17,6 @@ MUTATORS = frozenset(
     | {"setdefault", "sort", "update"}
 )
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-FILES = [path for room in ROOMS for path in sorted(Path("knxgw", room).glob("*.py"))]
 
 
 def functions(source: str) -> Iterator[Function]:
@@ -82,7 +83,7 @@ def offenders(source: str) -> list[str]:
     return [f"{name}: {found}" for name, found in changing.items() if PREDICATE.match(name)]
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
+@pytest.mark.parametrize("path", modules(*ROOMS), ids=name)
 def test_a_predicate_changes_nothing(path: Path) -> None:
     assert offenders(path.read_text(encoding="utf-8")) == []
 

@@ -14,6 +14,7 @@ from knxgw.charging.quantities import Quantity
 from knxgw.charging.shown_state import ECHO_PERIODS, POLL_S, shown_state
 from knxgw.dlm.settings import Settings
 from tests.charging.points import decided, make_point, seen
+from tests.support.modules import modules
 
 ZERO = Decision(offer_ma=0, reason=Reason.SETPOINT)
 ROOMS = ("charging", "dlm", "modbus", "station")
@@ -55,7 +56,7 @@ def constants(path: Path) -> list[tuple[str, ast.expr]]:
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_no_other_room_has_the_number_of_its_own(room: str) -> None:
-    for path in sorted(Path("knxgw", room).glob("*.py")):
+    for path in modules(room):
         if path.name == "limits.py":
             continue
         for name, value in constants(path):
@@ -66,6 +67,5 @@ def test_no_other_room_has_the_number_of_its_own(room: str) -> None:
 
 @pytest.mark.parametrize("formula", ["* 13 // 10", "max(1500", "SETTLE_S", "DRAWS_MA", "FLOWS_MA"])
 def test_no_formula_stands_twice(formula: str) -> None:
-    rooms = [path for room in ROOMS for path in sorted(Path("knxgw", room).glob("*.py"))]
-    found = [path.name for path in rooms if formula in path.read_text(encoding="utf-8")]
+    found = [path.name for path in modules(*ROOMS) if formula in path.read_text(encoding="utf-8")]
     assert found in ([], ["limits.py"])

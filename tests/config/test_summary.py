@@ -8,8 +8,9 @@ from knxgw.catalogue.load import catalogue
 from knxgw.config.load import load_configuration
 from knxgw.config.summary import summary
 from tests.config.sites import configuration
+from tests.support.pages import ROOT
 
-EXAMPLES = sorted(Path("examples").glob("*.yaml"))
+EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 
 
 def lines(text: str) -> list[str]:
