@@ -90,7 +90,7 @@ class IpByTools:
         waiting = await self._in_thread(self._host.waiting_by_tool)
         if waiting is None:
             self._watched = None
-        elif await self._is_reached(waiting):
+        elif self._is_reached(await self._watch(waiting)):
             await self._keep(waiting)
 
     async def _take(self, wanted: IpSettings) -> None:
@@ -107,17 +107,19 @@ class IpByTools:
         elif answer is not None:
             self._note("network_by_tool")
 
-    async def _is_reached(self, waiting: ChangeByTool) -> bool:
+    async def _watch(self, waiting: ChangeByTool) -> _Watched:
+        """Return what is known of the change that waits, noted if its address is there."""
+        now_s, watched = asyncio.get_running_loop().time(), self._watched
+        if watched is None or watched.id != waiting.id:
+            watched = self._watched = _Watched(id=waiting.id, seen_at=now_s)
+        if watched.asked_before is None and await self._is_there(waiting, now_s - watched.seen_at):
+            watched.asked_before = self._management.requests
+        return watched
+
+    def _is_reached(self, watched: _Watched) -> bool:
         """Tell whether a tool has spoken to the device since it has the new address."""
-        now_s, requests = asyncio.get_running_loop().time(), self._management.requests
-        if self._watched is None or self._watched.id != waiting.id:
-            self._watched = _Watched(id=waiting.id, seen_at=now_s)
-        watched = self._watched
-        if watched.asked_before is None:
-            if await self._is_there(waiting, now_s - watched.seen_at):
-                watched.asked_before = self._management.requests
-            return False
-        return requests > watched.asked_before
+        before = watched.asked_before
+        return before is not None and self._management.requests > before
 
     async def _is_there(self, waiting: ChangeByTool, waited_s: float) -> bool:
         if waiting.address is None:

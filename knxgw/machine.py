@@ -207,10 +207,11 @@ class Machine:
             network = await asyncio.to_thread(self._asking.of_network)
             self._note_return(network)
             await self._take_time_servers(await asyncio.to_thread(self._asking.of_time), network)
-            if self._has_moved(await asyncio.to_thread(own_addresses)):
+            if self._note_addresses(await asyncio.to_thread(own_addresses)):
                 await asyncio.to_thread(self._on_moved)
 
-    def _has_moved(self, addresses: tuple[OwnAddress, ...]) -> bool:
+    def _note_addresses(self, addresses: tuple[OwnAddress, ...]) -> bool:
+        """Note the addresses of the machine; tell whether they are others than before."""
         before, self._addresses = self._addresses, addresses
         return before is not None and before != addresses
 

@@ -49,7 +49,7 @@ class DelayedAnswers:
         said = (apdu_of(data), security)
         if said in self._waiting:
             return
-        if not self._has_room(asker):
+        if not self._try_to_make_room(asker):
             self.dropped += 1
             return
         timer = asyncio.get_running_loop().call_later(delay_s, self._fire, said)
@@ -66,8 +66,11 @@ class DelayedAnswers:
         for said in [said for said, one in self._waiting.items() if one.data.src_addr != address]:
             self._waiting.pop(said).timer.cancel()
 
-    def _has_room(self, asker: IndividualAddress) -> bool:
-        """Tell whether one more may wait; whoever has asked for the most makes room."""
+    def _try_to_make_room(self, asker: IndividualAddress) -> bool:
+        """Make room for one more where there is none; whoever has asked for the most gives way.
+
+        Return whether there is room now.
+        """
         counts = Counter(one.asker for one in self._waiting.values())
         if counts[asker] >= MOST_OF_ONE:
             return False

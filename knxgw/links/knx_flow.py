@@ -34,8 +34,7 @@ class BucketFlowControl(_RoutingFlowControl):
     @property
     def has_room(self) -> bool:
         """Tell whether a telegram that nobody waits for may be sent beside the answers."""
-        self._fill()
-        return self._tokens >= self.KEPT_FOR_ANSWERS
+        return self._tokens_now() >= self.KEPT_FOR_ANSWERS
 
     def handle_routing_busy(self, routing_busy: RoutingBusy) -> None:
         """Pause, up to some seconds."""
@@ -59,22 +58,22 @@ class BucketFlowControl(_RoutingFlowControl):
         has_waited = False
         while not self.is_ready:
             has_waited = True
-            if self._tokens < ALMOST_ONE:
-                await asyncio.sleep((1.0 - self._tokens) / self.RATE_PER_S)
+            tokens = self._tokens_now()
+            if tokens < ALMOST_ONE:
+                await asyncio.sleep((1.0 - tokens) / self.RATE_PER_S)
             await self._ready.wait()
         return has_waited
 
     def note_sent(self) -> None:
         """Take a token for a telegram that goes out."""
-        self._tokens -= 1.0
+        self._tokens = self._tokens_now() - 1.0
+        self._filled_at = self._loop.time()
 
     @property
     def is_ready(self) -> bool:
         """Tell whether a telegram may be sent at once."""
-        self._fill()
-        return self._tokens >= ALMOST_ONE and self._ready.is_set()
+        return self._tokens_now() >= ALMOST_ONE and self._ready.is_set()
 
-    def _fill(self) -> None:
-        now_s = self._loop.time()
-        self._tokens = min(self.BURST, self._tokens + (now_s - self._filled_at) * self.RATE_PER_S)
-        self._filled_at = now_s
+    def _tokens_now(self) -> float:
+        gained = (self._loop.time() - self._filled_at) * self.RATE_PER_S
+        return min(self.BURST, self._tokens + gained)

@@ -167,7 +167,7 @@ class Outbox:
             return None
         if lane.responses:
             return self._next_response(lane)
-        self._tokens -= 1.0
+        self._take_token(now_s)
         return lane.next_spontaneous()
 
     def _next_lane(self, now_s: float, *, must_be_answer: bool) -> _Lane | None:
@@ -215,16 +215,18 @@ class Outbox:
         """Return how long until a spontaneous telegram may be sent [s]."""
         if not self.has_spontaneous():
             return float("inf")
-        self._fill(now_s)
-        return max(0.0, (1.0 - self._tokens) / SPONTANEOUS_PER_S)
+        return max(0.0, (1.0 - self._tokens_at(now_s)) / SPONTANEOUS_PER_S)
 
     def _has_token(self, now_s: float) -> bool:
         """Tell whether a spontaneous telegram may be sent now."""
-        self._fill(now_s)
-        return self._tokens >= 1.0 - 1e-9
+        return self._tokens_at(now_s) >= 1.0 - 1e-9
 
-    def _fill(self, now_s: float) -> None:
-        """Refill the token bucket up to now."""
-        gained = max(0.0, now_s - self._filled_at) * SPONTANEOUS_PER_S
-        self._tokens = min(SPONTANEOUS_BURST, self._tokens + gained)
+    def _take_token(self, now_s: float) -> None:
+        """Refill the token bucket up to now, and take one out."""
+        self._tokens = self._tokens_at(now_s) - 1.0
         self._filled_at = now_s
+
+    def _tokens_at(self, now_s: float) -> float:
+        """Return what is in the token bucket."""
+        gained = max(0.0, now_s - self._filled_at) * SPONTANEOUS_PER_S
+        return min(SPONTANEOUS_BURST, self._tokens + gained)

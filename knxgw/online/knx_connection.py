@@ -49,7 +49,7 @@ class KnxLook:
 
     async def look(self) -> None:
         """Look at the interface, open the connection, and wait for the smart meter."""
-        if not await self._is_interface_found():
+        if not await self._look_at_interface():
             self._end_without_connection()
             return
         try:
@@ -80,8 +80,8 @@ class KnxLook:
 
     # --- interface
 
-    async def _is_interface_found(self) -> bool:
-        """Tell whether a connection can be tried."""
+    async def _look_at_interface(self) -> bool:
+        """Look for the interface; tell whether a connection can be tried."""
         if self._knx.link is KnxLinkKind.ROUTING:
             await self._search()
             return True
@@ -179,11 +179,11 @@ class KnxLook:
                 if phase not in self._values and address not in secured:
                     guest.read(address)
             until = min(ends_at, asyncio.get_running_loop().time() + left_s)
-            if await self._is_complete(until):
+            if await self._wait_for_values(until):
                 break
         self._judge_meter(guest, meter, wait_s)
 
-    async def _is_complete(self, until: float) -> bool:
+    async def _wait_for_values(self, until: float) -> bool:
         """Wait for a value of every phase; tell whether they have come."""
         try:
             async with asyncio.timeout_at(until):

@@ -219,7 +219,7 @@ class ModbusSimulator:
         if sending and self.misbehaviour.short_answers and pdu.registers:
             pdu.registers = pdu.registers[:-1]
         if not sending:
-            self._missed = self._was_asleep(pdu.dev_id) or self._is_dead(pdu.dev_id)
+            self._missed = self._wake(pdu.dev_id) or self._is_dead(pdu.dev_id)
         return pdu
 
     def _is_dead(self, unit: int) -> bool:
@@ -227,7 +227,7 @@ class ModbusSimulator:
         images = [image for image in self._images if unit in image.unit_ids]
         return bool(images) and all(image.is_silent for image in images)
 
-    def _was_asleep(self, unit: int) -> bool:
+    def _wake(self, unit: int) -> bool:
         """Wake a unit up; tell whether it had to be."""
         idle_s = self._time_s() - self._heard_s.get(unit, float("-inf"))
         self._heard_s[unit] = self._time_s()

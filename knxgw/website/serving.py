@@ -39,7 +39,7 @@ class _Trouble:
             self._retry_s,
         )
 
-    def is_over(self) -> None:
+    def note_end(self) -> None:
         if self._said:
             log.warning("the website at %s is served again", self._address)
         self._said = ""
@@ -94,7 +94,7 @@ async def _serve_once(
         if starting.done() and starting.exception() is None:
             await asyncio.to_thread(starting.result().stop)
         raise
-    steady = loop.call_later(steady_s, trouble.is_over)
+    steady = loop.call_later(steady_s, trouble.note_end)
     try:
         await ended.wait()
     finally:

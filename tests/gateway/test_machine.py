@@ -156,7 +156,9 @@ def test_other_addresses_are_noticed_and_the_first_ones_are_no_others(rig: Rig) 
     first, second = (
         OwnAddress("eth0", one, "02:00:00:00:00:01") for one in ("192.0.2.5", "192.0.2.20")
     )
-    moved = [rig.machine._has_moved(one) for one in ((first,), (first,), (second,), (), (second,))]
+    moved = [
+        rig.machine._note_addresses(one) for one in ((first,), (first,), (second,), (), (second,))
+    ]
     assert moved == [False, False, True, True, True]
 
 

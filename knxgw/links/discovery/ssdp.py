@@ -139,7 +139,7 @@ class Doorman:
         """Look after one network; `part` returns a random number from 0 to 1."""
         self._place, self._device, self._part = place, device, part
         self._allowance = Allowance(most=MOST_AT_ONCE, every_s=ONE_MORE_S)
-        self._pending: dict[tuple[str, int, str], float] = {}  # until when [s]
+        self._pending: dict[tuple[str, int, str], float] = {}  # when it is answered [s]
 
     def admit(
         self, packet: bytes, source: tuple[str, int], now_s: float
@@ -156,18 +156,23 @@ class Doorman:
         if search is None:
             return None
         answers = self._device.answers(search.target)
-        if not answers or not self._has_room((address, port, search.target.lower()), now_s):
+        if not answers:
+            return None
+        asked = (address, port, search.target.lower())
+        self._forget_answered(now_s)
+        if not self._has_room(asked) or not self._allowance.take(now_s):
             return None
         delay_s = search.timeout_s * 0.9 * self._part()  # it takes a moment on its way
-        self._pending[address, port, search.target.lower()] = now_s + delay_s
+        self._pending[asked] = now_s + delay_s
         return delay_s, answers
 
-    def _has_room(self, asked: tuple[str, int, str], now_s: float) -> bool:
-        for one in [one for one, until_s in self._pending.items() if until_s <= now_s]:
+    def _forget_answered(self, now_s: float) -> None:
+        for one in [one for one, answered_at in self._pending.items() if answered_at <= now_s]:
             del self._pending[one]
-        if asked in self._pending or len(self._pending) >= MOST_PENDING:
-            return False
-        return self._allowance.take(now_s)
+
+    def _has_room(self, asked: tuple[str, int, str]) -> bool:
+        """Tell whether a search may wait for its answer: not twice, and not too many."""
+        return asked not in self._pending and len(self._pending) < MOST_PENDING
 
 
 def _is_meant(target: str, kind: str) -> bool:

@@ -193,15 +193,15 @@ class ChargerSide:
     def _reboot(self, charger: Charger, happening: ChargerReboots) -> None:
         """Let a charger forget what it was told; one that is off for a while has no power."""
         if not happening.off_s:
-            self._has_started((charger, happening.to_ma))
+            self._start_again((charger, happening.to_ma))
             return
         was_reachable, charger.is_off = charger.is_reachable, True
         self._announce(charger)
         self._connection(charger, was_reachable=was_reachable)
         ends_s = self._agenda.now_s + happening.off_s
-        self._agenda.at(ends_s, HAPPENING, self._has_started, (charger, happening.to_ma))
+        self._agenda.at(ends_s, HAPPENING, self._start_again, (charger, happening.to_ma))
 
-    def _has_started(self, started: tuple[Charger, int]) -> None:
+    def _start_again(self, started: tuple[Charger, int]) -> None:
         charger, limit_ma = started
         was_reachable, charger.is_off = charger.is_reachable, False
         charger.start_anew(limit_ma)

@@ -149,7 +149,10 @@ class Watch:
             self._good[phase] = (self._plant.changes, self._offered)
             self._due[phase] = None
             return
-        if self._is_due(at_s, phase, sampled_s):
+        is_urgent = self._is_seen and self._is_above_limit(phase, sampled_s)
+        if not is_urgent and self._due[phase] is None:
+            self._due[phase] = at_s + self._read_s + CYCLE_S, sampled_s
+        if is_urgent or self._is_due(at_s, phase):
             offers = "/".join(f"{charger.log.offers.last / 1000:g}" for charger in chargers)
             words = f"offers {offers} A are {_a(excess_ma)} above what L{phase + 1} has"
             self._report(at_s, "I1", words)
@@ -161,19 +164,14 @@ class Watch:
             self._returned_s = at_s
         self._told = told
 
-    def _is_due(self, at_s: float, phase: int, sampled_s: float) -> bool:
+    def _is_due(self, at_s: float, phase: int) -> bool:
         """Tell whether the offers must fit already.
 
         While the line carries no more than it may, the chargers are read once more first. Source:
         load-management 7.2.
         """
-        if self._is_seen and self._is_above_limit(phase, sampled_s):
-            return True
         due = self._due[phase]
-        if due is None:
-            self._due[phase] = at_s + self._read_s + CYCLE_S, sampled_s
-            return False
-        return at_s >= due[0]
+        return due is not None and at_s >= due[0]
 
     def _is_above_limit(self, phase: int, sampled_s: float) -> bool:
         """Tell whether a phase carried clearly more than it may."""

@@ -83,9 +83,9 @@ class Vehicle:
             case Input.UNPLUG:
                 self.unplug(at_s)
             case Input.MAXIMUM:
-                self.can_use(at_s, maximum_ma=value, phases=None)
+                self.change_use(at_s, maximum_ma=value, phases=None)
             case Input.PHASES:
-                self.can_use(at_s, maximum_ma=None, phases=value)
+                self.change_use(at_s, maximum_ma=None, phases=value)
             case Input.DEAF:
                 self._hear(at_s, hears=not value)
             case Input.OVERDRAW:
@@ -143,7 +143,7 @@ class Vehicle:
         if self.pending and at_s + delay_s < self.pending[-1][0]:
             self.offer(at_s, self.offered_ma)
 
-    def can_use(self, at_s: float, *, maximum_ma: int | None, phases: int | None) -> None:
+    def change_use(self, at_s: float, *, maximum_ma: int | None, phases: int | None) -> None:
         """Change what it can use."""
         draw_ma = self.draw_ma(at_s)
         self._line(at_s, draw_ma, 0.0, draw_ma)

@@ -292,7 +292,7 @@ class Accounts:
             others = ledger.without_sessions_of(account)
             ledger.adopt(ledger.with_account(changed), {**others, kept.digest: kept}, row)
             if account.role is Role.OWNER:
-                self._initial.was_changed()
+                self._initial.note_new_password()
         return Change(outcome=Outcome.DONE)
 
     @answered

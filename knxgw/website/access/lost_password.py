@@ -75,7 +75,7 @@ class InitialPassword:
         is_owner = account.role is Role.OWNER
         return is_owner and (not account.password_hash or self.left_s is not None)
 
-    def was_changed(self) -> None:
+    def note_new_password(self) -> None:
         """Note that the owner has a password again."""
         self._button_until = None
 
