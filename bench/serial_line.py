@@ -59,7 +59,7 @@ class _Line:
         start_s = loop.time()
         images = [SimulatedCharger(model, unit) for unit in range(1, UNITS + 1)]
         self.simulator = SerialSimulator(
-            images, self.wire, line, time_s=lambda: loop.time() - start_s
+            images, self.wire, line, now_s=lambda: loop.time() - start_s
         )
         self.drivers = [
             make_driver(PointNumber(unit), model, unit_id=unit) for unit in range(1, UNITS + 1)
@@ -114,9 +114,9 @@ async def _measure(model: DeviceModel) -> LineFigures:
         await asyncio.sleep(RATE_S)
         exchanges = line.wire.exchanges[first:]
         commanded = [await _command(line, turn) for turn in range(COMMANDS)]
-    elapsed_s = exchanges[-1].begun_s - exchanges[0].begun_s
+    elapsed_s = exchanges[-1].begun_at - exchanges[0].begun_at
     done = exchanges[:-1]
-    allowed_s = sum(one.ended_s - one.begun_s + line.silence_s for one in done)
+    allowed_s = sum(one.ended_at - one.begun_at + line.silence_s for one in done)
     return LineFigures(
         polls_per_s=round(len(done) / elapsed_s, 1),
         percent=round(100 * allowed_s / elapsed_s, 1),
@@ -140,10 +140,10 @@ async def _command(line: _Line, turn: int) -> tuple[int, float, float]:
     await _until(lambda: _write_to(line.wire, known, driver.unit_id) is not None)
     write = _write_to(line.wire, known, driver.unit_id)
     assert write is not None
-    before = [e for e in line.wire.exchanges[max(0, known - 1) :] if e.begun_s < write.begun_s]
-    waited = [one for one in before if one.ended_s + line.silence_s > said_s]
-    longest_s = max((one.ended_s - one.begun_s + line.silence_s for one in waited), default=0.0)
-    return len(waited), write.begun_s - said_s, longest_s
+    before = [e for e in line.wire.exchanges[max(0, known - 1) :] if e.begun_at < write.begun_at]
+    waited = [one for one in before if one.ended_at + line.silence_s > said_s]
+    longest_s = max((one.ended_at - one.begun_at + line.silence_s for one in waited), default=0.0)
+    return len(waited), write.begun_at - said_s, longest_s
 
 
 async def _until(true: Callable[[], bool]) -> None:

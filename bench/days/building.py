@@ -115,7 +115,7 @@ def base_load(seed: int, duration_s: float, share: float = 1.0) -> Iterator[Base
                 level[phase] += change[0]
         drawn = [round((level[phase] + noise[phase]) * share) for phase in PHASES]
         yield BaseChanged(
-            at_s=at_s, load_ma=(drawn[0], drawn[1], drawn[2]), is_noise=change is None
+            happens_at=at_s, load_ma=(drawn[0], drawn[1], drawn[2]), is_noise=change is None
         )
 
 

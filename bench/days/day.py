@@ -65,7 +65,7 @@ def day(seed: int, series: Series, hours: float = HOURS) -> Scenario:
         meter=replace(series.meter, lost=_outages(seed, series.outage_s, duration_s)),
         base_ma=(still_ma[0], still_ma[1], still_ma[2]),
         points=tuple(replace(charger, rotation=one) for one in ROTATIONS),
-        happenings=tuple(merge(*parts, key=lambda one: one.at_s)),
+        happenings=tuple(merge(*parts, key=lambda one: one.happens_at)),
         expectations=(),
         disturbance=_disturbance(seed, series),
     )
@@ -92,8 +92,8 @@ def _vehicles(seed: int, number: int, series: Series, duration_s: float) -> Iter
     while at_s < duration_s:
         plug_s, unplug_s = round(max(0.0, at_s + gap_s), 2), round(at_s + gap_s + stay_s, 2)
         vehicle = replace(car(luck), overdraw_ma=series.overdraw_ma)
-        yield CarMoved(at_s=plug_s, point=number, plugged=True, car=vehicle)
-        yield CarMoved(at_s=unplug_s, point=number, plugged=False)
+        yield CarMoved(happens_at=plug_s, point=number, plugged=True, car=vehicle)
+        yield CarMoved(happens_at=unplug_s, point=number, plugged=False)
         at_s = unplug_s
         gap_s, stay_s = luck.uniform(*GAP_S), luck.uniform(*STAY_S)
 
@@ -115,7 +115,7 @@ def _outages(seed: int, outage_s: float, duration_s: float) -> tuple[LostTelegra
     luck = _luck("outages", seed)
     hours = range(ceil(duration_s / HOUR_S)) if outage_s else ()
     begins = [round(hour * HOUR_S + luck.uniform(0.0, HOUR_S - outage_s), 2) for hour in hours]
-    return tuple(LostTelegrams(from_s=from_s, to_s=from_s + outage_s) for from_s in begins)
+    return tuple(LostTelegrams(begins_at=from_s, ends_at=from_s + outage_s) for from_s in begins)
 
 
 def _offline(seed: int, duration_s: float) -> Iterator[Happening]:
@@ -124,8 +124,8 @@ def _offline(seed: int, duration_s: float) -> Iterator[Happening]:
     for hour in range(ceil(duration_s / HOUR_S)):
         point = luck.randint(1, len(ROTATIONS))
         from_s = round(hour * HOUR_S + luck.uniform(0.0, HOUR_S - OFFLINE_S), 2)
-        yield ChargerTroubled(at_s=from_s, point=point, trouble=Trouble.UNREACHABLE)
-        yield ChargerTroubled(at_s=from_s + OFFLINE_S, point=point, trouble=Trouble.GOOD)
+        yield ChargerTroubled(happens_at=from_s, point=point, trouble=Trouble.UNREACHABLE)
+        yield ChargerTroubled(happens_at=from_s + OFFLINE_S, point=point, trouble=Trouble.GOOD)
 
 
 def _unruly(seed: int, duration_s: float) -> Iterator[Happening]:
@@ -136,13 +136,13 @@ def _unruly(seed: int, duration_s: float) -> Iterator[Happening]:
             round(hour * HOUR_S + luck.uniform(0.0, HOUR_S - IGNORED_S), 2) for _ in range(2)
         )
         troubled: Happening = ChargerTroubled(
-            at_s=ignores,
+            happens_at=ignores,
             point=luck.randint(1, len(ROTATIONS)),
             trouble=Trouble.IGNORES,
-            until_s=ignores + IGNORED_S,
+            holds_until=ignores + IGNORED_S,
         )
         restarted: Happening = ChargerReboots(
-            at_s=restarts, point=luck.randint(1, len(ROTATIONS)), to_ma=RESTARTS_AT_MA
+            happens_at=restarts, point=luck.randint(1, len(ROTATIONS)), to_ma=RESTARTS_AT_MA
         )
         yield from (troubled, restarted) if ignores < restarts else (restarted, troubled)
 
@@ -155,5 +155,5 @@ def _clock_jumps(seed: int, duration_s: float) -> Iterator[Happening]:
     while at_s < duration_s:
         wrong += timedelta(hours=luck.choice((-1, 1)))
         now = NOON + timedelta(seconds=at_s) + wrong
-        yield Told(at_s=at_s, event=ClockSet(now=now, source=ClockSource.NTP))
+        yield Told(happens_at=at_s, event=ClockSet(now=now, source=ClockSource.NTP))
         at_s += luck.uniform(*JUMP_SPACING_S)

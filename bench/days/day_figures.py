@@ -66,7 +66,7 @@ class DayFigures:
 
 def day_figures(scenario: Scenario, recording: Recording, ideal: Ideal) -> DayFigures:
     """Return the figures of a day; `ideal`: what an oracle gives each charging point."""
-    end_s, connection = recording.end_s, scenario.connection
+    end_s, connection = recording.ended_at, scenario.connection
     limit_ma, fuse_ma = connection.limit_ma, connection.fuse_ma
     taken = [energy_as(log, 0.0, end_s) for log in recording.points]
     possible_as = sum(ideal.possible_as)
@@ -102,7 +102,7 @@ def day_figures(scenario: Scenario, recording: Recording, ideal: Ideal) -> DayFi
         unserved=sum(stay.charge_as <= 0 and stay.length_s >= SHORT_STAY_S for stay in stays),
         lost_sessions=lost_sessions(recording),
         violations=tuple(
-            f"{one.invariant} at {one.at_s:.1f} s: {one.words}" for one in recording.violations
+            f"{one.invariant} at {one.found_at:.1f} s: {one.words}" for one in recording.violations
         ),
         telegrams_per_min=len(recording.sent) * MINUTE_S / end_s if recording.sent else None,
     )
@@ -121,18 +121,20 @@ def worst_served(shares: Sequence[float]) -> float:
 
 def stress_b(scenario: Scenario, recording: Recording) -> float:
     """Return the highest stress of a B-type breaker."""
-    fuse_ma, end_s = scenario.connection.fuse_ma, recording.end_s
+    fuse_ma, end_s = scenario.connection.fuse_ma, recording.ended_at
     return max(stress(load, fuse_ma, B_TYPE, 0.0, end_s) for load in recording.load)
 
 
 def _longest_s(recording: Recording, limit_ma: float) -> float:
     return max(
-        longest_s(load, limit_ma + EXCURSION_FROM_MA, recording.end_s) for load in recording.load
+        longest_s(load, limit_ma + EXCURSION_FROM_MA, recording.ended_at) for load in recording.load
     )
 
 
 def _overcurrent_as(recording: Recording, limit_ma: float) -> float:
-    return sum(load.integral_above(limit_ma, 0.0, recording.end_s) for load in recording.load) / 1e3
+    return (
+        sum(load.integral_above(limit_ma, 0.0, recording.ended_at) for load in recording.load) / 1e3
+    )
 
 
 def _moments(log: PointLog, end_s: float) -> list[float]:
@@ -175,9 +177,13 @@ def lost_sessions(recording: Recording) -> int:
     lost = 0
     for number, log in enumerate(recording.points, 1):
         closed = [one for one in recording.sessions if one.point == number]
-        times = [one.at_s for one in closed]
-        for stay in _stays(log, recording.end_s):
-            if stay.left_s is None or stay.left_s > recording.end_s - LATE_S or not stay.charge_as:
+        times = [one.closed_at for one in closed]
+        for stay in _stays(log, recording.ended_at):
+            if (
+                stay.left_s is None
+                or stay.left_s > recording.ended_at - LATE_S
+                or not stay.charge_as
+            ):
                 continue
             place = bisect_left(times, stay.left_s)
             is_there = place < len(times) and times[place] <= stay.left_s + LATE_S

@@ -38,7 +38,7 @@ def picture(
 
     Without one it is the hour in which that phase was most above it.
     """
-    limit_ma, end_s = scenario.connection.limit_ma, recording.end_s
+    limit_ma, end_s = scenario.connection.limit_ma, recording.ended_at
     from_s, to_s = (0.0, end_s) if hour is None else hour
     phases = range(len(recording.load))
     phase = max(phases, key=lambda one: recording.load[one].integral_above(limit_ma, from_s, to_s))

@@ -66,7 +66,7 @@ def run_day(job: Job) -> DayResult:
     started_s = time.perf_counter()
     recording = Run(scenario, controller=gateway, telegrams=count).run()
     run_s = time.perf_counter() - started_s
-    possible = ideal(scenario, recording, 0.0, recording.end_s)
+    possible = ideal(scenario, recording, 0.0, recording.ended_at)
     own = day_figures(scenario, recording, possible)
     if needs_reference(job.series, own):
         own = replace(own, stress_reference=_reference_stress(scenario, recording))

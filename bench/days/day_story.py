@@ -143,34 +143,36 @@ def _vehicles(recording: Recording, from_s: float, to_s: float) -> Iterator[Mome
 
 def _faults(recording: Recording, from_s: float, to_s: float) -> Iterator[Moment]:
     for fault in recording.faults:
-        if from_s <= fault.at_s < to_s:
+        if from_s <= fault.changed_at < to_s:
             where = f" at CP{fault.point}" if fault.point else ""
             verb = "raised" if fault.present else "cleared"
-            yield Moment(at_s=fault.at_s, words=f"the fault {fault.code.value}{where} was {verb}")
+            yield Moment(
+                at_s=fault.changed_at, words=f"the fault {fault.code.value}{where} was {verb}"
+            )
 
 
 def _troubles(scenario: Scenario, from_s: float, to_s: float) -> Iterator[Moment]:
     """Give what the scenario lets go wrong, and the gateway must find out."""
     for lost in scenario.meter.lost:
-        if from_s <= lost.from_s < to_s:
-            length_s = lost.to_s - lost.from_s
-            yield Moment(at_s=lost.from_s, words=f"the meter fell silent for {length_s:.0f} s")
+        if from_s <= lost.begins_at < to_s:
+            length_s = lost.ends_at - lost.begins_at
+            yield Moment(at_s=lost.begins_at, words=f"the meter fell silent for {length_s:.0f} s")
     for one in scenario.happenings:
-        if not from_s <= one.at_s < to_s:
+        if not from_s <= one.happens_at < to_s:
             continue
         if isinstance(one, ChargerReboots):
             words = f"CP{one.point} restarted and offered its vehicle {_a(one.to_ma)}"
-            yield Moment(at_s=one.at_s, words=words)
-        elif isinstance(one, ChargerTroubled) and one.until_s is not None:
-            words = f"CP{one.point} {one.trouble} all commands for {one.until_s - one.at_s:.0f} s"
-            yield Moment(at_s=one.at_s, words=words)
+            yield Moment(at_s=one.happens_at, words=words)
+        elif isinstance(one, ChargerTroubled) and one.holds_until is not None:
+            words = f"CP{one.point} {one.trouble} all commands for {one.holds_until - one.happens_at:.0f} s"
+            yield Moment(at_s=one.happens_at, words=words)
 
 
 def _violations(recording: Recording, from_s: float, to_s: float) -> Iterator[Moment]:
     for one in recording.violations:
-        if from_s <= one.at_s < to_s:
+        if from_s <= one.found_at < to_s:
             words = f"**{one.invariant} was violated** ({one.words})"
-            yield Moment(at_s=one.at_s, words=words)
+            yield Moment(at_s=one.found_at, words=words)
 
 
 def _offers(recording: Recording, from_s: float, to_s: float) -> list[str]:

@@ -50,7 +50,7 @@ class _Answers:
         """Return by how much the worst excursion of a phase is too long."""
         worst_s = 0.0
         rises = self._rises(phase)
-        load, end_s = self._recording.load[phase], self._recording.end_s
+        load, end_s = self._recording.load[phase], self._recording.ended_at
         for times in load.above(self._limit_ma + EXCURSION_FROM_MA, 0.0, end_s):
             inside = rises[bisect_right(rises, times[0]) : bisect_left(rises, times[1])]
             helpless_s = self._helpless_until_s(phase, times)
@@ -67,10 +67,10 @@ class _Answers:
             if base.at(at_s) - base.at(at_s - 1e-6) > STEP_MA
         ]
         reboots = [
-            one.at_s
+            one.happens_at
             for one in self._scenario.happenings
             if isinstance(one, ChargerReboots)
-            and phase in recording.points[one.point - 1].used.at(one.at_s)
+            and phase in recording.points[one.point - 1].used.at(one.happens_at)
         ]
         return sorted(rises + reboots)
 
@@ -98,10 +98,10 @@ class _Answers:
     def _heard_s(self, since_s: float) -> float:
         """Return from when on the meter could tell it: not before its silence is over."""
         meter = self._scenario.meter
-        for lost in sorted(meter.lost, key=lambda one: one.from_s):
-            first_s = lost.from_s - meter.sample_s - meter.longest_delay_s
-            if lost.late_s is None and first_s <= since_s <= lost.to_s:
-                since_s = lost.to_s
+        for lost in sorted(meter.lost, key=lambda one: one.begins_at):
+            first_s = lost.begins_at - meter.sample_s - meter.longest_delay_s
+            if lost.late_s is None and first_s <= since_s <= lost.ends_at:
+                since_s = lost.ends_at
         return since_s
 
     def _allowed_s(self, phase: int, times: Times) -> float:
@@ -148,8 +148,8 @@ def _deaf(scenario: Scenario) -> dict[int, list[Times]]:
     """Return when chargers (by index) can be reached and do nothing of what they are told."""
     found: dict[int, list[Times]] = {}
     for one in scenario.happenings:
-        if isinstance(one, ChargerTroubled) and one.trouble in DEAF and one.until_s is not None:
-            found.setdefault(one.point - 1, []).append((one.at_s, one.until_s))
+        if isinstance(one, ChargerTroubled) and one.trouble in DEAF and one.holds_until is not None:
+            found.setdefault(one.point - 1, []).append((one.happens_at, one.holds_until))
     return found
 
 

@@ -56,7 +56,7 @@ def waits(scenario: Scenario, recording: Recording) -> list[Wait]:
             allowed_s=_allowed_s(scenario, recording, from_s, to_s),
         )
         for index, log in enumerate(recording.points)
-        for from_s, to_s in _waiting(log, recording.end_s)
+        for from_s, to_s in _waiting(log, recording.ended_at)
     ]
 
 
@@ -93,7 +93,7 @@ def _locked_out(recording: Recording, number: int, log: PointLog) -> list[Span]:
             and reasons.at(at_s) == Reason.LOCK_OUT
         ),
         [log.offers.times, reasons.times, *_wanting_times(log)],
-        recording.end_s,
+        recording.ended_at,
     )
 
 

@@ -56,7 +56,7 @@ def tell_worst(result: DayResult) -> WorstDay:
     recording = Run(scenario).run()
     at_s, why = _moment(scenario, recording)
     from_s = at_s // HOUR_S * HOUR_S
-    to_s = min(from_s + HOUR_S, recording.end_s)
+    to_s = min(from_s + HOUR_S, recording.ended_at)
     given_as = sum(energy_as(log, from_s, to_s) for log in recording.points)
     return WorstDay(
         job=job,
@@ -76,20 +76,20 @@ def _moment(scenario: Scenario, recording: Recording) -> tuple[float, str]:
     """Return when the worst happened, and what that was."""
     if recording.violations:
         first = recording.violations[0]
-        return first.at_s, f"the invariant {first.invariant} was violated ({first.words})"
+        return first.found_at, f"the invariant {first.invariant} was violated ({first.words})"
     limit_ma = scenario.connection.limit_ma + EXCURSION_FROM_MA
     caused = controller_caused(scenario, recording, limit_ma)
     most = max(caused, key=lambda one: one.caused_as, default=None)
     if most is not None and most.caused_as > 0:
-        return most.excess.start_s, f"the gateway caused {most.caused_as:.2f} A·s too much"
-    hours = [n * HOUR_S for n in range(max(1, int(recording.end_s / HOUR_S)))]
+        return most.excess.begins_at, f"the gateway caused {most.caused_as:.2f} A·s too much"
+    hours = [n * HOUR_S for n in range(max(1, int(recording.ended_at / HOUR_S)))]
     return max(hours, key=lambda at_s: _lying_as(scenario, recording, at_s)), (
         "most energy was left lying"
     )
 
 
 def _lying_as(scenario: Scenario, recording: Recording, from_s: float) -> float:
-    to_s = min(from_s + HOUR_S, recording.end_s)
+    to_s = min(from_s + HOUR_S, recording.ended_at)
     given_as = sum(energy_as(log, from_s, to_s) for log in recording.points)
     return oracle_as(scenario, recording, from_s, to_s) - given_as
 

@@ -99,7 +99,7 @@ class _Slack:
         notices_s = SILENT_LIMIT * response_timeout_s + PERIODS_S[PollClass.FAST]
         asks_s = BACK_OFF_LAST_S + response_timeout_s
         self._longer = [
-            (one.at_s, notices_s if one.trouble is Trouble.UNREACHABLE else asks_s)
+            (one.happens_at, notices_s if one.trouble is Trouble.UNREACHABLE else asks_s)
             for one in scenario.happenings
             if isinstance(one, ChargerTroubled)
         ]

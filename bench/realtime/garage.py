@@ -42,7 +42,7 @@ def events(minutes: float) -> Scenario:
     """Return what happens in the first minutes."""
     scenario = load_scenario(EVENTS)
     end_s = min(scenario.duration_s, minutes * MINUTE_S)
-    happenings = tuple(one for one in scenario.happenings if one.at_s < end_s)
+    happenings = tuple(one for one in scenario.happenings if one.happens_at < end_s)
     return replace(scenario, duration_s=end_s, happenings=happenings)
 
 

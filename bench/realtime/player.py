@@ -85,7 +85,7 @@ class Player:
     async def __aenter__(self) -> Self:
         scenario = self._scenario
         base_ma = scenario.base_ma
-        self._change_base(BaseChanged(at_s=-scenario.idle_s, load_ma=base_ma))
+        self._change_base(BaseChanged(happens_at=-scenario.idle_s, load_ma=base_ma))
         await self._buttons.open(lambda _: None, lambda: None)
         await self._running.__aenter__()
         self._first_look_s = asyncio.get_running_loop().time()
@@ -136,7 +136,7 @@ class Player:
     def _moments(self) -> list[tuple[float, Action]]:
         """Return what happens when, in order."""
         found: list[tuple[float, Action]] = [
-            (one.at_s, partial(self._happen, one)) for one in self._scenario.happenings
+            (one.happens_at, partial(self._happen, one)) for one in self._scenario.happenings
         ]
         for lost in self._scenario.meter.lost:
             found += self._silence(lost)
@@ -146,7 +146,7 @@ class Player:
         def become(*, silent: bool) -> Action:
             return lambda: setattr(self._meter, "is_silent", silent)
 
-        return (lost.from_s, become(silent=True)), (lost.to_s, become(silent=False))
+        return (lost.begins_at, become(silent=True)), (lost.ends_at, become(silent=False))
 
     def _look(self, now_s: float) -> None:
         for number, charger in self._site.chargers.items():

@@ -236,9 +236,9 @@ class ModbusBus(Generic[D]):
     def _turn_order(self, driver: D, now_s: float) -> tuple[bool, int, float]:
         """Return the sort key of a device; one whose requests close the connection comes last."""
         is_closing = driver in self._closing_since
-        return is_closing, driver.priority(now_s), self._fair_start_s(driver)
+        return is_closing, driver.priority(now_s), self._fair_used_s(driver)
 
-    def _fair_start_s(self, driver: D) -> float:
+    def _fair_used_s(self, driver: D) -> float:
         return max(self._served_used_s, self._used_s.get(driver, 0.0))
 
     async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -292,7 +292,7 @@ class ModbusBus(Generic[D]):
             self._emit(driver, events)
         finally:
             self._request_ended_at, self._gap_s = loop.time(), driver.model.request_gap_s
-            self._served_used_s = self._fair_start_s(driver)
+            self._served_used_s = self._fair_used_s(driver)
             took_s = self._request_ended_at - begun_at + max(self._silence_s, self._gap_s)
             counted_s = min(max(took_s, LEAST_TURN_S), LONGEST_TURN_S)
             if driver in self.drivers:

@@ -37,7 +37,7 @@ class SimulatedCharger(RegisterImage):
         self.energy_wh = 1_234_560.0
         self.session_wh = 0.0
         self._now_s = 0.0
-        self._fed_s = 0.0  # when the watchdog was fed last
+        self._fed_at = 0.0  # when the watchdog was fed last
         self._offer_point = model.control.offer_step.point
         hardware_a = model.simulation.constants.get("current_max_hw", 32)
         self._power_up_ma = round(float(hardware_a) * 1000)
@@ -131,7 +131,7 @@ class SimulatedCharger(RegisterImage):
         self.advance(now_s)
         watchdog = self.model.watchdog
         if watchdog and watchdog.trigger is WatchdogTrigger.ANY_REQUEST:
-            self._fed_s = now_s
+            self._fed_at = now_s
 
     def note_write(self, point: Point) -> None:
         """Feed the watchdog."""
@@ -140,7 +140,7 @@ class SimulatedCharger(RegisterImage):
             return
         by_offer = watchdog.trigger is WatchdogTrigger.OFFER and point.name == self._offer_point
         if by_offer or watchdog.trigger is WatchdogTrigger.STEPS:
-            self._fed_s = self._now_s
+            self._fed_at = self._now_s
 
     def raw_value(self, point: Point) -> Raw | None:
         """Return what the device shows at a point now."""
@@ -263,7 +263,7 @@ class SimulatedCharger(RegisterImage):
         if by_offer and self._offer_point not in self._written:
             return 0.0  # always on, and nothing valid was written yet
         timeout_s = self._timeout_s(watchdog)
-        return max(0.0, self._fed_s + timeout_s - self._now_s) if timeout_s else float("inf")
+        return max(0.0, self._fed_at + timeout_s - self._now_s) if timeout_s else float("inf")
 
     def _timeout_s(self, watchdog: Watchdog) -> float:
         """Return how long the watchdog waits: as written, else as delivered; 0: it is off."""

@@ -92,17 +92,19 @@ class KnxMeter:
     async def _send_for_ever(self) -> NoReturn:
         """Answer and send until the line is gone. Raises: LinkError."""
         loop = asyncio.get_running_loop()
-        due_s = look_s = loop.time()
+        due_at = next_look_at = loop.time()
         while not self._is_lost:
             await self._answer()
             now_s = loop.time()
-            if now_s >= due_s:  # its own clock goes on, however late it was this time
-                due_s += self._period_s * ((now_s - due_s) // self._period_s + 1)
+            if now_s >= due_at:  # its own clock goes on, however late it was this time
+                due_at += self._period_s * ((now_s - due_at) // self._period_s + 1)
                 await self._send_at_interval()
-            if self._is_watched and now_s >= look_s:
-                look_s = now_s + LOOK_S
+            if self._is_watched and now_s >= next_look_at:
+                next_look_at = now_s + LOOK_S
                 await self._send_values(only_changed=True)
-            await self._wait((min(due_s, look_s) if self._is_watched else due_s) - loop.time())
+            await self._wait(
+                (min(due_at, next_look_at) if self._is_watched else due_at) - loop.time()
+            )
         raise LinkError("the line is gone")
 
     async def _wait(self, seconds: float) -> None:

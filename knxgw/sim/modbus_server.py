@@ -88,7 +88,7 @@ class ModbusSimulator:
         *,
         host: str,
         port: int,
-        time_s: Callable[[], float],
+        now_s: Callable[[], float],
         kind: ConnectionKind = ConnectionKind.TCP,
     ) -> None:
         self._framer = FramerType.RTU if kind is ConnectionKind.RTU_OVER_TCP else FramerType.SOCKET
@@ -102,11 +102,11 @@ class ModbusSimulator:
             for other in images:
                 if other is not image:
                     image.stand_beside(other)
-        self._time_s = time_s
+        self._now_s = now_s
         self._server: ModbusTcpServer | ModbusSerialServer | None = None
         self._is_away = False
         self._frozen: dict[tuple[int, int, int, int], list[int]] = {}
-        self._heard_s: dict[int, float] = {}  # when a unit was spoken to last
+        self._heard_at: dict[int, float] = {}  # when a unit was spoken to last
         self._missed = False  # the request being served came to a device that slept
 
     async def start(self) -> None:
@@ -173,7 +173,7 @@ class ModbusSimulator:
             return ExcCodes(err.code)
         except DecodeError:
             return ExcCodes.ILLEGAL_VALUE
-        self.writes.append((self._time_s(), unit, address, tuple(values)))
+        self.writes.append((self._now_s(), unit, address, tuple(values)))
         return None
 
     def _refusal(self, *, is_write: bool) -> ExcCodes | None:
@@ -181,7 +181,7 @@ class ModbusSimulator:
         return ExcCodes.DEVICE_BUSY if refusal is None and self._missed else refusal
 
     def _note_request(self, images: Sequence[RegisterImage]) -> None:
-        now_s = self._time_s()
+        now_s = self._now_s()
         for image in images:
             image.note_request(now_s)
 
@@ -229,8 +229,8 @@ class ModbusSimulator:
 
     def _wake(self, unit: int) -> bool:
         """Wake a unit up; tell whether it had to be."""
-        idle_s = self._time_s() - self._heard_s.get(unit, float("-inf"))
-        self._heard_s[unit] = self._time_s()
+        idle_s = self._now_s() - self._heard_at.get(unit, float("-inf"))
+        self._heard_at[unit] = self._now_s()
         waits = [i.model.wake_after_s for i in self._images if unit in i.unit_ids]
         return any(wait_s is not None and idle_s > wait_s for wait_s in waits)
 
@@ -254,9 +254,9 @@ class SerialSimulator(ModbusSimulator):
         wire: SerialWire | None,
         line: SerialLine,
         *,
-        time_s: Callable[[], float],
+        now_s: Callable[[], float],
     ) -> None:
-        super().__init__(images, host=line.port, port=0, time_s=time_s)
+        super().__init__(images, host=line.port, port=0, now_s=now_s)
         self._framer = FramerType.RTU if line.protocol == "rtu" else FramerType.ASCII
         self.wire = wire
         self._line = line

@@ -20,8 +20,8 @@ class Exchange:
     """A request and its answer on the wire."""
 
     request: bytes
-    begun_s: float  # first character of the request
-    ended_s: float  # last character of the answer; of the request while there is none
+    begun_at: float  # first character of the request
+    ended_at: float  # last character of the answer; of the request while there is none
 
 
 class SerialWire:
@@ -34,7 +34,7 @@ class SerialWire:
         self._turnaround_s = turnaround_s
         self._masters: list[int] = []
         self._slaves: list[int] = []
-        self._busy_s = 0.0
+        self._busy_until = 0.0
         self._link: Path | None = None
         self.open()
 
@@ -78,19 +78,21 @@ class SerialWire:
     def _carry(self, here: int, there: int, loop: asyncio.AbstractEventLoop) -> None:
         data = os.read(here, CHUNK)
         to_device = here == self._masters[0]
-        start_s = max(loop.time(), self._busy_s)
-        self._busy_s = start_s + len(data) * self._character_s
+        start_s = max(loop.time(), self._busy_until)
+        self._busy_until = start_s + len(data) * self._character_s
         if to_device:
             if len(self.exchanges) >= KEPT:
                 del self.exchanges[: KEPT // 2]
-            self.exchanges.append(Exchange(request=data, begun_s=start_s, ended_s=self._busy_s))
-            self._busy_s += self._turnaround_s
+            self.exchanges.append(
+                Exchange(request=data, begun_at=start_s, ended_at=self._busy_until)
+            )
+            self._busy_until += self._turnaround_s
         else:
             data = self.spoil(data) if self.spoil is not None else data
-        loop.call_at(self._busy_s, self._arrive, there, data)
+        loop.call_at(self._busy_until, self._arrive, there, data)
 
     def _arrive(self, there: int, data: bytes) -> None:
         if self.exchanges and there in self._masters[:1]:
-            self.exchanges[-1].ended_s = asyncio.get_running_loop().time()
+            self.exchanges[-1].ended_at = asyncio.get_running_loop().time()
         if there in self._masters and data:
             os.write(there, data)

@@ -37,10 +37,10 @@ class SimulatedSite:
     there.
     """
 
-    def __init__(self, configuration: Configuration, time_s: Callable[[], float]) -> None:
+    def __init__(self, configuration: Configuration, now_s: Callable[[], float]) -> None:
         self.chargers: dict[PointNumber, SimulatedCharger] = {}
         self.meters: dict[PointNumber, SimulatedMeter] = {}
-        self._time_s = time_s
+        self._now_s = now_s
         self._where: dict[PointNumber, tuple[str, int]] = {}
         self._images: dict[tuple[str, int], list[RegisterImage]] = {}
         self._kinds: dict[tuple[str, int], ConnectionKind] = {}
@@ -80,12 +80,12 @@ class SimulatedSite:
     ) -> ModbusSimulator:
         kind, line = self._kinds[host, port], configuration.serial
         if kind is not ConnectionKind.SERIAL or line is None:
-            return ModbusSimulator(images, host=host, port=port, time_s=self._time_s, kind=kind)
+            return ModbusSimulator(images, host=host, port=port, now_s=self._now_s, kind=kind)
         if line.port.startswith("socket://"):
-            return SerialSimulator(images, None, line, time_s=self._time_s)
+            return SerialSimulator(images, None, line, now_s=self._now_s)
         wire = SerialWire(character_s=SerialEndpoint(line=line).character_s)
         wire.link_to(Path(line.port))
-        return SerialSimulator(images, wire, line, time_s=self._time_s)
+        return SerialSimulator(images, wire, line, now_s=self._now_s)
 
     def _add(self, point: PointSettings) -> None:
         number = PointNumber(point.number)
@@ -155,7 +155,7 @@ class SimulatedSite:
         """Let time pass for every vehicle, also where nobody asks."""
         while True:
             for charger in self.chargers.values():
-                charger.advance(self._time_s())
+                charger.advance(self._now_s())
             for server in self.servers.values():
                 await server.follow()
             await asyncio.sleep(PHYSICS_S)

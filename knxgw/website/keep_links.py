@@ -20,13 +20,13 @@ class KeepLinks:
         self._lock = Lock()
         self._token = ""
         self._change = ""
-        self._until_s = 0.0
+        self._valid_until = 0.0
 
     def make(self, now_s: float) -> str:
         """Return the token of a link for the change that is asked for next."""
         with self._lock:
             self._token, self._change = secrets.token_urlsafe(_BYTES), ""
-            self._until_s = now_s + VALID_S
+            self._valid_until = now_s + VALID_S
             return self._token
 
     def bind(self, token: str, change: str, now_s: float) -> None:
@@ -47,4 +47,4 @@ class KeepLinks:
 
     def _is(self, token: str, now_s: float) -> bool:
         is_same = hmac.compare_digest(token.encode("utf-8", "replace"), self._token.encode())
-        return bool(self._token) and is_same and now_s < self._until_s
+        return bool(self._token) and is_same and now_s < self._valid_until

@@ -60,7 +60,7 @@ def _as_in(series: Series, one: BaseChanged | CarMoved) -> BaseChanged | CarMove
 
 
 def test_things_happen_in_order_of_time() -> None:
-    times = [one.at_s for one in whole_day(1, faults=True).happenings]
+    times = [one.happens_at for one in whole_day(1, faults=True).happenings]
     assert times == sorted(times)
 
 
@@ -93,8 +93,12 @@ def test_vehicles_stay_and_are_missed_as_long_as_they_should() -> None:
             for one, two in pairwise(own):
                 low_s, high_s = STAY_S if one.plugged else GAP_S
                 assert one.plugged != two.plugged
-                whole = one.at_s > 0
-                assert (low_s - 0.01 if whole else 0) <= two.at_s - one.at_s <= high_s + 0.01
+                whole = one.happens_at > 0
+                assert (
+                    (low_s - 0.01 if whole else 0)
+                    <= two.happens_at - one.happens_at
+                    <= high_s + 0.01
+                )
 
 
 def test_every_stay_is_another_vehicle_within_the_ranges() -> None:
@@ -117,9 +121,9 @@ def test_faults_take_one_charging_point_from_the_line_for_5_minutes_in_each_hour
         one for one in whole_day(1, faults=True).happenings if isinstance(one, ChargerTroubled)
     ]
     gone = [one for one in moments if one.trouble is Trouble.UNREACHABLE]
-    assert [int(one.at_s // HOUR_S) for one in gone] == list(range(24))
-    back = {(one.point, one.at_s) for one in moments if one.trouble is Trouble.GOOD}
-    assert all((one.point, one.at_s + 300.0) in back for one in gone)
+    assert [int(one.happens_at // HOUR_S) for one in gone] == list(range(24))
+    back = {(one.point, one.happens_at) for one in moments if one.trouble is Trouble.GOOD}
+    assert all((one.point, one.happens_at + 300.0) in back for one in gone)
 
 
 def test_only_the_wall_clock_jumps() -> None:

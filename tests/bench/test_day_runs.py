@@ -122,7 +122,7 @@ def test_who_comes_first_gets_most_and_the_loop_looks_each_30_seconds() -> None:
 def test_the_fastest_reaction_takes_everybody_the_current_until_the_overload_is_over() -> None:
     scenario = day(5, BY_NAME["2s"], HOURS)
     recording = Run(scenario).run()
-    over = [part for load in recording.load for part in load.above(46_000, 0.0, recording.end_s)]
+    over = [part for load in recording.load for part in load.above(46_000, 0.0, recording.ended_at)]
     long = [(start_s, end_s) for start_s, end_s in over if end_s - start_s > 4.0]
     reference = Run(scenario, controller=AllOff(scenario, recording)).run()
     first_s = min(

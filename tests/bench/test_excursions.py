@@ -51,7 +51,7 @@ def test_one_that_cannot_be_reached_is_no_excuse_where_the_building_leaves_room_
 
 
 def test_nobody_is_blamed_before_a_silent_meter_speaks_again() -> None:
-    lost = (LostTelegrams(from_s=0.0, to_s=BACK_S),)
+    lost = (LostTelegrams(begins_at=0.0, ends_at=BACK_S),)
     silent = replace(scenario(), meter=replace(scenario().meter, lost=lost))
     recording = overloaded(20_000.0, reached=True)
     late_s = worst_overrun_s(scenario(), recording, LIMIT_MA)
@@ -59,7 +59,7 @@ def test_nobody_is_blamed_before_a_silent_meter_speaks_again() -> None:
 
 
 def test_one_that_ignores_what_it_is_told_is_an_excuse_as_long_as_it_does() -> None:
-    ignores = ChargerTroubled(at_s=0.0, point=1, trouble=Trouble.IGNORES, until_s=BACK_S)
+    ignores = ChargerTroubled(happens_at=0.0, point=1, trouble=Trouble.IGNORES, holds_until=BACK_S)
     unruly = replace(scenario(), happenings=(ignores,))
     recording = overloaded(20_000.0, reached=True)
     late_s = worst_overrun_s(scenario(), recording, LIMIT_MA)
@@ -69,7 +69,7 @@ def test_one_that_ignores_what_it_is_told_is_an_excuse_as_long_as_it_does() -> N
 
 
 def test_one_that_forgets_what_it_was_told_begins_the_time_anew() -> None:
-    forgets = ChargerReboots(at_s=BACK_S, point=1, to_ma=16_000)
+    forgets = ChargerReboots(happens_at=BACK_S, point=1, to_ma=16_000)
     unruly = replace(scenario(), happenings=(forgets,))
     recording = overloaded(20_000.0, reached=True)
     late_s = worst_overrun_s(scenario(), recording, LIMIT_MA)

@@ -48,7 +48,7 @@ def figures(controller: Controller, telegrams: TelegramCount | None = None) -> D
     """Return the figures of a short day."""
     scenario = day(SEED, BY_NAME["2s"], HOURS)
     recording = Run(scenario, controller=controller, telegrams=telegrams).run()
-    return day_figures(scenario, recording, ideal(scenario, recording, 0.0, recording.end_s))
+    return day_figures(scenario, recording, ideal(scenario, recording, 0.0, recording.ended_at))
 
 
 def missed(one: DayFigures) -> set[str]:

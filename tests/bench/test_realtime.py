@@ -145,6 +145,6 @@ def test_a_link_has_its_own_time_to_notice_that_a_charger_is_gone_or_back(
     late_s: float,
     is_good: bool,  # noqa: FBT001 - it is expected
 ) -> None:
-    troubled = ChargerTroubled(at_s=60.0, point=2, trouble=trouble)
+    troubled = ChargerTroubled(happens_at=60.0, point=2, trouble=trouble)
     found = agreement(steps((60.0 + late_s, 6000)), steps((60.0, 6000)), troubled)
     assert found.is_good is is_good

@@ -123,9 +123,9 @@ def test_values_on_change_are_few_and_in_operation_comes_between() -> None:
 def test_the_meter_is_silent_for_2_min_of_each_hour() -> None:
     scenario = of("outages", 4.0)
     lost = scenario.meter.lost
-    assert [int(one.from_s // HOUR_S) for one in lost] == [0, 1, 2, 3]
+    assert [int(one.begins_at // HOUR_S) for one in lost] == [0, 1, 2, 3]
     assert all(
-        one.to_s - one.from_s == 120.0 and one.to_s // HOUR_S == one.from_s // HOUR_S
+        one.ends_at - one.begins_at == 120.0 and one.ends_at // HOUR_S == one.begins_at // HOUR_S
         for one in lost
     )
     assert run("outages", 2.0).telegrams == pytest.approx(
@@ -156,8 +156,8 @@ def test_unruly_chargers_restart_and_ignore_once_in_each_hour_and_refuse_some_wr
     ignored = [one for one in scenario.happenings if isinstance(one, ChargerTroubled)]
     restarted = [one for one in scenario.happenings if isinstance(one, ChargerReboots)]
     for ones in (ignored, restarted):
-        assert [int(one.at_s // HOUR_S) for one in ones] == [0, 1, 2, 3, 4]
+        assert [int(one.happens_at // HOUR_S) for one in ones] == [0, 1, 2, 3, 4]
     assert all(one.trouble is Trouble.IGNORES for one in ignored)
-    assert all(one.until_s == one.at_s + 40.0 for one in ignored)
+    assert all(one.holds_until == one.happens_at + 40.0 for one in ignored)
     assert all(one.to_ma == 16_000 for one in restarted)
     assert Run(of("unruly-chargers", 1.0)).run().failed_writes > 0

@@ -61,7 +61,7 @@ async def test_a_device_on_tcp_is_found_and_nothing_is_written(model_id: str) ->
     loop = asyncio.get_running_loop()
     started_s = loop.time()
     simulator = ModbusSimulator(
-        [image], host="127.0.0.1", port=port, time_s=lambda: loop.time() - started_s
+        [image], host="127.0.0.1", port=port, now_s=lambda: loop.time() - started_s
     )
     await simulator.start()
     try:
@@ -86,7 +86,7 @@ async def test_a_device_on_a_serial_line_is_found_with_its_unit(model_id: str, u
     loop = asyncio.get_running_loop()
     started_s = loop.time()
     simulator = SerialSimulator(
-        [device_of(MODELS[model_id], unit)], wire, line, time_s=lambda: loop.time() - started_s
+        [device_of(MODELS[model_id], unit)], wire, line, now_s=lambda: loop.time() - started_s
     )
     await simulator.start()
     try:

@@ -27,7 +27,7 @@ def boxes(wire: SerialWire | None = None) -> ModbusRig:
     chargers = [SimulatedCharger(MODEL, unit) for unit in (1, 2)]
     return ModbusRig(
         SerialEndpoint(line=line, framing=framing_of([MODEL])),
-        SerialSimulator(chargers, wire, line, time_s=since_now()),
+        SerialSimulator(chargers, wire, line, now_s=since_now()),
         [make_driver(CP1, MODEL, unit_id=1), make_driver(CP2, MODEL, unit_id=2)],
         chargers,
     )
@@ -78,7 +78,7 @@ async def test_a_request_that_a_sleeping_box_lost_is_repeated_and_no_error() -> 
         )
         await asyncio.sleep(10.0)
         assert rig.conditions() == [LinkCondition.GOOD]
-        rig.simulator._heard_s.clear()  # as if it had been left alone for long
+        rig.simulator._heard_at.clear()  # as if it had been left alone for long
         await asyncio.sleep(10.0)
         assert rig.conditions() == [LinkCondition.GOOD]
         assert rig.last(Quantity.SETPOINT) == 12_000

@@ -72,7 +72,7 @@ class Line:
         """Return the chargers as they answer on the line of a site."""
         assert site.serial is not None
         return SerialSimulator(
-            list(self.chargers.values()), self.wire, site.serial, time_s=since_now()
+            list(self.chargers.values()), self.wire, site.serial, now_s=since_now()
         )
 
     def want(self, offer_ma: int) -> None:

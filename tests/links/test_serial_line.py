@@ -42,7 +42,7 @@ class SerialRig(ModbusRig):
         if with_missing:
             drivers.append(make_driver(MISSING, model, unit_id=MISSING_UNIT))
         drivers.append(make_driver(PointNumber(1), meter, unit_id=METER_UNIT))
-        simulator = SerialSimulator(images, self.wire, line, time_s=since_now())
+        simulator = SerialSimulator(images, self.wire, line, now_s=since_now())
         super().__init__(SerialEndpoint(line=line), simulator, drivers, chargers)
 
     def was_written(self, *, more_than: int) -> bool:

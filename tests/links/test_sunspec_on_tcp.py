@@ -33,7 +33,7 @@ async def meter() -> AsyncIterator[tuple[ModbusSimulator, SimulatedMeter]]:
     """Serve a meter before a car that draws 10 A on each phase."""
     quiet_pymodbus()
     image = SimulatedMeter(METER, UNIT, box_in_use())
-    server = ModbusSimulator([image], host=HOST, port=free_port(), time_s=lambda: 30.0)
+    server = ModbusSimulator([image], host=HOST, port=free_port(), now_s=lambda: 30.0)
     await server.start()
     try:
         yield server, image

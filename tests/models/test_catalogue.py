@@ -348,7 +348,7 @@ async def test_mbpoll_reads_what_the_simulator_shows(model: DeviceModel) -> None
     with socket.socket() as free:
         free.bind((HOST, 0))
         port = int(free.getsockname()[1])
-    server = ModbusSimulator([image], host=HOST, port=port, time_s=lambda: 30.0)
+    server = ModbusSimulator([image], host=HOST, port=port, now_s=lambda: 30.0)
     await server.start()
     try:
         blocks = blocks_of(model)
@@ -370,7 +370,7 @@ async def test_a_device_that_takes_one_client_drops_the_one_it_had(model: Device
     with socket.socket() as free:
         free.bind((HOST, 0))
         port = int(free.getsockname()[1])
-    server = ModbusSimulator([image_of(model)], host=HOST, port=port, time_s=lambda: 30.0)
+    server = ModbusSimulator([image_of(model)], host=HOST, port=port, now_s=lambda: 30.0)
     await server.start()
     try:
         async with asyncio.timeout(10):

@@ -132,7 +132,7 @@ async def test_devices_of_a_serial_line_are_found_with_its_settings() -> None:
         stop_bits=settings.stop_bits,
     )
     image = SimulatedMeter(meter, 2, SimulatedCharger(charger, 1))
-    simulator = SerialSimulator([image], wire, line, time_s=since_now())
+    simulator = SerialSimulator([image], wire, line, now_s=since_now())
     await simulator.start()
     try:
         search = DeviceSearch([meter])

@@ -55,7 +55,7 @@ class Served:
         self.port = free_port()
         self.now_s = 0.0
         self.simulator: ModbusSimulator = ModbusSimulator(
-            [image], host=HOST, port=self.port, time_s=lambda: self.now_s, kind=kind
+            [image], host=HOST, port=self.port, now_s=lambda: self.now_s, kind=kind
         )
 
     def let_pass(self, seconds: float = SETTLED_S) -> None:
@@ -133,7 +133,7 @@ class ServedOnLine(Served):
         )
         wire = SerialWire(character_s=SerialEndpoint(line=line).character_s)
         self.device = wire.gateway_end
-        self.simulator = SerialSimulator([self.image], wire, line, time_s=lambda: self.now_s)
+        self.simulator = SerialSimulator([self.image], wire, line, now_s=lambda: self.now_s)
         self.let_pass()
 
 

@@ -120,7 +120,7 @@ def _points(scenario: Scenario, recording: Recording) -> list[_Point]:
 
 
 def _draw_ma(recording: Recording, log: PointLog) -> float:
-    return log.draw.at(recording.end_s)
+    return log.draw.at(recording.ended_at)
 
 
 def _kept(
@@ -135,7 +135,7 @@ def _kept(
 def _commands(scenario: Scenario) -> tuple[bool, set[int]]:
     """Return whether grid-supporting control is on, and who is interrupted."""
     grid, interrupted = False, set[int]()
-    for happening in sorted(scenario.happenings, key=lambda one: one.at_s):
+    for happening in sorted(scenario.happenings, key=lambda one: one.happens_at):
         event = happening.event if isinstance(happening, Told) else None
         if isinstance(event, GridControlCommanded):
             grid = event.is_active
@@ -158,7 +158,7 @@ def _room_ma(
     Of a vehicle that takes less than a charger without measurement offers nobody knows; what it
     leaves is not counted on. By offer: it is taken to be drawn, so the base load seems lower.
     """
-    connection, end_s = scenario.connection, recording.end_s
+    connection, end_s = scenario.connection, recording.ended_at
     feeder_ma = connection.limit_ma if connection.feeder_ma is None else connection.feeder_ma
     limit_ma = connection.limit_ma
     if scenario.meter.dpt == "7.012":

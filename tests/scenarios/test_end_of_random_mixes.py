@@ -77,24 +77,24 @@ def troubles(draw: st.DrawFn, count: int) -> list[Happening]:
     at_s, end_s = draw(tenths(1, 60)), draw(tenths(61, 90))
     number = PointNumber(draw(st.integers(1, count)))
     load_ma = tuple(draw(amperes(0, 30)) for _ in range(3))
-    base = BaseChanged(at_s=at_s, load_ma=(load_ma[0], load_ma[1], load_ma[2]))
+    base = BaseChanged(happens_at=at_s, load_ma=(load_ma[0], load_ma[1], load_ma[2]))
     told = [
         (InterruptionCommanded(point=number, is_active=on), GridControlCommanded(is_active=on))
         for on in (True, False)
     ]
     commands: list[list[Happening]] = [
-        [Told(at_s=at_s, event=on), Told(at_s=end_s, event=off)]
+        [Told(happens_at=at_s, event=on), Told(happens_at=end_s, event=off)]
         for on, off in zip(*told, strict=True)
     ]
     silent: list[Happening] = [
-        ChargerTroubled(at_s=at_s, point=number, trouble=Trouble.UNREACHABLE),
-        ChargerTroubled(at_s=end_s, point=number, trouble=Trouble.GOOD),
+        ChargerTroubled(happens_at=at_s, point=number, trouble=Trouble.UNREACHABLE),
+        ChargerTroubled(happens_at=end_s, point=number, trouble=Trouble.GOOD),
     ]
     single: list[list[Happening]] = [
         [base],
         [base],
-        [Told(at_s=at_s, event=HighPowerStarted())],
-        [Restarted(at_s=at_s, off_s=1.0)],
+        [Told(happens_at=at_s, event=HighPowerStarted())],
+        [Restarted(happens_at=at_s, off_s=1.0)],
     ]
     return draw(st.sampled_from([*single, *commands, silent]))
 
@@ -106,8 +106,8 @@ def meters(draw: st.DrawFn) -> MeterModel:
     )
     from_s = draw(tenths(1, 60))
     lost = LostTelegrams(
-        from_s=from_s,
-        to_s=from_s + draw(st.sampled_from([1.0, 5.0, 20.0])),
+        begins_at=from_s,
+        ends_at=from_s + draw(st.sampled_from([1.0, 5.0, 20.0])),
         phase=draw(st.none() | st.integers(0, 2)),
     )
     return MeterModel(
@@ -126,7 +126,7 @@ def mixes(draw: st.DrawFn, count: int) -> Scenario:
     chosen = [draw(points(is_single=is_single)) for _ in range(count)]
     events = [one for some in draw(st.lists(troubles(count), max_size=4)) for one in some]
     last_ma = tuple(draw(amperes(0, 20)) for _ in range(3))
-    last = BaseChanged(at_s=BUSY_S, load_ma=(last_ma[0], last_ma[1], last_ma[2]))
+    last = BaseChanged(happens_at=BUSY_S, load_ma=(last_ma[0], last_ma[1], last_ma[2]))
     return Scenario(
         name="mix",
         about="random, with a quiet end",
@@ -141,7 +141,7 @@ def mixes(draw: st.DrawFn, count: int) -> Scenario:
         meter=draw(meters()),
         base_ma=(draw(amperes(0, 15)), draw(amperes(0, 15)), draw(amperes(0, 15))),
         points=tuple(chosen),
-        happenings=tuple(sorted([*events, last], key=lambda one: one.at_s)),
+        happenings=tuple(sorted([*events, last], key=lambda one: one.happens_at)),
         expectations=(),
     )
 
@@ -153,7 +153,7 @@ def ended(scenario: Scenario) -> list[str]:
     """Return what is not as it should be after a quiet time; a lock-out may last."""
     recording = Run(scenario).run()
     found = [
-        f"{one.invariant} at {one.at_s:.1f} s: {one.words}"
+        f"{one.invariant} at {one.found_at:.1f} s: {one.words}"
         for one in recording.violations
         if one.invariant != "I1" or _is_known_at_once(scenario)
     ]

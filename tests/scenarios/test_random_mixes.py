@@ -87,8 +87,8 @@ def happenings(draw: st.DrawFn, count: int) -> Happening:
         GridControlCommanded(is_active=False),
         HighPowerStarted(),
     ]
-    told = st.sampled_from(commands).map(lambda event: Told(at_s=at_s, event=event))
-    base = st.just(BaseChanged(at_s=at_s, load_ma=(load_ma[0], load_ma[1], load_ma[2])))
+    told = st.sampled_from(commands).map(lambda event: Told(happens_at=at_s, event=event))
+    base = st.just(BaseChanged(happens_at=at_s, load_ma=(load_ma[0], load_ma[1], load_ma[2])))
     return draw(st.one_of(base, base, base, told, field(at_s, number)))
 
 
@@ -97,19 +97,25 @@ def field(at_s: float, number: int) -> st.SearchStrategy[Happening]:
     lasts_s = tenths(1, 40)
     trouble = st.builds(
         lambda trouble, length_s: ChargerTroubled(
-            at_s=at_s, point=number, trouble=trouble, until_s=at_s + length_s
+            happens_at=at_s, point=number, trouble=trouble, holds_until=at_s + length_s
         ),
         st.sampled_from([Trouble.UNREACHABLE, Trouble.REFUSES, Trouble.IGNORES]),
         lasts_s,
     )
     reboot = st.builds(
-        lambda to_ma, off_s: ChargerReboots(at_s=at_s, point=number, to_ma=to_ma, off_s=off_s),
+        lambda to_ma, off_s: ChargerReboots(
+            happens_at=at_s, point=number, to_ma=to_ma, off_s=off_s
+        ),
         amperes(6, 32),
         st.sampled_from([0.0, 0.0, 15.0]),
     )
     habit = st.builds(
         lambda habit, length_s: CarBehaves(
-            at_s=at_s, point=number, habit=habit[0], value=habit[1], until_s=at_s + length_s
+            happens_at=at_s,
+            point=number,
+            habit=habit[0],
+            value=habit[1],
+            holds_until=at_s + length_s,
         ),
         st.sampled_from([(Habit.DEAF, 1), (Habit.OVERDRAW, 400), (Habit.DELAY, 4000)]),
         lasts_s,
@@ -137,7 +143,7 @@ def mixes(draw: st.DrawFn, count: int) -> Scenario:
         ),
         base_ma=(draw(amperes(0, 15)), draw(amperes(0, 15)), draw(amperes(0, 15))),
         points=tuple(chosen),
-        happenings=tuple(sorted(events, key=lambda one: one.at_s)),
+        happenings=tuple(sorted(events, key=lambda one: one.happens_at)),
         expectations=(),
     )
 
@@ -175,7 +181,7 @@ def test_no_invariant_is_violated_and_other_numbers_get_the_same(
     turned = ran(varied(scenario, Variation(order=order)))
     pinned = ran(varied(scenario, Variation(order=tuple(numbers))))
     for found in (turned.violations, pinned.violations):
-        assert not found, [f"{one.invariant} at {one.at_s:.1f} s: {one.words}" for one in found]
+        assert not found, [f"{one.invariant} at {one.found_at:.1f} s: {one.words}" for one in found]
     late = {order[number - 1] for number in waited(turned)}
     coarse = [one for one in scenario.points if one.resolution_ma > FINE_MA]
     if len(late) > 1 or late != waited(pinned) or len(coarse) > 1:

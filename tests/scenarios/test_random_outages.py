@@ -23,8 +23,8 @@ AFTER_S = 60.0  # for what the outage leaves behind
 def outages(draw: st.DrawFn) -> LostTelegrams:
     from_s = draw(tenths(0, 70))
     return LostTelegrams(
-        from_s=from_s,
-        to_s=from_s + draw(tenths(1, 40)),
+        begins_at=from_s,
+        ends_at=from_s + draw(tenths(1, 40)),
         phase=draw(st.sampled_from([None, None, 0, 1, 2])),
         late_s=draw(st.sampled_from([None, None, 3.0])),
     )
@@ -38,13 +38,13 @@ def unseen_mixes(draw: st.DrawFn, count: int) -> Scenario:
         lost=tuple(draw(st.lists(outages(), min_size=1, max_size=2))),
         jitter_s=draw(st.sampled_from([0.0, 0.4])),
     )
-    restarts = st.builds(Restarted, at_s=tenths(5, 70), off_s=tenths(0, 5))
+    restarts = st.builds(Restarted, happens_at=tenths(5, 70), off_s=tenths(0, 5))
     happenings = (*scenario.happenings, *draw(st.lists(restarts, max_size=1)))
     return replace(
         scenario,
         meter=meter,
         duration_s=scenario.duration_s + AFTER_S,
-        happenings=tuple(sorted(happenings, key=lambda one: one.at_s)),
+        happenings=tuple(sorted(happenings, key=lambda one: one.happens_at)),
     )
 
 
@@ -57,4 +57,4 @@ def test_no_invariant_is_violated_while_the_meter_is_silent(
     count: int, data: st.DataObject
 ) -> None:
     found = Run(data.draw(unseen_mixes(count))).run().violations
-    assert not found, [f"{one.invariant} at {one.at_s:.1f} s: {one.words}" for one in found]
+    assert not found, [f"{one.invariant} at {one.found_at:.1f} s: {one.words}" for one in found]

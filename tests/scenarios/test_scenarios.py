@@ -226,9 +226,9 @@ def test_what_belongs_to_samples_goes_along_with_them_and_nothing_else() -> None
     turned = varied(parse_scenario(text), Variation(order=(1,), shift_s=0.5))
     moved = turned.meter
     for one in (*moved.lost, *moved.slow, *moved.unanswered, *moved.frozen):
-        assert (one.from_s, one.to_s) == (10.5, 20.5)
-    assert moved.in_operation_pauses[0].from_s == 10.0
-    assert turned.happenings[0].at_s == 15.0
+        assert (one.begins_at, one.ends_at) == (10.5, 20.5)
+    assert moved.in_operation_pauses[0].begins_at == 10.0
+    assert turned.happenings[0].happens_at == 15.0
     (expected,) = turned.expectations
     assert expected.early_s == pytest.approx(2.0 - 0.5 + 2 * 0.2)
     assert expected.late_s == pytest.approx(0.5 + 1.0 + 2 * 0.2)

@@ -143,7 +143,8 @@ def varied(scenario: Scenario, variation: Variation) -> Scenario:
 def _shifted(spans: tuple[SpanKind, ...], shift_s: float) -> tuple[SpanKind, ...]:
     """Return the times that belong to samples so much later."""
     return tuple(
-        replace(one, from_s=one.from_s + shift_s, to_s=one.to_s + shift_s) for one in spans
+        replace(one, begins_at=one.begins_at + shift_s, ends_at=one.ends_at + shift_s)
+        for one in spans
     )
 
 
@@ -187,7 +188,7 @@ def _alike(scenario: Scenario) -> list[list[int]]:
             _at_point(one, {number: 0}) for one in scenario.happenings if _point_of(one) == number
         ]
         configured = [
-            (one.at_s, one.points.get(number), one.connection.get("priority") == number)
+            (one.happens_at, one.points.get(number), one.connection.get("priority") == number)
             for one in scenario.happenings
             if isinstance(one, Reconfigured)
         ]
@@ -255,7 +256,7 @@ def _turned(subject: Subject, numbers: Numbers) -> Subject:  # noqa: PLR0911 - a
 def _later(happening: Happening, shift_s: float) -> Happening:
     """Return a value the meter sends out of turn as much later as its samples are."""
     if isinstance(happening, Told) and isinstance(happening.event, GridMeterReading):
-        return replace(happening, at_s=happening.at_s + shift_s)
+        return replace(happening, happens_at=happening.happens_at + shift_s)
     return happening
 
 

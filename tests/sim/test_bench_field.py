@@ -22,7 +22,7 @@ def ran(events: str, points: str = "2", more: str = "", *, duration_s: int = 150
 
 
 def limits_of_2(recording: Recording, from_s: float) -> list[tuple[float, int]]:
-    return recording.points[1].limits.changes(from_s, recording.end_s)
+    return recording.points[1].limits.changes(from_s, recording.ended_at)
 
 
 # --- chargers ------------------------------------------------------------------------------------
@@ -67,7 +67,7 @@ def test_a_charger_that_refuses_is_written_again_as_the_driver_does_and_is_a_fau
     recording = ran("  - {at: 60, until: 100, point: 2, charger: refuses}\n" + STEP)
     assert recording.failed_writes > 1
     first_s = next(at_s for at_s, ma in recording.points[1].offers.changes(60.0, 99.0) if ma) + 0.5
-    comm = [(one.at_s, one.present) for one in recording.faults if one.code is FaultCode.COMM]
+    comm = [(one.changed_at, one.present) for one in recording.faults if one.code is FaultCode.COMM]
     assert comm[0] == (first_s + RETRY_S, True)
     (taken_s, _), *_ = limits_of_2(recording, 60.0)
     assert 100.0 < taken_s <= 100.0 + RETRY_S

@@ -126,7 +126,7 @@ def test_a_fault_ends_with_the_gateway_and_is_raised_anew_if_it_still_holds() ->
     text = "duration_s: 200\nmeter: {lost: [{from: 60, to: 190}]}\n"
     text += "events: [{at: 100, gateway: restart, off_s: 5}]\n"
     _, recording, _ = ran(text)
-    times = [(one.at_s, one.present) for one in recording.faults if one.at_s > 0]
+    times = [(one.changed_at, one.present) for one in recording.faults if one.changed_at > 0]
     (began_s, _), (ended_s, _), (again_s, _), (gone_s, _) = times
     assert began_s < 75.0
     assert ended_s == 105.0

@@ -196,12 +196,12 @@ def overloaded(
 
 def test_an_overload_with_a_constant_building_is_noticed() -> None:
     (one,) = overloaded(None)
-    assert (one.invariant, one.at_s) == ("I3", 30.0)
+    assert (one.invariant, one.found_at) == ("I3", 30.0)
 
 
 def test_an_overload_that_the_building_causes_may_last_until_it_is_answered() -> None:
     scenario = parse_scenario("points: 2")
-    assert overloaded(29.9)[0].at_s == 29.9 + answer_s(scenario)
+    assert overloaded(29.9)[0].found_at == 29.9 + answer_s(scenario)
 
 
 def test_with_slow_polls_it_takes_longer_until_it_is_answered() -> None:
@@ -214,10 +214,10 @@ def test_with_slow_polls_it_takes_longer_until_it_is_answered() -> None:
 def test_the_building_is_known_one_look_later_when_a_vehicle_moves_while_the_meter_looks() -> None:
     scenario = parse_scenario("points: 2")
     late_s = 29.9 + answer_s(scenario) + scenario.meter.sample_s
-    assert overloaded(29.9, moves_s=29.0)[0].at_s == late_s
-    assert overloaded(29.9, moves_s=20.0)[0].at_s == 29.9 + answer_s(scenario)
+    assert overloaded(29.9, moves_s=29.0)[0].found_at == late_s
+    assert overloaded(29.9, moves_s=20.0)[0].found_at == 29.9 + answer_s(scenario)
 
 
 def test_one_that_could_not_be_reached_has_the_time_to_obey_when_it_can_be_again() -> None:
     assert not overloaded(None, returns_s=29.9)
-    assert overloaded(None, returns_s=10.0)[0].at_s == 30.0
+    assert overloaded(None, returns_s=10.0)[0].found_at == 30.0

@@ -90,7 +90,9 @@ def benched(events: str, told: Told) -> tuple[Limits, Limits]:
         "points: [{car: {maximum_a: 0}}]\nevents:\n" + "\n".join([*lines, events])
     )
     recording = Run(parse_scenario(text)).run()
-    comm = [(one.at_s, int(one.present)) for one in recording.faults if one.code is FaultCode.COMM]
+    comm = [
+        (one.changed_at, int(one.present)) for one in recording.faults if one.code is FaultCode.COMM
+    ]
     return recording.points[0].limits.changes(STARTED_S, END_S), comm
 
 

@@ -119,7 +119,7 @@ def test_when_in_operation_returns_answers_end_the_emergency_or_else_the_time_wi
     """load-management 11: the answers, or the last values after T_hold."""
     recording = ran(RETURN % (ON_CHANGE, answers))
     lost = [one for one in recording.faults if one.code is FaultCode.SMART_METER_TIMEOUT]
-    began, ended = (one.at_s for one in lost if one.at_s > 0)
+    began, ended = (one.changed_at for one in lost if one.changed_at > 0)
     assert 122.0 <= began <= 125.0
     assert ends_s[0] <= ended <= ends_s[1]
 
@@ -308,8 +308,10 @@ def test_a_meter_that_is_right_and_said_to_be_wrong_is_a_violation() -> None:
     scenario = parse_scenario("duration_s: 5")
     recording = Run(scenario).run()
     assert false_alarms(scenario, recording) == []
-    recording.faults.append(Fault(at_s=3.0, point=0, code=FaultCode.METER_FROZEN, present=True))
+    recording.faults.append(
+        Fault(changed_at=3.0, point=0, code=FaultCode.METER_FROZEN, present=True)
+    )
     (one,) = false_alarms(scenario, recording)
-    assert (one.at_s, one.invariant) == (3.0, "13.5")
+    assert (one.found_at, one.invariant) == (3.0, "13.5")
     frozen = parse_scenario("duration_s: 5\nmeter: {frozen: [{from: 1}]}")
     assert false_alarms(frozen, recording) == []

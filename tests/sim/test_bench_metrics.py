@@ -46,8 +46,8 @@ def log_of(*offers: tuple[float, int], draw_ma: float = 6000.0) -> PointLog:
 
 def recording_of(*logs: PointLog, base_ma: float = 4000.0, end_s: float = 100.0) -> Recording:
     return Recording(
-        start_s=0.0,
-        end_s=end_s,
+        started_at=0.0,
+        ended_at=end_s,
         points=list(logs),
         base=[flat(base_ma) for _ in range(3)],
         load=[flat(base_ma) for _ in range(3)],

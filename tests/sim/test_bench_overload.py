@@ -57,7 +57,7 @@ def test_the_gateway_begins_no_overload_in_an_emergency_whatever_the_building_do
 def test_a_controller_that_starts_somebody_in_an_emergency_is_reported(events: str) -> None:
     scenario = parse_scenario(OUTAGE + events)
     (found,) = i3(Run(scenario, controller=Generous(scenario, at_s=135.0)).run())
-    assert 135.0 <= found.at_s <= 140.0
+    assert 135.0 <= found.found_at <= 140.0
     assert found.words.startswith("L1 carries ")
 
 
@@ -94,7 +94,7 @@ def test_a_controller_that_starts_one_too_many_in_a_lock_out_or_after_it_is_repo
 ) -> None:
     scenario = parse_scenario(OVERLOAD)
     (found,) = i3(Run(scenario, controller=Generous(scenario, at_s=at_s)).run())
-    assert at_s <= found.at_s <= at_s + 5.0
+    assert at_s <= found.found_at <= at_s + 5.0
 
 
 def test_what_the_building_does_while_the_minima_do_not_fit_is_not_the_gateways_fault() -> None:
@@ -148,7 +148,7 @@ def test_a_vehicle_that_has_just_begun_may_rise_to_its_minimum_though_the_buildi
     text += "points: [{minimum_a: 10}, {minimum_a: 10, latency_s: 1, "
     text += begins % "rise_a_per_s: 0.8, delay_s: 1.5"
     scenario = parse_scenario(text)
-    step = BaseChanged(at_s=102.5, load_ma=(13_000, 13_000, 13_000))
+    step = BaseChanged(happens_at=102.5, load_ma=(13_000, 13_000, 13_000))
     recording = Run(replace(scenario, happenings=(*scenario.happenings, step))).run()
     assert recording.load[0].at(120.0) == 33_000, (
         "1 A more than it may carry: the minima do not fit"

@@ -108,7 +108,9 @@ def test_a_car_uses_no_more_phases_than_its_charging_point_has() -> None:
 
 def test_a_step_of_the_building_is_a_jump_of_the_line() -> None:
     plant = plant_of("base_a: 4")
-    plant.change_base(10.0, BaseChanged(at_s=10.0, load_ma=(9000, None, -2000), is_added=False))
+    plant.change_base(
+        10.0, BaseChanged(happens_at=10.0, load_ma=(9000, None, -2000), is_added=False)
+    )
     assert [curve.at(9.9) for curve in plant.load] == [4000, 4000, 4000]
     assert [curve.at(10.0) for curve in plant.load] == [9000, 4000, -2000]
 

@@ -51,7 +51,7 @@ def test_defaults_for_every_charging_point_and_car_hold_unless_one_says_otherwis
 def test_a_periodic_load_is_a_row_of_steps() -> None:
     text = "duration_s: 99\nperiodic: [{from: 10, to: 55, on_s: 10, off_s: 20, add_a: 7, phase: 2}]"
     steps = [
-        (one.at_s, one.load_ma)
+        (one.happens_at, one.load_ma)
         for one in parse_scenario(text).happenings
         if isinstance(one, BaseChanged)
     ]
@@ -61,7 +61,7 @@ def test_a_periodic_load_is_a_row_of_steps() -> None:
 
 def test_an_expectation_keeps_its_line_and_its_words() -> None:
     (one,) = parse_scenario("points: 2\nexpect:\n  - {by: 30, offers_a: [16, '-']}").expectations
-    assert (one.line, one.when, one.to_s) == (3, When.BY, 30.0)
+    assert (one.line, one.when, one.ends_at) == (3, When.BY, 30.0)
     assert one.subject == OffersAre(offers_ma=(16_000, None), tolerance_ma=200)
     assert one.words == "by 30 s: offers_a [16, -]"
 

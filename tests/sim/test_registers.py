@@ -212,7 +212,7 @@ def test_a_sunspec_device_gives_every_model_of_its_chain_whole(
     model = catalogue.meters[name]
     assert model.chain is not None
     images = [meter(model, place) for place in places]
-    simulator = ModbusSimulator(images, host="127.0.0.1", port=1, time_s=lambda: 0.0)
+    simulator = ModbusSimulator(images, host="127.0.0.1", port=1, now_s=lambda: 0.0)
     found = models_of(simulator, model.chain.bases[0])
     common = found.pop(1)
     assert b"".join(word.to_bytes(2, "big") for word in common[0][2:18]).startswith(b"SunSpec")

@@ -145,11 +145,11 @@ def endpoint_of(transport: str) -> ModbusEndpoint:
 
 def simulator_of(transport: str, images: Sequence[RegisterImage]) -> ModbusSimulator:
     """Return the devices' end of a null modem."""
-    time_s = asyncio.get_running_loop().time
+    now_s = asyncio.get_running_loop().time
     if transport in ("rtu", "ascii"):
-        return SerialSimulator(images, None, line_of(transport), time_s=time_s)
+        return SerialSimulator(images, None, line_of(transport), now_s=now_s)
     kind = ConnectionKind(transport)
-    return ModbusSimulator(images, host=NULLMODEM_HOST, port=PORT, time_s=time_s, kind=kind)
+    return ModbusSimulator(images, host=NULLMODEM_HOST, port=PORT, now_s=now_s, kind=kind)
 
 
 def rig_of(model: DeviceModel, units: Sequence[int] = (1,), transport: str = "tcp") -> ModbusRig:

@@ -59,14 +59,14 @@ class ChargerSide:
         charger.wanted_ma = offer_ma
         self._send(self._link(charger), offer_ma, self._agenda.now_s)
 
-    def _send(self, link: Link, offer_ma: int, decided_s: float) -> None:
-        arrives_s = self._agenda.now_s + link.charger.model.latency_s
-        self._agenda.at(arrives_s, LIMIT, self._arrive, (link, offer_ma, decided_s))
+    def _send(self, link: Link, offer_ma: int, decided_at: float) -> None:
+        arrives_at = self._agenda.now_s + link.charger.model.latency_s
+        self._agenda.at(arrives_at, LIMIT, self._arrive, (link, offer_ma, decided_at))
 
     def _arrive(self, command: Command) -> None:
         """Let a command reach its charger."""
-        link, offer_ma, decided_s = command
-        link.want(offer_ma, decided_s)
+        link, offer_ma, decided_at = command
+        link.want(offer_ma, decided_at)
         self._write(link)
 
     def _write(self, link: Link) -> None:
@@ -83,7 +83,7 @@ class ChargerSide:
                 charger.note_strays(now_s)
                 self._show(link)
             self._tell(events)
-        self._await_write(link, link.due_s(now_s))
+        self._await_write(link, link.due_at(now_s))
         if link.is_doubtful:
             self._agenda.at(now_s + READ_AFTER_WRITE_S, POLL, self._look, charger)
 
@@ -98,16 +98,16 @@ class ChargerSide:
         if charger.limit_ma != limit_ma:
             charger.limit_ma = limit_ma
             charger.log.limits.add(self._agenda.now_s, limit_ma)
-            self._vehicles.follow(charger, link.decided_s)
+            self._vehicles.follow(charger, link.decided_at)
 
     def _await_write(self, link: Link, at_s: float) -> None:
         """Write again later: what was refused, or what the charger does not hold."""
-        if at_s < link.scheduled_s:
-            link.scheduled_s = at_s
+        if at_s < link.scheduled_at:
+            link.scheduled_at = at_s
             self._agenda.at(at_s, LIMIT, self._write_again, link)
 
     def _write_again(self, link: Link) -> None:
-        link.scheduled_s = NEVER_S
+        link.scheduled_at = NEVER_S
         charger = link.charger
         if link is self._link(charger) and link.wanted_ma == charger.wanted_ma:
             self._write(
@@ -137,9 +137,9 @@ class ChargerSide:
         self._tell(events)
         if again_s is not None:
             self._agenda.at(now_s + again_s, POLL, self._look, charger)
-        due_s = link.due_s(now_s)
-        if due_s < NEVER_S:
-            self._await_write(link, max(due_s, now_s + charger.model.latency_s))
+        due_at = link.due_at(now_s)
+        if due_at < NEVER_S:
+            self._await_write(link, max(due_at, now_s + charger.model.latency_s))
 
     def _tell(self, events: list[DeviceEvent]) -> None:
         for event in events:
@@ -165,7 +165,7 @@ class ChargerSide:
         if happening.trouble is Trouble.GOOD:
             charger.troubles.clear()
         else:
-            until_s = happening.until_s
+            until_s = happening.holds_until
             spell = charger.troubles.begin(happening.trouble, is_timed=until_s is not None)
             if until_s is not None:
                 self._agenda.at(until_s, HAPPENING, self._trouble_ends, (charger, spell))
@@ -188,7 +188,7 @@ class ChargerSide:
         charger.log.reached.add(self._agenda.now_s, is_reachable)
         self._tell(link.back() if is_reachable else link.lost())
         if is_reachable and charger.wanted_ma is not None:
-            self._send(link, charger.wanted_ma, link.decided_s)
+            self._send(link, charger.wanted_ma, link.decided_at)
 
     def _reboot(self, charger: Charger, happening: ChargerReboots) -> None:
         """Let a charger forget what it was told; one that is off for a while has no power."""
@@ -217,7 +217,7 @@ class ChargerSide:
 
     def _report(self, charger: Charger, happening: ChargerReports) -> None:
         """Let a charger say something else of itself than the truth, or the truth again."""
-        until_s = happening.until_s
+        until_s = happening.holds_until
         spell = charger.reports.begin(happening.state, is_timed=until_s is not None)
         if until_s is not None:
             self._agenda.at(until_s, HAPPENING, self._report_ends, (charger, spell))

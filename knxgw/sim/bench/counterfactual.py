@@ -34,9 +34,9 @@ LEAST_MAS = 1e-3  # less is how numbers are rounded
 class Excess:
     """A time in which a phase carried more than a limit, and since when decisions count."""
 
-    since_s: float
-    start_s: float
-    end_s: float
+    counts_since: float
+    begins_at: float
+    ends_at: float
     phase: int
 
 
@@ -44,7 +44,7 @@ class Excess:
 class Blame:
     """What of an excess one decision caused."""
 
-    decided_s: float
+    decided_at: float
     building_ma: float  # the most the building was known to draw; infinite: nobody knew
     caused_as: float
 
@@ -76,13 +76,13 @@ def controller_caused(scenario: Scenario, recording: Recording, limit_ma: float)
     found = []
     for phase in range(len(recording.load)):
         knowledge = Knowledge(scenario, recording, phase)
-        for start_s, end_s in recording.load[phase].above(limit_ma, 0.0, recording.end_s):
-            since_s = knowledge.within_s(start_s)
-            excess = Excess(since_s=since_s, start_s=start_s, end_s=end_s, phase=phase)
+        for start_s, end_s in recording.load[phase].above(limit_ma, 0.0, recording.ended_at):
+            since_s = knowledge.within_limit_at(start_s)
+            excess = Excess(counts_since=since_s, begins_at=start_s, ends_at=end_s, phase=phase)
             case = _Case(recording, points, excess)
             if (caused := case.caused(knowledge, limit_ma)) is not None:
                 found.append(caused)
-    return sorted(found, key=lambda one: (one.excess.start_s, one.excess.phase))
+    return sorted(found, key=lambda one: (one.excess.begins_at, one.excess.phase))
 
 
 class _Case:
@@ -92,10 +92,10 @@ class _Case:
         self, recording: Recording, points: Sequence[Sequence[Given]], excess: Excess
     ) -> None:
         self._excess, self._logs, self._points = excess, recording.points, points
-        times = (excess.start_s, excess.end_s)
+        times = (excess.begins_at, excess.ends_at)
         self._load = recording.load[excess.phase].between(*times)
         self._base = recording.base[excess.phase].between(*times)
-        firsts = [first_counted(given, excess.since_s, excess.end_s) for given in points]
+        firsts = [first_counted(given, excess.counts_since, excess.ends_at) for given in points]
         self._firsts = {index: one for index, one in enumerate(firsts) if one is not None}
         self._actual = {index: self._actual_draw(index) for index in range(len(points))}
 
@@ -125,31 +125,34 @@ class _Case:
         found: dict[float, bool] = {}
         for index, first in self._firsts.items():
             for one in self._points[index]:
-                if not first.at_s <= one.at_s <= self._excess.end_s or one.kind is More.OWN:
+                if (
+                    not first.reached_at <= one.reached_at <= self._excess.ends_at
+                    or one.kind is More.OWN
+                ):
                     continue
                 if self._excess.phase in one.phases:
                     starts = one.kind is More.STANDING or one.before.vehicle.offered_ma == 0
-                    found[one.decided_s] = starts and found.get(one.decided_s, True)
+                    found[one.decided_at] = starts and found.get(one.decided_at, True)
         return sorted(found.items())
 
     def _blame(
-        self, decided_s: float, knowledge: Knowledge, limit_ma: float, *, starts: bool
+        self, decided_at: float, knowledge: Knowledge, limit_ma: float, *, starts: bool
     ) -> Blame:
         """Return what a decision added that was too much by what was known then."""
-        known_ma = knowledge.building_ma(decided_s, starts=starts)
+        known_ma = knowledge.building_ma(decided_at, starts=starts)
         line: Signed = [(self._load, 1), (self._unknown(known_ma), -1)]
         added: Signed = []
         for index, given in enumerate(self._points):
-            own = _given_after(given, decided_s, self._excess.end_s, and_then=True)
+            own = _given_after(given, decided_at, self._excess.ends_at, and_then=True)
             if own is None:
                 continue  # nothing was given then or later
-            later = _given_after(given, decided_s, self._excess.end_s, and_then=False)
+            later = _given_after(given, decided_at, self._excess.ends_at, and_then=False)
             with_it = self._actual[index] if later is None else self._draw(index, later)
             line += [(with_it, 1), (self._actual[index], -1)]
             if own is not later:
                 added += [(with_it, 1), (self._draw(index, own), -1)]
         area = self._lower_area(line, limit_ma, added)
-        return Blame(decided_s=decided_s, building_ma=known_ma, caused_as=area / 1000)
+        return Blame(decided_at=decided_at, building_ma=known_ma, caused_as=area / 1000)
 
     def _unknown(self, known_ma: float) -> Curve:
         """Return by how much the building drew more than was known."""
@@ -162,13 +165,13 @@ class _Case:
     def _draw(self, index: int, given: Given, *, wishes: bool = False) -> Curve:
         """Return what a vehicle had drawn of the phase without something it was given."""
         excess = self._excess
-        curve = without(given, excess.phase, excess.end_s, wishes=wishes)
-        if given.at_s <= excess.start_s:
+        curve = without(given, excess.phase, excess.ends_at, wishes=wishes)
+        if given.reached_at <= excess.begins_at:
             return curve
         actual = self._actual[index]
-        before = Curve(excess.start_s, 0.0)
+        before = Curve(excess.begins_at, 0.0)
         for part in (actual, curve):
-            until_s = given.at_s if part is actual else excess.end_s
+            until_s = given.reached_at if part is actual else excess.ends_at
             for at_s, value, slope in zip(part.times, part.values, part.slopes, strict=True):
                 if at_s < until_s:
                     before.add(at_s, value, slope)
@@ -176,7 +179,7 @@ class _Case:
 
     def _actual_draw(self, index: int) -> Curve:
         """Return what a vehicle drew of the phase."""
-        log, (start_s, end_s) = self._logs[index], (self._excess.start_s, self._excess.end_s)
+        log, (start_s, end_s) = self._logs[index], (self._excess.begins_at, self._excess.ends_at)
         draw = log.draw.between(start_s, end_s)
         moments = {start_s, *draw.times, *(at_s for at_s, _ in log.used.changes(start_s, end_s))}
         result = Curve(start_s, 0.0)
@@ -187,7 +190,7 @@ class _Case:
 
     def _lower_area(self, line: Signed, limit_ma: float, added: Signed) -> float:
         """Return the area where a line is above the limit, as far as something was added."""
-        start_s, end_s = self._excess.start_s, self._excess.end_s
+        start_s, end_s = self._excess.begins_at, self._excess.ends_at
         moments = {start_s, end_s}
         for curve, _ in (*line, *added):
             moments |= {at_s for at_s in curve.times if start_s < at_s < end_s}
@@ -201,14 +204,14 @@ class _Case:
 
 
 def _given_after(
-    given: Iterable[Given], decided_s: float, until_s: float, *, and_then: bool
+    given: Iterable[Given], decided_at: float, until_s: float, *, and_then: bool
 ) -> Given | None:
     """Return the first time a vehicle was given more after a decision, or by that itself."""
     for one in given:
-        if one.at_s > until_s:
+        if one.reached_at > until_s:
             return None
-        by_it = and_then and one.decided_s == decided_s and one.kind is not More.OWN
-        if one.decided_s > decided_s or by_it:
+        by_it = and_then and one.decided_at == decided_at and one.kind is not More.OWN
+        if one.decided_at > decided_at or by_it:
             return one
     return None
 

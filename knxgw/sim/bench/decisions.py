@@ -34,17 +34,17 @@ class Given:
     """A moment at which a vehicle was given more, or took it."""
 
     kind: More
-    decided_s: float  # when that could last have been decided otherwise; its own: not known before
-    at_s: float  # when it reached the vehicle
+    decided_at: float  # when that could last have been decided otherwise; its own: not known before
+    reached_at: float  # when it reached the vehicle
     phases: tuple[int, ...]  # of the grid, that it uses
     limit_ma: int  # that the charger announces from now on
     before: "Replay"  # the vehicle until then
-    drawn_s: float = NEVER_S  # when it drew all of it, or could not any more
+    drawn_at: float = NEVER_S  # when it drew all of it, or could not any more
 
     def counts_since(self, at_s: float) -> bool:
         """Tell whether it was decided after a moment, or was still in flight then."""
         is_decision = self.kind is not More.OWN
-        return is_decision and (self.decided_s > at_s or self.drawn_s > at_s)
+        return is_decision and (self.decided_at > at_s or self.drawn_at > at_s)
 
 
 @dataclass(slots=True)
@@ -101,8 +101,8 @@ class Replay:
 
     def follow(self, curve: Curve, phase: int, to_s: float) -> None:
         """Let the vehicle go on by itself until a moment, and note its draw of a phase."""
-        while self.vehicle.next_s <= to_s:
-            at_s = self.vehicle.next_s
+        while self.vehicle.next_at <= to_s:
+            at_s = self.vehicle.next_at
             self.vehicle.advance(at_s)
             self.note(curve, phase, at_s)
 
@@ -122,7 +122,7 @@ def all_given(model: PointModel, log: PointLog) -> list[Given]:
     replay = Replay(model, inputs, log.cars, Vehicle(model=model.car, wired=model.phases))
     watched = _Watched(replay)
     while replay.place < len(inputs):
-        at_s, _, value, sent_s = inputs[replay.place]
+        at_s, _, value, sent_at = inputs[replay.place]
         watched.advance(at_s)
         why = replay.gives_more()
         if why is None:
@@ -130,8 +130,8 @@ def all_given(model: PointModel, log: PointLog) -> list[Given]:
             continue
         given = Given(
             kind=why,
-            decided_s=_decided_s(why, model, at_s, sent_s),
-            at_s=at_s,
+            decided_at=_decided_at(why, model, at_s, sent_at),
+            reached_at=at_s,
             phases=log.used.at(at_s),
             limit_ma=value if why is More.RAISE else replay.vehicle.offered_ma,
             before=replay.copied(),
@@ -152,7 +152,7 @@ def _felt(log: PointLog) -> list[Reached]:
     return found
 
 
-def _decided_s(why: More, model: PointModel, at_s: float, sent_s: float) -> float:
+def _decided_at(why: More, model: PointModel, at_s: float, sent_at: float) -> float:
     """Return when it was decided; what stands waiting could be taken back until just before.
 
     What a vehicle or its charger takes by itself is known once the vehicle has reacted and the charger was
@@ -160,7 +160,7 @@ def _decided_s(why: More, model: PointModel, at_s: float, sent_s: float) -> floa
     """
     if why is More.OWN:
         return at_s + model.car.delay_s + model.poll_s + model.latency_s
-    return at_s - model.latency_s - CYCLE_S if why is More.STANDING else sent_s
+    return at_s - model.latency_s - CYCLE_S if why is More.STANDING else sent_at
 
 
 @dataclass(slots=True)
@@ -180,8 +180,8 @@ class _Watched:
     def advance(self, to_s: float) -> None:
         """Go on until a moment."""
         vehicle = self.replay.vehicle
-        while vehicle.next_s <= to_s and vehicle.next_s < NEVER_S:
-            at_s = vehicle.next_s
+        while vehicle.next_at <= to_s and vehicle.next_at < NEVER_S:
+            at_s = vehicle.next_at
             self._pass(at_s)
             vehicle.advance(at_s)
             self._settle(at_s)
@@ -195,9 +195,9 @@ class _Watched:
         if not self.flying or vehicle.slope <= 0:
             return
         for given in list(self.flying):
-            reached_s = vehicle.since_s + (given.limit_ma - vehicle.value_ma) / vehicle.slope
+            reached_s = vehicle.line_since + (given.limit_ma - vehicle.value_ma) / vehicle.slope
             if reached_s <= to_s:
-                given.drawn_s = max(given.at_s, reached_s)
+                given.drawn_at = max(given.reached_at, reached_s)
                 self.flying.remove(given)
 
     def _settle(self, at_s: float) -> None:
@@ -205,7 +205,7 @@ class _Watched:
         vehicle = self.replay.vehicle
         if self.flying and not vehicle.pending and vehicle.slope == 0:
             for given in self.flying:
-                given.drawn_s = at_s
+                given.drawn_at = at_s
             self.flying.clear()
 
 
@@ -215,8 +215,8 @@ def without(given: Given, phase: int, until_s: float, *, wishes: bool) -> Curve:
     `wishes`: what it takes by itself later, it takes all the same.
     """
     replay = given.before.copied()
-    curve = Curve(given.at_s, 0.0)
-    replay.note(curve, phase, given.at_s)
+    curve = Curve(given.reached_at, 0.0)
+    replay.note(curve, phase, given.reached_at)
     inputs = replay.inputs
     while replay.place < len(inputs) and inputs[replay.place][0] <= until_s:
         at_s = inputs[replay.place][0]
@@ -233,4 +233,6 @@ def without(given: Given, phase: int, until_s: float, *, wishes: bool) -> Curve:
 
 def first_counted(given: Sequence[Given], since_s: float, until_s: float) -> Given | None:
     """Return the first decision that counts since a moment, and had reached its vehicle by another."""
-    return next((one for one in given if one.at_s <= until_s and one.counts_since(since_s)), None)
+    return next(
+        (one for one in given if one.reached_at <= until_s and one.counts_since(since_s)), None
+    )

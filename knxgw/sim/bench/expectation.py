@@ -198,10 +198,10 @@ class Expectation:
 
     line: int
     when: When
-    from_s: float
-    to_s: float
+    begins_at: float
+    ends_at: float
     subject: Subject
     words: str  # as the file has it
-    until_s: float = math.inf  # what becomes so stays so until then
+    stays_until: float = math.inf  # what becomes so stays so until then
     early_s: float = 0.0  # so much earlier what is stated may happen
     late_s: float = 0.0  # so much later

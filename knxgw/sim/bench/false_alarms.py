@@ -15,7 +15,9 @@ def false_alarms(scenario: Scenario, recording: Recording) -> list[Violation]:
     if scenario.meter.reversed_phases or scenario.meter.frozen:
         return []
     found = [
-        Violation(at_s=one.at_s, invariant="13.5", words=f"{one.code}, and the meter is right")
+        Violation(
+            found_at=one.changed_at, invariant="13.5", words=f"{one.code}, and the meter is right"
+        )
         for one in recording.faults
         if one.present and one.code in WRONG_METER
     ]

@@ -48,7 +48,7 @@ class Watch:
         self._reported: set[str] = set()
         self._grid_control = False
         self._interrupted: set[int] = set()
-        self._moved_s = -1e9  # when a vehicle came, went or changed
+        self._moved_at = -1e9  # when a vehicle came, went or changed
         self._was_over = False
         self._offers: list[int] = []  # before the telegram
         self._reduced = [-1e9, -1e9, -1e9]
@@ -60,7 +60,7 @@ class Watch:
             None
         ] * 3  # when offers must fit which sample
         self._told = {one.number for one in plant.chargers}  # those that can be told what to do
-        self._returned_s = -1e9  # when one could be told again
+        self._returned_at = -1e9  # when one could be told again
         self.is_up = True  # the gateway; without power it answers nothing
         self._is_seen = all(point.is_measured for point in scenario.points)
         self._read_s = max(point.poll_s for point in scenario.points)
@@ -82,7 +82,7 @@ class Watch:
 
     def vehicle_changed(self, at_s: float) -> None:
         """Note that a vehicle came, went or changed."""
-        self._moved_s = at_s
+        self._moved_at = at_s
 
     def after_command(self, at_s: float) -> None:
         """Check I5: a zero source is in force at once."""
@@ -115,7 +115,7 @@ class Watch:
         key = (self._plant.changes, self._offered)
         return self.is_up and self._is_shared and self._good[phase] != key
 
-    def before_telegram(self, phase: int, sampled_s: float) -> None:
+    def before_telegram(self, phase: int, sampled_at: float) -> None:
         """Note whether the offers are above what a meter value will tell, so that lowering them is for safety.
 
         While the line carries no more than it may, they are lowered for that only once the chargers have been
@@ -124,15 +124,15 @@ class Watch:
         due = self._due[phase]
         if due is not None and (self._excess_ma(phase, due[1]) or 0) <= LOWER_FROM_MA + SLACK_MA:
             self._due[phase] = None
-        excess_ma = self._excess_ma(phase, sampled_s)
+        excess_ma = self._excess_ma(phase, sampled_at)
         self._was_over = (
             excess_ma is not None
             and excess_ma > LOWER_FROM_MA + SLACK_MA
-            and (self._due[phase] is not None or self._is_above_limit(phase, sampled_s))
+            and (self._due[phase] is not None or self._is_above_limit(phase, sampled_at))
         )
         self._offers = [charger.log.offers.last for charger in self._plant.chargers]
 
-    def after_telegram(self, at_s: float, phase: int, sampled_s: float) -> None:
+    def after_telegram(self, at_s: float, phase: int, sampled_at: float) -> None:
         """Check I1: after a meter value the offers fit; note the safety reduction."""
         chargers = self._plant.chargers
         if self._was_over and any(
@@ -141,17 +141,17 @@ class Watch:
         ):
             self._reduced[phase] = at_s
         self._note_returned(at_s)
-        excess_ma = self._excess_ma(phase, sampled_s)
-        if excess_ma is None or at_s < self._returned_s + self._read_s + CYCLE_S:
+        excess_ma = self._excess_ma(phase, sampled_at)
+        if excess_ma is None or at_s < self._returned_at + self._read_s + CYCLE_S:
             self._due[phase] = None
             return
         if excess_ma <= LOWER_FROM_MA + SLACK_MA:
             self._good[phase] = (self._plant.changes, self._offered)
             self._due[phase] = None
             return
-        is_urgent = self._is_seen and self._is_above_limit(phase, sampled_s)
+        is_urgent = self._is_seen and self._is_above_limit(phase, sampled_at)
         if not is_urgent and self._due[phase] is None:
-            self._due[phase] = at_s + self._read_s + CYCLE_S, sampled_s
+            self._due[phase] = at_s + self._read_s + CYCLE_S, sampled_at
         if is_urgent or self._is_due(at_s, phase):
             offers = "/".join(f"{charger.log.offers.last / 1000:g}" for charger in chargers)
             words = f"offers {offers} A are {_a(excess_ma)} above what L{phase + 1} has"
@@ -161,7 +161,7 @@ class Watch:
         """Note that a charger can be told again: it is read once, and the next cycle lowers it."""
         told = {one.number for one in self._plant.chargers if one.can_be_told}
         if told - self._told:
-            self._returned_s = at_s
+            self._returned_at = at_s
         self._told = told
 
     def _is_due(self, at_s: float, phase: int) -> bool:
@@ -173,32 +173,32 @@ class Watch:
         due = self._due[phase]
         return due is not None and at_s >= due[0]
 
-    def _is_above_limit(self, phase: int, sampled_s: float) -> bool:
+    def _is_above_limit(self, phase: int, sampled_at: float) -> bool:
         """Tell whether a phase carried clearly more than it may."""
-        load_ma = self._plant.load[phase].at(sampled_s)
+        load_ma = self._plant.load[phase].at(sampled_at)
         return load_ma > self.scenario.connection.limit_ma + LOWER_FROM_MA
 
-    def _excess_ma(self, phase: int, sampled_s: float) -> float | None:
+    def _excess_ma(self, phase: int, sampled_at: float) -> float | None:
         """Return by how much the offers exceed what a sample leaves.
 
         None: the sample cannot tell it (something moved, or it is wrong), or what can be reached does
         not fit even at its minimum beside what cannot.
         """
         plant = self._plant
-        if self.scenario.meter.is_wrong(phase, sampled_s):
+        if self.scenario.meter.is_wrong(phase, sampled_at):
             return None
-        if sampled_s - max(self._moved_s, plant.still_s) < STEADY_S:
+        if sampled_at - max(self._moved_at, plant.still_since) < STEADY_S:
             return None
         users = [
             one
             for one in plant.chargers
-            if phase in one.used and one.vehicle.draw_ma(sampled_s) > RESERVED_MA
+            if phase in one.used and one.vehicle.draw_ma(sampled_at) > RESERVED_MA
         ]
-        base_ma = plant.base[phase].at(sampled_s)
+        base_ma = plant.base[phase].at(sampled_at)
         available_ma = _available_ma(self.scenario.connection, base_ma)
         if sum(_least_ma(one) for one in users) > available_ma:
             return None
-        return sum(_claimed_ma(one, sampled_s) for one in users) - available_ma
+        return sum(_claimed_ma(one, sampled_at) for one in users) - available_ma
 
     def _must_pause(self, number: int) -> bool:
         grid_pause = self._grid_control and self.scenario.connection.grid_setpoint_ma == 0
@@ -212,7 +212,7 @@ class Watch:
     def _report(self, at_s: float, invariant: str, words: str) -> None:
         if invariant not in self._reported:
             self._reported.add(invariant)
-            self._found.append(Violation(at_s=at_s, invariant=invariant, words=words))
+            self._found.append(Violation(found_at=at_s, invariant=invariant, words=words))
 
 
 def _a(current_ma: float) -> str:
@@ -274,9 +274,9 @@ def load_violations(scenario: Scenario, recording: Recording) -> list[Violation]
                     words = (
                         f"L{phase + 1} carries {_a(load.highest(*over))} with a constant base load"
                     )
-                    found.append(Violation(at_s=over[0], invariant="I3", words=words))
+                    found.append(Violation(found_at=over[0], invariant="I3", words=words))
                     break
-    return sorted(found, key=lambda one: one.at_s)[:1]
+    return sorted(found, key=lambda one: one.found_at)[:1]
 
 
 def _was_wrong(scenario: Scenario, phase: int, at_s: float) -> bool:
@@ -345,14 +345,16 @@ def _quiet(scenario: Scenario, recording: Recording) -> Iterable[tuple[float, fl
     grace_s = answer_s(scenario)
     busy = list(_unanswered(scenario, recording, grace_s))
     for log in recording.points:
-        busy += [(from_s, to_s + grace_s) for from_s, to_s in times_of(log.strays, recording.end_s)]
-    start_s = recording.start_s
+        busy += [
+            (from_s, to_s + grace_s) for from_s, to_s in times_of(log.strays, recording.ended_at)
+        ]
+    start_s = recording.started_at
     for from_s, to_s in sorted(busy):
         if from_s > start_s:
             yield start_s, from_s
         start_s = max(start_s, to_s)
-    if start_s < recording.end_s:
-        yield start_s, recording.end_s
+    if start_s < recording.ended_at:
+        yield start_s, recording.ended_at
 
 
 def _unanswered(
@@ -362,15 +364,21 @@ def _unanswered(
     changes = list(recording.base_changes)
     for one in scenario.happenings:
         if isinstance(one, CarChanged):
-            changes += [one.at_s] if one.until_s is None else [one.at_s, one.until_s]
+            changes += (
+                [one.happens_at] if one.holds_until is None else [one.happens_at, one.holds_until]
+            )
     changes += [at_s for at_s, _ in recording.configured]
     # who comes back knows nothing until the meter has told it: then everybody has the minimum
-    changes += [one.at_s + one.off_s for one in scenario.happenings if isinstance(one, Restarted)]
+    changes += [
+        one.happens_at + one.off_s for one in scenario.happenings if isinstance(one, Restarted)
+    ]
     meter = scenario.meter
-    lost_s = [(one.from_s, one.to_s + (one.late_s or 0.0)) for one in (*meter.lost, *meter.slow)]
+    lost_s = [
+        (one.begins_at, one.ends_at + (one.late_s or 0.0)) for one in (*meter.lost, *meter.slow)
+    ]
     # nor does a gateway without power act on it
     lost_s += [
-        (one.at_s, one.at_s + one.off_s)
+        (one.happens_at, one.happens_at + one.off_s)
         for one in scenario.happenings
         if isinstance(one, Restarted)
     ]
@@ -399,11 +407,11 @@ def _is_blurred(recording: Recording, at_s: float) -> bool:
     index = bisect_left(recording.samples, at_s)
     if index == len(recording.samples):
         return False
-    sampled_s = recording.samples[index]
-    from_s = sampled_s - STEADY_S
+    sampled_at = recording.samples[index]
+    from_s = sampled_at - STEADY_S
     return any(
-        point.draw.at(from_s) != point.draw.at(sampled_s)
-        or point.draw.highest(from_s, sampled_s) != point.draw.at(sampled_s)
+        point.draw.at(from_s) != point.draw.at(sampled_at)
+        or point.draw.highest(from_s, sampled_at) != point.draw.at(sampled_at)
         for point in recording.points
     )
 

@@ -58,7 +58,7 @@ def wrong_over(  # noqa: PLR0911 - a table
         case FaultSeen(code=code, point=point):
             seen = any(
                 (fault.code, fault.point, fault.present) == (code, point, True)
-                and from_s <= fault.at_s <= to_s
+                and from_s <= fault.changed_at <= to_s
                 for fault in recording.faults
             )
             return None if seen else "the fault was not raised"

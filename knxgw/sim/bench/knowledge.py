@@ -32,14 +32,14 @@ class Knowledge:
             interval_s=meter.monitoring_s,
         )
         told = [one for one in recording.told if one.phase == phase]
-        self._start_s = recording.start_s
-        self._arrived = [one.arrived_s for one in told]
-        self._base = [recording.base[phase].at(one.sampled_s) for one in told]
+        self._started_at = recording.started_at
+        self._arrived = [one.arrived_at for one in told]
+        self._base = [recording.base[phase].at(one.sampled_at) for one in told]
         self._good = [
-            one.arrived_s
+            one.arrived_at
             for one in told
             if _current_ma(settings, scenario.meter.dpt, one.value)
-            <= recording.configuration_at(scenario, one.arrived_s).connection.limit_ma
+            <= recording.configuration_at(scenario, one.arrived_at).connection.limit_ma
         ]
         on_change = meter.in_operation_s is not None
         spacing_s = SPACING_ON_CHANGE_S if on_change else meter.sample_s
@@ -47,23 +47,23 @@ class Knowledge:
         self._fresh_s = settings.timeout_s if on_change else spacing_s + LATE_S
         self._alive = sorted([*self._arrived, *(recording.operations if on_change else ())])
 
-    def within_s(self, before_s: float) -> float:
+    def within_limit_at(self, before_s: float) -> float:
         """Return when the last value arrived that showed the line within the limit."""
         index = bisect_right(self._good, before_s) - 1
-        return self._good[index] if index >= 0 else self._start_s
+        return self._good[index] if index >= 0 else self._started_at
 
-    def building_ma(self, decided_s: float, *, starts: bool) -> float:
+    def building_ma(self, decided_at: float, *, starts: bool) -> float:
         """Return the most the building was known to draw when something was decided.
 
         Infinite: nothing was known. A value that is too old is none to raise on; to start somebody,
         what was known when the meter was heard last is allowed (load-management 11).
         """
-        index = bisect_right(self._arrived, decided_s) - 1
+        index = bisect_right(self._arrived, decided_at) - 1
         if index < 0:
             return UNKNOWN_MA
-        until_s = decided_s
-        alive_s = self._alive[bisect_right(self._alive, decided_s) - 1]
-        if decided_s - alive_s > self._fresh_s:
+        until_s = decided_at
+        alive_at = self._alive[bisect_right(self._alive, decided_at) - 1]
+        if decided_at - alive_at > self._fresh_s:
             if not starts:
                 return UNKNOWN_MA
             until_s = self._arrived[index]

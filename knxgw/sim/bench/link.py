@@ -38,8 +38,8 @@ class Link:
     def __init__(self, charger: Charger) -> None:
         model = charger.model
         self.charger = charger
-        self.decided_s = 0.0  # when what is wanted was decided
-        self.scheduled_s = NEVER_S  # the next write
+        self.decided_at = 0.0  # when what is wanted was decided
+        self.scheduled_at = NEVER_S  # the next write
         self.wanted_ma: int | None = None
         self._taken_ma: int | None = None
         self._box = box_of(model)
@@ -63,17 +63,17 @@ class Link:
 
     # --- writes
 
-    def want(self, offer_ma: int, decided_s: float) -> None:
+    def want(self, offer_ma: int, decided_at: float) -> None:
         """Take the newest offer [mA]."""
         if offer_ma != self.wanted_ma:
-            self.wanted_ma, self._taken_ma, self.decided_s = offer_ma, None, decided_s
+            self.wanted_ma, self._taken_ma, self.decided_at = offer_ma, None, decided_at
         self._commander.want(offer_ma)
 
     def next_write(self, now_s: float) -> Write | None:
         """Return the write that is due now."""
         return self._commander.next_write(now_s)
 
-    def due_s(self, now_s: float) -> float:
+    def due_at(self, now_s: float) -> float:
         """Return when the next write may be made; infinity when none is needed."""
         return self._commander.due_at(now_s)
 

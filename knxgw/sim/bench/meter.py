@@ -26,7 +26,7 @@ class SmartMeter:
     answer_jitter: Random  # of its own: how often it is asked depends on the gateway
     sent_ma: list[float | None] = field(default_factory=lambda: [None, None, None])
     measured_ma: list[float] = field(default_factory=lambda: [0.0] * 3)  # the last time
-    last_s: list[float] = field(default_factory=lambda: [-1e9] * 3)  # the newest telegram arrives
+    last_at: list[float] = field(default_factory=lambda: [-1e9] * 3)  # the newest telegram arrives
 
     def measure_ma(self, phase: int, load_ma: float, at_s: float) -> float:
         """Return what it measures of a phase that carries something."""
@@ -54,23 +54,23 @@ class SmartMeter:
             phase=phase, value=value, is_power=kind.is_power, may_saturate=kind.saturating
         )
 
-    def arrives_s(self, phase: int, sampled_s: float) -> float | None:
+    def arrives_at(self, phase: int, sampled_at: float) -> float | None:
         """Return when the telegram sent of a sample arrives, None: never."""
         is_lost = bool(self.lost_share) and self.luck.random() < self.lost_share
-        arrives_s = sampled_s + self._jittered(self.model.delay_s[phase], self.jitter)
-        arrives_s = self._in_turn(phase, self._slowed(phase, arrives_s))
+        arrives_at = sampled_at + self._jittered(self.model.delay_s[phase], self.jitter)
+        arrives_at = self._in_turn(phase, self._slowed(phase, arrives_at))
         for lost in self.model.lost:
-            if _hits(lost, phase, arrives_s):
-                return None if lost.late_s is None or is_lost else arrives_s + lost.late_s
-        return None if is_lost else arrives_s
+            if _hits(lost, phase, arrives_at):
+                return None if lost.late_s is None or is_lost else arrives_at + lost.late_s
+        return None if is_lost else arrives_at
 
-    def answers_at_s(self, phase: int, asked_s: float) -> float | None:
+    def answers_at(self, phase: int, asked_at: float) -> float | None:
         """Return when the answer to a read arrives, None: there is none."""
         answers_s = self.model.answers_s[phase]
-        if answers_s is None or any(_hits(one, phase, asked_s) for one in self.model.unanswered):
+        if answers_s is None or any(_hits(one, phase, asked_at) for one in self.model.unanswered):
             return None
-        arrives_s = asked_s + self._jittered(answers_s, self.answer_jitter)
-        return self._in_turn(phase, self._slowed(phase, arrives_s))
+        arrives_at = asked_at + self._jittered(answers_s, self.answer_jitter)
+        return self._in_turn(phase, self._slowed(phase, arrives_at))
 
     def is_silent(self, at_s: float) -> bool:
         """Tell whether no In-operation telegram comes at a moment."""
@@ -83,15 +83,15 @@ class SmartMeter:
         jitter_s = self.model.jitter_s
         return max(0.0, delay_s + luck.uniform(-jitter_s, jitter_s)) if jitter_s else delay_s
 
-    def _slowed(self, phase: int, arrives_s: float) -> float:
-        slow = (one.late_s or 0.0 for one in self.model.slow if _hits(one, phase, arrives_s))
-        return arrives_s + max(slow, default=0.0)
+    def _slowed(self, phase: int, arrives_at: float) -> float:
+        slow = (one.late_s or 0.0 for one in self.model.slow if _hits(one, phase, arrives_at))
+        return arrives_at + max(slow, default=0.0)
 
-    def _in_turn(self, phase: int, arrives_s: float) -> float:
+    def _in_turn(self, phase: int, arrives_at: float) -> float:
         """Return when a telegram arrives: not before the one of the same phase sent before it."""
         if self.model.jitter_s or self.model.slow:
-            arrives_s = self.last_s[phase] = max(arrives_s, self.last_s[phase])
-        return arrives_s
+            arrives_at = self.last_at[phase] = max(arrives_at, self.last_at[phase])
+        return arrives_at
 
 
 def smart_meter(scenario: Scenario) -> SmartMeter:
@@ -114,4 +114,4 @@ def _hits(one: PhaseSpan, phase: int, at_s: float) -> bool:
 
 
 def _is_within(one: Span, at_s: float) -> bool:
-    return one.from_s <= at_s <= one.to_s
+    return one.begins_at <= at_s <= one.ends_at

@@ -45,10 +45,10 @@ class MeterSide:
         if self._scenario.connection.load_management != "dynamic":
             return
         now_s = self._agenda.now_s
-        arrives_s = self._meter.answers_at_s(phase, now_s)
-        if arrives_s is not None:
+        arrives_at = self._meter.answers_at(phase, now_s)
+        if arrives_at is not None:
             telegram = self._meter.value(phase, self._measure_ma(phase))
-            self._agenda.at(arrives_s, TELEGRAM, self._telegram, (telegram, now_s))
+            self._agenda.at(arrives_at, TELEGRAM, self._telegram, (telegram, now_s))
 
     def _sample(self, _: None) -> None:
         """Look at all phases; the telegrams are on their way."""
@@ -59,21 +59,21 @@ class MeterSide:
             telegram = self._meter.telegram(phase, self._measure_ma(phase))
             if telegram is None:
                 continue
-            arrives_s = self._meter.arrives_s(phase, now_s)
-            if arrives_s is not None:
-                self._agenda.at(arrives_s, TELEGRAM, self._telegram, (telegram, now_s))
+            arrives_at = self._meter.arrives_at(phase, now_s)
+            if arrives_at is not None:
+                self._agenda.at(arrives_at, TELEGRAM, self._telegram, (telegram, now_s))
 
     def _measure_ma(self, phase: int) -> float:
         now_s = self._agenda.now_s
         return self._meter.measure_ma(phase, self._plant.load_ma(now_s, phase), now_s)
 
     def _telegram(self, sent: tuple[GridMeterReading, float]) -> None:
-        telegram, sampled_s = sent
+        telegram, sampled_at = sent
         self._recording.telegrams += 1
         self._recording.told.append(
             MeterValue(
-                arrived_s=self._agenda.now_s,
-                sampled_s=sampled_s,
+                arrived_at=self._agenda.now_s,
+                sampled_at=sampled_at,
                 phase=telegram.phase,
                 value=telegram.value,
             )
@@ -81,9 +81,9 @@ class MeterSide:
         if not self._watch.must_look(telegram.phase):
             self._gateway.tell(telegram)
             return
-        self._watch.before_telegram(telegram.phase, sampled_s)
+        self._watch.before_telegram(telegram.phase, sampled_at)
         self._gateway.tell(telegram)
-        self._watch.after_telegram(self._agenda.now_s, telegram.phase, sampled_s)
+        self._watch.after_telegram(self._agenda.now_s, telegram.phase, sampled_at)
 
     def _in_operation(self, _: None) -> None:
         meter, now_s = self._scenario.meter, self._agenda.now_s

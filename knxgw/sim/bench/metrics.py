@@ -28,7 +28,7 @@ _LEVELS: Mapping[str, Callable[[ConnectionModel], int]] = {
 
 def metrics(scenario: Scenario, recording: Recording) -> Metrics:
     """Return every figure of a run, from 0 s to its end."""
-    connection, end_s = scenario.connection, recording.end_s
+    connection, end_s = scenario.connection, recording.ended_at
     spans = list(recording.configurations(scenario, 0.0, end_s))
     highest = {name: max(of(one.connection) for _, _, one in spans) for name, of in _LEVELS.items()}
     writes = [log.offers.changes(0.0, end_s) for log in recording.points]
@@ -113,7 +113,7 @@ def energy_as(log: PointLog, from_s: float, to_s: float) -> float:
 
 def energies_as(recording: Recording, to_s: float) -> list[float]:
     """Return what was drawn at each charging point since the start [A·s]."""
-    return [energy_as(log, recording.start_s, to_s) for log in recording.points]
+    return [energy_as(log, recording.started_at, to_s) for log in recording.points]
 
 
 def _stretches(
@@ -149,9 +149,9 @@ def utilisation(
 
 def settling_s(recording: Recording) -> dict[str, float]:
     """Return the longest time from an event until all offers stay within 1 A of the final ones."""
-    moments = sorted({at_s for at_s in recording.happenings if 0.0 <= at_s < recording.end_s})
+    moments = sorted({at_s for at_s in recording.happenings if 0.0 <= at_s < recording.ended_at})
     longest = {"lowering": 0.0, "raising": 0.0}
-    for at_s, next_s in pairwise([*moments, recording.end_s]):
+    for at_s, next_s in pairwise([*moments, recording.ended_at]):
         before = sum(log.offers.before(at_s) for log in recording.points)
         final = [log.offers.before(next_s) for log in recording.points]
         settled_s = at_s

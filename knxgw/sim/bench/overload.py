@@ -45,7 +45,7 @@ def overloads_begun(scenario: Scenario, recording: Recording) -> list[Violation]
     found = []
     for phase, load in enumerate(recording.load):
         looked: _Phase | None = None
-        spans = recording.configurations(scenario, recording.start_s, recording.end_s)
+        spans = recording.configurations(scenario, recording.started_at, recording.ended_at)
         for from_s, to_s, configured in spans:
             limit_ma = configured.connection.limit_ma + slack_ma(scenario)
             for over in load.above(limit_ma, from_s, to_s):
@@ -53,13 +53,13 @@ def overloads_begun(scenario: Scenario, recording: Recording) -> list[Violation]
                 at_s = looked.added_s(limit_ma, over)
                 if at_s is not None:
                     found.append(_violation(looked, phase, at_s))
-    return sorted(found, key=lambda one: one.at_s)[:1]
+    return sorted(found, key=lambda one: one.found_at)[:1]
 
 
 def _violation(looked: "_Phase", phase: int, at_s: float) -> Violation:
     carried = f"L{phase + 1} carries {looked.known_load_ma(at_s) / 1000:.1f} A"
     words = f"{carried} by the meter's reports, and vehicles get more"
-    return Violation(at_s=at_s, invariant="I3", words=words)
+    return Violation(found_at=at_s, invariant="I3", words=words)
 
 
 class _Phase:
@@ -68,7 +68,7 @@ class _Phase:
     def __init__(self, scenario: Scenario, recording: Recording, phase: int) -> None:
         self._load = recording.load[phase]
         self._base = recording.base[phase]
-        self._known = Steps(recording.start_s, 0.0)
+        self._known = Steps(recording.started_at, 0.0)
         self._excused: list[Span] = []
         self._rises = [
             _rises(model, log) for model, log in zip(scenario.points, recording.points, strict=True)
@@ -76,7 +76,7 @@ class _Phase:
         self._grace_s = answer_s(scenario) + scenario.meter.sample_s
         self._from_ma = RISE_MA + noise_ma(scenario)  # a smaller rise of the building is none
         moments: list[tuple[float, MeterValue | None]] = [
-            (one.arrived_s, one) for one in recording.told if one.phase == phase
+            (one.arrived_at, one) for one in recording.told if one.phase == phase
         ]
         begun = list(_begun_anew(scenario))
         moments += [(at_s, None) for at_s in begun]
@@ -84,8 +84,8 @@ class _Phase:
             self._take(scenario, at_s, value)
         for one in scenario.happenings:
             if isinstance(one, CarChanged):
-                self._excuse(one.at_s)
-                self._excuse(one.at_s if one.until_s is None else one.until_s)
+                self._excuse(one.happens_at)
+                self._excuse(one.happens_at if one.holds_until is None else one.holds_until)
         for at_s, _ in recording.configured:
             self._excuse(at_s)
         taken_s = _taken_s(scenario)
@@ -94,7 +94,7 @@ class _Phase:
         for at_s in begun:  # a minimum that is offered before the meter reports may still be taken
             self._excuse(at_s, at_s + taken_s)
         for log in recording.points:
-            for from_s, to_s in times_of(log.strays, recording.end_s):
+            for from_s, to_s in times_of(log.strays, recording.ended_at):
                 self._excuse(from_s, to_s)
         self._excused = _merged(self._excused)
 
@@ -102,8 +102,8 @@ class _Phase:
         """Take a value of the meter; None: the gateway begins anew and knows nothing."""
         known_ma = 0.0
         if value is not None:
-            sampled_s = value.sampled_s
-            draws_ma = self._load.at(sampled_s) - self._base.at(sampled_s)
+            sampled_at = value.sampled_at
+            draws_ma = self._load.at(sampled_at) - self._base.at(sampled_at)
             known_ma = _told_ma(scenario, value) - draws_ma
         if known_ma > self._known.last + self._from_ma:
             self._excuse(at_s)
@@ -155,7 +155,7 @@ class _Phase:
 def _begun_anew(scenario: Scenario) -> Iterator[float]:
     for one in scenario.happenings:
         if isinstance(one, Restarted | Reconfigured):
-            yield one.at_s + one.off_s
+            yield one.happens_at + one.off_s
 
 
 def _returns(log: PointLog) -> Iterator[float]:

@@ -44,7 +44,7 @@ class Charger:
         self.is_off = False
         self.has_forgotten = False  # what it was told before it started anew
         self.reports: Spells[ChargingState | None] = Spells()
-        self.scheduled_s = float("inf")  # when the vehicle is looked at next
+        self.scheduled_at = float("inf")  # when the vehicle is looked at next
         self.log = PointLog(
             offers=Steps(start_s, 0),
             limits=Steps(start_s, 0),
@@ -168,7 +168,7 @@ class Plant:
         ]
         self.base = [Curve(start_s, ma) for ma in self.base_ma]
         self.load = [Curve(start_s, ma) for ma in self.base_ma]
-        self.still_s = start_s  # since when no vehicle has moved; infinite while one does
+        self.still_since = start_s  # since when no vehicle has moved; infinite while one does
         self.changes = 0  # of anything
 
     def change_base(self, at_s: float, change: BaseChanged) -> None:
@@ -185,7 +185,7 @@ class Plant:
         vehicle, log = charger.vehicle, charger.log
         charger.used = charger.wired[: vehicle.phases] if vehicle.plugged else ()
         moves = any(one.vehicle.slope for one in self.chargers)
-        self.still_s = float("inf") if moves else at_s
+        self.still_since = float("inf") if moves else at_s
         log.draw.add(at_s, vehicle.draw_ma(at_s), vehicle.slope)
         log.charge_as.add(at_s, vehicle.charge_as(at_s))
         if log.used.last != charger.used:

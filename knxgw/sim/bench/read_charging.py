@@ -23,17 +23,19 @@ REBOOTS, OWN = "reboots", "own"
 
 def _car(value: Node, node: Node, place: Place, at_s: float) -> Happening:
     plugged = value.choice(("plug", "unplug")) == "plug"
-    return CarMoved(at_s=at_s, point=point_of(node, place) or 1, plugged=plugged)
+    return CarMoved(happens_at=at_s, point=point_of(node, place) or 1, plugged=plugged)
 
 
 def _car_maximum(value: Node, node: Node, place: Place, at_s: float) -> Happening:
     point, until_s = point_of(node, place) or 1, until_of(node, at_s)
-    return CarChanged(at_s=at_s, point=point, maximum_ma=current_ma(value), until_s=until_s)
+    return CarChanged(
+        happens_at=at_s, point=point, maximum_ma=current_ma(value), holds_until=until_s
+    )
 
 
 def _car_phases(value: Node, node: Node, place: Place, at_s: float) -> Happening:
     point, until_s = point_of(node, place) or 1, until_of(node, at_s)
-    return CarChanged(at_s=at_s, point=point, phases=value.integer(1, 3), until_s=until_s)
+    return CarChanged(happens_at=at_s, point=point, phases=value.integer(1, 3), holds_until=until_s)
 
 
 def _car_deaf(value: Node, node: Node, place: Place, at_s: float) -> Happening:
@@ -50,11 +52,11 @@ def _car_delay(value: Node, node: Node, place: Place, at_s: float) -> Happening:
 
 def _habit(habit: Habit, value: int, node: Node, place: Place, at_s: float) -> Happening:
     return CarBehaves(
-        at_s=at_s,
+        happens_at=at_s,
         point=point_of(node, place) or 1,
         habit=habit,
         value=value,
-        until_s=until_of(node, at_s),
+        holds_until=until_of(node, at_s),
     )
 
 
@@ -67,14 +69,14 @@ def read_charger(value: Node, node: Node, place: Place, at_s: float) -> Happenin
             until.report("`reboots` has no end", "say how long it takes: `off_s: …`")
         to_ma = optional_ma(node, "to_a", place.maximums_ma[point - 1])
         off_s = seconds(node, "off_s", 0.0)
-        return ChargerReboots(at_s=at_s, point=point, to_ma=to_ma, off_s=off_s)
+        return ChargerReboots(happens_at=at_s, point=point, to_ma=to_ma, off_s=off_s)
     for name in ("to_a", "off_s"):
         if (child := node.get(name)) is not None:
             child.report(f"`{word}` has none", f"it belongs to `{REBOOTS}`")
     if word == Trouble.GOOD and until is not None:
         until.report("`good` has no end", "write when the trouble ends")
     return ChargerTroubled(
-        at_s=at_s, point=point, trouble=Trouble(word), until_s=until_of(node, at_s)
+        happens_at=at_s, point=point, trouble=Trouble(word), holds_until=until_of(node, at_s)
     )
 
 
@@ -82,10 +84,10 @@ def read_reports(value: Node, node: Node, place: Place, at_s: float) -> Happenin
     """Return what a charger says of itself."""
     number = None if value.text() == OWN else value.integer(0, max(ChargingState))
     return ChargerReports(
-        at_s=at_s,
+        happens_at=at_s,
         point=point_of(node, place) or 1,
         state=None if number is None else ChargingState(number),
-        until_s=until_of(node, at_s),
+        holds_until=until_of(node, at_s),
     )
 
 

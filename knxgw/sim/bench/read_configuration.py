@@ -34,7 +34,7 @@ def read_configuration(value: Node, node: Node, place: Place, at_s: float) -> Ha
     if "queue" in children:
         settings["queue"] = bool(children["queue"].boolean())
     return Reconfigured(
-        at_s=at_s,
+        happens_at=at_s,
         off_s=seconds(node, "off_s", OFF_S),
         connection=connection,
         settings=settings,

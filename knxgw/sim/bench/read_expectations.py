@@ -76,9 +76,9 @@ def _read(node: Node, place: Place) -> Expectation | None:
     return Expectation(
         line=node.line,
         when=times.when,
-        from_s=times.from_s,
-        to_s=times.to_s,
-        until_s=times.until_s,
+        begins_at=times.begins_at,
+        ends_at=times.ends_at,
+        stays_until=times.stays_until,
         subject=subject,
         words=f"{times.words}: {name} {_shown(children[name])}".strip(),
     )

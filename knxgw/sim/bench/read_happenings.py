@@ -103,11 +103,11 @@ def _check_options(word: str, children: Mapping[str, Node]) -> None:
 
 
 def _base(value: Node, node: Node, _place: Place, at_s: float) -> Happening:
-    return BaseChanged(at_s=at_s, load_ma=_phases(value, node))
+    return BaseChanged(happens_at=at_s, load_ma=_phases(value, node))
 
 
 def _added(value: Node, node: Node, _place: Place, at_s: float) -> Happening:
-    return BaseChanged(at_s=at_s, load_ma=_phases(value, node), is_added=True)
+    return BaseChanged(happens_at=at_s, load_ma=_phases(value, node), is_added=True)
 
 
 def _phases(value: Node, node: Node) -> tuple[int | None, int | None, int | None]:
@@ -133,17 +133,17 @@ def _phases(value: Node, node: Node) -> tuple[int | None, int | None, int | None
 
 def _high_power(value: Node, _node: Node, _place: Place, at_s: float) -> Happening | None:
     """Return the message; a 0 does nothing, as on the bus."""
-    return Told(at_s=at_s, event=HighPowerStarted()) if value.boolean() else None
+    return Told(happens_at=at_s, event=HighPowerStarted()) if value.boolean() else None
 
 
 def _grid_control(value: Node, _node: Node, _place: Place, at_s: float) -> Happening:
-    return Told(at_s=at_s, event=GridControlCommanded(is_active=bool(value.boolean())))
+    return Told(happens_at=at_s, event=GridControlCommanded(is_active=bool(value.boolean())))
 
 
 def _interruption(value: Node, node: Node, place: Place, at_s: float) -> Happening:
     point = PointNumber(point_of(node, place))
     event = InterruptionCommanded(point=point, is_active=bool(value.boolean()))
-    return Told(at_s=at_s, event=event)
+    return Told(happens_at=at_s, event=event)
 
 
 def _setpoint(value: Node, node: Node, place: Place, at_s: float) -> Happening:
@@ -152,17 +152,17 @@ def _setpoint(value: Node, node: Node, place: Place, at_s: float) -> Happening:
     usable = math.isfinite(setpoint_a) and setpoint_a >= 0
     point = PointNumber(point_of(node, place))
     setpoint_ma = round(setpoint_a * 1000) if usable else None
-    return Told(at_s=at_s, event=SetpointCommanded(point=point, setpoint_ma=setpoint_ma))
+    return Told(happens_at=at_s, event=SetpointCommanded(point=point, setpoint_ma=setpoint_ma))
 
 
 def _start_stop(value: Node, node: Node, place: Place, at_s: float) -> Happening:
     point = PointNumber(point_of(node, place))
     start = value.choice(("start", "stop")) == "start"
-    return Told(at_s=at_s, event=StartStopCommanded(point=point, is_start=start))
+    return Told(happens_at=at_s, event=StartStopCommanded(point=point, is_start=start))
 
 
 def _in_operation(_value: Node, _node: Node, _place: Place, at_s: float) -> Happening:
-    return Told(at_s=at_s, event=InOperationSeen())
+    return Told(happens_at=at_s, event=InOperationSeen())
 
 
 def _meter_value(value: Node, node: Node, place: Place, at_s: float) -> Happening:
@@ -177,16 +177,16 @@ def _meter_value(value: Node, node: Node, place: Place, at_s: float) -> Happenin
         is_power=kind.is_power,
         may_saturate=kind.saturating,
     )
-    return Told(at_s=at_s, event=telegram)
+    return Told(happens_at=at_s, event=telegram)
 
 
 def _gateway(value: Node, node: Node, _place: Place, at_s: float) -> Happening:
     value.choice(("restart",))
-    return Restarted(at_s=at_s, off_s=seconds(node, "off_s", 0.0))
+    return Restarted(happens_at=at_s, off_s=seconds(node, "off_s", 0.0))
 
 
 def _clock_step(value: Node, _node: Node, _place: Place, at_s: float) -> Happening:
-    return ClockStepped(at_s=at_s, step_s=value.number() or 0.0)
+    return ClockStepped(happens_at=at_s, step_s=value.number() or 0.0)
 
 
 _READERS: Mapping[str, Word] = {
@@ -216,13 +216,13 @@ def _taken_back(happening: Happening, at_s: float) -> Happening:
     """Return the event that takes another one back."""
     match happening:
         case CarMoved(plugged=plugged):
-            return replace(happening, at_s=at_s, plugged=not plugged)
+            return replace(happening, happens_at=at_s, plugged=not plugged)
         case BaseChanged(load_ma=load_ma):
             one, two, three = (None if ma is None else -ma for ma in load_ma)
-            return replace(happening, at_s=at_s, load_ma=(one, two, three))
+            return replace(happening, happens_at=at_s, load_ma=(one, two, three))
         case Told(event=(InterruptionCommanded() | GridControlCommanded()) as event):
             back = replace(event, is_active=not event.is_active)
-            return replace(happening, at_s=at_s, event=back)
+            return replace(happening, happens_at=at_s, event=back)
         case _:
             raise TypeError(f"nothing takes this back: {happening}")
 
@@ -237,7 +237,7 @@ def _periodic(node: Node) -> Iterator[Happening]:
         return
     load_ma = _phases(value, node)
     while at_s < to_s:
-        begin = BaseChanged(at_s=at_s, load_ma=load_ma, is_added=True)
+        begin = BaseChanged(happens_at=at_s, load_ma=load_ma, is_added=True)
         yield begin
         yield _taken_back(begin, min(to_s, at_s + on_s))
         at_s += on_s + off_s

@@ -105,8 +105,8 @@ def _answer_s(node: Node) -> float | None:
 def _lost(node: Node) -> LostTelegrams:
     node.only_keys(("from", "to", "phase", "late_s"))
     return LostTelegrams(
-        from_s=seconds(node, "from", 0.0, None),
-        to_s=seconds(node, "to", 0.0, None),
+        begins_at=seconds(node, "from", 0.0, None),
+        ends_at=seconds(node, "to", 0.0, None),
         phase=phase_of(node),
         late_s=optional_seconds(node, "late_s", None),
     )
@@ -117,13 +117,13 @@ def _slow(node: Node) -> LostTelegrams:
     from_s, to_s = _times(node)
     late = node.require("late_s")
     late_s = late.number(0.0) if late else None
-    return LostTelegrams(from_s=from_s, to_s=to_s, phase=phase_of(node), late_s=late_s or 0.0)
+    return LostTelegrams(begins_at=from_s, ends_at=to_s, phase=phase_of(node), late_s=late_s or 0.0)
 
 
 def _phase_span(node: Node) -> PhaseSpan:
     node.only_keys(("from", "to", "phase"))
     from_s, to_s = _times(node)
-    return PhaseSpan(from_s=from_s, to_s=to_s, phase=phase_of(node))
+    return PhaseSpan(begins_at=from_s, ends_at=to_s, phase=phase_of(node))
 
 
 def _phase(node: Node) -> int:
@@ -137,13 +137,13 @@ def _frozen(node: Node) -> PhaseSpan:
     node.only_keys(("from", "to", "phase"))
     first = node.require("from")
     from_s = (first.number() if first else None) or 0.0
-    return PhaseSpan(from_s=from_s, to_s=float("inf"), phase=phase_of(node))
+    return PhaseSpan(begins_at=from_s, ends_at=float("inf"), phase=phase_of(node))
 
 
 def _span(node: Node) -> Span:
     node.only_keys(("from", "to"))
     from_s, to_s = _times(node)
-    return Span(from_s=from_s, to_s=to_s)
+    return Span(begins_at=from_s, ends_at=to_s)
 
 
 def _times(node: Node) -> tuple[float, float]:

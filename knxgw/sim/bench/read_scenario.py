@@ -105,7 +105,9 @@ def _check_site(root: Node, scenario: Scenario) -> None:
     events = root.get("events")
     nodes = [one for one in events.items() if one.get("configuration")] if events else []
     changes = [one for one in scenario.happenings if isinstance(one, Reconfigured)]
-    for change, node in sorted(zip(changes, nodes, strict=True), key=lambda pair: pair[0].at_s):
+    for change, node in sorted(
+        zip(changes, nodes, strict=True), key=lambda pair: pair[0].happens_at
+    ):
         scenario = reconfigured(scenario, change)
         _check_configuration(node, scenario)
 

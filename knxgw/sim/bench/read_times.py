@@ -21,27 +21,27 @@ class Times:
     """How the time of an expectation is meant, and the moments."""
 
     when: When
-    from_s: float
-    to_s: float
-    until_s: float = math.inf  # what becomes so stays so until then
+    begins_at: float
+    ends_at: float
+    stays_until: float = math.inf  # what becomes so stays so until then
 
     @property
     def words(self) -> str:
         """Return them in words."""
         match self.when:
             case When.AT:
-                return f"at {self.from_s:g} s"
+                return f"at {self.begins_at:g} s"
             case When.BY:
-                return f"by {self.to_s:g} s"
+                return f"by {self.ends_at:g} s"
             case When.BETWEEN:
-                return f"between {self.from_s:g} and {self.to_s:g} s"
-            case When.BECOMES if math.isinf(self.from_s):
-                return f"becomes by {self.to_s:g} s, until {self.until_s:g} s"
+                return f"between {self.begins_at:g} and {self.ends_at:g} s"
+            case When.BECOMES if math.isinf(self.begins_at):
+                return f"becomes by {self.ends_at:g} s, until {self.stays_until:g} s"
             case When.BECOMES:
-                span = f"{self.from_s:g} and {self.to_s:g} s"
-                return f"becomes between {span}, until {self.until_s:g} s"
+                span = f"{self.begins_at:g} and {self.ends_at:g} s"
+                return f"becomes between {span}, until {self.stays_until:g} s"
             case _:
-                return f"from {self.from_s:g} to {self.to_s:g} s"
+                return f"from {self.begins_at:g} to {self.ends_at:g} s"
 
 
 def read_times(node: Node, place: Place, word: str, allowed: tuple[str, ...]) -> Times | None:
@@ -74,20 +74,22 @@ def _times(node: Node, place: Place, form: str | None) -> Times | None:
     end_s = place.duration_s
     if form in ("at", "by"):
         moment_s = node.mapping()[form].number(None, end_s) or 0.0
-        return Times(when=When.AT if form == "at" else When.BY, from_s=moment_s, to_s=moment_s)
+        return Times(
+            when=When.AT if form == "at" else When.BY, begins_at=moment_s, ends_at=moment_s
+        )
     until_s = seconds(node, "to", end_s, None)
     if form == "becomes":
         span = _becomes(node.mapping()["becomes"], end_s)
         if span is None or _is_reversed(node, span[1], until_s):
             return None
-        return Times(when=When.BECOMES, from_s=span[0], to_s=span[1], until_s=until_s)
+        return Times(when=When.BECOMES, begins_at=span[0], ends_at=span[1], stays_until=until_s)
     if form == "between":
         span = _span(node.mapping()["between"], end_s)
-        return Times(when=When.BETWEEN, from_s=span[0], to_s=span[1]) if span else None
+        return Times(when=When.BETWEEN, begins_at=span[0], ends_at=span[1]) if span else None
     from_s = seconds(node, "from", 0.0, None)
     if _is_reversed(node, from_s, until_s):
         return None
-    return Times(when=When.DURING, from_s=from_s, to_s=until_s)
+    return Times(when=When.DURING, begins_at=from_s, ends_at=until_s)
 
 
 def _becomes(node: Node, end_s: float) -> tuple[float, float] | None:

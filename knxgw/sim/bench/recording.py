@@ -22,7 +22,7 @@ WATCHED = OF_POINTS | {"fault", "last_fault", "grid_supporting_control_state", "
 class Fault:
     """A fault that came or went."""
 
-    at_s: float
+    changed_at: float
     point: int  # 0: of the whole device
     code: FaultCode
     present: bool
@@ -32,7 +32,7 @@ class Fault:
 class Violation:
     """An invariant that did not hold."""
 
-    at_s: float
+    found_at: float
     invariant: str
     words: str
 
@@ -41,7 +41,7 @@ class Violation:
 class ClosedSession:
     """A charging session as the gateway recorded it."""
 
-    at_s: float
+    closed_at: float
     point: int
     energy_mwh: int
 
@@ -50,8 +50,8 @@ class ClosedSession:
 class MeterValue:
     """A telegram of the smart meter that arrived."""
 
-    arrived_s: float
-    sampled_s: float
+    arrived_at: float
+    sampled_at: float
     phase: int
     value: float  # as it was told [mA, or W]
 
@@ -79,8 +79,8 @@ class PointLog:
 class Recording:
     """Everything of one run."""
 
-    start_s: float
-    end_s: float
+    started_at: float
+    ended_at: float
     points: list[PointLog]
     base: list[Curve]  # of the building, per phase [mA]
     load: list[Curve]  # of the line, per phase [mA]
@@ -109,7 +109,7 @@ class Recording:
         """Tell whether a fault was present at a moment."""
         present = False
         for fault in self.faults:
-            if fault.at_s > at_s:
+            if fault.changed_at > at_s:
                 break
             if (fault.code, fault.point) == (code, point):
                 present = fault.present
@@ -120,7 +120,7 @@ class Recording:
         known = {(fault.point, fault.code): fault.present for fault in self.faults}
         for (point, code), present in known.items():
             if present:
-                self.faults.append(Fault(at_s=at_s, point=point, code=code, present=False))
+                self.faults.append(Fault(changed_at=at_s, point=point, code=code, present=False))
 
     def offers_at(self, at_s: float) -> list[int]:
         """Return the offers [mA]."""
@@ -132,7 +132,7 @@ class Recording:
         lines += [log.limits.times for log in self.points]
         lines += [log.reserved.times for log in self.points]
         lines += [line.times for line in self.objects.values()]
-        lines.append([fault.at_s for fault in self.faults])
+        lines.append([fault.changed_at for fault in self.faults])
         inside = {at_s for line in lines for at_s in line if from_s < at_s <= to_s}
         return [from_s, *sorted(inside)]
 
@@ -147,7 +147,7 @@ class Recording:
 
     def configuration_at(self, scenario: Scenario, at_s: float) -> Scenario:
         """Return the scenario with the configuration in force at a moment."""
-        for changed_s, one in reversed(self.configured):
-            if changed_s <= at_s:
+        for changed_at, one in reversed(self.configured):
+            if changed_at <= at_s:
                 return one
         return scenario

@@ -62,13 +62,13 @@ def as_json(results: list[Result]) -> str:
 
 def _rows(recording: Recording) -> Iterator[dict[str, Any]]:
     """Give a row for every moment at which something that people look at changed."""
-    moments = {0.0, recording.end_s, *(at for at in recording.happenings if at >= 0)}
+    moments = {0.0, recording.ended_at, *(at for at in recording.happenings if at >= 0)}
     for log in recording.points:
-        moments |= {at_s for at_s, _ in log.offers.changes(0.0, recording.end_s)}
-    moments |= {fault.at_s for fault in recording.faults if fault.at_s >= 0}
+        moments |= {at_s for at_s, _ in log.offers.changes(0.0, recording.ended_at)}
+    moments |= {fault.changed_at for fault in recording.faults if fault.changed_at >= 0}
     for (_, key), line in recording.objects.items():
         if key == "state":
-            moments |= {at_s for at_s, _ in line.changes(0.0, recording.end_s)}
+            moments |= {at_s for at_s, _ in line.changes(0.0, recording.ended_at)}
     numbers = range(1, len(recording.points) + 1)
     for at_s in sorted(moments):
         yield {
@@ -89,7 +89,7 @@ def _reason(value: object) -> str:
 def _faults(recording: Recording, at_s: float) -> list[str]:
     present: dict[tuple[int, str], bool] = {}
     for fault in recording.faults:
-        if fault.at_s <= at_s:
+        if fault.changed_at <= at_s:
             present[fault.point, fault.code.value] = fault.present
     return [
         f"CP{point} {code}" if point else code for (point, code), is_so in present.items() if is_so

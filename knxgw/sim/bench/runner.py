@@ -80,8 +80,8 @@ class Run:
         self.records: dict[Scope, Mapping[str, Any]] = {}
         self.is_up = False
         self.recording = Recording(
-            start_s=start_s,
-            end_s=scenario.duration_s,
+            started_at=start_s,
+            ended_at=scenario.duration_s,
             points=[charger.log for charger in self.plant.chargers],
             base=self.plant.base,
             load=self.plant.load,
@@ -98,7 +98,7 @@ class Run:
         self.vehicles = VehicleSide(parts)
         self.chargers = ChargerSide(parts, self.vehicles)
         self.meter = MeterSide(parts)
-        self._happenings = iter(sorted(scenario.happenings, key=lambda one: one.at_s))
+        self._happenings = iter(sorted(scenario.happenings, key=lambda one: one.happens_at))
         self._unexplained: dict[int, tuple[int, float]] = {}
         self._start()
         self._plan(probes)
@@ -112,9 +112,9 @@ class Run:
             charger.log.charge_as.add(end_s, charger.vehicle.charge_as(end_s))
         found = load_violations(self._first, self.recording)
         found += overloads_begun(self._first, self.recording)
-        self.recording.violations.extend(sorted(found, key=lambda one: one.at_s)[:1])
+        self.recording.violations.extend(sorted(found, key=lambda one: one.found_at)[:1])
         self.recording.violations.extend(false_alarms(self._first, self.recording))
-        self.recording.violations.sort(key=lambda one: one.at_s)
+        self.recording.violations.sort(key=lambda one: one.found_at)
         return self.recording
 
     def _plan(self, probes: tuple[float, ...]) -> None:
@@ -170,14 +170,14 @@ class Run:
         match effect:
             case FaultChanged(scope=scope, code=code, is_present=present):
                 number = self._numbers[scope]
-                fault = Fault(at_s=now_s, point=number, code=code, present=present)
+                fault = Fault(changed_at=now_s, point=number, code=code, present=present)
                 recording.faults.append(fault)
             case Ask():
                 self.meter.answer(effect)
             case Remember(scope=scope, record=record):
                 self.records[scope] = record
             case SessionClosed(point=point, session=session):
-                closed = ClosedSession(at_s=now_s, point=point, energy_mwh=session.energy_mwh)
+                closed = ClosedSession(closed_at=now_s, point=point, energy_mwh=session.energy_mwh)
                 recording.sessions.append(closed)
             case _:  # a note, an unlock: nothing of the plant
                 pass
@@ -241,7 +241,7 @@ class Run:
         """Only the next one is in the queue: a day has tens of thousands."""
         happening = next(self._happenings, None)
         if happening is not None:
-            self.agenda.at(happening.at_s, HAPPENING, self._happen, happening)
+            self.agenda.at(happening.happens_at, HAPPENING, self._happen, happening)
 
     def _happen(self, happening: Happening) -> None:
         self._await_next_happening()

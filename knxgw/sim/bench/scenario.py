@@ -83,8 +83,8 @@ class ConnectionModel:
 class Span:
     """From one moment to another, ends included."""
 
-    from_s: float
-    to_s: float
+    begins_at: float
+    ends_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +137,8 @@ class MeterModel:
     def is_frozen(self, phase: int, at_s: float) -> bool:
         """Tell whether the values of a phase stand still at a moment."""
         return any(
-            one.phase in (None, phase) and one.from_s <= at_s <= one.to_s for one in self.frozen
+            one.phase in (None, phase) and one.begins_at <= at_s <= one.ends_at
+            for one in self.frozen
         )
 
     def is_wrong(self, phase: int, at_s: float) -> bool:
@@ -180,7 +181,7 @@ class Habit(StrEnum):
 class BaseChanged:
     """The building draws something else on (L1, L2, L3); None: as before."""
 
-    at_s: float
+    happens_at: float
     load_ma: tuple[int | None, int | None, int | None]
     is_added: bool = False  # to what it draws now
     is_noise: bool = False  # the small unrest of a building: no event of its own
@@ -190,7 +191,7 @@ class BaseChanged:
 class CarMoved:
     """A vehicle is plugged in or out."""
 
-    at_s: float
+    happens_at: float
     point: int
     plugged: bool
     car: CarModel | None = None  # another vehicle than the last one
@@ -200,22 +201,22 @@ class CarMoved:
 class CarChanged:
     """A vehicle can use more or less from now on, or until a moment."""
 
-    at_s: float
+    happens_at: float
     point: int
     maximum_ma: int | None = None
     phases: int | None = None
-    until_s: float | None = None  # given: then as much as before
+    holds_until: float | None = None  # given: then as much as before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarBehaves:
     """The vehicle at a charging point, whichever it is, has a habit."""
 
-    at_s: float
+    happens_at: float
     point: int
     habit: Habit
     value: int | None  # as the habit has it; None: as the vehicle is by itself
-    until_s: float | None = None
+    holds_until: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,10 +227,10 @@ class ChargerTroubled:
     GOOD ends all.
     """
 
-    at_s: float
+    happens_at: float
     point: int
     trouble: Trouble
-    until_s: float | None = None
+    holds_until: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +240,7 @@ class ChargerReboots:
     While it is off it cannot be reached and its contactor is open.
     """
 
-    at_s: float
+    happens_at: float
     point: int
     to_ma: int
     off_s: float = 0.0  # 0: nobody notices but by what it announces
@@ -249,17 +250,17 @@ class ChargerReboots:
 class ChargerReports:
     """A charger says of itself that it is in this state, whatever its vehicle does."""
 
-    at_s: float
+    happens_at: float
     point: int
     state: ChargingState | None  # None: the truth
-    until_s: float | None = None
+    holds_until: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """The station is told something over KNX."""
 
-    at_s: float
+    happens_at: float
     event: StationEvent
 
 
@@ -267,7 +268,7 @@ class Told:
 class Restarted:
     """The gateway loses its power and is up again after a while."""
 
-    at_s: float
+    happens_at: float
     off_s: float
 
 
@@ -275,7 +276,7 @@ class Restarted:
 class Reconfigured:
     """The configuration file was changed and is read again: the gateway begins anew with it."""
 
-    at_s: float
+    happens_at: float
     off_s: float  # from its goodbye to the chargers until it begins
     connection: Mapping[str, int | None]  # fields of `ConnectionModel` that change
     settings: Mapping[str, Number]
@@ -286,7 +287,7 @@ class Reconfigured:
 class ClockStepped:
     """The wall clock of the gateway's machine is set; monotonic time goes on."""
 
-    at_s: float
+    happens_at: float
     step_s: float  # negative: back
 
 

@@ -43,33 +43,35 @@ class Vehicle:
     is_deaf: bool = False
     offered_ma: int = 0  # the charger announces, a vehicle plugged in or not
     limit_ma: int = 0  # it obeys
-    since_s: float = -NEVER_S  # of the present line
+    line_since: float = -NEVER_S  # of the present line
     value_ma: float = 0.0  # then
     slope: float = 0.0  # mA/s
-    end_s: float = NEVER_S  # of the line
+    line_ends_at: float = NEVER_S  # of the line
     target_ma: float = 0.0  # there
     is_open: bool = False  # the charger's contactor
-    drawn_as: float = 0.0  # A·s of one phase times the phases, until `since_s`
+    drawn_as: float = 0.0  # A·s of one phase times the phases, until `line_since`
     version: int = 0  # of the line
     pending: list[tuple[float, int, float]] = field(default_factory=list)  # when, limit, changed
-    opens_s: float = NEVER_S
+    opens_at: float = NEVER_S
 
     def draw_ma(self, at_s: float) -> float:
         """Return the draw per used phase."""
-        return self.value_ma + self.slope * (at_s - self.since_s) if self.slope else self.value_ma
+        return (
+            self.value_ma + self.slope * (at_s - self.line_since) if self.slope else self.value_ma
+        )
 
     def charge_as(self, at_s: float) -> float:
         """Return what was drawn on all phases together [A·s]."""
-        if self.since_s < -1e300:
+        if self.line_since < -1e300:
             return 0.0
         mean_ma = (self.value_ma + self.draw_ma(at_s)) / 2
-        return self.drawn_as + mean_ma * self.phases * (at_s - self.since_s) / 1000
+        return self.drawn_as + mean_ma * self.phases * (at_s - self.line_since) / 1000
 
     @property
-    def next_s(self) -> float:
+    def next_at(self) -> float:
         """Return when something happens in it by itself."""
         first_s = self.pending[0][0] if self.pending else NEVER_S
-        return min(first_s, self.end_s, self.opens_s)
+        return min(first_s, self.line_ends_at, self.opens_at)
 
     def take(self, at_s: float, what: Input, value: int) -> None:
         """Let something reach it: all that a run and its replay do to a vehicle."""
@@ -109,7 +111,7 @@ class Vehicle:
     def unplug(self, at_s: float) -> None:
         """Pull the plug."""
         self.plugged = False
-        self.pending, self.opens_s = [], NEVER_S
+        self.pending, self.opens_at = [], NEVER_S
         self._line(at_s, 0.0, 0.0, 0.0)
 
     def offer(self, at_s: float, limit_ma: int) -> None:
@@ -117,17 +119,17 @@ class Vehicle:
         self.offered_ma = limit_ma
         if not self.plugged:
             return
-        reacts_s = at_s + self.delay_s
-        self.pending = [one for one in self.pending if one[0] <= reacts_s]
-        self.pending.append((reacts_s, limit_ma, at_s))
+        reacts_at = at_s + self.delay_s
+        self.pending = [one for one in self.pending if one[0] <= reacts_at]
+        self.pending.append((reacts_at, limit_ma, at_s))
         opens = self.model.contactor_s is not None and limit_ma < MINIMUM_OFFER_MA
-        self.opens_s = at_s + (self.model.contactor_s or 0.0) if opens else NEVER_S
+        self.opens_at = at_s + (self.model.contactor_s or 0.0) if opens else NEVER_S
 
     def _reset(self, at_s: float, limit_ma: int) -> None:
         """Let its charger start anew: without power the contactor is open at once."""
         self.offer(at_s, limit_ma)
         if limit_ma < MINIMUM_OFFER_MA:
-            self.pending, self.opens_s = [], NEVER_S
+            self.pending, self.opens_at = [], NEVER_S
             self.is_open = True
             self._line(at_s, 0.0, 0.0, 0.0)
 
@@ -153,25 +155,25 @@ class Vehicle:
 
     def advance(self, at_s: float) -> None:
         """Let happen what is due."""
-        while self.next_s <= at_s:
-            moment_s = self.next_s
-            if self.end_s == moment_s:
+        while self.next_at <= at_s:
+            moment_s = self.next_at
+            if self.line_ends_at == moment_s:
                 self._line(moment_s, self.target_ma, 0.0, self.target_ma)
-            elif self.opens_s == moment_s:
-                self.opens_s, self.is_open = NEVER_S, True
+            elif self.opens_at == moment_s:
+                self.opens_at, self.is_open = NEVER_S, True
                 self._line(moment_s, 0.0, 0.0, 0.0)
             else:
-                _, limit_ma, changed_s = self.pending.pop(0)
-                self._react(moment_s, limit_ma, changed_s)
+                _, limit_ma, changed_at = self.pending.pop(0)
+                self._react(moment_s, limit_ma, changed_at)
 
-    def _react(self, at_s: float, limit_ma: int, changed_s: float) -> None:
+    def _react(self, at_s: float, limit_ma: int, changed_at: float) -> None:
         deaf_s = self.model.deaf_from_s
         self.is_open = self.is_open and limit_ma < MINIMUM_OFFER_MA
         if not self.is_deaf and (deaf_s is None or at_s < deaf_s):
             self.limit_ma = limit_ma
-            self._aim(at_s, changed_s)
+            self._aim(at_s, changed_at)
 
-    def _aim(self, at_s: float, changed_s: float | None) -> None:
+    def _aim(self, at_s: float, changed_at: float | None) -> None:
         """Start the line to what the limit allows now."""
         target_ma = self._target_ma()
         now_ma = self.draw_ma(at_s)
@@ -180,15 +182,15 @@ class Vehicle:
             return
         rate = self.model.rise_ma_per_s
         if target_ma < now_ma:
-            rate = -self._fall(at_s, now_ma - target_ma, changed_s)
+            rate = -self._fall(at_s, now_ma - target_ma, changed_at)
         self._line(at_s, now_ma, rate, target_ma)
 
-    def _fall(self, at_s: float, difference_ma: float, changed_s: float | None) -> float:
+    def _fall(self, at_s: float, difference_ma: float, changed_at: float | None) -> float:
         """Return how fast the draw falls [mA/s]: by a rate, or to be there in time."""
         settle_s = self.model.settle_s
-        if settle_s is None or changed_s is None:
+        if settle_s is None or changed_at is None:
             return self.model.fall_ma_per_s
-        return difference_ma / max(0.001, changed_s + settle_s - at_s)
+        return difference_ma / max(0.001, changed_at + settle_s - at_s)
 
     def _target_ma(self) -> float:
         if not self.plugged or self.is_open or self.limit_ma < MINIMUM_OFFER_MA:
@@ -197,7 +199,7 @@ class Vehicle:
 
     def _line(self, at_s: float, value_ma: float, slope: float, target_ma: float) -> None:
         self.drawn_as = self.charge_as(at_s)
-        self.since_s, self.value_ma, self.slope = at_s, value_ma, slope
+        self.line_since, self.value_ma, self.slope = at_s, value_ma, slope
         self.target_ma = target_ma
-        self.end_s = at_s + (target_ma - value_ma) / slope if slope else NEVER_S
+        self.line_ends_at = at_s + (target_ma - value_ma) / slope if slope else NEVER_S
         self.version += 1

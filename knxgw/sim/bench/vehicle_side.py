@@ -32,9 +32,9 @@ class VehicleSide:
             if car.unplug_s is not None:
                 self._agenda.at(car.unplug_s, HAPPENING, self._unplug, charger)
 
-    def follow(self, charger: Charger, decided_s: float) -> None:
+    def follow(self, charger: Charger, decided_at: float) -> None:
         """Show the vehicle another limit of its charger."""
-        self._take(charger, Input.LIMIT, charger.limit_ma, decided_s)
+        self._take(charger, Input.LIMIT, charger.limit_ma, decided_at)
         self._look_at(charger)
 
     def happen(self, happening: CarMoved | CarChanged | CarBehaves) -> None:
@@ -46,27 +46,27 @@ class VehicleSide:
             case CarMoved(car=car):
                 charger.vehicle.model = charger.vehicle.model if car is None else car
                 self._plug(charger)
-            case CarChanged(maximum_ma=maximum_ma, phases=phases, until_s=until_s):
+            case CarChanged(maximum_ma=maximum_ma, phases=phases, holds_until=holds_until):
                 for what, value in zip(_ABILITIES, (maximum_ma, phases), strict=True):
                     if value is not None:
-                        self._begin(charger, what, value, until_s)
-            case CarBehaves(habit=habit, value=value, until_s=until_s):
-                self._begin(charger, _HABITS[habit], value, until_s)
+                        self._begin(charger, what, value, holds_until)
+            case CarBehaves(habit=habit, value=value, holds_until=holds_until):
+                self._begin(charger, _HABITS[habit], value, holds_until)
             case _:
                 assert_never(happening)
 
     # --- values that hold for a while
 
     def _begin(
-        self, charger: Charger, what: Input, value: int | None, until_s: float | None
+        self, charger: Charger, what: Input, value: int | None, holds_until: float | None
     ) -> None:
         spells = self._spells.setdefault((charger.number, what), Spells())
-        if what in _ABILITIES and until_s is not None and not spells.values:
+        if what in _ABILITIES and holds_until is not None and not spells.values:
             spells.begin(self._own(charger, what), is_timed=False)  # to come back to
-        spell = spells.begin(value, is_timed=until_s is not None)
+        spell = spells.begin(value, is_timed=holds_until is not None)
         self._tell(charger, what, self._valid(charger, what))
-        if until_s is not None:
-            self._agenda.at(until_s, HAPPENING, self._end, (charger, what, spell))
+        if holds_until is not None:
+            self._agenda.at(holds_until, HAPPENING, self._end, (charger, what, spell))
 
     def _end(self, ending: tuple[Charger, Input, Spell[int | None]]) -> None:
         charger, what, spell = ending
@@ -121,19 +121,19 @@ class VehicleSide:
         self._watch.vehicle_changed(now_s)
         self._look_at(charger)
 
-    def _take(self, charger: Charger, what: Input, value: int, decided_s: float) -> None:
-        charger.log.inputs.append((self._agenda.now_s, what, value, decided_s))
+    def _take(self, charger: Charger, what: Input, value: int, decided_at: float) -> None:
+        charger.log.inputs.append((self._agenda.now_s, what, value, decided_at))
         charger.vehicle.take(self._agenda.now_s, what, value)
 
     def _look_at(self, charger: Charger) -> None:
         """Look at a vehicle again when something happens in it by itself."""
-        next_s = charger.vehicle.next_s
-        if next_s < charger.scheduled_s:
-            charger.scheduled_s = next_s
-            self._agenda.at(next_s, PLANT, self._due, charger)
+        next_at = charger.vehicle.next_at
+        if next_at < charger.scheduled_at:
+            charger.scheduled_at = next_at
+            self._agenda.at(next_at, PLANT, self._due, charger)
 
     def _due(self, charger: Charger) -> None:
-        charger.scheduled_s = float("inf")
+        charger.scheduled_at = float("inf")
         charger.vehicle.advance(self._agenda.now_s)
         self._plant.vehicle_changed(self._agenda.now_s, charger)
         self._look_at(charger)
