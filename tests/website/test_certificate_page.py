@@ -1,4 +1,4 @@
-"""Settings, Encryption: what the owner sees of the certificate, has made, uploads and removes."""
+"""Settings, Certificate: what the owner sees of the certificate, has made, uploads and removes."""
 
 import logging
 from collections.abc import Iterator

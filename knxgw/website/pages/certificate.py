@@ -1,4 +1,4 @@
-"""Settings, Encryption: the certificate of the website, made by the device or uploaded. Source: website 15."""
+"""Settings, Certificate: the certificate of the website, made by the device or uploaded. Source: website 15."""
 
 from collections.abc import Mapping
 
