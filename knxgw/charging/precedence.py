@@ -36,6 +36,15 @@ class Limits:
         """
         return max(self.lowest_ma, current_ma // self.resolution_ma * self.resolution_ma)
 
+    def highest_offer_ma(self, cap_ma: int) -> int:
+        """Return the highest offer [mA] that a cap allows: in steps of the charger, and no higher than the maximum.
+
+        0: the cap allows no offer above 0 A, because it is below `lowest_ma`. That is also so for any cap, if
+        no step of the charger lies between minimum and maximum. Source: load-management 6.13.
+        """
+        highest_ma = min(cap_ma, self.maximum_ma) // self.resolution_ma * self.resolution_ma
+        return highest_ma if highest_ma >= self.lowest_ma else 0
+
     def clamp_setpoint(self, wanted_ma: int) -> int:
         """Return the setpoint [mA] to use for a wanted one: clamped between minimum and maximum, or 0.
 
@@ -142,15 +151,23 @@ def caps_to_show(
     """Return every cap on a charging point, to show to people: the deciding one, then the others by rank.
 
     The last ranks are what is requested (the allocation of load management, or the setpoint), and the point's
-    maximum. Each cap is what the point would get if that were its only limit. People tell caps apart by their
-    reasons, so of several with the deciding reason only the first is shown.
+    maximum. Each cap is returned as the offer that the point would get by it alone: in steps of the charger,
+    or 0. People tell caps apart by their reasons, so each reason is listed once, with its lowest cap.
     """
-    decision = decide(limits, constraints, requested)
-    caps = [*constraints, Constraint(requested.offer_ma, requested.reason)]
-    if requested.reason is not Reason.MAXIMUM:  # else the maximum is among them already
-        caps.append(Constraint(limits.maximum_ma, Reason.MAXIMUM))
-    deciding = next(cap for cap in caps if cap.reason is decision.reason)
-    others = (cap for cap in caps if cap.reason is not decision.reason)
+    deciding_reason = decide(limits, constraints, requested).reason
+    # a setpoint is no cap: it is raised to the lowest offer instead of giving 0 A (6.14)
+    by_request_alone_ma = decide(limits, (), requested).offer_ma
+    caps = (
+        *constraints,
+        Constraint(by_request_alone_ma, requested.reason),
+        Constraint(limits.maximum_ma, Reason.MAXIMUM),
+    )
+    offer_by_reason_ma: dict[Reason, int] = {}  # in the order of the first cap with each reason
+    for cap_ma, reason in caps:
+        alone_ma = limits.highest_offer_ma(cap_ma)
+        offer_by_reason_ma[reason] = min(alone_ma, offer_by_reason_ma.get(reason, alone_ma))
+    deciding = Constraint(offer_by_reason_ma.pop(deciding_reason), deciding_reason)
+    others = (Constraint(ma, reason) for reason, ma in offer_by_reason_ma.items())
     return (deciding, *others)
 
 

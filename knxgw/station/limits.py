@@ -1,8 +1,8 @@
 """Everything that limits a charging point now, for "why 10 A?". Pure.
 
 It is made from the same inputs as the decision (`charging/precedence.py`), so that the two cannot differ. A
-limit is *effective* if it decides what the charging point gets; the others would allow more, or have a lower
-rank. Source: load-management 6; website 20.
+limit is *effective* if it decides what the charging point gets; the others would allow as much or more. Each
+reason is listed once. Source: load-management 6; website 20.
 """
 
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ class EffectiveLimit:
     """One limit of a charging point."""
 
     reason: Reason
-    cap_ma: int | None  # what the point would get by this limit alone; None: not known
+    cap_ma: int  # what the point would get by this limit alone: in steps of its charger, or 0
     is_effective: bool  # this limit decides what the point gets
     ends_in_s: float | None = None  # None: not known, or not by time alone
     began_at: float | None = None  # [monotonic s]; None: not known

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from knxgw.catalogue.codes import Reason
 from knxgw.charging.precedence import (
+    Constraint,
     ControlInputs,
     Decision,
     Limits,
@@ -188,7 +189,55 @@ def test_the_first_of_the_ranked_limits_is_the_one_that_is_followed(
     )
     decision = decide(limits, found, requested)
     first, *others = caps_to_show(limits, found, requested)
-    assert first.reason is decision.reason
-    assert all(one.reason is not decision.reason for one in others)
-    told = {one.reason for one in (first, *others)}
-    assert told == {one.reason for one in found} | {requested.reason, Reason.MAXIMUM}
+    assert first == Constraint(*decision), "the deciding limit alone gives what all of them give"
+    assert all(one.cap_ma >= first.cap_ma for one in others)
+    shown = [one.reason for one in (first, *others)]
+    assert len(shown) == len(set(shown)), "each reason once"
+    assert set(shown) == {one.reason for one in found} | {requested.reason, Reason.MAXIMUM}
+
+
+@given(all_limits, all_inputs, st.integers(0, 80_000))
+def test_a_limit_is_shown_as_what_the_charging_point_would_get_by_it_alone(
+    limits: Limits, limiting: ControlInputs, setpoint_ma: int
+) -> None:
+    found = constraints_by_rank(limits, limiting)
+    for shown in caps_to_show(limits, found, requested_by_setpoint(limits, setpoint_ma)):
+        alone = tuple(one for one in found if one.reason is shown.reason)
+        only = setpoint_ma if not alone and shown.reason is not Reason.MAXIMUM else 80_000
+        if limits.lowest_ma <= limits.maximum_ma:  # else the charger can be set to no offer at all
+            expected = decide(limits, alone, requested_by_setpoint(limits, only))
+            assert shown.cap_ma == expected.offer_ma
+        else:
+            assert shown.cap_ma == 0
+
+
+def shown_caps(limits: Limits, limiting: ControlInputs, setpoint_ma: int) -> list[tuple[int, str]]:
+    found, requested = (
+        constraints_by_rank(limits, limiting),
+        requested_by_setpoint(limits, setpoint_ma),
+    )
+    return [(one.cap_ma, one.reason.name) for one in caps_to_show(limits, found, requested)]
+
+
+def test_caps_are_shown_in_steps_of_the_charger() -> None:
+    limits = Limits(minimum_ma=6200, maximum_ma=16_500, resolution_ma=1000, is_zero_allowed=True)
+    assert shown_caps(limits, NOTHING, 10_900) == [(10_000, "SETPOINT"), (16_000, "MAXIMUM")]
+    lowest = [(7000, "MINIMUM"), (16_000, "MAXIMUM")]
+    assert shown_caps(limits, NOTHING, 6200) == lowest, "a setpoint is raised to the lowest offer"
+
+
+def test_grid_control_below_the_minimum_is_shown_once_and_with_0_a() -> None:
+    limits = Limits(minimum_ma=10_000, maximum_ma=16_000, resolution_ma=100, is_zero_allowed=True)
+    limiting = inputs(is_interrupted=True, grid_control_ma=6000)
+    assert shown_caps(limits, limiting, 16_000) == [
+        (0, "INTERRUPTION"), (0, "GRID_CONTROL"), (16_000, "MAXIMUM"),
+    ]  # fmt: skip
+
+
+def test_an_allocation_that_follows_a_cap_is_not_listed_beside_it() -> None:
+    found = constraints_by_rank(LIMITS, inputs(grid_control_ma=6000))
+    allocated = Decision(offer_ma=6000, reason=Reason.GRID_CONTROL)
+    caps = caps_to_show(LIMITS, found, allocated)
+    assert [(one.cap_ma, one.reason) for one in caps] == [
+        (6000, Reason.GRID_CONTROL), (16_000, Reason.MAXIMUM),
+    ]  # fmt: skip

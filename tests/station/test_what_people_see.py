@@ -65,6 +65,32 @@ def test_every_limit_that_holds_is_listed() -> None:
     assert Reason.GRID_CONTROL in reasons[1:]
 
 
+def test_each_limit_is_listed_once_with_what_it_alone_allows() -> None:
+    whole_amperes = "number: 1, model: goe_charger, minimum_a: 8, connection: {host: 192.168.1.31}"
+    station, _ = after(
+        started(whole_amperes),
+        charger(CHARGES),
+        SetpointCommanded(point=CP1, setpoint_ma=10_900),
+        GridControlCommanded(is_active=True),
+        InterruptionCommanded(point=CP1, is_active=True),
+    )
+    limits = view(station, 1.0).points[0].limits
+    assert [(one.reason, one.cap_ma) for one in limits] == [
+        (Reason.INTERRUPTION, 0),
+        (Reason.GRID_CONTROL, 0),  # 6 A are less than the minimum
+        (Reason.SETPOINT, 10_000),
+        (Reason.MAXIMUM, 16_000),
+    ]
+    free, _ = after(
+        station,
+        InterruptionCommanded(point=CP1, is_active=False),
+        GridControlCommanded(is_active=False),
+    )
+    first = view(free, 1.0).points[0].limits[0]
+    assert (first.reason, first.cap_ma) == (Reason.SETPOINT, 10_000)
+    assert first.cap_ma == view(free, 1.0).points[0].offer_ma
+
+
 @pytest.mark.parametrize(
     ("entry", "values", "expected"),
     [
