@@ -2,7 +2,9 @@
 
 A vehicle follows its offer with delay. So what a participant may draw at once, its *commitment*, is the
 larger of its offer and its draw: one that was lowered and still draws, and one that was raised and does not
-draw yet, both count in full. Lists have one value per phase of the mains connection.
+draw yet, both count in full. Only what a vehicle draws above its offer after it has had time to obey, its
+overdraw, is left out, because the room is smaller by that already. Lists have one value per phase of the
+mains connection.
 """
 
 from collections.abc import Container, Sequence
@@ -15,8 +17,8 @@ from knxgw.dlm.participant import Participant
 def committed_ma(cycle: CycleState, *, without: Participant | None = None) -> list[int]:
     """Return what all participants, or all but `without`, may draw at once on each phase [mA].
 
-    Each counts with the larger of its offer and its draw, or only with its draw if it is idle or takes no
-    part (`holds_offer`). Two kinds count with more. One that was raised a moment ago may still rise to that
+    Each counts with the larger of its offer and its draw; or only with its draw, if its offer is not
+    reserved (`holds_offer`). Two kinds count with more. One that was raised a moment ago may still rise to that
     offer, although it has been lowered since. One without measurement that was lowered may have released
     nothing: its earlier draw counts until the meter has sampled the phase since. Source: load-management
     9.2c, 9.4.
@@ -63,7 +65,8 @@ def committed_by_others_ma(cycle: CycleState, numbers: Container[int]) -> list[i
 def is_awaiting_release(cycle: CycleState, participant: Participant) -> bool:
     """Tell whether an unmeasured participant was lowered, and the meter cannot have shown its release yet.
 
-    False for one that measures: its own readings show what it has released. Source: load-management 9.4h.
+    Asked before it is raised, because a raise would hide that the reduction has freed nothing. False for one
+    that measures: its own readings show what it has released. Source: load-management 9.4h.
     """
     return (
         not participant.settings.measures_current
@@ -93,7 +96,8 @@ def _was_sampled_before_release(cycle: CycleState, participant: Participant, pha
 def has_room(cycle: CycleState, available_ma: Sequence[int], participant: Participant) -> bool:
     """Tell whether a participant's minimum fits on all its phases, beside what all others may draw at once.
 
-    If so it can start, and nobody has to be lowered first. `available_ma`: the room per phase.
+    If so no other one has to be lowered for it. Offers to free charging points are not looked at: for a start
+    there is `fits_now`. `available_ma`: the room per phase.
     """
     held_ma = committed_ma(cycle, without=participant)
     return all(
@@ -102,44 +106,48 @@ def has_room(cycle: CycleState, available_ma: Sequence[int], participant: Partic
     )
 
 
-def try_to_claim_start(
-    cycle: CycleState, available_ma: Sequence[int], participant: Participant
-) -> bool:
+def fits_now(cycle: CycleState, available_ma: Sequence[int], newcomer: Participant) -> bool:
     """Tell whether a newcomer may start with its minimum now, in the room per phase `available_ma`.
 
-    True: the minimum fits. False: it does not fit, or fits only if free charging points lose their offers. In
-    that case it is claimed (`claimed_ma`): those offers are withdrawn, and a later cycle starts the newcomer,
-    once it is known that no vehicle was plugged in there meanwhile. Source: load-management 5.5, 9.2c.
+    The minimum must fit beside what all others may draw at once, and beside what vehicles may draw that were
+    plugged in unseen at free charging points: by an offer there, or by one that was just withdrawn. Source:
+    load-management 5.5, 9.2c.
     """
-    held_ma = committed_ma(cycle, without=participant)
-    spare_ma = [  # what is left of each phase once it has started
-        ma - held - participant.required_ma(index)
-        for index, (ma, held) in enumerate(zip(available_ma, held_ma, strict=True))
-    ]
-    if any(spare_ma[index] < 0 for index in participant.phases):
-        return False
     offered_ma = _offered_to_free_points_ma(cycle)
-    withdrawn_ma = withdrawn_from_others_ma(cycle, participant)
-    # both may turn into draw if a vehicle has been plugged in at a free charging point
-    fits_beside_free_points = all(
-        spare_ma[index] >= offered_ma[index] + withdrawn_ma[index] for index in participant.phases
-    )
-    if fits_beside_free_points:
-        return True
-    for index in participant.phases:
-        cycle.claimed_ma[index] += participant.required_ma(index)
+    withdrawn_ma = withdrawn_from_others_ma(cycle, newcomer)
+    left_ma = [
+        ma - offered - withdrawn
+        for ma, offered, withdrawn in zip(available_ma, offered_ma, withdrawn_ma, strict=True)
+    ]
+    return has_room(cycle, left_ma, newcomer)
+
+
+def claim_from_free_points(
+    cycle: CycleState, available_ma: Sequence[int], newcomer: Participant
+) -> None:
+    """Claim the minimum of a newcomer that only offers to free charging points keep from starting (in place).
+
+    What is claimed (`claimed_ma`) is not offered there any more. A later cycle starts the newcomer, once it is
+    known that no vehicle was plugged in there meanwhile. Nothing changes where the minimum would not fit
+    without these offers either. To be called only while it does not fit (`fits_now`), with the same room
+    `available_ma`. Source: load-management 5.5.
+    """
+    if not has_room(cycle, available_ma, newcomer):
+        return
+    for index in newcomer.phases:
+        cycle.claimed_ma[index] += newcomer.required_ma(index)
     cycle.is_next_cycle_needed = True
-    return False
 
 
 def _offered_to_free_points_ma(cycle: CycleState) -> list[int]:
-    """Return what free charging points (no vehicle takes part) are offered, per phase [mA].
+    """Return what free charging points are offered, per phase [mA].
 
-    Offers that cannot be withdrawn, because the charger cannot be reached, are left out.
+    A vehicle that was plugged in there a moment ago may draw as much. The offer to a charger that cannot be
+    reached is left out: it is reserved already (`held_back_ma`).
     """
     offered_ma = [0] * len(cycle.phases)
     for participant in cycle.participants.values():
-        if _is_free(participant):
+        if participant.is_free:
             for index in participant.phases:
                 offered_ma[index] += participant.offer_ma
     return offered_ma
@@ -166,25 +174,18 @@ def withdrawn_from_others_ma(
             and not other.use.has_charged
             and cycle.now_s >= other.transition.rises_until
         )
-        if _is_free(other) or (includes_seen_vehicles and may_begin):
+        if other.is_free or (includes_seen_vehicles and may_begin):
             for index in other.phases:
                 unread_ma = other.transition.previous_offer_ma - other.draw_ma[index]
                 withdrawn_ma[index] += max(0, unread_ma)
     return withdrawn_ma
 
 
-def _is_free(participant: Participant) -> bool:
-    """Tell whether no vehicle takes part at a charging point, and its offer can be withdrawn."""
-    can_be_withdrawn = (
-        participant.may_charge and participant.has_valid_currents and participant.is_reachable
-    )
-    return can_be_withdrawn and not participant.takes_part
-
-
 def has_room_for_commitments(cycle: CycleState, participant: Participant) -> bool:
     """Tell whether what all participants may draw at once fits on the phases of this one.
 
-    The room is the one by the latest base load (`room_now_ma`).
+    Asked before a free charging point keeps an offer above its minimum. The room is the one by the latest base
+    load (`room_now_ma`).
     """
     held_ma = committed_ma(cycle)
     return all(held_ma[index] <= cycle.room_now_ma[index] for index in participant.phases)

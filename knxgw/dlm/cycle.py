@@ -15,8 +15,9 @@ still ramps, or that a heater leaves between two cycles of its thermostat.
    vehicle that still draws, and a raised one that does not yet, both count. A raise gives only what has
    been released, so the sum of what is held never exceeds what there is, whatever the vehicles do
    meanwhile.
- - *Back-off.* If a reduction for safety follows a raise, the window was too short for this building: it
-   doubles, up to 8 times, and returns after 10 min.
+ - *Back-off.* If a load comes back within a minute of a raise, and a longer window would have kept it in mind,
+   the window was too short for this building: it becomes 2, 4 or 8 times as long, until it has been of no use
+   for 10 min.
  - *Fair.* Each participant gets its minimum first (6 A, below it nothing flows), then the prioritised one
    its maximum, then all the rest in equal increments (`allocation`).
 
@@ -43,9 +44,10 @@ from knxgw.catalogue.codes import FaultCode, Reason
 from knxgw.dlm import meter as meters
 from knxgw.dlm.base_load import AT_REST_S, add_draw, examine_at_rest, note_base_load, reexamine
 from knxgw.dlm.commitment import (
+    claim_from_free_points,
+    fits_now,
     has_room,
     has_room_for_commitments,
-    try_to_claim_start,
     withdrawn_from_others_ma,
 )
 from knxgw.dlm.cycle_state import CycleState
@@ -120,7 +122,8 @@ def _update_participant(
     """Update a participant from an observation, and the base load by a draw that moved (in place).
 
     A draw that becomes unknown moves into the base load, and out of it when it is known again. An assumed
-    draw that ends moves into it, until the meter shows that it has gone.
+    draw that ends moves into it, until the meter shows that it has gone. For a participant that begins to take
+    part, now is noted as its last raise.
     """
     took_part, was_draw_known = participant.takes_part, participant.is_draw_known
     lost_draw_ma = observe(participant, observation, cycle.settings, cycle.now_s)
@@ -281,9 +284,11 @@ def _hold_at_minimum(cycle: CycleState) -> None:
         if participant.offer_ma > participant.settings.minimum_ma:
             cycle.set_offer(participant, participant.settings.minimum_ma)
         elif participant.offer_ma == 0:
-            fits = not _may_unmeasured_still_rise(cycle, participant) and try_to_claim_start(
-                cycle, room_ma, participant
-            )
+            fits = False
+            if not _may_unmeasured_still_rise(cycle, participant):
+                fits = fits_now(cycle, room_ma, participant)
+                if not fits:
+                    claim_from_free_points(cycle, room_ma, participant)
             if not _may_start_at_minimum(cycle, fits=fits):
                 # in the window the reason is the lack of room, as at any other time
                 cycle.reasons[number] = reason if cycle.is_emergency else Reason.WAITING_FOR_CURRENT
@@ -347,7 +352,7 @@ def _offer_to_free_points(cycle: CycleState) -> None:
     room_to_offer_ma = _unclaimed_ma(
         cycle, cycle.least_room_now_ma if is_in_window else cycle.room_to_grant_ma
     )
-    free_points = [one for one in cycle.participants.values() if _is_free_point(cycle, one)]
+    free_points = [one for one in cycle.participants.values() if _may_be_offered(cycle, one)]
     # false sorts first: those that have an offer come before those that get a new one
     for participant in sorted(free_points, key=lambda one: one.offer_ma == 0):
         number = participant.settings.number
@@ -412,21 +417,19 @@ def _must_wait_for_withdrawn(
 def _unclaimed_ma(cycle: CycleState, available_ma: Sequence[int]) -> list[int]:
     """Return the room per phase [mA] less the minima that newcomers claim (`CycleState.claimed_ma`).
 
-    These start as soon as offers to free charging points have been withdrawn for them.
+    The newcomers start once the offers to free charging points have been withdrawn for them.
     """
     return [ma - claimed for ma, claimed in zip(available_ma, cycle.claimed_ma, strict=True)]
 
 
-def _is_free_point(cycle: CycleState, participant: Participant) -> bool:
-    """Tell whether a charging point may be offered its minimum though no vehicle takes part there.
+def _may_be_offered(cycle: CycleState, participant: Participant) -> bool:
+    """Tell whether a charging point is free and could be offered its minimum, if that fits.
 
-    False in a lock-out (after an overcurrent nothing is offered).
+    No vehicle wants to charge there, and all else holds that a newcomer needs: no cap is below the minimum,
+    and there is no lock-out (after an overcurrent nothing is offered).
     """
-    if participant.takes_part or cycle.overcurrent.is_locked_out:
-        return False
     return (
-        participant.may_charge
-        and participant.has_valid_currents
-        and participant.is_reachable
+        participant.is_free
+        and not cycle.overcurrent.is_locked_out
         and participant.highest_offer_ma >= participant.settings.minimum_ma
     )

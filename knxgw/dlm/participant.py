@@ -52,7 +52,7 @@ class ParticipantSettings:
     maximum_ma: int
     resolution_ma: int  # the steps in which the charger takes an offer
     wired_phases: tuple[int, ...]  # grid phases by wiring and rotation, by terminal
-    measures_current: bool  # false: the setpoint counts as the current while it charges
+    measures_current: bool  # false: its draw is assumed, from its offer, while it charges
     # what its vehicle may draw when the charger does not hear from the gateway (F_i)
     fallback_ma: int
     measures_every_phase: bool = True  # false: the current of some phases is assumed
@@ -154,12 +154,13 @@ class Participant:
     has_valid_currents: bool = True  # they can be believed, and are not stale
     # since when its currents are plausible again after they were not; None: they are not
     plausible_since: float | None = None
-    wants_to_charge: bool = False  # a vehicle is connected and has not finished
+    wants_to_charge: bool = False  # a vehicle is connected that charges or may begin to
     is_interrupting: bool = False  # the charger interrupts charging by itself (state 11)
     may_charge: bool = False  # nothing but load management keeps it at 0 A
     external_cap: Constraint | None = None  # the smallest cap from outside load management
     energy_mwh: int = 0  # of the session
-    # D_i: what it draws above its offer, per grid phase
+    # D_i: what its vehicle draws above the offer although it has had time to obey, per grid phase; a small one
+    # is kept while the vehicle is stopped
     overdraw_ma: Phases = NO_CURRENT
     # R_i: what it may take beyond offer and draw, because it cannot be lowered, per grid phase
     held_back_ma: Phases = NO_CURRENT
@@ -198,6 +199,15 @@ class Participant:
             and self.has_valid_currents
             and self.is_reachable
         )
+
+    @property
+    def is_free(self) -> bool:
+        """Tell whether the charging point is free: no vehicle wants to charge there, but one could take part.
+
+        So it may be offered its minimum, or such an offer may be withdrawn. Source: load-management 5.5.
+        """
+        could_take_part = self.may_charge and self.has_valid_currents and self.is_reachable
+        return could_take_part and not self.wants_to_charge
 
     @property
     def is_draw_known(self) -> bool:
@@ -240,7 +250,7 @@ class Participant:
         That is what a charger that cannot be lowered may take, what its vehicle draws above its offer, or
         what it drew before its currents were lost (`Claims`).
         """
-        # `is`: whoever sets one of these to nothing uses this very tuple; another tuple of zeros does no harm
+        # `is`: what sets one of these to nothing uses this very tuple; another tuple of zeros does no harm
         return not (
             self.held_back_ma is NO_CURRENT
             and self.overdraw_ma is NO_CURRENT
@@ -248,15 +258,16 @@ class Participant:
         )
 
     def committed_ma(self, phase: int, *, holds_offer: bool) -> int:
-        """Return what the participant may draw at once on a grid phase (0 to 2) [mA].
+        """Return what the participant may draw at once on a grid phase (0 to 2), beside its overdraw [mA].
 
-        That is the larger of its offer and its draw. Only the draw counts on a phase that it does not use,
-        or if `holds_offer` is false: its offer is not reserved (mostly the property of that name says so).
-        What it draws above its offer is left out: the room is smaller by that already. Source:
-        load-management 7.1, 9.2.
+        That is the larger of its offer and its draw: a draw that is still falling to a lowered offer counts
+        in full. Not counted is its overdraw, which its vehicle goes on drawing above the offer after the time
+        to obey, because `Claims` has taken that from the room already. Only the draw counts on a phase that
+        the vehicle does not use, or if `holds_offer` is false: the offer is not reserved. Mostly that is the
+        property of the same name; where only participants that do not run are added up, it is
+        `draws_while_interrupting`. Source: load-management 7.1, 9.2.
         """
-        # the room is smaller by the overdraw already (`Claims`): it must not count twice. Of a vehicle that
-        # is stopped the overdraw is only remembered, and no part of its draw
+        # of a vehicle that is stopped the overdraw is only remembered, and no part of its draw
         draw_ma = max(0, self.draw_ma[phase] - self.overdraw_ma[phase])
         if holds_offer and self.offer_ma > draw_ma and phase in self.phases:
             return self.offer_ma
@@ -265,18 +276,18 @@ class Participant:
     def required_ma(self, phase: int) -> int:
         """Return how much room the participant needs on a grid phase (0 to 2) to start or to go on [mA].
 
-        That is its minimum. A stopped vehicle that is known to draw more than its offer needs that much
-        more. Once it has an offer, the room is smaller by its overdraw already (`Claims`). Source:
-        load-management 13.4b.
+        That is its minimum. While its vehicle is stopped, the overdraw that is remembered of it comes on top.
+        Once it has an offer, the room is smaller by its overdraw already (`Claims`). Source: load-management
+        13.4b.
         """
         only_remembered_ma = self.overdraw_ma[phase] - self.counted_overdraw_ma(phase)
         return self.settings.minimum_ma + only_remembered_ma
 
     def counted_overdraw_ma(self, phase: int) -> int:
-        """Return what the vehicle takes above its offer on a grid phase (0 to 2) now [mA].
+        """Return the overdraw on a grid phase (0 to 2) that makes the room smaller now [mA].
 
-        0 while it is stopped (no offer, nothing drawn): then the overdraw is only remembered for its next
-        start.
+        0 while the vehicle is stopped (no offer, and nothing drawn on that phase): then the overdraw is only
+        remembered for its next start.
         """
         return self.overdraw_ma[phase] if self.offer_ma or self.draw_ma[phase] else 0
 

@@ -15,7 +15,12 @@ from dataclasses import replace
 from knxgw.catalogue.codes import Reason
 from knxgw.dlm.admission import admit_newcomers, end_turn_if_over, targets_beside_hopeful
 from knxgw.dlm.allocation import allocated_ma
-from knxgw.dlm.commitment import committed_by_others_ma, has_room, try_to_claim_start
+from knxgw.dlm.commitment import (
+    claim_from_free_points,
+    committed_by_others_ma,
+    fits_now,
+    has_room,
+)
 from knxgw.dlm.cycle_state import CycleState
 from knxgw.dlm.even_out import even_out
 from knxgw.dlm.lowering import lower, lower_for_newcomer
@@ -32,8 +37,9 @@ def share_out(cycle: CycleState) -> None:
 
     There are two allocations, in mA by number. `down_ma`, by the latest base load, is where lowering ends;
     `target_ma`, by its peak, is where raising ends. An idle participant (its vehicle draws nothing) takes
-    no part in them: it is offered its minimum, so that its vehicle may precondition (14.2). Participants
-    and reasons of `cycle` are changed in place. Source: load-management 8, 9.
+    no part in them: it is offered its minimum, so that its vehicle may precondition (14.2). A turn of the queue
+    may begin or end, and it is noted where current is scarce. Participants and reasons of `cycle` are changed
+    in place. Source: load-management 8, 9.
     """
     eligible = cycle.eligible
     active = [participant for participant in eligible if not participant.use.is_idle]
@@ -63,7 +69,7 @@ def share_out(cycle: CycleState) -> None:
         if not has_room(cycle, cycle.estimated_room_ma, participant):
             by_estimate_ma = allocated_ma(cycle.estimated_room_ma, others_ma, requests)
             lower_for_newcomer(cycle, running, participant, by_estimate_ma)
-        _start_if_possible(cycle, running, participant)
+        _start_if_possible(cycle, participant)
     raise_offers(
         cycle, running, targets_beside_hopeful(cycle, running, waiting, admitted, rise_to_ma)
     )
@@ -91,14 +97,13 @@ def _test_phases(cycle: CycleState) -> None:
         note_test(participant, cycle.now_s)
 
 
-def _start_if_possible(
-    cycle: CycleState, running: list[Participant], newcomer: Participant
-) -> None:
+def _start_if_possible(cycle: CycleState, newcomer: Participant) -> None:
     """Start an admitted newcomer if its minimum fits beside what the others may draw; else try again later.
 
     It waits for the meter while a phase test is open, which a start would disturb, while telegrams of the
-    same moment are still to come, and while the next sample is to show how high the base load is. While its
-    minimum does not fit, the others are giving way: a trial begins.
+    same moment are still to come, and while the next sample is to show how high the base load is. Where its
+    minimum does not fit, others are releasing current, or only offers to free charging points are in the way,
+    and are withdrawn: in both cases a trial begins.
     """
     must_wait_for_meter = (
         cycle.is_phase_test_open
@@ -107,9 +112,10 @@ def _start_if_possible(
     )
     if must_wait_for_meter:
         cycle.is_next_cycle_needed = True  # no event tells when that ends
-    elif try_to_claim_start(cycle, cycle.room_to_raise_ma, newcomer):
+    elif fits_now(cycle, cycle.room_to_raise_ma, newcomer):
         cycle.start(newcomer)
     else:  # a cycle is due once the others have released current, or offers to free points are withdrawn
+        claim_from_free_points(cycle, cycle.room_to_raise_ma, newcomer)
         begin_trial(newcomer, cycle.now_s)
 
 
