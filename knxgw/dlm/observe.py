@@ -177,10 +177,12 @@ def _reports_no_charging(participant: Participant, observation: Observation) -> 
 def _forget_vehicle(participant: Participant) -> None:
     """Forget what was learnt about a vehicle that was unplugged: its phases, use and trials (in place).
 
-    All wired phases count again, until the next vehicle shows which it uses. Source: load-management 4.5.
+    All wired phases count again, until the next vehicle shows which it uses. It is also forgotten that the
+    vehicle was shed; but when the charging point was stopped is kept. Source: load-management 4.5, 18.1m.
     """
     participant.phases = participant.settings.wired_phases
-    # when its phases were last tested is kept: tests of a charging point must lie some time apart
+    # only the instant of the last test is kept, by which a test may still count as open. How long the next
+    # one has to wait is forgotten: that was about the vehicle that has left
     participant.phase_evidence = PhaseEvidence(tested_at=participant.phase_evidence.tested_at)
     participant.use = Use()
     participant.shedding = replace(participant.shedding, is_shed=False)
@@ -310,8 +312,8 @@ def _invalidate_currents_if_stale(participant: Participant, now_s: float) -> Non
 def _is_reading_known(participant: Participant, observation: Observation) -> bool:
     """Tell whether the reading in this observation has been taken in already, and is still remembered.
 
-    When a charger is lost its currents are forgotten (None, though `has_valid_currents` stays true). If it
-    then answers with the same reading as before, that has to be taken in again.
+    If so it is not taken in again. When a charger is lost its currents are forgotten (None, though
+    `has_valid_currents` stays true): the same reading as before then has to be taken in again.
     """
     is_forgotten = participant.currents_ma is None and participant.has_valid_currents
     return observation.read_at == participant.read_at and not is_forgotten
@@ -325,8 +327,8 @@ def _take_in_currents(
 ) -> None:
     """Take in a reading of a participant's currents; if they are valid, update its draw and phases (in place).
 
-    `currents_ma`: at the terminals of the charger, which may be wired to the grid phases in another order.
-    `read_at`: when they were read; None: now.
+    To be called only with a reading that was not taken in yet. `currents_ma`: at the terminals of the charger,
+    which may be wired to the grid phases in another order. `read_at`: when they were read; None: now.
     """
     participant.read_at, participant.currents_ma = read_at, currents_ma
     _update_validity(participant, currents_ma, now_s)

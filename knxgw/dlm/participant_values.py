@@ -52,7 +52,8 @@ class Use:
 
     offered_since: float | None = None  # since when it has at least its minimum
     has_charged: bool = False  # since it has had its minimum
-    idle_since: float | None = None  # since when it has not drawn although it has its minimum
+    # since when it has drawn no more than 1 A although it has its minimum; it is idle only after a time of that
+    not_drawing_since: float | None = None
     is_idle: bool = False  # it has not drawn for so long that its offer is not reserved
     # since when it has drawn less than its offer less the headroom
     under_use_since: float | None = None
@@ -78,8 +79,10 @@ class PhaseEvidence:
     unused_since: Mapping[int, float] = field(default_factory=dict)
     # which phases the meter has shown, where it does not measure; None: nothing is known
     found: FoundPhases | None = None
-    tested_at: float = LONG_AGO  # when it was last lowered to see which phases its vehicle uses
-    test_wait_s: float = 0.0  # how long after that test the next one waits
+    # when it was last lowered to see which phases its vehicle uses, or the vehicle before
+    tested_at: float = LONG_AGO
+    # how long after that test the next one of the same vehicle waits; 0: the present one was not tested yet
+    test_wait_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

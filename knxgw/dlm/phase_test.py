@@ -66,7 +66,7 @@ def next_to_test(
         return None
     for participant in participants.values():
         is_unmeasured = participant.settings.number in line.assumed_ma
-        has_waited = now_s >= _may_be_tested_at(participant)
+        has_waited = now_s >= _next_test_allowed_at(participant)
         if is_unmeasured and has_waited and _can_be_tested(participant):
             return participant
     return None
@@ -75,17 +75,19 @@ def next_to_test(
 def note_test(participant: Participant, now_s: float) -> None:
     """Note that a vehicle is tested now, and how long its next test has to wait (in place).
 
-    That is 1 min after the first test, then twice as long each time, at most `LONGEST_WAIT_S` (15 min).
+    That is 1 min after its first test, then twice as long each time, at most `LONGEST_WAIT_S` (15 min).
+    Another vehicle begins with 1 min again (`observe._forget_vehicle`).
     """
     evidence = participant.phase_evidence
     wait_s = min(max(FIRST_WAIT_S, 2 * evidence.test_wait_s), LONGEST_WAIT_S)
     participant.phase_evidence = replace(evidence, tested_at=now_s, test_wait_s=wait_s)
 
 
-def _may_be_tested_at(participant: Participant) -> float:
-    """Return when a vehicle has waited for long enough since its last test [monotonic s].
+def _next_test_allowed_at(participant: Participant) -> float:
+    """Return from when on a vehicle may be tested again, as far as its last test is concerned [monotonic s].
 
-    Long ago for one that was never tested.
+    Past for one that was never tested. A test of the vehicle before it at the charging point does not make it
+    wait, because what stayed unclear then was about that vehicle. Source: load-management 4.7d.
     """
     return participant.phase_evidence.tested_at + participant.phase_evidence.test_wait_s
 
@@ -163,7 +165,7 @@ def next_test_at(line: LineAtRest | None, participants: Iterable[Participant]) -
     if line is None or line.reason_since is None:
         return NEVER
     waits_until = [
-        _may_be_tested_at(participant)
+        _next_test_allowed_at(participant)
         for participant in participants
         if participant.settings.number in line.assumed_ma and _can_be_tested(participant)
     ]

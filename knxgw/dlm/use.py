@@ -37,7 +37,8 @@ def set_offer(participant: Participant, offer_ma: int, settings: Settings, now_s
     """Set the offer of a participant, and note what follows (in place); the same offer changes nothing.
 
     Noted are its transition (by when the vehicle must obey, until when it may rise, and what it was offered
-    and drew before) and, for 0 A, since when it waits.
+    and drew before) and, for 0 A, since when it waits. The next cycle does not skip it, and what it lacks of
+    what others keep (`even_out`) is timed again.
     """
     if offer_ma == participant.offer_ma:
         return
@@ -46,24 +47,24 @@ def set_offer(participant: Participant, offer_ma: int, settings: Settings, now_s
         participant.waiting_since = now_s
     participant.offer_ma = offer_ma
     participant.unchanged_until = now_s  # the next cycle must look at it again
-    # how long it has lacked current is timed again, by the new offer
     participant.short_since = None
 
 
 def _transition_to(
     participant: Participant, offer_ma: int, settings: Settings, now_s: float
 ) -> Transition:
-    """Return the transition that begins with an offer of `offer_ma` [mA]: from which offers, and until when.
+    """Return the transition that begins now with an offer of `offer_ma` [mA]: from which offers, and until when.
 
-    After a raise the vehicle may rise until `rises_until`; after a lowering it has to obey by `obey_by_at`.
-    If it is raised before any reading showed what it made of a lower offer, it may have dipped to that unseen
-    (`dips_until`). An offer that is not higher counts as a lowering.
+    To be called only with another offer than the present one. That becomes the previous one, unless it was made
+    at this very instant and so never sent. After a raise the vehicle may rise until `rises_until`. If no reading
+    has shown yet what it made of the lower offer before the raise, it may have dipped to that unseen
+    (`dips_until`). After a lowering it has to obey by `obey_by_at`; a vehicle that ignores its offer is given no
+    more time for a lower one. Source: load-management 7.2h, 13.3a.
     """
     transition = participant.transition
     may_have_dipped = offer_ma > participant.offer_ma and _was_lowered_unseen(
         participant, settings, now_s
     )
-    # an offer that is replaced at the same instant was never sent, so it is no previous one
     if now_s > transition.changed_at:
         transition = _with_previous_offer(participant, settings, now_s)
     obeyed_at = now_s + settings.obey_s
@@ -71,7 +72,6 @@ def _transition_to(
         if may_have_dipped:
             transition = _with_unseen_dip(transition, participant.offer_ma, obeyed_at, now_s)
         return replace(transition, changed_at=now_s, raised_to_ma=offer_ma, rises_until=obeyed_at)
-    # a vehicle that ignores its offer is given no more time for a lower one (13.3a)
     obey_by_at = transition.obey_by_at if _ignores_offer(participant) else obeyed_at
     return replace(transition, changed_at=now_s, obey_by_at=obey_by_at)
 
@@ -106,7 +106,9 @@ def _with_unseen_dip(
 def _ignores_offer(participant: Participant) -> bool:
     """Tell whether a vehicle ignores its offer: it draws more by over 1.5 A, and by over a tenth of the offer.
 
-    A smaller overdraw is how some vehicles are. Source: load-management 13.3a.
+    That goes by its overdraw (`Participant.overdraw_ma`). Asked before a lower offer gives the vehicle new time
+    to obey, and to tell whether the overdraw is remembered: a smaller one is how some vehicles are. Source:
+    load-management 13.3a.
     """
     highest_small_overdraw_ma = max(OVERDRAW_FROM_MA, participant.offer_ma // 10)
     return max(participant.overdraw_ma) > highest_small_overdraw_ma
@@ -132,8 +134,8 @@ def update_use(participant: Participant, settings: Settings, now_s: float) -> No
     """Update what a participant makes of its offer: draws more, less, or nothing (in place).
 
     It also notes since when it waits (`waiting_since`), and since when it has had at least its minimum
-    (`offered_since`). Without its minimum a vehicle cannot charge, so it counts neither as idle nor as
-    drawing less.
+    (`offered_since`). Once it does not wait any more, a trial for it ends. Without its minimum a vehicle
+    cannot charge, so it counts neither as idle nor as drawing less.
     """
     _update_overdraw(participant, settings, now_s)
     if not participant.takes_part or participant.offer_ma > 0:
@@ -146,7 +148,7 @@ def update_use(participant: Participant, settings: Settings, now_s: float) -> No
     if not participant.takes_part or participant.offer_ma < participant.settings.minimum_ma:
         if use.offered_since is not None:
             participant.use = replace(
-                use, offered_since=None, idle_since=None, is_idle=False, under_use_since=None
+                use, offered_since=None, not_drawing_since=None, is_idle=False, under_use_since=None
             )
         return
     if use.offered_since is None:
@@ -212,32 +214,37 @@ def _has_had_time_to_obey(participant: Participant, settings: Settings, now_s: f
 
 
 def _update_idle(participant: Participant, settings: Settings, now_s: float) -> None:
-    """Update whether a vehicle is idle: it has not drawn for a time, although it has its minimum (in place).
+    """Update whether a vehicle is idle: it has drawn no more than 1 A (`DRAWS_FROM_MA`) for a time (in place).
 
-    The time is T_idle (60 s), or T_wait (5 min) if it has not drawn since it was offered the minimum, because
-    some vehicles begin late. Any draw ends it. An idle vehicle loses its cap by use. Source: load-management
-    14.2.
+    To be called only while it has at least its minimum. The time is T_idle (60 s), or T_wait (5 min) if it has
+    not drawn more since it was offered the minimum, because some vehicles begin late. A draw above 1 A ends
+    it. An idle vehicle loses its cap by use. Source: load-management 14.2.
     """
     use = participant.use
     if participant.highest_draw_ma > DRAWS_FROM_MA:
-        if not use.has_charged or use.idle_since is not None:
-            participant.use = replace(use, has_charged=True, idle_since=None, is_idle=False)
+        if not use.has_charged or use.not_drawing_since is not None:
+            participant.use = replace(use, has_charged=True, not_drawing_since=None, is_idle=False)
         return
-    idle_since = now_s if use.idle_since is None else use.idle_since
+    not_drawing_since = now_s if use.not_drawing_since is None else use.not_drawing_since
     idle_after_s = settings.idle_s if use.has_charged else settings.wait_s
-    if now_s - idle_since >= idle_after_s:
+    if now_s - not_drawing_since >= idle_after_s:
         participant.use = replace(
-            use, idle_since=idle_since, is_idle=True, under_use_since=None, cap=None
+            use,
+            not_drawing_since=not_drawing_since,
+            is_idle=True,
+            under_use_since=None,
+            cap=None,
         )
-    elif use.idle_since is None:
-        participant.use = replace(use, idle_since=idle_since)
+    elif use.not_drawing_since is None:
+        participant.use = replace(use, not_drawing_since=not_drawing_since)
 
 
 def _update_under_use(participant: Participant, settings: Settings, now_s: float) -> None:
     """Update the cap by use: the highest offer to a vehicle that draws less than it may (in place).
 
-    A vehicle that has drawn less than its offer less the headroom for T_obs (30 s) is capped at its draw plus
-    the headroom, so that others get the rest. Once it uses half of that headroom, the cap is raised. Nothing
+    To be called only while it has at least its minimum. A vehicle that has drawn less than its offer less the
+    headroom for T_obs (30 s) is capped at its draw plus the headroom, so that others get the rest. Once it uses
+    half of that headroom, the cap is raised; else the headroom may be narrowed, or made whole again. Nothing
     changes without measurement, nor while the vehicle is idle. Source: load-management 14.1.
     """
     if not participant.settings.measures_current or participant.use.is_idle:
@@ -271,9 +278,9 @@ def _note_under_use_since(participant: Participant, since: float | None) -> None
 def _raise_use_cap(participant: Participant, cap: UseCap, now_s: float) -> None:
     """Raise by 3 A the cap by use (`cap`) of a vehicle that uses its headroom, at most once in 10 s (in place).
 
-    If the cap would reach the maximum of the charging point, it is removed. In any case the vehicle no longer
-    counts as drawing less than its offer, and a raised cap does not count as narrow. Source: load-management
-    14.1b.
+    To be called only while the vehicle uses half of the headroom. If the cap would reach the maximum of the
+    charging point, it is removed. In any case the vehicle no longer counts as drawing less than its offer, and
+    a raised cap does not count as narrow. Source: load-management 14.1b.
     """
     _note_under_use_since(participant, None)
     if now_s - cap.raised_at < CAP_STEP_S:
@@ -312,9 +319,10 @@ def _update_headroom(
 ) -> None:
     """Narrow the headroom of a vehicle with a cap by use while others lack current; else make it whole (in place).
 
-    It is narrowed once others have lacked current for 3 min. It is made whole once they lack nothing, and
-    otherwise after 15 min, for at least 45 s: a vehicle that stays a little below any offer cannot show with
-    a narrow headroom that it wants more. Source: load-management 14.1.
+    To be called only while the vehicle uses less than half of the headroom. That is narrowed once others have
+    lacked current for 3 min. It is made whole once they lack nothing, and otherwise after 15 min, for at least
+    45 s: a vehicle that stays a little below any offer cannot show with a narrow headroom that it wants more.
+    Nothing changes while the vehicle draws 0.5 A at most. Source: load-management 14.1.
     """
     if participant.highest_draw_ma <= UNDER_USE_FROM_MA:
         return  # it does not charge, so its draw says nothing of what it will use
@@ -368,8 +376,9 @@ def _instants_of_change(participant: Participant, settings: Settings) -> list[fl
     moments = [participant.transition.obey_by_at, participant.transition.rises_until]
     if participant.settings.measures_current:
         moments.append(age_counts_from(participant) + stale_after_s(participant))
-    if use.idle_since is not None and not use.is_idle:
-        moments.append(use.idle_since + (settings.idle_s if use.has_charged else settings.wait_s))
+    if use.not_drawing_since is not None and not use.is_idle:
+        idle_after_s = settings.idle_s if use.has_charged else settings.wait_s
+        moments.append(use.not_drawing_since + idle_after_s)
     if participant.small_raise_possible_since is not None:
         moments.append(participant.small_raise_possible_since + SMALL_RAISE_S)
     if use.under_use_since is not None:

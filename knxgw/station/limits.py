@@ -76,7 +76,7 @@ def began_at(station: Station, point: ChargingPoint, reason: Reason) -> float | 
         case Reason.WAITING_FOR_CURRENT if participant is not None:
             return participant.waiting_since
         case Reason.IDLE if participant is not None:
-            return participant.use.idle_since
+            return participant.use.not_drawing_since
         case _:
             return None
 
