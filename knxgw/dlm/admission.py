@@ -77,9 +77,9 @@ def _rotate_if_due(
 ) -> None:
     """Stop one participant that has charged for a whole turn, for the one that has waited longest (queue).
 
-    Only if that one has waited for a whole turn (`rotation_s`) and is not admitted beside all that run, and
-    if no other one has been given a turn that is still open. The stopped one is removed from `running` (in
-    place). `waiting` must not be empty. Source: load-management 18.1g.
+    Only if that one has waited for a whole turn (`rotation_s`) and is not admitted beside all that run, if the
+    stop makes enough room for it, and if no other one has been given a turn that is still open. The stopped
+    one is removed from `running` (in place). `waiting` must not be empty. Source: load-management 18.1g.
     """
     settings, now_s = cycle.settings, cycle.now_s
     if not settings.queue or cycle.turn is not None:
@@ -136,9 +136,10 @@ def _admit(
     """Return the waiting participants whose minimum fits if all that run go to their minimum.
 
     Each is examined in the order of `waiting`, beside the minima of those admitted before it. Left out are
-    those for which others gave way in vain a moment ago, and those that were shed (stopped by the queue)
-    and may not return yet. `available_ma`: the room per phase. Nothing is changed, so it may also be a room
-    that is only hoped for (`estimated_room_ma`). Source: load-management 9.2b.
+    those for which others gave way in vain a moment ago, and those that were shed (stopped for lack of room)
+    and may not return yet; after some failed trials there must be room to spare. `available_ma`: the room per
+    phase. Nothing is changed, so it may also be a room that is only hoped for (`estimated_room_ma`). Source:
+    load-management 9.2b.
     """
     minimums_ma = [queues.minimums_ma(running, index) for index in range(len(cycle.phases))]
     room = _room_beside_others_ma(cycle, available_ma, running, waiting)
@@ -253,7 +254,9 @@ def _update_shed_one(
 ) -> None:
     """Let a shed participant return once it may, or note since when it has had room again (in place).
 
-    `minimums_ma`: the minima per phase that are given already; `room_ma`: what all minima may add up to.
+    To be called only for one that is shed, and was not stopped often. If it has no room, the time for which
+    it has had some starts again later. `minimums_ma`: the minima per phase that are given already; `room_ma`:
+    what all minima may add up to.
     """
     shedding = participant.shedding
     if _may_start_by_queue(cycle, participant, minimums_ma, room_ma):
@@ -265,7 +268,7 @@ def _update_shed_one(
             returned_at=cycle.now_s,
         )
     elif not _minimum_fits(participant, minimums_ma, room_ma, spare_ma=queues.ROOM_MA):
-        participant.shedding = replace(shedding, room_since=None)  # its time starts again later
+        participant.shedding = replace(shedding, room_since=None)
     elif shedding.room_since is None:
         participant.shedding = replace(shedding, room_since=cycle.now_s)
 
@@ -305,9 +308,10 @@ def _update_shedding(
 ) -> None:
     """Note since when each shed participant has had room again, and let it return once that has lasted.
 
-    Shed means stopped by the queue for lack of room. Each is looked at beside the minima of all that run,
-    and of those before it in `waiting` that are admitted or may soon be: they are not shed, and fit by the
-    latest base load. Must be called once in a cycle, with `waiting` in the order of admission.
+    Shed means stopped for lack of room, by the queue or by an overcurrent that came back. Each is looked at
+    beside the minima of all that run, and of those before it in `waiting` that are admitted or may soon be:
+    they are not shed, and fit by the latest base load. Must be called once in a cycle, with `waiting` in the
+    order of admission.
     """
     minimums_ma = [queues.minimums_ma(running, index) for index in range(len(cycle.phases))]
     room_now_ma = _room_beside_others_ma(cycle, cycle.room_now_ma, running, waiting)

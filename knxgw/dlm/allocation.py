@@ -1,4 +1,4 @@
-"""Who gets how much: minimum for everyone, the prioritised one first, the rest in equal increments.
+"""How much each participant gets: the minimum for all, then the prioritised one, the rest in equal increments.
 
 A constraint is any limit that some participants share: a phase of the mains connection, a phase of a feeder,
 a budget of power. The result is max-min fair in the increments above the minima, unique, and does not depend

@@ -113,11 +113,7 @@ def _participants_with_known_draw(participants: Iterable[Participant]) -> list[P
 
     The draw of the others cannot be told from the building's, so it counts as base load.
     """
-    return [
-        participant
-        for participant in participants
-        if participant.has_valid_currents and participant.is_reachable
-    ]
+    return [participant for participant in participants if participant.is_draw_known]
 
 
 def add_draw(phases: Sequence[PhaseState], draw_ma: Phases) -> None:
@@ -154,8 +150,8 @@ def _cautious_base_ma(
 def _is_sampled_again_before_raise(sample: Sample, known_participants: list[Participant]) -> bool:
     """Tell whether the meter will send another sample before an offer can be raised because of this one.
 
-    It will if its samples come at least as often as raises may, and all chargers are read in about each
-    cycle.
+    Asked before the likely base load is trusted instead of the highest possible one. It will if its samples
+    come at least as often as raises may, and all chargers are read in about each cycle.
     """
     return not sample.is_from_slow_meter and all(map(is_read_often, known_participants))
 
@@ -254,11 +250,11 @@ def examine_at_rest(
 ) -> None:
     """Make the base load of a phase exact while nothing moves, for a meter that sends changes only (in place).
 
-    While such a meter is silent its last value holds. If no draw has moved since `at_rest_since`, the base
-    load is that value less the present draws, within the range that the last sample left possible. If that is
-    higher than before it counts at once. If it is lower it counts only if nothing has moved since
-    `long_at_rest_since`, which is earlier: a telegram may have been lost. `phase`: 0 to 2. Source:
-    load-management 7.2g.
+    To be called only for such a meter, and not in an emergency: while it is silent its last value holds. If no
+    draw has moved since `at_rest_since`, the base load is that value less the present draws, within the range
+    that the last sample left possible. If that is higher than before it counts at once. If it is lower, or the
+    same, it counts only if nothing has moved since `long_at_rest_since`, which is earlier: a telegram may have
+    been lost. `phase`: 0 to 2. Source: load-management 7.2g.
     """
     before_ma, possible_ma = phase_state.base_ma, phase_state.possible_base_ma
     if before_ma is None or phase_state.pending_samples or possible_ma.is_exact:
@@ -325,7 +321,8 @@ def note_base_load(phase_state: PhaseState, now_s: float, window_s: float) -> No
 def _time_below_level_s(history: BaseHistory, base_ma: int, now_s: float) -> float | None:
     """Return for how long [s] the load was lower than the level `base_ma` to which it has just risen.
 
-    None: the history, whose last entry is the load before the rise, has no load of that level. A past load
+    To be called only when it has risen by more than 0.5 A, and before that is in the history: its last entry is
+    the load before the rise. None: the history has no load of that level. A past load
     counts as of that level if it falls short of it by no more than a quarter of the rise or 0.5 A
     (`SAME_LEVEL_MA`), whichever is more: a sample taken before the chargers were read may show too much.
     """
@@ -469,8 +466,8 @@ def _may_have_dipped_unseen(participant: Participant, phase: int, sampled_at: fl
 def _are_all_read_since(known_participants: list[Participant], moment_at: float) -> bool:
     """Tell whether the currents of all known participants were read at or after `moment_at` [monotonic s].
 
-    Two kinds need no reading: where no vehicle is connected nothing flows, and without measurement the
-    assumed draw is known at any time.
+    Asked before a sample of that moment counts fully. Two kinds need no reading: where no vehicle is connected
+    nothing flows, and without measurement the assumed draw is known at any time.
     """
     for participant in known_participants:
         if participant.is_connected and participant.settings.measures_current:

@@ -138,10 +138,10 @@ class CycleState:
         """Start a newcomer: offer it its minimum, and forget that others gave way for it in vain before.
 
         The start counts as its last raise: the next one waits for the raise spacing, and for a complete set
-        of the meter that comes after the start.
+        of the meter that comes after the start. An overdraw that is remembered of its vehicle makes each room
+        of this cycle smaller, as it does in the next cycles (`Claims`).
         """
         for index in participant.phases:
-            # what its vehicle is known to take above its offer is no room any more
             overdraw_ma = participant.required_ma(index) - participant.settings.minimum_ma
             for room_ma in self._rooms_ma:
                 room_ma[index] -= overdraw_ma
@@ -155,11 +155,12 @@ class CycleState:
         | base load | as estimated | as high as it may be |
         |---|---|---|
         | the latest one | `room_now_ma`: lowering | `least_room_now_ma`: starts and raises in the window of a large consumer |
-        | the higher of it and its peak | `estimated_room_ma`: who may hope for a start | `room_to_raise_ma`: starts and raises |
+        | the higher of it and its peak | `estimated_room_ma`: which may hope for a start | `room_to_raise_ma`: starts and raises |
 
         The uncertainty is added to the latest base load only, not to its peak. A start or a raise must also
         fit `room_to_grant_ma`: with a fast meter, beside all that its last sample leaves possible. Where the
-        meter is over range, only `room_now_ma`, by which offers are lowered, may be above 0.
+        meter is over range, only `room_now_ma`, by which offers are lowered, may be above 0. Also noted is when
+        time alone makes a room larger (`peak_expires_at`), and a back-off that was of no use ends.
         Source: load-management 7.3, 9.4e.
         """
         window_s = meters.window_s(self.state.meter)

@@ -2,9 +2,9 @@
 
 A charger is read every second or every ten; the smart meter reports what the line carried at some moment in
 between. So all questions are about a moment, and the answer may be a range. The history of a charging point
-without measurement holds its assumed draw of each cycle, so that counts as read. `EARLY_S` (1 s): a sample of
-the meter may be that much older than the configured delay says, so a reading must be older still to be from
-before it.
+without measurement holds its assumed draw of each cycle, as of the instant of that cycle, although nothing was
+read. `EARLY_S` (1 s): a sample of the meter may be that much older than the configured delay says, so a
+reading must be older still to be from before it.
 
 Source: load-management 7.2.
 """
@@ -21,8 +21,10 @@ OFTEN_S = 2.0  # a poll period up to this is about as often as a cycle runs
 def is_read_often(participant: Participant) -> bool:
     """Tell whether a participant's draw is read about as often as a cycle runs: at least every 2 s (`OFTEN_S`).
 
-    The draw of a charger without measurement is never read, so false; but true while no vehicle is connected
-    there, because then it is known to be 0. True also for one that was not observed yet.
+    Asked before the likely base load is trusted instead of the highest one (`base_load`). The draw of a charger
+    without measurement is assumed and never read, so false; but true while no vehicle is connected there,
+    because then it is known to be 0. True also for one that was not observed yet: it counts as unreachable, and
+    its draw as the building's, so that no reading is waited for.
     """
     if not participant.settings.measures_current:
         return not participant.is_connected
@@ -33,6 +35,7 @@ def last_read_at(participant: Participant) -> float | None:
     """Return up to when a participant's draw is known [monotonic s]: when it was read last; None: never.
 
     A last reading with the same values as before may not be in the history yet, so `read_at` counts as well.
+    Without measurement it is when the draw was last assumed.
     """
     if not participant.history:
         return None

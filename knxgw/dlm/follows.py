@@ -10,10 +10,11 @@ that repeats its last value, or that measures another cable, stays where it is.
 some telegrams have reported it since. Between two such levels that are 3 A or more apart, each telegram is
 held against the three answers there can be: the median of M before, and +1, 0 or -1 times what S has
 moved since. An answer counts when every telegram from one level to the other lies within 1 A (and a
-tenth of the step, the errors of both devices) of it. If no answer counts, the building has stepped as well,
-and the step says nothing. This is how a step of the building is told apart from a meter that is wrong. The
-load of the building is never computed from M - S here, because with transformers the wrong way round that
-jumps by twice the current of every charger. A staircase of raises is one step: every stair is examined.
+tenth of the step, the errors of both devices) of it; for a meter that stands still, within 0.9 A. If no
+answer counts, the building has stepped as well, and the step says nothing. This is how a step of the building
+is told apart from a meter that is wrong. The load of the building is never computed from M - S here, because
+with transformers the wrong way round that jumps by twice the current of every charger. A staircase of raises
+is one step: every stair is examined.
 
 *Five in a row*, because one or two may be chance: a load that is switched at the very moment, a lost
 telegram of a meter that sends changes only. Steps that say nothing are left out, one other answer begins
@@ -96,11 +97,11 @@ class RestingChargers(NamedTuple):
     def are_still_resting(self, phase: int, participants: Iterable[Participant]) -> bool:
         """Tell whether the same number of chargers still draw the same together on a phase (0 to 2), within 0.5 A.
 
-        Only chargers whose draw is known are counted: they can be reached, and their currents are valid.
+        Then values of the meter are only kept. Only chargers whose draw is known are counted.
         """
         drawn_ma = known_count = 0
         for participant in participants:
-            if participant.has_valid_currents and participant.is_reachable:
+            if participant.is_draw_known:
                 drawn_ma += participant.draw_ma[phase]
                 known_count += 1
         return known_count == self.known_count and abs(drawn_ma - self.drawn_ma) <= STEADY_MA
@@ -250,7 +251,8 @@ def _examine_due(
     """Return the check after the pending values that are due were examined, and the values that still wait.
 
     A value is due once every measuring charger with a vehicle has been read since it came: only then is it
-    known what they drew. The first one that is not due, and all after it, wait.
+    known what they drew. The first one that is not due, and all after it, wait. The trail of the check still
+    holds all of them: the caller replaces it. `phase`: 0 to 2; `spacing_s`: how far apart the values come.
     """
     waiting = check.trail.pending
     while waiting:
@@ -289,9 +291,7 @@ def _resting_chargers(
     if from_level is None or last is None or from_level.reached_at != last.arrived_at:
         # the value that was examined last has not ended a step: one is still being judged
         return None
-    known_count = sum(
-        participant.has_valid_currents and participant.is_reachable for participant in participants
-    )
+    known_count = sum(participant.is_draw_known for participant in participants)
     rest = RestingChargers(from_level.drawn_ma + last.assumed_ma, known_count)
     return rest if rest.are_still_resting(phase, participants) else None
 
@@ -300,8 +300,8 @@ def examine(check: FollowCheck, paired: PairedReport, spacing_s: float) -> Follo
     """Return the check after comparing a value of the meter with what the chargers drew at that time (`paired`).
 
     The value may rule out some answers to the present step (the meter follows, stands still, goes the wrong
-    way), end the step, and begin the next one. A step that cannot be judged is dropped without an answer.
-    `spacing_s`: how far apart the values come.
+    way), end the step, and begin the next one. A step that cannot be judged is dropped without an answer. Also
+    noted is an export, which shows that the meter has a sign. `spacing_s`: how far apart the values come.
     """
     from_level, possible_answers, away_since = check.step
     if from_level is not None and _is_step_unusable(check, from_level, paired):
@@ -363,7 +363,8 @@ def _answers_still_possible(
 
     Since `from_level` the meter must have moved as the chargers did, or in the other direction (wrong way),
     within 1 A for the building and a tenth of the step for the errors of both devices. To stand still it must
-    have moved by no more than 0.9 A (`STILL_MA`).
+    have moved by no more than 0.9 A (`STILL_MA`), three tenths of the smallest step: a meter that does not show
+    the step has no error of it, so its tenth is not added.
     """
     # how far the chargers have moved, at least and at most, and how far the meter has
     least_ma, most_ma = paired.low_ma - from_level.drawn_ma, paired.high_ma - from_level.drawn_ma
@@ -417,7 +418,10 @@ def _with_step_concluded(check: FollowCheck, drawn_ma: int, paired: PairedReport
 
 
 def _has_had_time_to_show(step: Step, paired: PairedReport) -> bool:
-    """Tell whether the meter has had 15 s (`STILL_S`) to show a step, since the chargers were 3 A away."""
+    """Tell whether the meter has had 15 s (`STILL_S`) to show a step, since the chargers were 3 A away.
+
+    Asked before it is found to stand still.
+    """
     return step.away_since is not None and paired.arrived_at >= step.away_since + STILL_S
 
 

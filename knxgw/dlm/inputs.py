@@ -24,9 +24,10 @@ participant is lowered because the cable of a charger was pulled.
 one ends an emergency. Where a meter reports changes only, its In-operation telegram says that the values
 still hold.
 
-*Urgency.* Only what makes the line too full is urgent: then a cycle runs at once. All else waits for the
-next second. Each function here returns a new state, and puts `due_at` to now when the next cycle has
-something to do; the station runs it.
+*Urgency.* A value that may make the line too full is urgent: then a cycle runs at once. So is each value
+while all are held at their minimum, or while no base load is known yet. All else waits for the next second.
+Each function here returns a new state, and puts `due_at` to now when the next cycle has something to do; the
+station runs it.
 
 What each function may assume: the previous state was left by a cycle or by a function of this module;
 `now_s` never goes back; values may be missing, late, doubled or implausible.
@@ -197,8 +198,9 @@ def after_in_operation(
 ) -> LoadManagement:
     """Return the state after an In-operation telegram, by which the meter says that its last values hold.
 
-    In an emergency the first such telegram after a silence makes the gateway read the values of all phases
-    from the bus: they are noted as requested. Source: load-management 3.2, 11.6.
+    The last values are examined as if they had come now. In an emergency the first such telegram after a
+    silence makes the gateway read the values of all phases from the bus: they are noted as requested. Source:
+    load-management 3.2, 11.6.
     """
     state = _with_last_values_confirmed(state, settings, now_s, observations)
     # by the new state's meter, which has the present line at rest

@@ -90,7 +90,8 @@ class Meter:
     def phases_arrive_apart(self) -> bool:
         """Tell whether the last values of the phases came at different instants.
 
-        False if all came at the same instant, or fewer than two phases have a value.
+        Then a complete set lasts only until the first value of the next one, so a due cycle must not wait for
+        the next tick. False if all came at the same instant, or fewer than two phases have a value.
         """
         arrivals = {value.arrived_at for value in self.values if value}
         return len(arrivals) > 1
@@ -99,7 +100,8 @@ class Meter:
 def is_slow(meter: Meter, settings: Settings) -> bool:
     """Tell whether complete sets come further apart (T_mon_eff) than raises may follow each other (T_up).
 
-    Then an offer could be raised twice by the same values.
+    Asked before a raise or a start waits for the next sample to show how high the base load is: with such a
+    meter that would take too long.
     """
     return meter.spacing_s > settings.raise_spacing_s
 

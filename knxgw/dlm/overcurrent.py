@@ -80,7 +80,8 @@ class Overcurrent:
     def has_recurred(self) -> bool:
         """Tell whether the present lock-out began less than 10 min after the last restart (`RECURS_S`).
 
-        False where there is no lock-out.
+        Then a minimum that fits is not enough for those on full phases (`overcurrent_step`). False where there
+        is no lock-out.
         """
         return self.lock_out is not None and self.lock_out.locked_at - self.restarted_at <= RECURS_S
 
@@ -105,7 +106,7 @@ def supervise(
     """
     if overcurrent.lock_out is not None:
         return _continue_lock_out(overcurrent, overcurrent.lock_out, now_s, may_restart=may_restart)
-    return _confirm(overcurrent, settings, loads, now_s)
+    return _supervise_excess(overcurrent, settings, loads, now_s)
 
 
 def without_silent_phases(overcurrent: Overcurrent, silent_phases: Sequence[int]) -> Overcurrent:
@@ -135,13 +136,14 @@ def without_silent_phases(overcurrent: Overcurrent, silent_phases: Sequence[int]
     return replace(overcurrent, excess=excess, lock_out=lock_out)
 
 
-def _confirm(
+def _supervise_excess(
     overcurrent: Overcurrent, settings: Settings, loads: Sequence[PhaseLoad], now_s: float
 ) -> Overcurrent:
-    """Return what is known after a cycle without a lock-out; a confirmed excess begins one.
+    """Return what is known of an excess after a cycle without a lock-out; once it is confirmed, one begins.
 
-    An excess is confirmed by its duration or, if it is severe, by two samples (`_is_confirmed`). While
-    nothing has changed the same object is returned. Source: load-management 12.2.
+    An excess is a phase above the fuse or the limit although all are at the minimum, or a severe sample. It is
+    confirmed once it has lasted for 6 s (fuse) or 60 s (limit), or by two severe samples in a row
+    (`_is_confirmed`). While nothing has changed the same object is returned. Source: load-management 12.2.
     """
     before = overcurrent.excess
     excess = _timed_excess(before, settings, loads, now_s)

@@ -22,9 +22,10 @@ from knxgw.dlm.settings import LONG_AGO
 def supervise_overcurrent(cycle: CycleState, new_phases: Sequence[int]) -> None:
     """Supervise the phases for an overcurrent: begin or end the lock-out, in which no charging point charges.
 
-    `new_phases`: those (0 to 2) with a meter value that no cycle has seen yet; severe samples are counted
-    by them. In an emergency phases without a usable value are left out, and the lock-out does not end.
-    Source: load-management 12.
+    The fault `OVER_CURRENT` lasts as long as the lock-out. In an emergency phases without a usable value are
+    left out, and the lock-out does not end. With a static limit nothing is supervised. `new_phases`: those (0
+    to 2) with a meter value that no cycle has seen yet; severe samples are counted by them. Source:
+    load-management 12.
     """
     if cycle.is_static:
         return  # nothing is measured
@@ -62,7 +63,8 @@ def _update_overcurrent(cycle: CycleState, loads: Sequence[PhaseLoad]) -> None:
 def _is_value_usable(cycle: CycleState, index: int) -> bool:
     """Tell whether a phase (0 to 2) has a fresh value, of a meter that is not found to be wrong.
 
-    A meter is found to be wrong when it does not follow the chargers (`finding`).
+    In an emergency only such phases are supervised. A meter is found to be wrong when it does not follow the
+    chargers (`finding`).
     """
     value = cycle.state.meter.values[index]
     if value is None or cycle.phases[index].follow_check.finding is not None:
@@ -103,8 +105,9 @@ def _begin_lock_out(cycle: CycleState) -> None:
 def _hold_back_those_on_full_phases(cycle: CycleState, interrupted: Sequence[Participant]) -> None:
     """Let interrupted participants on overloaded phases start again only with room to spare (in place).
 
-    For an overcurrent that came back soon after a restart: their minimum had fitted, and the line carried
-    too much all the same, because a vehicle takes more than it is offered, or the base load comes and goes.
+    To be called only for an overcurrent that came back soon after a restart: their minimum had fitted, and the
+    line carried too much all the same, because a vehicle takes more than it is offered, or the base load comes
+    and goes.
     So each must have room for 1 A more than its minimum for `restart_s`, like one that the queue has shed.
     Without such room it may return after `restart_after_s`, which is twice as long after each such
     lock-out. Source: load-management 12.4f.

@@ -49,8 +49,8 @@ def with_draws(
     arrived_at, current_ma, total_ma = report
     low_ma = high_ma = assumed_ma = measured_bits = drawing_bits = 0
     for participant in participants:
-        if not (participant.has_valid_currents and participant.is_reachable):
-            continue  # its draw is not known, and counts as the building's
+        if not participant.is_draw_known:
+            continue  # it counts as the building's
         settings = participant.settings
         is_measured = settings.measures_current and settings.measures_every_phase
         if not is_measured:

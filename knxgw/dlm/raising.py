@@ -32,10 +32,11 @@ def raise_offers(
 ) -> None:
     """Raise offers towards `target_ma` [mA, by number], as far as others have released the current (in place).
 
-    Each rises by 2 A (`raise_ma`) at most. Where the raises on a phase would not fit together beside the
-    highest base load that the last sample leaves possible, none on that phase is made before the next
-    sample. Must be called once offers were lowered and newcomers started. Source: load-management 7.2d,
-    9.4.
+    Each rises by 2 A (`raise_ma`) at most. Two rooms count. The raises are worked out in `room_to_raise_ma`,
+    as far as it is not committed. With a fast meter the last sample may leave a still higher base load
+    possible, so they must also fit `room_to_grant_ma`, which is never larger: where all raises on a phase do
+    not fit that together, no participant on that phase is raised before the next sample. Must be called once
+    offers were lowered and newcomers started. Source: load-management 7.2d, 9.4.
     """
     possible = _possible_raises(cycle, running, target_ma)
     if not possible:

@@ -31,7 +31,8 @@ def reconfigured(
     """Return load management with other settings and participants; `state` is not changed, and a cycle is due.
 
     A participant is kept if its number and its wired phases are the same; the last known draw of any other
-    counts as the building's. `is_same_measurement`: the smart meter still measures the same line in the
+    counts as the building's. What was remembered to compare the meter with the participants of before is
+    forgotten if these have changed. `is_same_measurement`: the smart meter still measures the same line in the
     same way; otherwise load management begins as at a start (`_restarted`). Source: load-management 11.7,
     16.70, 16.71.
     """
@@ -122,7 +123,8 @@ def _restarted(
 def _had_as_much_before(before: Participant | None, begun: Participant) -> bool:
     """Tell whether a participant had, on each of its wired phases, at least the offer that it begins with.
 
-    `before`: the one of the same number before the change; None: there was none, so it had nothing.
+    If not it begins with 0 A. `before`: the one of the same number before the change; None: there was none, so
+    it had nothing.
     """
     return (
         before is not None

@@ -325,9 +325,10 @@ def _has_stayed_between(phase: int, before: LineAtRest, after: LineAtRest) -> bo
 def _may_have_joined(left_out: Sequence[Change], others: Sequence[Change]) -> bool:
     """Tell whether a vehicle may have begun to use the phases that were left out, all of them at once.
 
-    Each must have risen by 4 A, and by 4 A more than each phase that the vehicle uses (`others`): a load of
-    the building on all phases does not do that. The upper ends of the ranges count, so that in doubt the
-    phases count again. Source: load-management 4.7c.
+    If so what was found of it is forgotten. Each must have risen by 4 A, and by 4 A more than each phase that
+    the vehicle uses (`others`): a load of the building on all phases does not do that. The upper ends of the
+    ranges count, so that in doubt the phases count again. Neither argument may be empty. Source:
+    load-management 4.7c.
     """
     joined_ma = min(change.most_ma for change in left_out)
     more_ma = joined_ma - max(change.most_ma for change in others)
