@@ -79,11 +79,14 @@ class EnergyCounter:
 
     @property
     def accepted_mwh(self) -> int:
-        """Return the last reading [mWh] that was accepted; 0: none yet.
+        """Return the last reading [mWh] that was accepted.
 
-        Used where there must be one: the first is accepted at once, so only a later one can be doubted.
+        To be asked only once there is one: the first reading is accepted at once, so it is there as soon as one
+        can be doubted. Raises: ValueError, if there is none.
         """
-        return self.reading_mwh or 0
+        if self.reading is None:
+            raise ValueError("the register was not read yet")
+        return self.reading.mwh
 
     @property
     def is_unconfirmed(self) -> bool:
@@ -104,7 +107,7 @@ class EnergyCounter:
         if _confirms_restart(self, reading_mwh, now_s):
             return _with_doubted_reading(self, reading_mwh, now_s)
         if _shows_no_flow(self, self.reading.mwh, reading_mwh):
-            return Counted(_with_confirmed_reading(self, now_s), added_mwh=0)
+            return Counted(_with_confirmed_reading(self, self.reading, now_s), added_mwh=0)
         from_mwh = _growth_began_at_mwh(self, self.reading.mwh, reading_mwh, now_s)
         if from_mwh is None:  # it fell, or rose too much
             return _with_doubted_reading(self, reading_mwh, now_s)
@@ -187,13 +190,14 @@ def _growth_began_at_mwh(
     return accepted_mwh if 0 < rise_mwh <= most_mwh + counter.register.slack_mwh else None
 
 
-def _with_confirmed_reading(counter: EnergyCounter, now_s: float) -> EnergyCounter:
-    """Return the counter after a reading that shows no flow: that confirms the accepted reading.
+def _with_confirmed_reading(
+    counter: EnergyCounter, accepted: Reading, now_s: float
+) -> EnergyCounter:
+    """Return the counter after a reading that shows no flow: that confirms the `accepted` reading.
 
     So a doubt ends: it was an error. But what its readings added in advance stays counted
     (`counted_ahead_mwh`), and the next growth adds so much less.
     """
-    accepted = counter.reading or Reading(0, since=None)  # there always is one here
     # a reading taken over from before may not say since when the register shows it: now at the latest
     since = now_s if accepted.since is None else accepted.since
     return replace(

@@ -97,8 +97,9 @@ def add_to_totals(point: ChargingPoint, counted: CountedReading, now_s: float) -
 def _with_total(energy: EnergyState, added_mwh: int) -> EnergyState:
     """Return the energy state with its total (`lifetime_mwh`) grown by `added_mwh`, or with a first total.
 
-    The first total is what its register shows, once a second reading has confirmed that; until then there is
-    none. From then on the total only grows, also when the meter is replaced by one that shows less.
+    To be called only once the register of the total was read. The first total is what it shows, once a second
+    reading has confirmed that; until then there is none. From then on the total only grows, also when the meter
+    is replaced by one that shows less.
     """
     if energy.lifetime_mwh is not None:
         if not added_mwh:
@@ -110,7 +111,7 @@ def _with_total(energy: EnergyState, added_mwh: int) -> EnergyState:
         return energy
     return replace(
         energy,
-        lifetime_mwh=max(0, counter.reading_mwh or 0),
+        lifetime_mwh=max(0, counter.accepted_mwh),
         # readings before the confirmed one were never confirmed: they are of no meter that may come back
         lifetime_counter=replace(counter, previous_meter_mwh=None),
     )

@@ -14,7 +14,8 @@ def link_changed(point: ChargingPoint, condition: LinkCondition) -> ChargingPoin
 
     If the charger is not reachable, or another model answers, the charger's values are dropped; those of the
     electricity meter stay. Whether a vehicle is connected stays as well: if the charger later reports none, it
-    must be noticed that the vehicle was unplugged meanwhile.
+    must be noticed that the vehicle was unplugged meanwhile. Across any change, the time below the "complete"
+    threshold is not counted.
     """
     faults = point.faults
     for fault, cause in _LINK_FAULTS.items():
@@ -26,7 +27,6 @@ def link_changed(point: ChargingPoint, condition: LinkCondition) -> ChargingPoin
     return replace(
         point,
         link=replace(point.link, condition=condition),
-        # across the change, the time below the "complete" threshold is not counted
         process=replace(point.process, counted_until=None),
         faults=faults,
     )

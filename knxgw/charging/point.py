@@ -91,8 +91,9 @@ class Readings:
     ) -> "Readings":
         """Return the same values with other times: when each was read, and how far apart its readings came.
 
-        Used for a reading that shows nothing new. `repeated_at`: when it came, while the session has not been
-        brought up to it yet; else None [monotonic s]. Built directly: that is much faster than `replace`.
+        Used for a reading that shows nothing new (`observe_repeated`), and when the session is brought up to it
+        (`catch_up`). `repeated_at`: when the reading came [monotonic s]; None: the session has been brought up
+        to it. Built directly: that is much faster than `replace`.
         """
         return Readings(
             values=self.values,
@@ -281,7 +282,7 @@ class ChargingPoint:
     def is_reported_unavailable(self, quantities: Iterable[Quantity]) -> bool:
         """Tell whether each of these quantities was read, and its device said that it has no value for it.
 
-        True also if no quantities are given.
+        That tells what is not measured from what was not read yet. True also if no quantities are given.
         """
         readings = self.readings  # a time but no value: the device has none
         return all(one in readings.read_at and one not in readings.values for one in quantities)

@@ -67,8 +67,8 @@ def with_new_times(point: ChargingPoint, now: datetime, now_s: float) -> Chargin
 def _is_duration_counted_by_charger(point: ChargingPoint) -> bool:
     """Tell whether the duration of the session is the one that the charger counts.
 
-    A charger that has begun its count again in the middle of the session reports too little: then the
-    gateway's own duration counts.
+    If so a corrected clock leaves it as it is. A charger that has begun its count again in the middle of the
+    session reports too little: then the gateway's own duration counts.
     """
     is_reported = point.number(Quantity.SESSION_DURATION) is not None
     return is_reported and not point.session.has_duration_restarted

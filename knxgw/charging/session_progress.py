@@ -100,7 +100,8 @@ def follow_session(point: ChargingPoint, now_s: float, now: datetime | None) -> 
     """Return the point with its session brought up to now: begun, timed, and "charging complete" or not.
 
     This follows each reading. A session begins when the charger first reports charging after plug-in. It ends
-    at unplugging, which is not handled here. `now_s`: monotonic; `now`: the wall-clock time, None: not valid.
+    at unplugging, which is not handled here. Its energy follows the charger's register of the session once
+    that can only show this one. `now_s`: monotonic; `now`: the wall-clock time, None: not valid.
     """
     state = point.value(Quantity.STATE)
     is_charging = isinstance(state, ChargingState) and state.is_charging
@@ -108,7 +109,7 @@ def follow_session(point: ChargingPoint, now_s: float, now: datetime | None) -> 
         return point  # without a vehicle there is no session to follow
     if is_charging and not point.session.is_open:
         point = _with_new_session(point, now_s, now)
-    point = counting.adopt_session_register(point, now_s)  # once it can only show this session
+    point = counting.adopt_session_register(point, now_s)
     current_ma = fresh_current_ma(point, now_s)
     is_drawing = is_charging and _is_above_threshold(point, current_ma)
     process = _followed_process(point, current_ma, now_s, is_drawing=is_drawing)
@@ -142,9 +143,11 @@ def _followed_session(
 ) -> SessionState:
     """Return the session brought up to now: while the vehicle draws, end, duration and details move on.
 
-    It also gets its start time, if the wall clock was not valid until now. `is_drawing`: the charger reports
-    charging, with a current at or above the "complete" threshold, or not measured. `now_s`: monotonic; `now`:
-    the wall-clock time, None: not valid.
+    The details are the highest power and the card. An open session also gets its start time, if the wall clock
+    was not valid until now. `is_drawing`: the charger reports charging, with a current at or above the
+    "complete" threshold, or not measured. Then the session is open, because charging begins one, and so has a
+    `began_at`: only one that was over before the gateway's restart has none. `now_s`: monotonic; `now`: the
+    wall-clock time, None: not valid.
     """
     state = point.session
     session = state.latest
@@ -171,7 +174,8 @@ def _with_new_session(point: ChargingPoint, now_s: float, now: datetime | None) 
 
     That is the card that the charger shows now. But if it showed the same one when the last vehicle left
     (`shown_before`), and has not asked for a card since plug-in, it is left over from the session before,
-    and does not count. `now_s`: monotonic; `now`: the wall-clock time, None: not valid.
+    and does not count. The charger's register of the session gets a new counter. `now_s`: monotonic; `now`:
+    the wall-clock time, None: not valid.
     """
     session = SessionState(
         latest=sessions.begin(now),
@@ -213,8 +217,8 @@ def _extended_to_now(
 def _is_above_threshold(point: ChargingPoint, current_ma: int | None) -> bool:
     """Tell whether the current is at or above the threshold below which charging counts as complete.
 
-    If it is not known (None): true if nothing measures it, because then the vehicle is taken to draw; false
-    if only a fresh reading is missing.
+    Then the vehicle draws, if its charger reports charging. If the current is not known (None): true if nothing
+    measures it, because then the vehicle is taken to draw; false if only a fresh reading is missing.
     """
     if current_ma is None:
         return not point.is_current_measured

@@ -57,7 +57,11 @@ def _complete_at(point: ChargingPoint) -> float | None:
 
 
 def _first_stale_at(point: ChargingPoint, now_s: float, *, latest_at: float) -> float:
-    """Return when the next value of the point goes stale [monotonic s]; `latest_at` if none does before."""
+    """Return when the next value of the point goes stale [monotonic s]; `latest_at` if none does before.
+
+    At that very instant it is still fresh (`fresh_value`), so a value that reaches it now has yet to go stale:
+    then `now_s` itself is returned, and the next tick looks again.
+    """
     first_at = latest_at
     for quantity, read_at in point.readings.read_at.items():
         stale_at = read_at + fresh_s(point, quantity)

@@ -35,6 +35,12 @@ def life(
     return counter, total_mwh / KWH
 
 
+def test_before_its_first_reading_a_counter_has_accepted_none() -> None:
+    with pytest.raises(ValueError, match="not read yet"):
+        _ = counter_of().accepted_mwh
+    assert life([5.0])[0].accepted_mwh == 5 * KWH
+
+
 @pytest.mark.proves("H.82", "2.33")
 @pytest.mark.parametrize(
     "readings",
