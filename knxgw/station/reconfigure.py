@@ -1,8 +1,10 @@
 """A running station goes on with another configuration: what stays, what begins, what ends. Pure.
 
-A charging point whose charger stays the same goes on with all that is known of it; only its settings are
-new. If it gets another charger, it goes on as after a restart: what is stored of it holds, but what the new
-charger does is unknown until it has been read. The session goes on in both cases, because the vehicle is still
+A charging point whose charger stays the same goes on with what is known of it, under its new settings: the
+setpoint is kept within the new limits, and a vehicle that waits for a start command may be released. If only
+the electricity meter behind the charger is another one, what that measures is unknown until it is read. If the
+charging point gets another charger, it goes on as after a restart: what is stored of it holds, but what the new
+charger does is unknown until it has been read. The session goes on in each case, because the vehicle is still
 plugged in. A charging point that is removed ends its session, and its charger gets a last offer that is safe
 without the gateway, as at the end of the process.
 
@@ -206,7 +208,10 @@ def _without_faults(faults: FaultRegister, codes: Iterable[FaultCode]) -> FaultR
 
 
 def is_same_charger(old: PointSettings, new: PointSettings) -> bool:
-    """Tell whether a charging point still has the same charger: the same model at the same address."""
+    """Tell whether a charging point still has the same charger: the same model at the same address.
+
+    Then what is known of the charger holds; else the old one gets a last offer.
+    """
     return old.model == new.model and old.connection == new.connection
 
 
@@ -219,9 +224,11 @@ def _continued_point(
 ) -> ChargingPoint:
     """Return the charging point `old` as it goes on under another configuration.
 
-    `new`: the same point as that configures it. If the charger stays the same, all that is known stays; else
-    the point goes on as after a restart, also if the configuration begins or ceases to block it. An interruption
-    or a setpoint of 0 A ends if its group object has no address any more: no telegram could end it.
+    `new`: the same point as that configures it. With the same charger, what is known of the point stays, except
+    for what its new settings and another electricity meter change (`_with_same_charger`). With another charger
+    it goes on as after a restart, and so it does if the configuration begins or ceases to block it. In both
+    cases an interruption or a setpoint of 0 A ends if its group object has no address any more: no telegram
+    could end it.
     """
     number = PointNumber(new.settings.number)
     linked_keys, now = linked_holding_keys(configuration, number), before.now(now_s)
@@ -267,7 +274,8 @@ def _with_same_charger(old: ChargingPoint, new: ChargingPoint) -> ChargingPoint:
 
     `new`: the same point as after a restart. It has the setpoint that KNX gave, clamped to the new limits, or
     the new maximum. A vehicle that waits for a start command is released if none is needed any more. If the
-    electricity meter behind the charger is another one, its values are unknown at first.
+    electricity meter behind the charger is another one, what it measures is unknown at first, and the energy
+    counters go on from what was stored (`_with_other_meter`).
     """
     stage = old.process.stage
     if stage is Process.WAITING and not new.is_started_manually:
@@ -281,7 +289,7 @@ def _with_same_charger(old: ChargingPoint, new: ChargingPoint) -> ChargingPoint:
             old.control,
             setpoint_ma=new.control.setpoint_ma,
             is_setpoint_given=new.control.is_setpoint_given,
-            wake_at=0.0,  # look at the point in the next tick: other settings may change the instant
+            wake_at=0.0,  # other settings may change that instant: `derive` finds it again
         ),
         process=replace(old.process, stage=stage),
     )
@@ -294,8 +302,9 @@ def _with_other_meter(
 ) -> ChargingPoint:
     """Return the point `carried` with the electricity meter of `new` in place of that of `old`.
 
-    What either meter supplies is unknown until it is read, and the faults of the old meter end. The energy
-    counters are those of `new`: they go on from what a restart would have stored.
+    What either meter supplies is unknown until it is read: its values, their times and how far apart readings
+    came are dropped. The faults of the old meter end. The energy counters are those of `new`: they go on from
+    what a restart would have stored. `old`, `new`: the same point before the change, and as after a restart.
     """
     metered = old.metered_quantities | new.metered_quantities
     readings = old.readings
@@ -352,7 +361,10 @@ def _continued_load_management(
 
 
 def _are_meter_settings_alike(old: Settings, new: Settings) -> bool:
-    """Tell whether the settings give a value of the smart meter the same meaning as before."""
+    """Tell whether the settings give a value of the smart meter the same meaning as before.
+
+    If not, load management begins as at a start.
+    """
     return (
         # a static limit takes the place of a meter: either both have one, or neither
         (old.static_limit_ma is None) == (new.static_limit_ma is None)
@@ -365,7 +377,8 @@ def _are_meter_settings_alike(old: Settings, new: Settings) -> bool:
 def _has_same_meter(old: Configuration, new: Configuration) -> bool:
     """Tell whether the values of the mains connection come from the same meter as before.
 
-    Another group address counts as another meter, because something else may send there.
+    If not, load management begins as at a start. Another group address counts as another meter, because
+    something else may send there.
     """
     before, after = old.load_management.smart_meter, new.load_management.smart_meter
     if before != after:
