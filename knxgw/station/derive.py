@@ -1,4 +1,4 @@
-"""What follows from a changed station: share, decide, offer, publish, remember. Pure.
+"""What follows from a changed station: allocate, decide, offer, publish, remember. Pure.
 
 There is one way from an event to its effects. The event changes the station (`station/step.py`) and
 says what that may concern: it is *dirty*, and must be derived again (`Dirty`; `EVERYTHING` after a start or
@@ -13,6 +13,9 @@ another configuration). Then `derive` does, in this order:
 3. *Offer.* A decision with another current becomes the wanted state of the charger.
 4. *Publish* what shows in group objects and differs from what was published last.
 5. *Remember* what must survive a restart and differs from what is stored.
+
+Steps 2 to 5 are done for one charging point after the other, then 4 and 5 for the whole device. In between,
+values of the smart meter that load management wants are requested from the bus.
 
 `before` is the station before the event: a comparison with the new one shows what has changed.
 Points are derived in the order of their numbers. A function with an argument `effects` appends to this list
@@ -89,11 +92,13 @@ def derive(
 ) -> tuple[Station, tuple[Effect, ...]]:
     """Return the station with all that follows from an event, and the effects of that.
 
-    First load management allocates, then each charging point that needs it is decided, and last comes the
-    whole device. `before`: the station before the event. `changed`: the station after it, with decisions and
-    offers still as they were. `dirty`: what the event may have changed.
+    First load management allocates, then each charging point that needs it is derived, then come requests for
+    meter values, and last the whole device: its group objects, if the event may have changed them or its faults
+    are not those of before; and its record, if everything is dirty. `before`: the station before the event.
+    `changed`: the station after it, with decisions and offers still as they were. `dirty`: what the event may
+    have changed.
     """
-    station = _with_load_management(before, changed, dirty, now_s)
+    station = _with_load_management(changed, dirty, now_s)
     effects: list[Effect] = []
     points_to_decide = (
         station.points
@@ -102,7 +107,8 @@ def derive(
     )
     for number in points_to_decide:
         station = _derive_point(station, number, before.points[number], now_s, effects)
-    effects.extend(_read_requests(before, station))
+    effects.extend(_meter_values_to_request(before, station))
+    # a cycle of load management may have changed the faults as well as the event
     if dirty.is_device_dirty or station.faults is not before.faults:
         station = _derive_device(before, station, now_s, effects)
     # the device's record has only the state of grid control, and a change of that makes everything dirty
@@ -122,7 +128,7 @@ def _remember_device(station: Station, now_s: float, effects: list[Effect]) -> S
     return replace(station, output=replace(station.output, remembered=remembered))
 
 
-def _with_load_management(before: Station, station: Station, dirty: Dirty, now_s: float) -> Station:
+def _with_load_management(station: Station, dirty: Dirty, now_s: float) -> Station:
     """Return the station after load management has taken in what is dirty, with or without a cycle.
 
     `dirty.cycle` says when a cycle runs: in any case, if time alone may have changed something, or only if
@@ -156,7 +162,7 @@ def _points_to_decide(
     )
 
 
-def _read_requests(before: Station, station: Station) -> Iterator[Ask]:
+def _meter_values_to_request(before: Station, station: Station) -> Iterator[Ask]:
     """Yield a read telegram for the meter value of each phase that load management wants from the bus now.
 
     Load management only notes when it asked for the value of a phase (`Meter.requested_at`). If that instant is
@@ -229,7 +235,8 @@ def _derive_point(
 ) -> Station:
     """Return the station after one charging point was derived: decided, offered, published and remembered.
 
-    `before`: the point before the event.
+    Also handed out are changes of its faults, a session that has ended, and lines of the log. It is noted when
+    a tick has to look at the point again. `before`: the point before the event.
     """
     own_effects_from = len(effects)  # from this index on, the effects are this point's
     scope = point_scope(number)

@@ -48,8 +48,9 @@ def initial(
 ) -> Station:
     """Return the station as it begins: with what was stored, or new where there is no record.
 
-    `records`: the stored ones, by scope. `now`: the wall-clock time [aware UTC]; None: not valid.
-    `load_management_settings`: if given, they replace those that follow from the configuration.
+    It has the faults of its configuration, and `STATE_LOST` if part of a record cannot be read. `records`: the
+    stored ones, by scope. `now`: the wall-clock time [aware UTC]; None: not valid. `load_management_settings`:
+    if given, they replace those that follow from the configuration.
     """
     points = {
         PointNumber(settings.number): stored_point(

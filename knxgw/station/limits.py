@@ -29,9 +29,9 @@ class EffectiveLimit:
 def limits_of(station: Station, point: ChargingPoint, now_s: float) -> tuple[EffectiveLimit, ...]:
     """Return the limits of a charging point: first the effective one, then the others by rank.
 
-    The effective one has the reason that group object 511 shows. That may be a reason that tells people more
-    than the rule that decides, such as "no vehicle" (`charging/explanation.py`). Then it has no times, and the
-    rule that decides is among the others. Before the first decision there are no limits.
+    The effective one has the reason that group object 511 shows, and the offer. That may be a reason that tells
+    people more than the rule that decides, such as "no vehicle" (`charging/explanation.py`). Then it has no
+    times, and the rule that decides is among the others. Before the first decision there are no limits.
     """
     decision = point.control.decision
     if decision is None:

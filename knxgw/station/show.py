@@ -223,8 +223,8 @@ def _load_management_view(look: _Look) -> LoadManagementView | None:
 def _phase_view(station: Station, load_management: LoadManagement, index: int) -> PhaseView:
     """Return what is shown of a phase of the mains connection (`index`: 0 to 2), in mA; None: not known.
 
-    That is: the measured current, the base load, what is available, the sum of the offers, and the draw of
-    each charging point on this phase (`shares_ma`).
+    That is: the measured current, the base load, what is available, the sum of the offers to points that take
+    part, and the draw of each charging point on this phase (`shares_ma`).
     """
     value = load_management.meter.values[index]
     available = load_management.outcome.available_ma
@@ -260,7 +260,7 @@ def _draw_on_phase_ma(
     if index not in phases_by_terminal:
         return None
     terminal = phases_by_terminal.index(index)
-    return _published_number(station, number, PHASE_CURRENTS[terminal].value)
+    return _published_integer(station, number, PHASE_CURRENTS[terminal].value)
 
 
 def _point_view(look: _Look, number: PointNumber, point: ChargingPoint) -> PointView:
@@ -270,9 +270,9 @@ def _point_view(look: _Look, number: PointNumber, point: ChargingPoint) -> Point
     """
     station, now_s, language = look.station, look.now_s, look.language
     texts = point.installation.product.texts
-    state = _published_number(station, number, "state")
+    state = _published_integer(station, number, "state")
     decision = point.control.decision
-    phases = [_published_number(station, number, quantity.value) for quantity in PHASE_CURRENTS]
+    phases = [_published_integer(station, number, quantity.value) for quantity in PHASE_CURRENTS]
     return PointView(
         number=number,
         name=point.settings.name,
@@ -283,12 +283,12 @@ def _point_view(look: _Look, number: PointNumber, point: ChargingPoint) -> Point
         condition=point.link.condition.value,
         offer_ma=decision.offer_ma if decision else None,
         reason=texts.reasons[decision.reason].words.in_language(language) if decision else "",
-        setpoint_ma=_published_number(station, number, "setpoint_state"),
+        setpoint_ma=_published_integer(station, number, "setpoint_state"),
         phases_ma=(phases[0], phases[1], phases[2]),
-        current_ma=_published_number(station, number, "current"),
-        power_w=_published_number(station, number, "power"),
-        energy_wh=_wh(_published_number(station, number, "energy")),
-        session_wh=_wh(_published_number(station, number, "energy_last_charge")),
+        current_ma=_published_integer(station, number, "current"),
+        power_w=_published_integer(station, number, "power"),
+        energy_wh=_wh(_published_integer(station, number, "energy")),
+        session_wh=_wh(_published_integer(station, number, "energy_last_charge")),
         interruption=point.control.is_interrupted,
         complete=point.process.is_complete,
         fault=point.faults.text,
@@ -316,7 +316,7 @@ def _point_view(look: _Look, number: PointNumber, point: ChargingPoint) -> Point
         actions=possible_actions(station, point, now_s),
         installed=_installed_view(station, point),
         detail=_detail_view(station, number, point),
-        session=_session_view(station, number, point),
+        session=_session_view(point),
     )
 
 
@@ -368,16 +368,16 @@ def _detail_view(station: Station, number: PointNumber, point: ChargingPoint) ->
     None: not known, or stale. Of the card that enabled charging only the last four characters are shown.
     """
     scope, settings = point_scope(number), point.settings
-    hundredths = _published_number(station, number, "temperature")  # of a degree Celsius
+    hundredths = _published_integer(station, number, "temperature")  # of a degree Celsius
     is_hot = station.last_published(scope, "temperature_warning")
     phases = range(1, settings.phases + 1)
     card = _published_text(station, scope, "rfid")
     return DetailView(
-        powers_w=tuple(_published_number(station, number, f"power_l{phase}") for phase in phases),
+        powers_w=tuple(_published_integer(station, number, f"power_l{phase}") for phase in phases),
         energies_wh=tuple(
-            _wh(_published_number(station, number, f"energy_l{phase}")) for phase in phases
+            _wh(_published_integer(station, number, f"energy_l{phase}")) for phase in phases
         ),
-        lifetime_wh=_wh(_published_number(station, number, "energy_lifetime")),
+        lifetime_wh=_wh(_published_integer(station, number, "energy_lifetime")),
         temperature_c=None if hundredths is None else hundredths / 100,
         is_hot=is_hot if isinstance(is_hot, bool) else None,
         evccid=_published_text(station, scope, "evccid"),
@@ -387,9 +387,7 @@ def _detail_view(station: Station, number: PointNumber, point: ChargingPoint) ->
     )
 
 
-def _session_view(
-    station: Station, number: PointNumber, point: ChargingPoint
-) -> SessionView | None:
+def _session_view(point: ChargingPoint) -> SessionView | None:
     """Return the current session of a charging point, or its last one; None: there was none yet."""
     session = point.session.latest
     if session is None:
@@ -422,10 +420,14 @@ def _state_text(point: ChargingPoint, state: int | None) -> Text:
     return texts.status.state_not_read_yet if has_just_started else texts.status.state_not_known
 
 
-def _published_number(station: Station, number: PointNumber, key: str) -> int | None:
-    """Return the number published for a group object of a charging point, by key; None: there is none."""
+def _published_integer(station: Station, number: PointNumber, key: str) -> int | None:
+    """Return the value published for a group object of a charging point, if it is an integer; else None.
+
+    `number`: of the charging point. `key`: of the group object; its unit is that of `point_values`, such as mA
+    for a current or mWh for an energy.
+    """
     value = station.last_published(point_scope(number), key)
-    # a flag is no number, although Python's `bool` is an `int`
+    # a flag is no integer here, although Python's `bool` is an `int`
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 

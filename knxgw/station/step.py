@@ -122,14 +122,16 @@ def _after_event(  # noqa: PLR0911 - one for each kind of event
         ):
             return Applied(after_site_event(station, event, now_s), EVERYTHING)
         case GridMeterReading() | InOperationSeen() | HighPowerStarted():
-            return _after_meter_event(station, event, now_s)
+            return _after_load_management_event(station, event, now_s)
         case InterruptionCommanded() | SetpointCommanded() | StartStopCommanded():
             return _after_point_event(station, event.point, event, now_s)
         case _:
             return _after_device_event(station, event, now_s)
 
 
-def _after_meter_event(station: Station, event: LoadManagementEvent, now_s: float) -> Applied:
+def _after_load_management_event(
+    station: Station, event: LoadManagementEvent, now_s: float
+) -> Applied:
     """Return the station after a KNX telegram to load management.
 
     It is a value of the smart meter, its sign of life, or the announcement that a large consumer starts. Only
@@ -137,25 +139,26 @@ def _after_meter_event(station: Station, event: LoadManagementEvent, now_s: floa
     """
     new_phases = (event.phase,) if isinstance(event, GridMeterReading) else ()
     updated = load_management.apply_event(station, event, now_s)
-    return _after_meter_values(
-        station, updated, new_phases, now_s, is_urgent=isinstance(event, HighPowerStarted)
+    return _applied_to_load_management(
+        station, updated, new_phases, now_s, must_run_cycle=isinstance(event, HighPowerStarted)
     )
 
 
-def _after_meter_values(
+def _applied_to_load_management(
     before: Station,
     updated: Station,
     new_phases: tuple[int, ...],
     now_s: float,
     *,
-    is_urgent: bool = False,
+    must_run_cycle: bool = False,
 ) -> Applied:
-    """Return the station with new meter values (`updated`), and whether they need a cycle at once.
+    """Return the station `updated` by what load management has noted, and whether that needs a cycle at once.
 
-    If they do not, the cycle of the next tick takes them, within a second. `before`: the station without the
-    new values. `new_phases`: the phases (0 to 2) that have one. `is_urgent`: a cycle runs in any case.
+    It has noted values of the smart meter, its sign of life, or that a large consumer starts. If no cycle is
+    needed at once, that of the next tick takes it in, within a second. `before`: the station before that.
+    `new_phases`: the phases (0 to 2) with a new meter value. `must_run_cycle`: a cycle runs in any case.
     """
-    if not is_urgent and load_management.may_wait_for_tick(before, updated, new_phases, now_s):
+    if not must_run_cycle and load_management.may_wait_for_tick(before, updated, new_phases, now_s):
         return Applied(updated, NOTHING)
     cycle_at_once = Dirty(new_phases=new_phases, cycle=CycleRequest.NOW, is_device_dirty=True)
     return Applied(updated, cycle_at_once)
@@ -164,8 +167,9 @@ def _after_meter_values(
 def _after_tick(before: Station, now_s: float) -> Applied:
     """Return the station after the tick of each second, and what may have changed by time alone.
 
-    If the wait for the bus has just ended, that is everything. Otherwise it is the charging points that are
-    due, and load management if a cycle is due.
+    Faults for information are not shown any more. If the wait for the bus has just ended, everything may have
+    changed. Otherwise it is the device, the charging points that are due (their sessions are brought up to their
+    last reading), and load management if a cycle is due.
     """
     station = with_bus_wait_ended(_with_transient_faults_cleared(before), now_s)
     has_bus_wait_ended = (
@@ -341,7 +345,7 @@ def _after_grid_meter_event(station: Station, event: DeviceEvent, now_s: float) 
     match event:
         case MeterSeen(values=values):
             updated, new_phases = load_management.apply_grid_meter(station, values, now_s)
-            return _after_meter_values(station, updated, new_phases, now_s)
+            return _applied_to_load_management(station, updated, new_phases, now_s)
         case MeterConditionChanged():
             return _with_condition_noted(station, event, now_s)
         case _:
