@@ -77,9 +77,10 @@ def _rotate_if_due(
 ) -> None:
     """Stop one participant that has charged for a whole turn, for the one that has waited longest (queue).
 
-    Only if that one has waited for a whole turn (`rotation_s`) and is not admitted beside all that run, if the
-    stop makes enough room for it, and if no other one has been given a turn that is still open. The stopped
-    one is removed from `running` (in place). `waiting` must not be empty. Source: load-management 18.1g.
+    Only if that one has waited for a whole turn (`rotation_s`) and is not admitted beside all that run, if
+    the stop makes enough room for it, and if no other one has been given a turn that is still open. The
+    stopped one is removed from `running` (in place). `waiting` must not be empty. Source: load-management
+    18.1g.
     """
     settings, now_s = cycle.settings, cycle.now_s
     if not settings.queue or cycle.turn is not None:

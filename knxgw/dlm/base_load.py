@@ -208,10 +208,11 @@ def _raise_uncertainty(
 ) -> None:
     """Raise the uncertainty of a phase's base load if new readings make a higher one possible (in place).
 
-    A reading may show that a vehicle has stopped, perhaps before the meter took its last `sample`. Then
-    current that was taken for the vehicle's was the building's, and must not be offered to others. The base
-    load itself stays, and nothing falls. `uncertainty_ma` rises to what offers have to leave free, the upper
-    end of `possible_base_ma` to the highest possible base load. `phase`: 0 to 2.
+    To be called only while every sample waits for readings. One may show that a vehicle has stopped, perhaps
+    before the meter took its last `sample`. Then current that was taken for the vehicle's was the building's,
+    and must not be offered to others. The base load itself stays, and nothing falls. `uncertainty_ma` rises
+    to what offers have to leave free, the upper end of `possible_base_ma` to the highest possible base load.
+    `phase`: 0 to 2.
     """
     base_ma = phase_state.base_ma or 0  # not known yet: everything counts as uncertain
     estimate = _estimate(base_ma, phase, sample, known_participants, settings)
@@ -250,11 +251,11 @@ def examine_at_rest(
 ) -> None:
     """Make the base load of a phase exact while nothing moves, for a meter that sends changes only (in place).
 
-    To be called only for such a meter, and not in an emergency: while it is silent its last value holds. If no
-    draw has moved since `at_rest_since`, the base load is that value less the present draws, within the range
-    that the last sample left possible. If that is higher than before it counts at once. If it is lower, or the
-    same, it counts only if nothing has moved since `long_at_rest_since`, which is earlier: a telegram may have
-    been lost. `phase`: 0 to 2. Source: load-management 7.2g.
+    To be called only for such a meter, and not in an emergency: while it is silent its last value holds. If
+    no draw has moved since `at_rest_since`, the base load is that value less the present draws, within the
+    range that the last sample left possible. If that is higher than before it counts at once. If it is lower,
+    or the same, it counts only if nothing has moved since `long_at_rest_since`, which is earlier: a telegram
+    may have been lost. `phase`: 0 to 2. Source: load-management 7.2g.
     """
     before_ma, possible_ma = phase_state.base_ma, phase_state.possible_base_ma
     if before_ma is None or phase_state.pending_samples or possible_ma.is_exact:
@@ -321,10 +322,10 @@ def note_base_load(phase_state: PhaseState, now_s: float, window_s: float) -> No
 def _time_below_level_s(history: BaseHistory, base_ma: int, now_s: float) -> float | None:
     """Return for how long [s] the load was lower than the level `base_ma` to which it has just risen.
 
-    To be called only when it has risen by more than 0.5 A, and before that is in the history: its last entry is
-    the load before the rise. None: the history has no load of that level. A past load
-    counts as of that level if it falls short of it by no more than a quarter of the rise or 0.5 A
-    (`SAME_LEVEL_MA`), whichever is more: a sample taken before the chargers were read may show too much.
+    To be called only when it has risen by more than 0.5 A, and before that is in the history: its last entry
+    is the load before the rise. None: the history has no load of that level. A past load counts as of that
+    level if it falls short of it by no more than a quarter of the rise or 0.5 A (`SAME_LEVEL_MA`), whichever
+    is more: a sample taken before the chargers were read may show too much.
     """
     before_ma = history[-1].base_ma
     three_quarters_ma = before_ma + (base_ma - before_ma) * 3 // 4
@@ -466,8 +467,8 @@ def _may_have_dipped_unseen(participant: Participant, phase: int, sampled_at: fl
 def _are_all_read_since(known_participants: list[Participant], moment_at: float) -> bool:
     """Tell whether the currents of all known participants were read at or after `moment_at` [monotonic s].
 
-    Asked before a sample of that moment counts fully. Two kinds need no reading: where no vehicle is connected
-    nothing flows, and without measurement the assumed draw is known at any time.
+    Asked before a sample of that moment counts fully. Two kinds need no reading: where no vehicle is
+    connected nothing flows, and without measurement the assumed draw is known at any time.
     """
     for participant in known_participants:
         if participant.is_connected and participant.settings.measures_current:

@@ -17,11 +17,10 @@ from knxgw.dlm.participant import Participant
 def committed_ma(cycle: CycleState, *, without: Participant | None = None) -> list[int]:
     """Return what all participants, or all but `without`, may draw at once on each phase [mA].
 
-    Each counts with the larger of its offer and its draw; or only with its draw, if its offer is not
-    reserved (`holds_offer`). Two kinds count with more. One that was raised a moment ago may still rise to that
-    offer, although it has been lowered since. One without measurement that was lowered may have released
-    nothing: its earlier draw counts until the meter has sampled the phase since. Source: load-management
-    9.2c, 9.4.
+    Each counts with the larger of its offer and its draw; or only with its draw, if its offer is not reserved
+    (`holds_offer`). Two kinds count with more. One that was raised a moment ago may still rise to that offer,
+    although it has been lowered since. One without measurement that was lowered may have released nothing:
+    its earlier draw counts until the meter has sampled the phase since. Source: load-management 9.2c, 9.4.
     """
     held_ma = [0] * len(cycle.phases)
     for participant in cycle.participants.values():
@@ -127,8 +126,8 @@ def claim_from_free_points(
 ) -> None:
     """Claim the minimum of a newcomer that only offers to free charging points keep from starting (in place).
 
-    What is claimed (`claimed_ma`) is not offered there any more. A later cycle starts the newcomer, once it is
-    known that no vehicle was plugged in there meanwhile. Nothing changes where the minimum would not fit
+    What is claimed (`claimed_ma`) is not offered there any more. A later cycle starts the newcomer, once it
+    is known that no vehicle was plugged in there meanwhile. Nothing changes where the minimum would not fit
     without these offers either. To be called only while it does not fit (`fits_now`), with the same room
     `available_ma`. Source: load-management 5.5.
     """
@@ -184,8 +183,8 @@ def withdrawn_from_others_ma(
 def has_room_for_commitments(cycle: CycleState, participant: Participant) -> bool:
     """Tell whether what all participants may draw at once fits on the phases of this one.
 
-    Asked before a free charging point keeps an offer above its minimum. The room is the one by the latest base
-    load (`room_now_ma`).
+    Asked before a free charging point keeps an offer above its minimum. The room is the one by the latest
+    base load (`room_now_ma`).
     """
     held_ma = committed_ma(cycle)
     return all(held_ma[index] <= cycle.room_now_ma[index] for index in participant.phases)

@@ -122,8 +122,8 @@ def _update_participant(
     """Update a participant from an observation, and the base load by a draw that moved (in place).
 
     A draw that becomes unknown moves into the base load, and out of it when it is known again. An assumed
-    draw that ends moves into it, until the meter shows that it has gone. For a participant that begins to take
-    part, now is noted as its last raise.
+    draw that ends moves into it, until the meter shows that it has gone. For a participant that begins to
+    take part, now is noted as its last raise.
     """
     took_part, was_draw_known = participant.takes_part, participant.is_draw_known
     lost_draw_ma = observe(participant, observation, cycle.settings, cycle.now_s)

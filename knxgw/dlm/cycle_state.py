@@ -218,10 +218,11 @@ class CycleState:
     def _possible_base_ma(self, phase: PhaseState) -> int:
         """Return the base load [mA] beside which a start or raise must fit, by the last sample of a phase.
 
-        With a fast meter it is the highest one that the sample leaves possible: to wait for the next
-        sample, which shows what is true, costs only a moment. With a slow meter (sets further apart than
-        raises) that would cost too much, so it is the estimate; its uncertainty is in `room_to_raise_ma`
-        already. Source: load-management 7.2d, 7.2f.
+        To be called only while that sample is no older than the window of the peak-hold. With a fast meter it
+        is the highest one that the sample leaves possible: to wait for the next sample, which shows what is
+        true, costs only a moment. With a slow meter (sets further apart than raises) that would cost too
+        much, so it is the estimate; its uncertainty is in `room_to_raise_ma` already. Source: load-management
+        7.2d, 7.2f.
         """
         if meters.is_slow(self.state.meter, self.settings):
             return phase.base_ma or 0

@@ -21,10 +21,10 @@ OFTEN_S = 2.0  # a poll period up to this is about as often as a cycle runs
 def is_read_often(participant: Participant) -> bool:
     """Tell whether a participant's draw is read about as often as a cycle runs: at least every 2 s (`OFTEN_S`).
 
-    Asked before the likely base load is trusted instead of the highest one (`base_load`). The draw of a charger
-    without measurement is assumed and never read, so false; but true while no vehicle is connected there,
-    because then it is known to be 0. True also for one that was not observed yet: it counts as unreachable, and
-    its draw as the building's, so that no reading is waited for.
+    Asked before the likely base load is trusted instead of the highest one (`base_load`). The draw of a
+    charger without measurement is assumed and never read, so false; but true while no vehicle is connected
+    there, because then it is known to be 0. True also for one that was not observed yet: it counts as
+    unreachable, and its draw as the building's, so that no reading is waited for.
     """
     if not participant.settings.measures_current:
         return not participant.is_connected

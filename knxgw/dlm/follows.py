@@ -300,8 +300,9 @@ def examine(check: FollowCheck, paired: PairedReport, spacing_s: float) -> Follo
     """Return the check after comparing a value of the meter with what the chargers drew at that time (`paired`).
 
     The value may rule out some answers to the present step (the meter follows, stands still, goes the wrong
-    way), end the step, and begin the next one. A step that cannot be judged is dropped without an answer. Also
-    noted is an export, which shows that the meter has a sign. `spacing_s`: how far apart the values come.
+    way), end the step, and begin the next one. A step that cannot be judged is dropped without an answer.
+    Also noted is an export, which shows that the meter has a sign. `spacing_s`: how far apart the values
+    come.
     """
     from_level, possible_answers, away_since = check.step
     if from_level is not None and _is_step_unusable(check, from_level, paired):
@@ -363,8 +364,8 @@ def _answers_still_possible(
 
     Since `from_level` the meter must have moved as the chargers did, or in the other direction (wrong way),
     within 1 A for the building and a tenth of the step for the errors of both devices. To stand still it must
-    have moved by no more than 0.9 A (`STILL_MA`), three tenths of the smallest step: a meter that does not show
-    the step has no error of it, so its tenth is not added.
+    have moved by no more than 0.9 A (`STILL_MA`), three tenths of the smallest step: a meter that does not
+    show the step has no error of it, so its tenth is not added.
     """
     # how far the chargers have moved, at least and at most, and how far the meter has
     least_ma, most_ma = paired.low_ma - from_level.drawn_ma, paired.high_ma - from_level.drawn_ma

@@ -75,9 +75,9 @@ def _needs_minimum(
 def _without_raise_in_flight_ma(participant: Participant, target_ma: int) -> int:
     """Return to what an offer is lowered in danger [mA]: `target_ma`, or less if less is acknowledged.
 
-    To be called only in danger, for an offer that is lowered. Where the charger has acknowledged less, a raise
-    is still on its way to it, or was refused. It must not take effect now, while the others have not yet obeyed
-    their lower offers. The result is no less than the minimum. Source: load-management 9.3a.
+    To be called only in danger, for an offer that is lowered. Where the charger has acknowledged less, a
+    raise is still on its way to it, or was refused. It must not take effect now, while the others have not
+    yet obeyed their lower offers. The result is no less than the minimum. Source: load-management 9.3a.
     """
     acknowledged_ma = (
         None if participant.observation is None else participant.observation.acknowledged_ma

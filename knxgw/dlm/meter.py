@@ -330,7 +330,8 @@ def alive_at(meter: Meter, settings: Settings) -> float | None:
 def is_alive(meter: Meter, settings: Settings, now_s: float) -> bool:
     """Tell whether the meter has shown within its timeout that it is alive, so that its last values hold.
 
-    False before its first complete set. Source: load-management 3.2.
+    Asked for what people are shown; a cycle judges the silence by `alive_at`. False before its first complete
+    set. Source: load-management 3.2.
     """
     last_at = alive_at(meter, settings)
     return last_at is not None and now_s - last_at <= settings.timeout_s

@@ -327,8 +327,9 @@ def _take_in_currents(
 ) -> None:
     """Take in a reading of a participant's currents; if they are valid, update its draw and phases (in place).
 
-    To be called only with a reading that was not taken in yet. `currents_ma`: at the terminals of the charger,
-    which may be wired to the grid phases in another order. `read_at`: when they were read; None: now.
+    To be called only with a reading that was not taken in yet. `currents_ma`: at the terminals of the
+    charger, which may be wired to the grid phases in another order. `read_at`: when they were read; None:
+    now.
     """
     participant.read_at, participant.currents_ma = read_at, currents_ma
     _update_validity(participant, currents_ma, now_s)
@@ -411,9 +412,10 @@ def _assumed_draw_ma(
 ) -> Phases:
     """Return what a charger without measurement is assumed to draw per grid phase [mA].
 
-    That is its offer on each phase that counts for it while it reports that a vehicle charges, else nothing.
-    After a change of the offer the assumed draw moves to it linearly, within the time that a vehicle has to
-    follow (T_ev, `obey_s`). Source: load-management 3.3b.
+    To be called only for such a charger, while it can be reached. That is its offer on each phase that counts
+    for it while it reports that a vehicle charges, else nothing. After a change of the offer the assumed draw
+    moves to it linearly, within the time that a vehicle has to follow (T_ev, `obey_s`). Source:
+    load-management 3.3b.
     """
     if observation.state is None or not observation.state.is_charging:
         return NO_CURRENT

@@ -30,9 +30,9 @@ class PhaseLoad:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Excess:
-    """Since when each phase has carried too much [monotonic s], by phase; None: it does not.
+    """Since when each phase has carried too much although all are at the minimum [monotonic s]; None: it does not.
 
-    Only while no overcurrent is confirmed yet.
+    By phase, and only while no overcurrent is confirmed yet.
     """
 
     above_fuse_since: tuple[float | None, ...] = (None, None, None)
@@ -80,8 +80,8 @@ class Overcurrent:
     def has_recurred(self) -> bool:
         """Tell whether the present lock-out began less than 10 min after the last restart (`RECURS_S`).
 
-        Then a minimum that fits is not enough for those on full phases (`overcurrent_step`). False where there
-        is no lock-out.
+        Then a minimum that fits is not enough for those on full phases (`overcurrent_step`). False where
+        there is no lock-out.
         """
         return self.lock_out is not None and self.lock_out.locked_at - self.restarted_at <= RECURS_S
 
@@ -141,8 +141,8 @@ def _supervise_excess(
 ) -> Overcurrent:
     """Return what is known of an excess after a cycle without a lock-out; once it is confirmed, one begins.
 
-    An excess is a phase above the fuse or the limit although all are at the minimum, or a severe sample. It is
-    confirmed once it has lasted for 6 s (fuse) or 60 s (limit), or by two severe samples in a row
+    An excess is a phase above the fuse or the limit although all are at the minimum, or a severe sample. It
+    is confirmed once it has lasted for 6 s (fuse) or 60 s (limit), or by two severe samples in a row
     (`_is_confirmed`). While nothing has changed the same object is returned. Source: load-management 12.2.
     """
     before = overcurrent.excess

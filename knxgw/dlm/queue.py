@@ -114,9 +114,9 @@ def was_stopped_often(participant: Participant, now_s: float) -> bool:
 def may_return_at(participant: Participant, now_s: float) -> float:
     """Return when a participant that was shed (stopped for lack of room) may start again [monotonic s].
 
-    That is when there has been room for it for `room_needed_s`, or `may_return_anyway_at` if that is
-    earlier; NEVER: neither is in sight. One that was stopped often has to wait until the first of its last
-    four stops is an hour ago, whatever room there is.
+    To be called only for one that is shed. That is when there has been room for it for `room_needed_s`, or
+    `may_return_anyway_at` if that is earlier; NEVER: neither is in sight. One that was stopped often has to
+    wait until the first of its last four stops is an hour ago, whatever room there is.
     """
     shedding = participant.shedding
     if was_stopped_often(participant, now_s):
@@ -129,7 +129,10 @@ def may_return_at(participant: Participant, now_s: float) -> float:
 
 
 def minimums_fit(participants: Sequence[Participant], room_ma: Sequence[int]) -> bool:
-    """Tell whether the minima of these participants fit into the room [mA] on every phase."""
+    """Tell whether the minima of these participants fit into the room [mA] on every phase.
+
+    Asked once some were stopped: if those of the others fit now, the lock-out is taken back.
+    """
     return all(minimums_ma(participants, phase) <= ma for phase, ma in enumerate(room_ma))
 
 

@@ -124,8 +124,8 @@ def _possible_raises(
 def _time_small_raise(participant: Participant, rise_ma: int, now_s: float) -> None:
     """Note since when a raise that is too small to be made at once has been possible (in place).
 
-    Each raise costs a write, so it is made only once it has been possible for a while. One below 0.2 A
-    (`SMALL_RAISE_MA`), or below a step of the charger, is never made and not timed.
+    To be called only for such a raise. Each costs a write, so it is made only once it has been possible for a
+    while. One below 0.2 A (`SMALL_RAISE_MA`), or below a step of the charger, is never made and not timed.
     """
     if rise_ma < max(SMALL_RAISE_MA, participant.settings.resolution_ma):
         participant.small_raise_possible_since = None

@@ -32,8 +32,8 @@ def reconfigured(
 
     A participant is kept if its number and its wired phases are the same; the last known draw of any other
     counts as the building's. What was remembered to compare the meter with the participants of before is
-    forgotten if these have changed. `is_same_measurement`: the smart meter still measures the same line in the
-    same way; otherwise load management begins as at a start (`_restarted`). Source: load-management 11.7,
+    forgotten if these have changed. `is_same_measurement`: the smart meter still measures the same line in
+    the same way; otherwise load management begins as at a start (`_restarted`). Source: load-management 11.7,
     16.70, 16.71.
     """
     wanted_settings = {one.number: one for one in participants}
@@ -123,8 +123,8 @@ def _restarted(
 def _had_as_much_before(before: Participant | None, begun: Participant) -> bool:
     """Tell whether a participant had, on each of its wired phases, at least the offer that it begins with.
 
-    If not it begins with 0 A. `before`: the one of the same number before the change; None: there was none, so
-    it had nothing.
+    If not it begins with 0 A. `before`: the one of the same number before the change; None: there was none,
+    so it had nothing.
     """
     return (
         before is not None

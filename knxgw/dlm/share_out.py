@@ -36,8 +36,8 @@ def share_out(cycle: CycleState) -> None:
     """Share out the room: admit, lower, even out, start, raise, test phases; note the reason of each offer.
 
     There are two allocations, in mA by number. `down_ma`, by the latest base load, is where lowering ends;
-    `target_ma`, by its peak, is where raising ends. An idle participant (its vehicle draws nothing) takes
-    no part in them: it is offered its minimum, so that its vehicle may precondition (14.2). A turn of the queue
+    `target_ma`, by its peak, is where raising ends. An idle participant (its vehicle draws nothing) takes no
+    part in them: it is offered its minimum, so that its vehicle may precondition (14.2). A turn of the queue
     may begin or end, and it is noted where current is scarce. Participants and reasons of `cycle` are changed
     in place. Source: load-management 8, 9.
     """

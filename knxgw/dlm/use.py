@@ -55,11 +55,11 @@ def _transition_to(
 ) -> Transition:
     """Return the transition that begins now with an offer of `offer_ma` [mA]: from which offers, and until when.
 
-    To be called only with another offer than the present one. That becomes the previous one, unless it was made
-    at this very instant and so never sent. After a raise the vehicle may rise until `rises_until`. If no reading
-    has shown yet what it made of the lower offer before the raise, it may have dipped to that unseen
-    (`dips_until`). After a lowering it has to obey by `obey_by_at`; a vehicle that ignores its offer is given no
-    more time for a lower one. Source: load-management 7.2h, 13.3a.
+    To be called only with another offer than the present one. That becomes the previous one, unless it was
+    made at this very instant and so never sent. After a raise the vehicle may rise until `rises_until`. If no
+    reading has shown yet what it made of the lower offer before the raise, it may have dipped to that unseen
+    (`dips_until`). After a lowering it has to obey by `obey_by_at`; a vehicle that ignores its offer is given
+    no more time for a lower one. Source: load-management 7.2h, 13.3a.
     """
     transition = participant.transition
     may_have_dipped = offer_ma > participant.offer_ma and _was_lowered_unseen(
@@ -106,9 +106,9 @@ def _with_unseen_dip(
 def _ignores_offer(participant: Participant) -> bool:
     """Tell whether a vehicle ignores its offer: it draws more by over 1.5 A, and by over a tenth of the offer.
 
-    That goes by its overdraw (`Participant.overdraw_ma`). Asked before a lower offer gives the vehicle new time
-    to obey, and to tell whether the overdraw is remembered: a smaller one is how some vehicles are. Source:
-    load-management 13.3a.
+    That goes by its overdraw (`Participant.overdraw_ma`). Asked before a lower offer gives the vehicle new
+    time to obey, and to tell whether the overdraw is remembered: a smaller one is how some vehicles are.
+    Source: load-management 13.3a.
     """
     highest_small_overdraw_ma = max(OVERDRAW_FROM_MA, participant.offer_ma // 10)
     return max(participant.overdraw_ma) > highest_small_overdraw_ma
@@ -216,9 +216,9 @@ def _has_had_time_to_obey(participant: Participant, settings: Settings, now_s: f
 def _update_idle(participant: Participant, settings: Settings, now_s: float) -> None:
     """Update whether a vehicle is idle: it has drawn no more than 1 A (`DRAWS_FROM_MA`) for a time (in place).
 
-    To be called only while it has at least its minimum. The time is T_idle (60 s), or T_wait (5 min) if it has
-    not drawn more since it was offered the minimum, because some vehicles begin late. A draw above 1 A ends
-    it. An idle vehicle loses its cap by use. Source: load-management 14.2.
+    To be called only while it has at least its minimum. The time is T_idle (60 s), or T_wait (5 min) if it
+    has not drawn more since it was offered the minimum, because some vehicles begin late. A draw above 1 A
+    ends it. An idle vehicle loses its cap by use. Source: load-management 14.2.
     """
     use = participant.use
     if participant.highest_draw_ma > DRAWS_FROM_MA:
@@ -243,9 +243,9 @@ def _update_under_use(participant: Participant, settings: Settings, now_s: float
     """Update the cap by use: the highest offer to a vehicle that draws less than it may (in place).
 
     To be called only while it has at least its minimum. A vehicle that has drawn less than its offer less the
-    headroom for T_obs (30 s) is capped at its draw plus the headroom, so that others get the rest. Once it uses
-    half of that headroom, the cap is raised; else the headroom may be narrowed, or made whole again. Nothing
-    changes without measurement, nor while the vehicle is idle. Source: load-management 14.1.
+    headroom for T_obs (30 s) is capped at its draw plus the headroom, so that others get the rest. Once it
+    uses half of that headroom, the cap is raised; else the headroom may be narrowed, or made whole again.
+    Nothing changes without measurement, nor while the vehicle is idle. Source: load-management 14.1.
     """
     if not participant.settings.measures_current or participant.use.is_idle:
         return
@@ -279,8 +279,8 @@ def _raise_use_cap(participant: Participant, cap: UseCap, now_s: float) -> None:
     """Raise by 3 A the cap by use (`cap`) of a vehicle that uses its headroom, at most once in 10 s (in place).
 
     To be called only while the vehicle uses half of the headroom. If the cap would reach the maximum of the
-    charging point, it is removed. In any case the vehicle no longer counts as drawing less than its offer, and
-    a raised cap does not count as narrow. Source: load-management 14.1b.
+    charging point, it is removed. In any case the vehicle no longer counts as drawing less than its offer,
+    and a raised cap does not count as narrow. Source: load-management 14.1b.
     """
     _note_under_use_since(participant, None)
     if now_s - cap.raised_at < CAP_STEP_S:
@@ -320,9 +320,9 @@ def _update_headroom(
     """Narrow the headroom of a vehicle with a cap by use while others lack current; else make it whole (in place).
 
     To be called only while the vehicle uses less than half of the headroom. That is narrowed once others have
-    lacked current for 3 min. It is made whole once they lack nothing, and otherwise after 15 min, for at least
-    45 s: a vehicle that stays a little below any offer cannot show with a narrow headroom that it wants more.
-    Nothing changes while the vehicle draws 0.5 A at most. Source: load-management 14.1.
+    lacked current for 3 min. It is made whole once they lack nothing, and otherwise after 15 min, for at
+    least 45 s: a vehicle that stays a little below any offer cannot show with a narrow headroom that it wants
+    more. Nothing changes while the vehicle draws 0.5 A at most. Source: load-management 14.1.
     """
     if participant.highest_draw_ma <= UNDER_USE_FROM_MA:
         return  # it does not charge, so its draw says nothing of what it will use

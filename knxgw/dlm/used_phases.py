@@ -123,8 +123,9 @@ def line_at_rest(
 def rests_since(participant: Participant, settings: Settings) -> float | None:
     """Return since when an unmeasured vehicle has had the time to draw what is assumed [monotonic s].
 
-    That is 6 s (`obey_s`) after its last offer, and after its charger began to report that it charges.
-    None: its assumed draw still moves, or was noted only once.
+    To be called only without measurement. That is 6 s (`obey_s`) after its last offer, and after its assumed
+    draw reached 3 A; and not before the assumed draw became what it is. None: it still moves, or was noted
+    only once.
     """
     history = participant.history
     if len(history) < 2 or history[-1].draw_ma != history[-2].draw_ma:
@@ -338,7 +339,8 @@ def _may_have_joined(left_out: Sequence[Change], others: Sequence[Change]) -> bo
 def leave_out_unused(participant: Participant) -> Phases:
     """Remove a participant's assumed draw from phases that do not count (in place), and return it.
 
-    In mA per grid phase. That current was only assumed and never drawn, so it leaves the history too.
+    To be called only without measurement. In mA per grid phase. That current was only assumed and never
+    drawn, so it leaves the history too.
     """
     before_ma = participant.draw_ma
     participant.draw_ma = _on_counted_phases(participant, before_ma)
