@@ -67,8 +67,8 @@ def observe_draw(
 def _exceeds_previous_offer(state: LimitCompliance, draw_ma: int, now_s: float) -> bool:
     """Tell whether the vehicle draws clearly more [mA] than the offer that held until now (`state.offer_ma`).
 
-    Asked before an offer is taken over: a vehicle that ignores the offer before gets no new time to obey a
-    lower one. False if it still has time to obey that offer, or if it was found to violate its limit before.
+    Asked before an offer is taken over: a vehicle that ignores the offer before gets no new time to obey a lower
+    one. False if it still has time to obey that offer, or if it was found to violate its limit before.
     """
     offer_ma = state.offer_ma
     if state.verdict is not Compliance.FOLLOWS or offer_ma is None or now_s < state.obey_by_at:
@@ -82,8 +82,8 @@ def _with_offer_lowered_meanwhile(
     """Return the state with a lower offer, made while the vehicle draws clearly more than the one before.
 
     To be called only for such a vehicle (`_exceeds_previous_offer`). It gets no new time to obey, unlike in
-    `_with_offer`: else an offer that is lowered again and again would never be enforced. The time for which it
-    has drawn too much goes on, or begins now. An offer that is not lower, or not known (None), is left to
+    `_with_offer`: else an offer that is lowered again and again would never be enforced. The time for which it has
+    drawn too much goes on, or begins now. An offer that is not lower, or not known (None), is left to
     `_with_offer`.
     """
     if offer_ma is None or state.offer_ma is None or offer_ma >= state.offer_ma:

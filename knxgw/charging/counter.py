@@ -195,8 +195,8 @@ def _with_confirmed_reading(
 ) -> EnergyCounter:
     """Return the counter after a reading that shows no flow: that confirms the `accepted` reading.
 
-    So a doubt ends: it was an error. But what its readings added in advance stays counted
-    (`counted_ahead_mwh`), and the next growth adds so much less.
+    So a doubt ends: it was an error. But what its readings added in advance stays counted (`counted_ahead_mwh`),
+    and the next growth adds so much less.
     """
     # a reading taken over from before may not say since when the register shows it: now at the latest
     since = now_s if accepted.since is None else accepted.since

@@ -98,8 +98,8 @@ def _with_total(energy: EnergyState, added_mwh: int) -> EnergyState:
     """Return the energy state with its total (`lifetime_mwh`) grown by `added_mwh`, or with a first total.
 
     To be called only once the register of the total was read. The first total is what it shows, once a second
-    reading has confirmed that; until then there is none. From then on the total only grows, also when the meter
-    is replaced by one that shows less.
+    reading has confirmed that; until then there is none. From then on the total only grows, also when the meter is
+    replaced by one that shows less.
     """
     if energy.lifetime_mwh is not None:
         if not added_mwh:

@@ -92,8 +92,8 @@ class Readings:
         """Return the same values with other times: when each was read, and how far apart its readings came.
 
         Used for a reading that shows nothing new (`observe_repeated`), and when the session is brought up to it
-        (`catch_up`). `repeated_at`: when the reading came [monotonic s]; None: the session has been brought up
-        to it. Built directly: that is much faster than `replace`.
+        (`catch_up`). `repeated_at`: when the reading came [monotonic s]; None: the session has been brought up to
+        it. Built directly: that is much faster than `replace`.
         """
         return Readings(
             values=self.values,

@@ -39,8 +39,8 @@ class Limits:
     def highest_offer_ma(self, cap_ma: int) -> int:
         """Return the highest offer [mA] that a cap allows: in steps of the charger, and no higher than the maximum.
 
-        0: the cap allows no offer above 0 A, because it is below `lowest_ma`. That is also so for any cap, if
-        no step of the charger lies between minimum and maximum. Source: load-management 6.13.
+        0: the cap allows no offer above 0 A, because it is below `lowest_ma`. That is also so for any cap, if no
+        step of the charger lies between minimum and maximum. Source: load-management 6.13.
         """
         highest_ma = min(cap_ma, self.maximum_ma) // self.resolution_ma * self.resolution_ma
         return highest_ma if highest_ma >= self.lowest_ma else 0
@@ -151,8 +151,8 @@ def caps_to_show(
     """Return every cap on a charging point, to show to people: the deciding one, then the others by rank.
 
     The last ranks are what is requested (the allocation of load management, or the setpoint), and the point's
-    maximum. Each cap is returned as the offer that the point would get by it alone: in steps of the charger,
-    or 0. People tell caps apart by their reasons, so each reason is listed once, with its lowest cap.
+    maximum. Each cap is returned as the offer that the point would get by it alone: in steps of the charger, or 0.
+    People tell caps apart by their reasons, so each reason is listed once, with its lowest cap.
     """
     deciding_reason = decide(limits, constraints, requested).reason
     # a setpoint is no cap: it is raised to the lowest offer instead of giving 0 A (6.14)

@@ -74,11 +74,10 @@ def _state_values(
 ) -> dict[str, Published]:
     """Return the values of state, plug, interruption, temperature warning and RFID card.
 
-    While the charger has not reported its state lately, state, "charging" and "complete" are None; so is the
-    plug, unless that was read lately. The warning is None without a fresh temperature. Interruption and card
-    are never None: the gateway itself keeps them. `fresh`: the point's values that are not stale.
-    `is_site_paused`: grid-supporting control with 0 A, or the overcurrent lock-out, is active. `now_s`:
-    monotonic.
+    While the charger has not reported its state lately, state, "charging" and "complete" are None; so is the plug,
+    unless that was read lately. The warning is None without a fresh temperature. Interruption and card are never
+    None: the gateway itself keeps them. `fresh`: the point's values that are not stale. `is_site_paused`:
+    grid-supporting control with 0 A, or the overcurrent lock-out, is active. `now_s`: monotonic.
     """
     state = shown_state(point, now_s, is_site_paused=is_site_paused)
     # the plug is remembered while the link is lost, but is shown only while the charger is heard

@@ -60,8 +60,9 @@ def extended(
 ) -> Session:
     """Return the session of a vehicle that draws now: its end moves to `now`, its duration to `duration_s`.
 
-    `duration_s`: from the start of the session until now; the duration never becomes shorter. `now`: the
-    wall-clock time; None: not valid, so the end is not known. `details`: None: they stay as they are.
+    To be called only while it draws. `duration_s`: from the start of the session until now, or as the charger
+    counts it; the duration never becomes shorter. `now`: the wall-clock time; None: not valid, so the end is not
+    known. `details`: None: they stay as they are.
     """
     return Session(  # built directly: much faster than `replace`
         started_at=session.started_at,

@@ -99,9 +99,9 @@ LATE_S = 300  # a charger's own start that is later than ours by more than this 
 def follow_session(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
     """Return the point with its session brought up to now: begun, timed, and "charging complete" or not.
 
-    This follows each reading. A session begins when the charger first reports charging after plug-in. It ends
-    at unplugging, which is not handled here. Its energy follows the charger's register of the session once
-    that can only show this one. `now_s`: monotonic; `now`: the wall-clock time, None: not valid.
+    This follows each reading. A session begins when the charger first reports charging after plug-in. It ends at
+    unplugging, which is not handled here. Its energy follows the charger's register of the session once that can
+    only show this one. `now_s`: monotonic; `now`: the wall-clock time, None: not valid.
     """
     state = point.value(Quantity.STATE)
     is_charging = isinstance(state, ChargingState) and state.is_charging
@@ -143,11 +143,11 @@ def _followed_session(
 ) -> SessionState:
     """Return the session brought up to now: while the vehicle draws, end, duration and details move on.
 
-    The details are the highest power and the card. An open session also gets its start time, if the wall clock
-    was not valid until now. `is_drawing`: the charger reports charging, with a current at or above the
-    "complete" threshold, or not measured. Then the session is open, because charging begins one, and so has a
-    `began_at`: only one that was over before the gateway's restart has none. `now_s`: monotonic; `now`: the
-    wall-clock time, None: not valid.
+    The details are the highest power and the card. An open session also gets its start time, if the wall clock was
+    not valid until now. `is_drawing`: the charger reports charging, with a current at or above the "complete"
+    threshold, or not measured. Then the session is open, because charging begins one, and so has a `began_at`:
+    only one that was over before the gateway's restart has none. `now_s`: monotonic; `now`: the wall-clock time,
+    None: not valid.
     """
     state = point.session
     session = state.latest
@@ -173,9 +173,9 @@ def _with_new_session(point: ChargingPoint, now_s: float, now: datetime | None) 
     """Return the point with a new session that begins now, and with the RFID card that enabled it.
 
     That is the card that the charger shows now. But if it showed the same one when the last vehicle left
-    (`shown_before`), and has not asked for a card since plug-in, it is left over from the session before,
-    and does not count. The charger's register of the session gets a new counter. `now_s`: monotonic; `now`:
-    the wall-clock time, None: not valid.
+    (`shown_before`), and has not asked for a card since plug-in, it is left over from the session before, and does
+    not count. The charger's register of the session gets a new counter. `now_s`: monotonic; `now`: the wall-clock
+    time, None: not valid.
     """
     session = SessionState(
         latest=sessions.begin(now),
