@@ -95,8 +95,8 @@ def derive(
     First load management allocates, then each charging point that needs it is derived, then come requests for
     meter values, and last the whole device: its group objects, if the event may have changed them or its faults
     are not those of before; and its record, if everything is dirty. `before`: the station before the event.
-    `changed`: the station after it, with decisions and offers still as they were. `dirty`: what the event may
-    have changed.
+    `changed`: the station after it, with decisions and offers still as they were. `dirty`: what the event may have
+    changed.
     """
     station = _with_load_management(changed, dirty, now_s)
     effects: list[Effect] = []
@@ -235,8 +235,8 @@ def _derive_point(
 ) -> Station:
     """Return the station after one charging point was derived: decided, offered, published and remembered.
 
-    Also handed out are changes of its faults, a session that has ended, and lines of the log. It is noted when
-    a tick has to look at the point again. `before`: the point before the event.
+    Also handed out are changes of its faults, a session that has ended, and lines of the log. It is noted when a
+    tick has to look at the point again. `before`: the point before the event.
     """
     own_effects_from = len(effects)  # from this index on, the effects are this point's
     scope = point_scope(number)

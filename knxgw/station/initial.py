@@ -49,8 +49,8 @@ def initial(
     """Return the station as it begins: with what was stored, or new where there is no record.
 
     It has the faults of its configuration, and `STATE_LOST` if part of a record cannot be read. `records`: the
-    stored ones, by scope. `now`: the wall-clock time [aware UTC]; None: not valid. `load_management_settings`:
-    if given, they replace those that follow from the configuration.
+    stored ones, by scope. `now`: the wall-clock time [aware UTC]; None: not valid. `load_management_settings`: if
+    given, they replace those that follow from the configuration.
     """
     points = {
         PointNumber(settings.number): stored_point(

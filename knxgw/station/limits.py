@@ -30,8 +30,8 @@ def limits_of(station: Station, point: ChargingPoint, now_s: float) -> tuple[Eff
     """Return the limits of a charging point: first the effective one, then the others by rank.
 
     The effective one has the reason that group object 511 shows, and the offer. That may be a reason that tells
-    people more than the rule that decides, such as "no vehicle" (`charging/explanation.py`). Then it has no
-    times, and the rule that decides is among the others. Before the first decision there are no limits.
+    people more than the rule that decides, such as "no vehicle" (`charging/explanation.py`). Then it has no times,
+    and the rule that decides is among the others. Before the first decision there are no limits.
     """
     decision = point.control.decision
     if decision is None:
@@ -63,7 +63,8 @@ def limits_of(station: Station, point: ChargingPoint, now_s: float) -> tuple[Eff
 def began_at(station: Station, point: ChargingPoint, reason: Reason) -> float | None:
     """Return since when a limit that holds now has been in force [monotonic s]; None: that is not kept.
 
-    `reason`: names the limit. Only those that begin at a moment of their own have an instant here.
+    To be called only for a limit that holds now; `reason` names it. Only those that begin at a moment of their own
+    have an instant here. For an idle vehicle it is since when that has not drawn.
     """
     load_management, number = station.load_management, point.settings.number
     participant = None if load_management is None else load_management.participants.get(number)
@@ -84,7 +85,8 @@ def began_at(station: Station, point: ChargingPoint, reason: Reason) -> float | 
 def ends_in_s(station: Station, reason: Reason, now_s: float) -> float | None:
     """Return how long a limit that holds now will still last [s], if time alone ends it.
 
-    None: something else ends it, such as a command, or the end is not known. `reason`: names the limit.
+    To be called only for a limit that holds now; `reason` names it. None: something else ends it, such as a
+    command, or the end is not known.
     """
     load_management = station.load_management
     match reason:

@@ -138,8 +138,8 @@ def participant_settings(
 def _measures_every_phase(point: PointSettings) -> bool:
     """Tell whether charger or meter measures the current of each terminal that the charging point uses.
 
-    If not, some of these currents are worked out from the sum, or from the first terminal, and do not tell
-    whether the smart meter is right.
+    If not, some of these currents are worked out from the sum, or from the first terminal, and do not tell whether
+    the smart meter is right.
     """
     if point.phases == 1 and "current" in point.capabilities:
         return True  # the sum is the current of the only terminal
@@ -356,10 +356,9 @@ def _observations_with_reading_times(station: Station) -> Mapping[int, Observati
 def observe_point(station: Station, number: PointNumber, now_s: float) -> Station:
     """Return the station after load management has observed a charging point that may have changed.
 
-    A cycle is costly, so one runs only if it must: if what the point may claim has changed, for example
-    because a vehicle wants to charge or a charger is lost, or if no cycle has run yet. Another draw is noted,
-    and the next tick runs the cycle. If nothing has changed, or load management is off, the station is returned
-    as it is.
+    A cycle is costly, so one runs only if it must: if what the point may claim has changed, for example because a
+    vehicle wants to charge or a charger is lost, or if no cycle has run yet. Another draw is noted, and the next
+    tick runs the cycle. If nothing has changed, or load management is off, the station is returned as it is.
     """
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None:

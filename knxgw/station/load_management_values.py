@@ -28,9 +28,9 @@ def load_management_state(station: Station, now_s: float) -> LoadManagementState
 def load_management_values(station: Station, now_s: float) -> dict[str, Published]:
     """Return the values of group objects 500 to 505, by the key of the object.
 
-    They are the available current of each phase (500 to 502), the limit (503), the state (504), and the age of
-    the smart meter's oldest value (505). Currents are in mA, the age in s. None: not known. Phases that the
-    mains connection does not have are left out; while load management is off, all but the state are.
+    They are the available current of each phase (500 to 502), the limit (503), the state (504), and the age of the
+    smart meter's oldest value (505). Currents are in mA, the age in s. None: not known. Phases that the mains
+    connection does not have are left out; while load management is off, all but the state are.
     """
     load_management, settings = station.load_management, station.load_management_settings
     values: dict[str, Published] = {"sharing_state": int(load_management_state(station, now_s))}

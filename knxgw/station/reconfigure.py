@@ -225,10 +225,9 @@ def _continued_point(
     """Return the charging point `old` as it goes on under another configuration.
 
     `new`: the same point as that configures it. With the same charger, what is known of the point stays, except
-    for what its new settings and another electricity meter change (`_with_same_charger`). With another charger
-    it goes on as after a restart, and so it does if the configuration begins or ceases to block it. In both
-    cases an interruption or a setpoint of 0 A ends if its group object has no address any more: no telegram
-    could end it.
+    for what its new settings and another electricity meter change (`_with_same_charger`). With another charger it
+    goes on as after a restart, and so it does if the configuration begins or ceases to block it. In both cases an
+    interruption or a setpoint of 0 A ends if its group object has no address any more: no telegram could end it.
     """
     number = PointNumber(new.settings.number)
     linked_keys, now = linked_holding_keys(configuration, number), before.now(now_s)
@@ -272,8 +271,8 @@ def _as_after_restart(
 def _with_same_charger(old: ChargingPoint, new: ChargingPoint) -> ChargingPoint:
     """Return the point `old`, whose charger stays, with what other settings change: limits, zone, setpoint.
 
-    `new`: the same point as after a restart. It has the setpoint that KNX gave, clamped to the new limits, or
-    the new maximum. A vehicle that waits for a start command is released if none is needed any more. If the
+    `new`: the same point as after a restart. It has the setpoint that KNX gave, clamped to the new limits, or the
+    new maximum. A vehicle that waits for a start command is released if none is needed any more. If the
     electricity meter behind the charger is another one, what it measures is unknown at first, and the energy
     counters go on from what was stored (`_with_other_meter`).
     """
@@ -302,9 +301,9 @@ def _with_other_meter(
 ) -> ChargingPoint:
     """Return the point `carried` with the electricity meter of `new` in place of that of `old`.
 
-    What either meter supplies is unknown until it is read: its values, their times and how far apart readings
-    came are dropped. The faults of the old meter end. The energy counters are those of `new`: they go on from
-    what a restart would have stored. `old`, `new`: the same point before the change, and as after a restart.
+    What either meter supplies is unknown until it is read: its values, their times and how far apart readings came
+    are dropped. The faults of the old meter end. The energy counters are those of `new`: they go on from what a
+    restart would have stored. `old`, `new`: the same point before the change, and as after a restart.
     """
     metered = old.metered_quantities | new.metered_quantities
     readings = old.readings
@@ -377,8 +376,8 @@ def _are_meter_settings_alike(old: Settings, new: Settings) -> bool:
 def _has_same_meter(old: Configuration, new: Configuration) -> bool:
     """Tell whether the values of the mains connection come from the same meter as before.
 
-    If not, load management begins as at a start. Another group address counts as another meter, because
-    something else may send there.
+    If not, load management begins as at a start. Another group address counts as another meter, because something
+    else may send there.
     """
     before, after = old.load_management.smart_meter, new.load_management.smart_meter
     if before != after:

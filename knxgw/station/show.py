@@ -423,8 +423,8 @@ def _state_text(point: ChargingPoint, state: int | None) -> Text:
 def _published_integer(station: Station, number: PointNumber, key: str) -> int | None:
     """Return the value published for a group object of a charging point, if it is an integer; else None.
 
-    `number`: of the charging point. `key`: of the group object; its unit is that of `point_values`, such as mA
-    for a current or mWh for an energy.
+    `number`: of the charging point. `key`: of the group object; its unit is that of `point_values`, such as mA for
+    a current or mWh for an energy.
     """
     value = station.last_published(point_scope(number), key)
     # a flag is no integer here, although Python's `bool` is an `int`
