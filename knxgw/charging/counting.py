@@ -106,8 +106,8 @@ def _with_total(energy: EnergyState, added_mwh: int) -> EnergyState:
             return energy
         return replace(energy, lifetime_mwh=energy.lifetime_mwh + added_mwh)
     counter = energy.lifetime_counter
-    is_confirmed = counter.doubt is None and not counter.is_unconfirmed
-    if not is_confirmed:
+    is_read = counter.reading is not None
+    if not is_read or counter.is_unconfirmed or counter.doubt is not None:
         return energy
     return replace(
         energy,
