@@ -22,6 +22,7 @@ from knxgw.website.config_form import POINTS
 from knxgw.website.configuring import Checked
 from knxgw.website.one_at_a_time import OneAtATime
 from knxgw.website.pages import configuration_typing
+from tests.support.one_of_each import kind_of_parameter, one_of_each
 from tests.support.own_configuration import Own
 from tests.support.plotted import site
 from tests.support.website import Website, website
@@ -35,6 +36,7 @@ from tests.website.test_configuration_forms import (
 )
 from tests.website.test_pages import POINT
 
+EACH_PARAMETER = one_of_each(PARAMETERS, lambda key: kind_of_parameter(PARAMETERS[key]))
 FORM = "/config/form/charging_points/1"
 MAXIMUM = "charging_points[0].maximum_a"
 NAME = "charging_points[0].name"
@@ -113,7 +115,7 @@ def beyond(parameter: ParameterDefinition) -> list[str]:
 
 
 @pytest.mark.proves("W44", "W62")
-@pytest.mark.parametrize("key", PARAMETERS)
+@pytest.mark.parametrize("key", EACH_PARAMETER)
 def test_a_check_while_typing_finds_what_the_command_finds_in_a_file(
     shared: tuple[Own, Website], tmp_path: Path, key: str
 ) -> None:

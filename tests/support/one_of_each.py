@@ -1,0 +1,32 @@
+"""Sweeps over data: one case of each kind in every run of the tests, the rest in `make long`."""
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import TypeVar
+
+import pytest
+from _pytest.mark import ParameterSet
+
+from knxgw.catalogue.parameters import ParameterDefinition
+
+T = TypeVar("T")
+
+
+def one_of_each(
+    cases: Iterable[T], kind: Callable[[T], Hashable], name: Callable[[T], str] = str
+) -> list[ParameterSet]:
+    """Return all cases for `parametrize`; those whose kind an earlier one has are marked `long`."""
+    seen: set[Hashable] = set()
+    found = []
+    for case in cases:
+        marks = pytest.mark.long if kind(case) in seen else ()
+        seen.add(kind(case))
+        found.append(pytest.param(case, marks=marks, id=name(case)))
+    return found
+
+
+def kind_of_parameter(parameter: ParameterDefinition) -> Hashable:
+    """Return what tells apart parameters that go through the program in different ways.
+
+    That are its type, with words in the place of a number, and whether it stands in a list.
+    """
+    return parameter.type, bool(parameter.choices), "[]" in parameter.key
