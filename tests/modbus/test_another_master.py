@@ -12,6 +12,7 @@ from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle
 from tests.support.another_master import others_want
 from tests.support.devices import driver as make_driver
+from tests.support.one_of_each import kind_of_charger, one_of_each
 from tests.support.talk import Talk, name_of, settled_s
 
 CHARGERS = tuple(catalogue().chargers.values())
@@ -55,7 +56,7 @@ class Site(Talk):
 
 
 @pytest.mark.proves("H.52")
-@pytest.mark.parametrize("model", CHARGERS, ids=name_of)
+@pytest.mark.parametrize("model", one_of_each(CHARGERS, kind_of_charger, name_of))
 def test_0_a_is_written_again_to_an_interrupted_charger_that_another_master_enables(
     model: DeviceModel,
 ) -> None:
@@ -79,7 +80,7 @@ def test_0_a_is_written_again_to_an_interrupted_charger_that_another_master_enab
     assert again <= (kept | pause if fed_by_offer else kept), "it holds: nothing is repeated"
 
 
-@pytest.mark.parametrize("model", CHARGERS, ids=name_of)
+@pytest.mark.parametrize("model", one_of_each(CHARGERS, kind_of_charger, name_of))
 def test_one_that_is_switched_on_each_30_s_is_brought_back_each_time(
     model: DeviceModel, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -95,7 +96,7 @@ def test_one_that_is_switched_on_each_30_s_is_brought_back_each_time(
     assert 1 <= len(said) <= 3, "once for each way in which it shows, not each time"
 
 
-@pytest.mark.parametrize("model", SWITCHED, ids=name_of)
+@pytest.mark.parametrize("model", one_of_each(SWITCHED, kind_of_charger, name_of))
 def test_one_that_another_switches_off_is_switched_on_again_but_calmly(model: DeviceModel) -> None:
     site = Site(model)
     site.driver.want(10_000)
@@ -106,7 +107,7 @@ def test_one_that_another_switches_off_is_switched_on_again_but_calmly(model: De
     assert site.box.offer_ma > 0
 
 
-@pytest.mark.parametrize("model", CHARGERS, ids=name_of)
+@pytest.mark.parametrize("model", one_of_each(CHARGERS, kind_of_charger, name_of))
 def test_a_vehicle_that_stops_slowly_causes_few_writes(model: DeviceModel) -> None:
     site = Site(model, Vehicle(capacity_wh=1e9, fall_ma_per_s=400))
     site.driver.want(THEIRS_MA)

@@ -17,6 +17,7 @@ from knxgw.modbus.commander import Commander
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle
 from tests.support.devices import driver as make_driver
+from tests.support.one_of_each import kind_of_charger, one_of_each
 from tests.support.talk import REQUEST_S, Talk, name_of, settled_s
 
 CHARGERS = tuple(catalogue().chargers.values())
@@ -57,7 +58,7 @@ class Watched(Talk):
 
 
 @pytest.mark.proves("H.53")
-@pytest.mark.parametrize("model", WATCHED, ids=name_of)
+@pytest.mark.parametrize("model", one_of_each(WATCHED, kind_of_charger, name_of))
 def test_an_unchanged_offer_is_held_for_three_times_the_watchdogs_patience(
     model: DeviceModel,
 ) -> None:
@@ -209,7 +210,7 @@ def test_every_refresh_step_is_written_where_there_are_several() -> None:
 
 
 @pytest.mark.proves("H.54")
-@pytest.mark.parametrize("model", SHOWN, ids=name_of)
+@pytest.mark.parametrize("model", one_of_each(SHOWN, kind_of_charger, name_of))
 def test_a_setpoint_shows_within_two_seconds_of_its_acknowledgement(model: DeviceModel) -> None:
     site = Watched(model)
     site.driver.want(8000)

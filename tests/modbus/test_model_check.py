@@ -11,9 +11,11 @@ from knxgw.modbus.model_evidence import ModelEvidence, ModelVerdict
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle
 from tests.support.devices import driver as make_driver
+from tests.support.one_of_each import kind_of_charger, one_of_each
 from tests.support.talk import Talk
 
 CHARGERS = sorted(catalogue().chargers)
+EACH_KIND = one_of_each(CHARGERS, lambda one: kind_of_charger(catalogue().chargers[one]))
 CODES = (1, 2, 3, 4, 6)  # Modbus exceptions
 SOON_S = CONFIRM_S + 5.0  # two looks, also by a model that is read slowly
 CERTAIN_S = PATIENCE_S + 15.0
@@ -43,7 +45,7 @@ def test_a_charger_of_the_model_is_known_at_its_first_answers(model_id: str) -> 
     assert first_s <= 2 * talk.driver.model.read.min_interval_s + 0.2, "the offer does not wait"
 
 
-@pytest.mark.parametrize("model_id", CHARGERS)
+@pytest.mark.parametrize("model_id", EACH_KIND)
 def test_no_state_of_a_charger_makes_it_another_model(model_id: str) -> None:
     def look(*, plugged: bool, authorised: bool = True, error: bool = False) -> None:
         talk = talk_of(model_id, model_id)
@@ -60,7 +62,7 @@ def test_no_state_of_a_charger_makes_it_another_model(model_id: str) -> None:
     look(plugged=True, error=True)
 
 
-@pytest.mark.parametrize("model_id", CHARGERS)
+@pytest.mark.parametrize("model_id", EACH_KIND)
 def test_one_register_that_a_firmware_does_not_have_makes_no_other_model(model_id: str) -> None:
     points = model_of(model_id).points.values()
     for missing in sorted({point.address for point in points if point.is_readable}):
@@ -183,7 +185,7 @@ def test_a_state_that_is_none_and_a_current_that_cannot_be_are_another_model(
     assert "state is 77" in identity.reason
 
 
-@pytest.mark.parametrize("configured", CHARGERS)
+@pytest.mark.parametrize("configured", EACH_KIND)
 def test_what_is_taken_for_another_model_is_never_written_to(configured: str) -> None:
     others = [other for other in CHARGERS if other != configured]
     for answering in others[len(configured) % 5 :: 5]:

@@ -9,6 +9,7 @@ from knxgw.charging.scope import PointNumber
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle
 from tests.support.devices import driver as make_driver
+from tests.support.one_of_each import kind_of_charger, one_of_each
 from tests.support.talk import Talk, name_of, settled_s
 
 CHARGERS = tuple(catalogue().chargers.values())
@@ -34,7 +35,7 @@ def requests_meanwhile(talk: Talk) -> int:
 
 
 @pytest.mark.parametrize("offer_ma", [0, 6000])
-@pytest.mark.parametrize("model", CHARGERS, ids=name_of)
+@pytest.mark.parametrize("model", one_of_each(CHARGERS, kind_of_charger, name_of))
 def test_a_charger_that_shows_more_than_the_offer_is_not_read_without_a_pause(
     model: DeviceModel, offer_ma: int
 ) -> None:

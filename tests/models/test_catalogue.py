@@ -30,6 +30,7 @@ from knxgw.sim.registers import RegisterImage
 from knxgw.sim.vehicle import VOLTAGE_V, Vehicle
 from tests.modbus.driving import Drive
 from tests.support.devices import driver as make_driver
+from tests.support.one_of_each import kind_of_charger, one_of_each
 from tests.support.peers import require_peers
 from tests.support.talk import Talk, settled_s
 
@@ -199,7 +200,7 @@ def test_the_phases_of_a_meter_fit_their_sum(model: DeviceModel) -> None:
 
 
 @pytest.mark.proves("4.14")
-@pytest.mark.parametrize("model", CHARGERS, ids=name_of)
+@pytest.mark.parametrize("model", one_of_each(CHARGERS, kind_of_charger, name_of))
 def test_driver_and_simulator_agree_from_plugging_in_to_unplugging(model: DeviceModel) -> None:
     life = Life(model)
     life.live(10)
@@ -271,7 +272,7 @@ def test_every_simulated_state_tells_whether_a_vehicle_is_connected(model: Devic
 
 
 @pytest.mark.proves("4.13")
-@pytest.mark.parametrize("model", CHARGERS, ids=name_of)
+@pytest.mark.parametrize("model", one_of_each(CHARGERS, kind_of_charger, name_of))
 def test_what_is_not_available_is_not_told(model: DeviceModel) -> None:
     life = Life(model)
     life.image.plug(Vehicle(capacity_wh=1e9, maximum_ma=DRAWN_MA))

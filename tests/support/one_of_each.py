@@ -6,21 +6,30 @@ from typing import TypeVar
 import pytest
 from _pytest.mark import ParameterSet
 
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.parameters import ParameterDefinition
 
 T = TypeVar("T")
 
 
 def one_of_each(
-    cases: Iterable[T], kind: Callable[[T], Hashable], name: Callable[[T], str] = str
+    cases: Iterable[T],
+    kind: Callable[[T], Hashable],
+    name: Callable[[T], str] = str,
+    *,
+    unpacked: bool = False,
 ) -> list[ParameterSet]:
-    """Return all cases for `parametrize`; those whose kind an earlier one has are marked `long`."""
+    """Return all cases for `parametrize`; those whose kind an earlier one has are marked `long`.
+
+    `unpacked`: a case is a tuple with the value of each argument.
+    """
     seen: set[Hashable] = set()
     found = []
     for case in cases:
         marks = pytest.mark.long if kind(case) in seen else ()
         seen.add(kind(case))
-        found.append(pytest.param(case, marks=marks, id=name(case)))
+        values: tuple[object, ...] = case if unpacked and isinstance(case, tuple) else (case,)
+        found.append(pytest.param(*values, marks=marks, id=name(case)))
     return found
 
 
@@ -30,3 +39,16 @@ def kind_of_parameter(parameter: ParameterDefinition) -> Hashable:
     That are its type, with words in the place of a number, and whether it stands in a list.
     """
     return parameter.type, bool(parameter.choices), "[]" in parameter.key
+
+
+def kind_of_charger(model: DeviceModel) -> Hashable:
+    """Return what tells apart chargers that the driver leads in different ways."""
+    control = model.control
+    assert control is not None, f"{model.id} is no charger"
+    return (
+        control.zero,
+        control.is_power,
+        control.has_start_stop,
+        bool(control.read_back),
+        model.watchdog is None,
+    )
