@@ -32,7 +32,7 @@ LEAST = {Confidence.HIGH: 0.8, Confidence.MEDIUM: 0.55, Confidence.LOW: 0.35}  #
 # What each doubt leaves of a score.
 POINT_ASSUMED = 0.65  # several charging points are possible, and the name has no number
 NOTHING_ABOUT_CHARGING = 0.55  # neither the name nor its groups speak of charging
-NO_TYPE = 0.85
+NO_TYPE = 0.75  # below `HIGH`: nothing that is taken unseen rests on a name alone
 OTHER_UNIT = 0.5  # 13.010 and 13.013
 SUBTYPE_UNKNOWN = 0.9
 STATE_NOT_MARKED = 0.85  # there is a command of the same name

@@ -96,6 +96,20 @@ def test_doubts_lower_the_confidence() -> None:
     (without_point,) = proposed(("Leistung", "9.024"), ranges=("Wallbox",))
     (elsewhere,) = proposed(("Leistung", "9.024"))
     assert sure.score > without_type.score > without_point.score > elsewhere.score
+    assert [one.confidence for one in (sure, without_type, without_point, elsewhere)] == [
+        Confidence.HIGH,
+        Confidence.MEDIUM,
+        Confidence.MEDIUM,
+        Confidence.LOW,
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["Wallbox 1 Leistung", "LP1 Sperre", "Ladepunkt 1 Ist-Leistung (Summe) – Status"]
+)
+def test_without_a_datapoint_type_no_name_is_sure(name: str) -> None:
+    (one,) = proposed((name, None))
+    assert one.confidence is Confidence.MEDIUM
 
 
 def test_of_one_charging_point_the_name_needs_no_number() -> None:
@@ -163,7 +177,8 @@ def imported(least: Confidence | None) -> Imported:
     ("least", "links"),
     [
         (None, {}),
-        (Confidence.HIGH, {66: "1/0/1", 55: "1/0/2"}),
+        (Confidence.HIGH, {66: "1/0/1"}),
+        (Confidence.MEDIUM, {55: "1/0/2", 62: "1/0/3", 66: "1/0/1"}),
         (Confidence.LOW, {55: "1/0/2", 62: "1/0/3", 66: "1/0/1"}),
     ],
 )
