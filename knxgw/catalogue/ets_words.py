@@ -14,7 +14,7 @@ Phrase = tuple[str, ...]  # words as `plain_words` gives them
 _WORD = re.compile(r"l[123](?![a-z0-9])|14a|[a-z]+|[0-9]+")
 _KEYS = (
     *("device", "charging_point", "charging", "smart_meter", "object_number", "state", "empty"),
-    "objects",
+    *("object_listening", "objects"),
 )
 
 
@@ -29,6 +29,7 @@ class EtsWords:
     charging: frozenset[Phrase]
     smart_meter: frozenset[Phrase]
     object_number: frozenset[Phrase]
+    object_listening: frozenset[Phrase]
     state: frozenset[Phrase]
     empty: frozenset[Phrase]
     objects: Mapping[str, tuple[Phrase, ...]]  # by the object's key
@@ -64,6 +65,7 @@ def ets_words() -> EtsWords:
         charging=frozenset(_phrases(found["charging"])),
         smart_meter=frozenset(_phrases(found["smart_meter"])),
         object_number=frozenset(_phrases(found["object_number"])),
+        object_listening=frozenset(_phrases(found["object_listening"])),
         state=frozenset(_phrases(found["state"])),
         empty=frozenset(_phrases(found["empty"])),
         objects={key: _phrases(node) for key, node in objects.mapping().items()} if objects else {},

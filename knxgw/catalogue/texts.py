@@ -34,6 +34,7 @@ class Names:
     general_objects: Text  # group objects of no charging point
     group_object: Text  # {number}
     group_objects: Text  # {numbers}
+    listening: Text  # {objects}, as the two above say them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,7 @@ def proposals_as_yaml(
         words = [f"{one.confidence}: {one.name}", *([one.dpt] if one.dpt else [])]
         words += [f"also fits: {' '.join(one.rivals)}"] if one.rivals else []
         name = f"{one.function.in_language(language)} ({', '.join(words)})"
-        line = _line(number, (one.address,), name)
+        line = _line(number, one.addresses, name)
         lines.append(line if number in accepted else f"# {line}")
     return "\n".join(lines) + "\n"
 

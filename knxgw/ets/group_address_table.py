@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from knxgw.catalogue.product import Catalogue
+from knxgw.catalogue.text import Text
 from knxgw.catalogue.texts import Names
 from knxgw.config.addresses import HIGHEST_MIDDLE, raw_group_address
 from knxgw.config.group_objects import POINTS
@@ -88,7 +89,10 @@ def group_address_table(
             main=home >> 3,
             middle=home & HIGHEST_MIDDLE,
             name=site.owners[_main_owner(addresses[one] for one in inside)],
-            addresses=tuple(_named(one, addresses[one], site, names) for one in inside),
+            addresses=tuple(
+                _named(one, addresses[one], site, _described(one, addresses[one], links, names))
+                for one in inside
+            ),
         )
         for home, group in groupby(addresses, lambda one: raw_group_address(one) >> 8)
         for inside in (tuple(group),)
@@ -111,19 +115,35 @@ def _main_owner(users: Iterable[Sequence[ExistingObject]]) -> int:
 
 
 def _named(
-    address: GroupAddress, users: Sequence[ExistingObject], site: SiteNames, names: Names
+    address: GroupAddress, users: Sequence[ExistingObject], site: SiteNames, described: Text
 ) -> NamedAddress:
     """Return an address with the name of its first object, and of its charging point if it has one."""
     first, owner = users[0], owner_of(users)
     function = first.function.in_language(site.language)
-    numbers = tuple(one.number for one in users)
-    described = names.group_object.filled(number=numbers[0])
-    if len(numbers) > 1:
-        described = names.group_objects.filled(numbers=", ".join(map(str, numbers)))
     return NamedAddress(
         address=address,
         name=f"{site.owners[owner]}: {function}" if owner != DEVICE else function,
         description=described.in_language(site.language),
         dpt=next((one.dpt for one in users if one.dpt), None),
-        numbers=numbers,
+        numbers=tuple(one.number for one in users),
     )
+
+
+def _described(
+    address: GroupAddress,
+    users: Sequence[ExistingObject],
+    links: Mapping[int, Sequence[GroupAddress]],
+    names: Names,
+) -> Text:
+    """Return which objects send on an address, and which of them only listen: an import takes that back."""
+    sending = [one.number for one in users if links[one.number][0] == address]
+    listening = [one.number for one in users if one.number not in sending]
+    said = [_numbered(sending, names)] if sending else []
+    said += [names.listening.filled(objects=_numbered(listening, names))] if listening else []
+    return Text(en=". ".join(one.en for one in said), de=". ".join(one.de for one in said))
+
+
+def _numbered(numbers: Sequence[int], names: Names) -> Text:
+    if len(numbers) == 1:
+        return names.group_object.filled(number=numbers[0])
+    return names.group_objects.filled(numbers=", ".join(map(str, numbers)))

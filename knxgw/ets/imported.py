@@ -120,7 +120,7 @@ def _proposed(project: EtsProject, wanted: Wanted, locate: Locate) -> Imported:
         refused = Finding(place=locate(""), words=message("ets_nothing_fits"))
         raise ConfigError([refused, *_devices(project, locate)])
     accepted = accepted_proposals(proposals, wanted.least)
-    links = {number: (one.address,) for number, one in accepted.items()}
+    links = {number: one.addresses for number, one in accepted.items()}
     summary = message("ets_proposals", count=len(proposals), accepted=len(accepted))
     findings = [
         *_skipped(project, locate),

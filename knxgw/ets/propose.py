@@ -6,7 +6,7 @@ A proposal is a guess. Nobody applies one that a person has not seen or asked fo
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import groupby
+from itertools import groupby, takewhile
 
 from knxgw.catalogue.ets_words import EtsWords, Phrase, plain_words
 from knxgw.catalogue.text import Text
@@ -18,6 +18,7 @@ from knxgw.objects.codec import size_bits
 
 STATE_MARKS = (" – state", " – Status")  # in the functions of `objects.yaml`
 PHASES = ("l1", "l2", "l3")
+LONGEST_NUMBER = 5  # digits of the number of a group object
 
 
 class Confidence(StrEnum):
@@ -42,20 +43,33 @@ ALSO_ELSEWHERE = 0.7  # another address fits as well
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A group address that may belong to a group object."""
+    """A group address that may belong to a group object; several where their descriptions say so."""
 
     number: int
     function: Text
-    address: GroupAddress
-    name: str  # of the address in ETS
+    addresses: tuple[GroupAddress, ...]  # the sending one first
+    name: str  # of the first address in ETS
     dpt: str | None
     score: float  # 0 to 1
     rivals: tuple[GroupAddress, ...] = ()  # addresses that fit as well
 
     @property
+    def address(self) -> GroupAddress:
+        """Return the address that is sent on."""
+        return self.addresses[0]
+
+    @property
     def confidence(self) -> Confidence:
         """Return how sure it is."""
         return next(one for one, least in LEAST.items() if self.score >= least)
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """What descriptions say that name group objects."""
+
+    entries: frozenset[GroupAddress]  # nobody looks at their names
+    proposals: Mapping[int, Proposal]  # by the number of the object
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +92,9 @@ def propose(
     words: EtsWords,
     names: Mapping[int, str] | None = None,
 ) -> tuple[Proposal, ...]:
-    """Return the best proposals, at most one for each group object and each group address.
+    """Return the best proposals, at most one for each group object.
 
+    Only addresses whose descriptions name several objects belong to several proposals.
     `names`: of the charging points, by their numbers.
     """
     here = {number: one for number, one in expected.items() if one.is_here}
@@ -88,12 +103,10 @@ def propose(
     stated = _keys_with_a_state(here)
     numbers = _numbers_by_word(here, phrases)
     called = {point: plain_words(name) for point, name in (names or {}).items()}
+    described = _by_description(project, here, words)
     found = []
     for entry in project.addresses.values():
-        number = _object_number(entry, words)
-        if number in here:
-            dpts = here[number].definition.dpts
-            found.append(_proposal(number, here[number], entry, _type_factor(entry.dpt, dpts)))
+        if entry.address in described.entries:
             continue
         if numbers.keys().isdisjoint(plain_words(entry.name)):
             continue  # most of a house: lights, shutters
@@ -102,8 +115,10 @@ def propose(
             one = here[number]
             best = _score(named, number, one, phrases[one.definition.key], stated, len(points))
             if best >= LEAST[Confidence.LOW]:
-                found.append(_proposal(number, one, entry, best))
-    return tuple(sorted(_best(found), key=lambda one: one.number))
+                found.append(_proposal(number, one, [entry], best))
+    free = (one for one in found if one.number not in described.proposals)
+    every = (*described.proposals.values(), *_best(free))
+    return tuple(sorted(every, key=lambda one: one.number))
 
 
 def _numbers_by_word(
@@ -118,13 +133,46 @@ def _numbers_by_word(
     return {word: frozenset(numbers) for word, numbers in found.items()}
 
 
-def _proposal(number: int, one: Expected, entry: GroupAddressEntry, score: float) -> Proposal:
+def _by_description(
+    project: EtsProject, here: Mapping[int, Expected], words: EtsWords
+) -> _Described:
+    """Return what descriptions say that name group objects, as our export writes them."""
+    entries: set[GroupAddress] = set()
+    found: dict[int, list[tuple[bool, int, GroupAddressEntry]]] = {}
+    for entry in project.addresses.values():
+        named = _objects_described(entry.description, words)
+        for number, is_sending in named.items():
+            if number not in here:
+                continue
+            entries.add(entry.address)
+            if _type_of_described(entry, here[number]):
+                found.setdefault(number, []).append((not is_sending, len(named), entry))
+    proposals = {}
+    for number, ranked in found.items():  # an address that fewer objects share is rather its own
+        ranked.sort(key=lambda one: (*one[:2], _raw(one[2].address)))
+        listed = [entry for *_, entry in ranked]
+        score = min(_type_of_described(entry, here[number]) for entry in listed)
+        if score >= LEAST[Confidence.LOW]:
+            proposals[number] = _proposal(number, here[number], listed, score)
+    return _Described(frozenset(entries), proposals)
+
+
+def _type_of_described(entry: GroupAddressEntry, one: Expected) -> float:
+    """Return what the datapoint type leaves of a score; an object without one lacks none."""
+    dpts = one.definition.dpts
+    return 1.0 if entry.dpt is None and not dpts else _type_factor(entry.dpt, dpts)
+
+
+def _proposal(
+    number: int, one: Expected, entries: Sequence[GroupAddressEntry], score: float
+) -> Proposal:
+    first = entries[0]
     return Proposal(
         number=number,
         function=one.function,
-        address=entry.address,
-        name=entry.name,
-        dpt=entry.dpt,
+        addresses=tuple(entry.address for entry in entries),
+        name=first.name,
+        dpt=first.dpt,
         score=round(score, 3),
     )
 
@@ -201,12 +249,31 @@ def _counted(phrase: Phrase, words: EtsWords) -> frozenset[str]:
     return frozenset(counted or left)
 
 
-def _object_number(entry: GroupAddressEntry, words: EtsWords) -> int:
-    """Return the number of the group object that the description names, as our export does; or 0."""
-    match plain_words(entry.description):
-        case (*name, number) if tuple(name) in words.object_number and number.isdigit():
-            return int(number)
-    return 0
+def _objects_described(description: str, words: EtsWords) -> Mapping[int, bool]:
+    """Return the group objects that a description names, as our export does; True: it sends here."""
+    found: dict[int, bool] = {}
+    left = plain_words(description)
+    while left:
+        listens, left = _without_start(left, words.object_listening)
+        is_named, left = _without_start(left, words.object_number)
+        numbers = tuple(takewhile(_is_number, left))
+        if not (is_named and numbers):
+            return {}
+        found |= {int(number): not listens for number in numbers}
+        left = left[len(numbers) :]
+    return found
+
+
+def _without_start(phrase: Phrase, starts: Iterable[Phrase]) -> tuple[bool, Phrase]:
+    """Return whether a phrase begins with one of others, and the rest of it."""
+    for start in starts:
+        if start and phrase[: len(start)] == start:
+            return True, phrase[len(start) :]
+    return False, phrase
+
+
+def _is_number(word: str) -> bool:
+    return word.isdigit() and len(word) <= LONGEST_NUMBER
 
 
 def _named(entry: GroupAddressEntry, words: EtsWords, called: Mapping[int, Phrase]) -> _Named:

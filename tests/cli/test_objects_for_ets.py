@@ -1,6 +1,7 @@
 """`knxgw objects` as the file that ETS imports, and as the section of the configuration."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def test_a_site_becomes_a_file_for_ets_that_holds_its_object_table(tmp_path: Pat
     assert found == read_xml(objects(*site, "--format", "ets-xml").stdout_bytes)
     table = json.loads(objects(*site, "--format", "json").output)
     assert {one for row in table for one in row["addresses"]} <= {one.address for one in found}
-    numbers = {word for one in found for word in one.description.replace(",", "").split()[1:]}
+    numbers = {number for one in found for number in re.findall(r"\d+", one.description)}
     assert numbers == {str(row["number"]) for row in table}
 
 

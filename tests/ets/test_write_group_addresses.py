@@ -95,10 +95,16 @@ def test_an_example_is_read_back_as_its_object_table(file: Path, language: str) 
 def test_an_address_of_several_objects_stands_once_and_names_them_all() -> None:
     found = by_address(configuration(TWO % ("Garage", "Links")))
     assert found["4/0/55"] == Address(
-        "Garage", "Allgemein", "4/0/55", "Unterbrechung", "Gruppenobjekte 55, 105", "1.002"
+        "Garage",
+        "Allgemein",
+        "4/0/55",
+        "Unterbrechung",
+        "Hört mit: Gruppenobjekte 55, 105",
+        "1.002",
     )
     assert found["4/2/55"].name == "Ladepunkt 2: Unterbrechung"
-    assert (found["4/1/2"].description, found["4/7/2"].description) == ("Gruppenobjekt 62",) * 2
+    assert found["4/1/2"].description == "Gruppenobjekt 62"
+    assert found["4/7/2"].description == "Hört mit: Gruppenobjekt 62"
     assert found["4/7/2"].middle_name == "Links"
 
 
@@ -132,7 +138,7 @@ def test_the_addresses_are_in_order_and_the_files_bytes_are_those_of_ets() -> No
         '"";"";"Links: Ladepunktzustand – Status";"4/1/1";"";"";"Gruppenobjekt 50";"";"Auto"',
         '"";"";"Links: Ist-Ladestrom (Summe) – Status";"4/1/2";"";"";"Gruppenobjekt 62";"DPST-7-12";"Auto"',
         '"";"Links";"";"4/7/-";"";"";"";"";"Auto"',
-        '"";"";"Links: Ist-Ladestrom (Summe) – Status";"4/7/2";"";"";"Gruppenobjekt 62";"DPST-7-12";"Auto"',
+        '"";"";"Links: Ist-Ladestrom (Summe) – Status";"4/7/2";"";"";"Hört mit: Gruppenobjekt 62";"DPST-7-12";"Auto"',
         "",
     ]
     raw = [raw_group_address(GroupAddress(one.address)) for one in written(None, Shape.ETS_XML)]
