@@ -8,10 +8,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Timer
+from threading import Lock, Timer
 from typing import IO, Any
 
 from knxgw.catalogue.flags import Flags
@@ -30,12 +30,37 @@ LARGEST_ANSWER = 32 * 2**20  # bytes
 HIGHEST_NUMBER = 65_535  # of a group object, and of an address
 
 
+class Stop:
+    """Ends the reading of a project from another thread."""
+
+    def __init__(self) -> None:
+        """Begin without anything to end."""
+        self._lock = Lock()
+        self._end: Callable[[], None] | None = None
+        self._is_called = False
+
+    def call(self) -> None:
+        """End the process that reads, now or as soon as there is one."""
+        with self._lock:
+            self._is_called = True
+            if self._end is not None:
+                self._end()
+
+    def watch(self, end: Callable[[], None]) -> None:
+        """Take what ends the process that has started."""
+        with self._lock:
+            self._end = end
+            if self._is_called:
+                end()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
     """What the child may take."""
 
     memory: int = 2**30  # bytes of addresses
     time_s: int = 120
+    stop: Stop = field(default_factory=Stop)  # who has asked may end it before
 
 
 def read_project(
@@ -62,7 +87,7 @@ def read_project(
         "cpu_s": bounds.time_s,
     }
     python = python or os.environ.get(PYTHON_VARIABLE) or sys.executable
-    answer = _answer(_asked(python, question, bounds.time_s))
+    answer = _answer(_asked(python, question, bounds))
     if "project" not in answer:
         raise EtsFileError(_refused(str(answer.get("refused"))))
     try:
@@ -71,7 +96,7 @@ def read_project(
         raise EtsFileError(message("ets_project_damaged")) from err
 
 
-def _asked(python: str, question: Mapping[str, Any], time_s: int) -> bytes:
+def _asked(python: str, question: Mapping[str, Any], bounds: Bounds) -> bytes:
     """Return what the child answers, up to a bound. Raises: EtsFileError."""
     package = Path(__file__).parents[2]
     environment = {"PYTHONPATH": str(package), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -90,8 +115,9 @@ def _asked(python: str, question: Mapping[str, Any], time_s: int) -> bytes:
     except OSError as err:
         raise EtsFileError(message("ets_python_missing", python=python)) from err
     with child:
-        timer = Timer(time_s, child.kill)
+        timer = Timer(bounds.time_s, child.kill)
         timer.start()
+        bounds.stop.watch(child.kill)
         try:
             answer = _exchange(child, json.dumps(question).encode())
         finally:
