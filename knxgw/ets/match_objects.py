@@ -9,7 +9,7 @@ from knxgw.catalogue.messages import Listed, message
 from knxgw.catalogue.objects import ObjectDefinition
 from knxgw.catalogue.product import Catalogue
 from knxgw.catalogue.text import Text
-from knxgw.config.group_objects import definitions, key_of, nearest
+from knxgw.config.group_objects import POINTS, definitions, key_of, nearest
 from knxgw.config.model import Configuration, GroupAddress
 from knxgw.config.objects import existing_objects
 from knxgw.config.report import Report
@@ -43,6 +43,7 @@ class ImportedObject:
     function: Text | None  # None: we have no such object
     outcome: Outcome
     addresses: tuple[GroupAddress, ...]  # the sending one first
+    dpt: str | None  # in ETS
     findings: tuple[Finding, ...]
 
 
@@ -80,6 +81,14 @@ def _default(definition: ObjectDefinition, defaults: Mapping[str, str | None]) -
     if definition.dpt_choice is not None:
         return defaults[CHOICES[definition.dpt_choice]]
     return next(iter(definition.dpts), None)
+
+
+def point_of(number: int, one: Expected) -> int | None:
+    """Return the charging point of an object, None: it is of the whole device."""
+    definition = one.definition
+    if not definition.is_per_point:
+        return None
+    return next(point for point in POINTS if definition.number_of(point) == number)
 
 
 def match_objects(
@@ -139,6 +148,7 @@ def _match(
         function=wanted.function if wanted else None,
         outcome=Outcome.LEFT_OUT,
         addresses=one.addresses,
+        dpt=_dpt(one, project),
         findings=tuple(report.findings),
     )
 
@@ -163,6 +173,7 @@ def _taken(
         function=wanted.function,
         outcome=Outcome.CHANGED if report.findings else Outcome.TAKEN,
         addresses=tuple(dict.fromkeys(one.addresses)),
+        dpt=dpt,
         findings=tuple(report.findings),
     )
 

@@ -12,7 +12,7 @@ from knxgw.catalogue.ets_words import EtsWords, Phrase, plain_words
 from knxgw.catalogue.text import Text
 from knxgw.config.group_objects import POINTS
 from knxgw.config.model import GroupAddress
-from knxgw.ets.match_objects import Expected
+from knxgw.ets.match_objects import Expected, point_of
 from knxgw.ets.project import EtsProject, GroupAddressEntry
 from knxgw.objects.codec import size_bits
 
@@ -98,7 +98,7 @@ def propose(
     `names`: of the charging points, by their numbers.
     """
     here = {number: one for number, one in expected.items() if one.is_here}
-    points = {_point(number, one) for number, one in here.items()} - {None}
+    points = {point_of(number, one) for number, one in here.items()} - {None}
     phrases = {key: _phrases(one, words) for key, one in _by_key(here).items()}
     stated = _keys_with_a_state(here)
     numbers = _numbers_by_word(here, phrases)
@@ -203,14 +203,6 @@ def _best(found: Iterable[Proposal]) -> Iterator[Proposal]:
 
 def _raw(address: GroupAddress) -> tuple[int, ...]:
     return tuple(int(part) for part in address.split("/"))
-
-
-def _point(number: int, one: Expected) -> int | None:
-    """Return the charging point of an object, None: it is of the whole device."""
-    definition = one.definition
-    if not definition.is_per_point:
-        return None
-    return next(point for point in POINTS if definition.number_of(point) == number)
 
 
 def _phrases(one: Expected, words: EtsWords) -> tuple[frozenset[str], ...]:
@@ -349,7 +341,7 @@ def _score(  # noqa: PLR0913, PLR0917 - one place calls it
         return 0.0
     score = max((_likeness(named, phrase) for phrase in phrases), default=0.0)
     score *= _type_factor(named.entry.dpt, definition.dpts)
-    score *= _point_factor(named, _point(number, one), points)
+    score *= _point_factor(named, point_of(number, one), points)
     if not score:
         return 0.0
     is_meter = definition.dpt_choice == "smart_meter"
