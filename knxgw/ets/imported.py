@@ -48,13 +48,33 @@ class Imported:
     text: str  # part of a configuration file
     individual_address: str | None  # None: there are only proposals
     links: Mapping[int, tuple[GroupAddress, ...]]  # taken ones
+    device: FoundDevice | None  # whose links they are
     objects: tuple[ImportedObject, ...]
     proposals: tuple[Proposal, ...]
     findings: tuple[Finding, ...]
+    remarks: tuple[Finding, ...]  # those findings that are about the file as a whole
+
+
+class NothingFoundError(ConfigError):
+    """Neither links nor proposals; its findings end with the devices of the project."""
+
+    def __init__(
+        self,
+        refused: Finding,
+        project: EtsProject,
+        locate: Locate,
+        *,
+        objects: Sequence[ImportedObject] = (),
+        more: Sequence[Finding] = (),
+    ) -> None:
+        """Say why; `objects`: those of the device that was looked at, of which none fits."""
+        super().__init__([refused, *more, *_devices(project, locate)])
+        self.refused = refused
+        self.objects = tuple(objects)
 
 
 def import_project(project: EtsProject, wanted: Wanted, locate: Locate) -> Imported:
-    """Return the links of our device, or else proposals. Raises: ConfigError, there is neither."""
+    """Return the links of our device, or else proposals. Raises: NothingFoundError, there is neither."""
     configuration = wanted.configuration
     try:
         found = find_device(
@@ -65,15 +85,15 @@ def import_project(project: EtsProject, wanted: Wanted, locate: Locate) -> Impor
             configured=configuration.knx.individual_address if configuration else None,
         )
     except EtsFileError as err:
-        listed = _devices(project, locate)
-        raise ConfigError([Finding(place=locate(""), words=err.words), *listed]) from err
+        refused = Finding(place=locate(""), words=err.words)
+        raise NothingFoundError(refused, project, locate) from err
     if found is None:
         return _proposed(project, wanted, locate)
     return _linked(project, found, wanted, locate)
 
 
 def _linked(project: EtsProject, found: FoundDevice, wanted: Wanted, locate: Locate) -> Imported:
-    """Return the links of a device. Raises: ConfigError, none of them fits."""
+    """Return the links of a device. Raises: NothingFoundError, none of them fits."""
     device = found.device
     objects = match_objects(device, project, wanted.expected, locate)
     links = {
@@ -81,12 +101,13 @@ def _linked(project: EtsProject, found: FoundDevice, wanted: Wanted, locate: Loc
         for one in objects
         if one.outcome is not Outcome.LEFT_OUT and one.number is not None
     }
-    findings = [*_skipped(project, locate)]
+    remarks = tuple(_skipped(project, locate))
+    findings = [*remarks]
     findings += [finding for one in objects for finding in _told(one, locate)]
     if not links:
         words = message("ets_device_fits_nothing", address=device.individual_address)
         refused = Finding(place=locate(""), words=words)
-        raise ConfigError([refused, *findings, *_devices(project, locate)])
+        raise NothingFoundError(refused, project, locate, objects=objects, more=findings)
     findings += _against(wanted.configuration, links, locate)
     head = (
         message("ets_head", file=wanted.file, project=project.name or "?"),
@@ -95,7 +116,7 @@ def _linked(project: EtsProject, found: FoundDevice, wanted: Wanted, locate: Loc
             address=device.individual_address,
             name=device.name or device.product,
             manufacturer=device.manufacturer or "?",
-            how=_how(found.how),
+            how=how_found(found.how),
         ),
     )
     text = links_as_yaml(
@@ -105,25 +126,28 @@ def _linked(project: EtsProject, found: FoundDevice, wanted: Wanted, locate: Loc
         text=text,
         individual_address=device.individual_address,
         links=links,
+        device=found,
         objects=objects,
         proposals=(),
         findings=tuple(findings),
+        remarks=remarks,
     )
 
 
 def _proposed(project: EtsProject, wanted: Wanted, locate: Locate) -> Imported:
-    """Return what the names of group addresses suggest. Raises: ConfigError, nothing."""
+    """Return what the names of group addresses suggest. Raises: NothingFoundError."""
     points = wanted.configuration.points if wanted.configuration else ()
     names = {point.number: point.name for point in points}
     proposals = propose(project, wanted.expected, wanted.words, names)
     if not proposals:
         refused = Finding(place=locate(""), words=message("ets_nothing_fits"))
-        raise ConfigError([refused, *_devices(project, locate)])
+        raise NothingFoundError(refused, project, locate)
     accepted = accepted_proposals(proposals, wanted.least)
     links = {number: one.addresses for number, one in accepted.items()}
     summary = message("ets_proposals", count=len(proposals), accepted=len(accepted))
+    remarks = tuple(_skipped(project, locate))
     findings = [
-        *_skipped(project, locate),
+        *remarks,
         Finding(place=locate(""), words=summary, severity=Severity.WARNING),
         *_against(wanted.configuration if links else None, links, locate),
     ]
@@ -133,9 +157,11 @@ def _proposed(project: EtsProject, wanted: Wanted, locate: Locate) -> Imported:
         text=proposals_as_yaml(proposals, wanted.least, lines, wanted.language),
         individual_address=None,
         links=links,
+        device=None,
         objects=(),
         proposals=proposals,
         findings=tuple(findings),
+        remarks=remarks,
     )
 
 
@@ -213,7 +239,8 @@ def _skipped(project: EtsProject, locate: Locate) -> Iterator[Finding]:
         yield Finding(place=locate(""), words=words, severity=Severity.WARNING)
 
 
-def _how(how: Recognised) -> Message:
+def how_found(how: Recognised) -> Message:
+    """Return how a device was recognised, in words."""
     match how:
         case Recognised.NAMED:
             return message("ets_how_named")

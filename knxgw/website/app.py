@@ -17,6 +17,7 @@ from knxgw.website.api import events, plot
 from knxgw.website.api import session as session_api
 from knxgw.website.api import uploads as uploads_api
 from knxgw.website.bridge import Bridge
+from knxgw.website.ets_reading import Readings
 from knxgw.website.language import FALLBACK, FOLDER, LANGUAGES, choose
 from knxgw.website.live import Live
 from knxgw.website.one_at_a_time import OneAtATime
@@ -27,6 +28,7 @@ from knxgw.website.pages import (
     common,
     configuration,
     configuration_forms,
+    configuration_import,
     configuration_keyring,
     configuration_objects,
     configuration_trials,
@@ -76,6 +78,7 @@ BLUEPRINTS = (
     certificate.pages,
     configuration.pages,
     configuration_forms.pages,
+    configuration_import.pages,
     configuration_keyring.pages,
     configuration_objects.pages,
     configuration_trials.pages,
@@ -103,8 +106,14 @@ BLUEPRINTS = (
 )
 
 
-def create_app(bridge: Bridge, publisher: Publisher, uploads: Uploads | None = None) -> Flask:
-    """Return the web application of a device; whoever gives `uploads` closes them."""
+def create_app(
+    bridge: Bridge,
+    publisher: Publisher,
+    uploads: Uploads | None = None,
+    readings: Readings | None = None,
+) -> Flask:
+    """Return the web application of a device; whoever gives `uploads` and `readings` closes them."""
+    uploads = uploads or Uploads(bridge.now_s)
     app = Flask(__name__, static_folder=None)
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(FOLDER)
     Babel(app, default_locale=FALLBACK, locale_selector=lambda: language_code(bridge))
@@ -120,7 +129,8 @@ def create_app(bridge: Bridge, publisher: Publisher, uploads: Uploads | None = N
         live=live,
         drafts=bridge.setup.unapplied.drafts,
         wizards=bridge.setup.unapplied.wizards,
-        uploads=uploads or Uploads(bridge.now_s),
+        uploads=uploads,
+        readings=readings or Readings(uploads, bridge.now_s),
         checks=OneAtATime(),
     )
     for blueprint in BLUEPRINTS:

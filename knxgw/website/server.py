@@ -19,6 +19,7 @@ from knxgw.host.memory import keep_few_heaps
 from knxgw.website.app import create_app
 from knxgw.website.bridge import Bridge
 from knxgw.website.connection import keep_in_order
+from knxgw.website.ets_reading import Readings
 from knxgw.website.handed_over import HandedOver
 from knxgw.website.listener import Listener
 from knxgw.website.plain_answers import answer_plain
@@ -83,7 +84,8 @@ class WebsiteServer:
         self._publisher = Publisher(secrets.token_hex(4), bridge.now_s, bridge.utc_now)
         keep_few_heaps()
         self._uploads = Uploads(bridge.now_s)
-        pages = create_app(bridge, self._publisher, self._uploads)
+        self._readings = Readings(self._uploads, bridge.now_s)
+        pages = create_app(bridge, self._publisher, self._uploads, self._readings)
         app = behind_proxy(pages, bridge.reach.trusted_proxy)
         self._in_turn = InTurn(app)
         sockets = listener.copies()
@@ -137,6 +139,7 @@ class WebsiteServer:
             self._relay.stop_listening()
         self._in_thread(self._stop_listening)
         self._dispatcher.shutdown(timeout=SHUTDOWN_S)  # type: ignore[arg-type]  # any number will do
+        self._readings.close()
         self._uploads.close()
         self._in_turn.close()
         for _ in range(round(FLUSH_S / POLL_S)):

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
+from io import SEEK_END
 from typing import IO, Any
 
 from knxgw.website.security import LARGEST_BODY
@@ -192,23 +193,57 @@ class Uploads:
             upload.is_complete = True
             upload.touched_at = self._now_s()
 
-    @contextmanager
-    def taken(self, account: str, upload_id: str) -> Iterator[IO[bytes]]:
-        """Give a complete upload as a real file, at its beginning; it ends with the block.
+    def store(self, account: str, file: IO[bytes], is_wanted: Callable[[], bool]) -> str:
+        """Keep a file that came in a form like one that came in parts; return its id.
 
-        Raises: UploadError.
+        Raises: UploadError; OSError.
         """
+        size = file.seek(0, SEEK_END)
+        file.seek(0)
+        upload_id = self.begin(account, size, is_wanted).id
+        digest, received = sha256(), 0
+        while part := file.read(self.limits.part):
+            received = self.take(account, upload_id, received, part).received
+            digest.update(part)
+        self.complete(account, upload_id, digest.hexdigest())
+        return upload_id
+
+    def lend(self, account: str, upload_id: str) -> IO[bytes]:
+        """Give a complete upload as a real file, at its beginning, until `give_back`. Raises: UploadError."""
         with self._lock:
             upload = self._find(account, upload_id)
             if not upload.is_complete:
                 raise UploadError(Why.NOT_COMPLETE, upload.received)
             upload.is_taken = True
             upload.file.seek(0)
-        try:
-            yield upload.file
-        finally:
-            with self._lock:
+            return upload.file
+
+    def give_back(self, upload_id: str, *, is_kept: bool) -> None:
+        """End what `lend` began; a file that is kept can be lent again, for as long as any upload waits.
+
+        It gives way where its account has begun another one meanwhile.
+        """
+        with self._lock:
+            upload = self._uploads.get(upload_id)
+            if upload is None:
+                return
+            upload.is_taken = False
+            upload.touched_at = self._now_s()
+            theirs = [one for one in self._uploads.values() if one.account == upload.account]
+            if not is_kept or self._is_closed or len(theirs) > 1:
                 self._forget(upload)
+
+    @contextmanager
+    def taken(self, account: str, upload_id: str) -> Iterator[IO[bytes]]:
+        """Give a complete upload as a real file, at its beginning; it ends with the block.
+
+        Raises: UploadError.
+        """
+        file = self.lend(account, upload_id)
+        try:
+            yield file
+        finally:
+            self.give_back(upload_id, is_kept=False)
 
     def give_up(self, account: str, upload_id: str) -> None:
         """Forget an upload, if it is there."""

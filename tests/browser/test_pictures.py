@@ -99,10 +99,10 @@ def test_the_pictures_of_the_way_between_ets_and_the_device(
         )
         page.get_by_role("button", name="Show what is found").click()
         expect(page.locator("input[name=take]").first).to_be_visible()
-        keep("ets-import", height=590)
+        keep("ets-import", height=840)
         page.get_by_role("button", name="Take into the draft").click()
         expect(page.locator(".diff ins").first).to_be_visible()
-        keep("ets-difference", height=900)
+        keep("ets-difference", height=1010)
 
 
 @pytest.mark.skipif(not FOLDER, reason="the pictures are made by `make pictures`")

@@ -23,6 +23,7 @@ from knxgw.website.access.roles import Role
 from knxgw.website.app import create_app
 from knxgw.website.bridge import Bridge
 from knxgw.website.device_facts import DeviceFacts
+from knxgw.website.ets_reading import Readings
 from knxgw.website.listener import Address, Listener
 from knxgw.website.pages.common import Site
 from knxgw.website.publisher import Publisher
@@ -118,7 +119,15 @@ class Website:
         assert isinstance(found, Site)
         return found.uploads
 
+    @property
+    def readings(self) -> Readings:
+        """Return what is read of files from ETS."""
+        found = self.app.extensions["knxgw"]
+        assert isinstance(found, Site)
+        return found.readings
+
     def close(self) -> None:
+        self.readings.close()
         self.uploads.close()
         self.publisher.stop("restarting")
 

@@ -9,6 +9,8 @@ from html import unescape
 import pytest
 
 from knxgw.config.edit_yaml import values_of
+from knxgw.device.condition import Condition
+from knxgw.website.knx_facts import KnxDeviceFacts
 from tests.support.own_configuration import Own
 from tests.support.plotted import site
 from tests.support.website import Website, website
@@ -165,4 +167,45 @@ def test_a_file_that_is_none_of_ets_is_refused_with_words(
 
 def test_a_draft_with_errors_has_no_table_and_says_why(own: Own, visited: Website) -> None:
     own.text = own.text.replace("number: 1", "number: 9")
-    assert "The draft has errors" in visited.get("/config/objects")
+    page = visited.get("/config/objects")
+    assert "The draft has errors" in page
+    assert 'href="/config/draft"' in page
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n"])
+def test_a_device_that_is_not_configured_is_not_said_to_have_errors(
+    own: Own, visited: Website, text: str
+) -> None:
+    own.text = text
+    page = visited.get("/config/objects")
+    assert "There are no charging points yet" in page
+    assert "has errors" not in page
+    assert 'href="/wizard"' in page
+    assert 'href="/config/form/charging_points/1"' in page
+
+
+def test_an_address_of_several_objects_says_whose_it_is_too(own: Own, visited: Website) -> None:
+    own.text = own.text[: own.text.index("group_objects:")] + (
+        "group_objects: {55: [4/1/55, 4/0/55], 56: [4/0/55], 60: [4/1/60]}\n"
+    )
+    page = visited.get("/config/objects")
+    rows = dict(re.findall(r'name="object:(\d+)".*?data-label="Remarks">(.*?)</td>', page))
+    assert "4/0/55 also at 56" in rows["55"]
+    assert "4/0/55 also at 55" in rows["56"]
+    assert rows["60"] == ""
+    visited.post("/config/objects", **{"object:60": "4/1/61"})
+    page = visited.get("/config/objects")
+    rows = dict(re.findall(r'name="object:(\d+)".*?data-label="Remarks">(.*?)</td>', page))
+    assert "changed in the draft" in rows["60"]
+    assert "changed" not in rows["55"]
+
+
+@pytest.mark.parametrize("condition", [Condition.ETS, Condition.OWN])
+def test_the_page_says_where_the_addresses_in_force_come_from(
+    own: Own, condition: Condition
+) -> None:
+    facts = KnxDeviceFacts(condition=condition)
+    given = {"device": own.control(), "knx_device": lambda: facts}
+    with website(lambda _language: site(POINT), **given) as visited:
+        said = "The device does what ETS has loaded" in visited.get("/config/objects")
+    assert said == (condition is Condition.ETS)

@@ -86,6 +86,7 @@ def log_off() -> AnyResponse:
     gate = site().gate
     gate.accounts.log_off(gate.token() or "", address=address())
     site().uploads.look()  # those of this session are not wanted any more
+    site().readings.look()
     response = redirect("/login", 303)
     gate.forget(response)
     return response

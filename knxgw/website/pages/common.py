@@ -23,6 +23,7 @@ from knxgw.website.access.answers import SessionView
 from knxgw.website.access.roles import Right
 from knxgw.website.bridge import Bridge
 from knxgw.website.drafts import Drafts
+from knxgw.website.ets_reading import Readings
 from knxgw.website.firmware import UpdateState
 from knxgw.website.language import FALLBACK, LANGUAGES, Language, marked
 from knxgw.website.live import Live
@@ -50,6 +51,7 @@ class Site:
     drafts: Drafts
     wizards: Wizards
     uploads: Uploads
+    readings: Readings
     checks: OneAtATime  # of what is typed, by account
 
 

@@ -13,6 +13,7 @@ MACHINE_SECTIONS = ("knx", "website", "firmware", "panel")  # of `parameter_memo
 _EDITING = frozenset(
     {
         "configuration_forms",
+        "configuration_import",
         "configuration_objects",
         "configuration_trials",
         "configuration_typing",
