@@ -9,8 +9,6 @@ from html import unescape
 import pytest
 
 from knxgw.config.edit_yaml import values_of
-from knxgw.device.condition import Condition
-from knxgw.website.knx_facts import KnxDeviceFacts
 from tests.support.own_configuration import Own
 from tests.support.plotted import site
 from tests.support.website import Website, website
@@ -198,14 +196,3 @@ def test_an_address_of_several_objects_says_whose_it_is_too(own: Own, visited: W
     rows = dict(re.findall(r'name="object:(\d+)".*?data-label="Remarks">(.*?)</td>', page))
     assert "changed in the draft" in rows["60"]
     assert "changed" not in rows["55"]
-
-
-@pytest.mark.parametrize("condition", [Condition.ETS, Condition.OWN])
-def test_the_page_says_where_the_addresses_in_force_come_from(
-    own: Own, condition: Condition
-) -> None:
-    facts = KnxDeviceFacts(condition=condition)
-    given = {"device": own.control(), "knx_device": lambda: facts}
-    with website(lambda _language: site(POINT), **given) as visited:
-        said = "The device does what ETS has loaded" in visited.get("/config/objects")
-    assert said == (condition is Condition.ETS)

@@ -108,7 +108,7 @@ def shown(visited: Website, answer: TestResponse) -> str:
 
 def owner(visited: Website) -> str:
     """Return the name of the account."""
-    cookie = visited.browser.get_cookie(visited.bridge.cookie)
+    cookie = visited.browser.get_cookie(visited.bridge.reach.cookie)
     assert cookie is not None
     found = visited.accounts.session_of(cookie.value)
     assert found is not None

@@ -14,8 +14,7 @@ from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration
 from knxgw.config.objects import existing_objects, possible_objects, why_missing
 from knxgw.config.schema import GROUP_OBJECTS
-from knxgw.device.condition import Condition
-from knxgw.errors import GatewayError, RejectedError
+from knxgw.errors import GatewayError
 from knxgw.ets.exported import AddressWishes, Shape, group_addresses, planned_links
 from knxgw.website.access.roles import Right
 from knxgw.website.drafts import Draft
@@ -184,7 +183,6 @@ def _page(draft: Draft) -> str:
         missing=list(_missing(configuration)),
         can_run=configuration is not None,
         is_empty=_is_empty(draft.text),
-        is_of_ets=_is_of_ets(),
         then=came_from(),
         form_kib=FORM_KIB,
         largest_mib=site().uploads.limits.largest // MIB,
@@ -208,14 +206,6 @@ def _is_empty(text: str) -> bool:
         return not values_of(text)
     except NotEditableError:
         return False
-
-
-def _is_of_ets() -> bool:
-    """Tell whether the device works with what ETS has loaded, not with its file."""
-    try:
-        return site().bridge.knx_device().condition is Condition.ETS
-    except RejectedError:
-        return False  # it is too busy to say
 
 
 def came_from() -> str:
