@@ -26,12 +26,11 @@ LOOK_S = 30.0  # how often it is looked for readings that nobody goes on with
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is to be read, and for whom."""
+    """What is to be read, and for whom; without the password."""
 
     account: str
     upload_id: str
     name: str  # of the file, for people
-    password: str | None
     language: str
     is_wanted: Callable[[], bool]  # whether the session of the account still lasts
     then: str = ""  # where whoever asks goes on afterwards, as the pages call it
@@ -41,11 +40,7 @@ class Question:
 class Reading:
     """A file that is read, or what came of it."""
 
-    name: str  # of the file
-    upload_id: str
-    account: str
-    is_wanted: Callable[[], bool]
-    then: str
+    question: Question
     started_at: float
     touched_at: float
     stop: Stop = field(default_factory=Stop)
@@ -79,27 +74,22 @@ class Readings:
         self._readings: dict[str, Reading] = {}
         self._is_looking = False  # `later` was asked to call
 
-    def start(self, question: Question) -> Reading:
-        """Read an upload in a thread, in place of what the account has read before. Raises: UploadError."""
+    def start(self, question: Question, password: str | None) -> Reading:
+        """Read an upload in a thread, in place of what the account has read before. Raises: UploadError.
+
+        `password`: of the project, None: nobody has typed one. It is not kept.
+        """
         self.forget(question.account, except_upload=question.upload_id)
         file = self._uploads.lend(question.account, question.upload_id)
         now_s = self._now_s()
-        reading = Reading(
-            name=question.name,
-            upload_id=question.upload_id,
-            account=question.account,
-            is_wanted=question.is_wanted,
-            then=question.then,
-            started_at=now_s,
-            touched_at=now_s,
-        )
+        reading = Reading(question=question, started_at=now_s, touched_at=now_s)
         with self._lock:
             self._readings[question.account] = reading
             self._make_room()
             self._look_later()
         threading.Thread(
             target=self._read,
-            args=(reading, file, question.password, question.language),
+            args=(reading, file, password),
             name="ets-reading",
             daemon=True,
         ).start()
@@ -123,8 +113,8 @@ class Readings:
             found = self._readings.pop(account, None)
         if found is not None:
             found.stop.call()
-            if found.upload_id != except_upload:
-                self._uploads.give_up(account, found.upload_id)
+            if found.question.upload_id != except_upload:
+                self._uploads.give_up(account, found.question.upload_id)
 
     def look(self) -> None:
         """Forget what nobody looks at any more: too old, or without a session."""
@@ -132,8 +122,8 @@ class Readings:
             readings = list(self._readings.values())
         oldest_at = self._now_s() - KEPT_S
         for one in readings:
-            if one.touched_at <= oldest_at or not one.is_wanted():
-                self.forget(one.account)
+            if one.touched_at <= oldest_at or not one.question.is_wanted():
+                self.forget(one.question.account)
 
     def close(self) -> None:
         """Forget everything."""
@@ -159,13 +149,13 @@ class Readings:
         ended = [one for one in self._readings.values() if not one.is_running]
         ended.sort(key=lambda one: one.touched_at)
         for one in ended[: max(0, len(self._readings) - MOST_READINGS)]:
-            del self._readings[one.account]
+            del self._readings[one.question.account]
 
-    def _read(self, reading: Reading, file: IO[bytes], password: str | None, language: str) -> None:
+    def _read(self, reading: Reading, file: IO[bytes], password: str | None) -> None:
         """Read a file, and note what it says."""
         refusal: Worded | None = message("ets_project_damaged")  # if it ends in no way we know
         try:
-            reading.project = self._project(file, password, language, reading.stop)
+            reading.project = self._project(file, password, reading)
             refusal = None
         except EtsFileError as err:
             refusal = err.words
@@ -175,17 +165,16 @@ class Readings:
         finally:
             reading.refusal = refusal
             with self._lock:
-                is_wanted = self._readings.get(reading.account) is reading
+                is_wanted = self._readings.get(reading.question.account) is reading
             is_kept = reading.can_be_corrected and is_wanted
-            self._uploads.give_back(reading.upload_id, is_kept=is_kept)
+            self._uploads.give_back(reading.question.upload_id, is_kept=is_kept)
             reading.ended.set()
 
-    def _project(
-        self, file: IO[bytes], password: str | None, language: str, stop: Stop
-    ) -> EtsProject:
+    def _project(self, file: IO[bytes], password: str | None, reading: Reading) -> EtsProject:
         """Return what a real file says. Raises: EtsFileError; OSError."""
         start = file.read(len(ZIP))
         file.seek(0)
         if start == ZIP:
-            return read_project(file, password, language, bounds=self._bounds(stop))
+            bounds = self._bounds(reading.stop)
+            return read_project(file, password, reading.question.language, bounds=bounds)
         return read_group_addresses(file.read(LARGEST_LIST + 1))

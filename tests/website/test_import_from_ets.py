@@ -391,11 +391,10 @@ class Kept:
             account=account,
             upload_id=upload_id,
             name="a",
-            password=None,
             language="en",
             is_wanted=lambda: self.is_wanted,
         )
-        assert self.readings.start(question).ended.wait(30)
+        assert self.readings.start(question, None).ended.wait(30)
 
 
 LIST = b'"Wallbox 1";"1/0/1";"";"";"";"DPST-9-24";""\r\n'

@@ -71,7 +71,7 @@ def import_file() -> AnyResponse | str | tuple[str, int]:
     words, account, form = language(), session().account, request.form
     uploaded, upload_id = request.files.get("file"), form.get("upload", "")
     before = site().readings.of(account)
-    if before is not None and before.is_running and before.upload_id == upload_id:
+    if before is not None and before.is_running and before.question.upload_id == upload_id:
         return redirect(HERE, 303)  # it was sent twice
     try:
         if upload_id:  # it has come in parts, or is still there from before
@@ -85,11 +85,11 @@ def import_file() -> AnyResponse | str | tuple[str, int]:
                 account=account,
                 upload_id=upload_id,
                 name=plain_text(name[:LONGEST_NAME]) or "?",
-                password=form.get("password") or None,
                 language=words.code,
                 is_wanted=site().gate.still_lets_in(),
                 then=came_from(),
-            )
+            ),
+            form.get("password") or None,
         )
     except UploadError as err:
         return refused([words_of(err.why)])
@@ -184,14 +184,18 @@ def _stored(uploaded: FileStorage) -> str:
 def _shown(reading: Reading) -> str | tuple[str, int]:
     """Return the page of a reading: how far it is, why it is refused, or what it says."""
     words = language()
-    frame: dict[str, Any] = {"file": reading.name, "upload_id": "", "then": reading.then}
+    frame: dict[str, Any] = {
+        "file": reading.question.name,
+        "upload_id": "",
+        "then": reading.question.then,
+    }
     if reading.is_running:
         return render_template("configuration_reading.html", found=_progress(reading), **frame)
     if reading.project is None:
         reason = reading.refusal or message("ets_project_damaged")
         if reading.can_be_corrected:
-            frame["upload_id"] = reading.upload_id
-        wrong = f"{reading.name}: {said(reason, words)}"
+            frame["upload_id"] = reading.question.upload_id
+        wrong = f"{reading.question.name}: {said(reason, words)}"
         return render_template("configuration_import.html", wrong=wrong, **frame), 409
     return _found(reading, reading.project, words, frame)
 
@@ -202,7 +206,7 @@ def _found(
     """Return the page of what a project says."""
     configuration = configuration_of(draft_now().text)
     wanted = Wanted(
-        file=reading.name,
+        file=reading.question.name,
         expected=expected_objects(catalogue(), configuration),
         words=ets_words(),
         configuration=configuration,
@@ -211,9 +215,11 @@ def _found(
     )
     frame["devices"] = device_rows(project, reading.device, words)
     try:
-        imported = import_project(project, wanted, lambda key: FileLine(reading.name, 0, key))
+        imported = import_project(
+            project, wanted, lambda key: FileLine(reading.question.name, 0, key)
+        )
     except NothingFoundError as err:
-        wrong = f"{reading.name}: {said(err.refused.words, words)}"
+        wrong = f"{reading.question.name}: {said(err.refused.words, words)}"
         rows = list(object_rows(err.objects, project, configuration, words))
         return render_template("configuration_import.html", wrong=wrong, rows=rows, **frame), 409
     return render_template(
@@ -284,7 +290,7 @@ def _progress(reading: Reading) -> Shown:
         total=bound_s,
         rows=(
             ShownRow(
-                reading.name,
+                reading.question.name,
                 words.text("is being read"),
                 words.text("Group addresses, devices and their links; nothing is changed."),
                 "info",
