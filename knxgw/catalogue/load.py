@@ -12,6 +12,7 @@ from knxgw.catalogue.directory import product_db
 from knxgw.catalogue.load_faults import read_faults
 from knxgw.catalogue.load_interface_objects import read_interface_objects
 from knxgw.catalogue.load_models import read_model
+from knxgw.catalogue.load_needs import read_needs
 from knxgw.catalogue.load_objects import read_objects
 from knxgw.catalogue.load_parameters import read_parameters, read_retired
 from knxgw.catalogue.load_texts import read_texts
@@ -114,6 +115,7 @@ def _without_models(directory: Path, problems: Problems) -> Catalogue | None:
     return Catalogue(
         product=Product(objects=known_objects, faults=known_faults, texts=known_texts),
         parameters=known_parameters,
+        needs=read_needs(parameters, known_parameters),
         interface_objects=known_interface_objects,
         retired=read_retired(parameters),
         chargers={},

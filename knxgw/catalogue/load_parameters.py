@@ -26,7 +26,7 @@ _KEYS = (
 def read_parameters(root: Node) -> tuple[ParameterDefinition, ...]:
     """Return all parameters in file order."""
     parameters: list[ParameterDefinition] = []
-    children = root.only_keys(("parameters", "retired"))
+    children = root.only_keys(("parameters", "retired", "needs"))
     for node in children["parameters"].items() if "parameters" in children else ():
         definition = _read_parameter(node)
         if definition is None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.faults import Faults
 from knxgw.catalogue.interface_objects import InterfaceObjects
+from knxgw.catalogue.needs import Need
 from knxgw.catalogue.objects import ObjectDefinition
 from knxgw.catalogue.parameters import ParameterDefinition
 from knxgw.catalogue.text import Text
@@ -38,6 +39,7 @@ class Catalogue:
 
     product: Product
     parameters: tuple[ParameterDefinition, ...]
+    needs: tuple[Need, ...]  # which of them have an effect only under a condition
     interface_objects: InterfaceObjects  # of the KNX device
     retired: Mapping[str, Text]  # keys of parameters that are no more -> what to do about it
     chargers: Mapping[str, DeviceModel]

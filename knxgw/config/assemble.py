@@ -13,6 +13,7 @@ from knxgw.config.check import check_draft
 from knxgw.config.model import Configuration, ConfigurationSource, GroupObjectLink
 from knxgw.config.report import Report
 from knxgw.config.values import Values
+from knxgw.config.without_effect import warn_without_effect
 
 
 def assemble(
@@ -28,6 +29,7 @@ def assemble(
     Mistakes, faults and risks go to the report.
     """
     draft = build_draft(values, links, catalogue=catalogue, report=report, source=source)
+    warn_without_effect(values, catalogue.needs, report)
     must_be_mended = report.has_errors
     faults = check_draft(draft, catalogue, report)
     return None if must_be_mended else replace(draft.configuration, faults=faults)

@@ -28,8 +28,6 @@ def build_load_management(
     _check_limits(values, mode, report)
     meter = values.sections["smart_meter"]
     is_dynamic = mode is LoadManagementMode.DYNAMIC
-    if meter.is_present and not is_dynamic and not values.is_wrong("mode"):
-        report.warning(meter.key, "smart_meter_without_effect", mode=mode.value)
     return LoadManagementSettings(
         mode=mode,
         fuse_ma=values.optional_thousandths("fuse_a"),
@@ -72,8 +70,6 @@ def _smart_meter(values: Values, catalogue: Catalogue, report: Report) -> SmartM
     """Return the settings of the smart meter."""
     source = values.text("source")
     measurement = Measurement(values.text("measurement"))
-    if source != "modbus" and values.is_given("ratio"):
-        report.warning(values.key_of("ratio"), "ratio_without_effect", source=source)
     return SmartMeterSettings(
         source=source,
         phases=int(values.text("phases")),

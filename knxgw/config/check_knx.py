@@ -8,7 +8,3 @@ def check_knx(knx: KnxSettings, report: Report) -> None:
     """Warn about what an installer believes to be secured and is not."""
     if knx.keyring is not None and knx.link is KnxLinkKind.TUNNELLING:
         report.warning("knx.link", "udp_tunnel_not_encrypted")
-    if knx.keyring is not None and knx.link is KnxLinkKind.NONE:
-        report.warning("knx.keyring", "keyring_not_used")
-    if knx.keyring is None and knx.keyring_password_file is not None:
-        report.warning("knx.keyring_password_file", "keyring_password_not_used")

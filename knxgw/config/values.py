@@ -88,6 +88,10 @@ class Values:
         """Store the value of a parameter, converted."""
         self._values[name] = value
 
+    def any_value(self, name: str) -> Value:
+        """Return a value of whatever type; None: there is none. Raises: KeyError."""
+        return self._values[self._known(name)]
+
     def number(self, name: str) -> float:
         """Return a number that has a default."""
         value = self.optional_number(name)
@@ -206,7 +210,7 @@ class _Reader:
         values.note_given(name)
         try:
             value = source.value(name, parameter)
-            values.put(name, _completed(value, default) if isinstance(value, Endpoint) else value)
+            values.put(name, completed(value, default) if isinstance(value, Endpoint) else value)
         except NotAllowedError as err:
             self._report.note(values.key_of(name), err.words)
             values.note_wrong(name)
@@ -218,7 +222,7 @@ class _Reader:
         return convert(parameter, parameter.default, self._catalogue)
 
 
-def _completed(value: Endpoint, default: Value) -> Endpoint:
+def completed(value: Endpoint, default: Value) -> Endpoint:
     """Return the endpoint; a part left out is taken from the default. Raises: NotAllowedError."""
     assumed = default if isinstance(default, Endpoint) else Endpoint(None, None)
     host, port = value.host or assumed.host, value.port or assumed.port

@@ -14,6 +14,11 @@ def dotted(path: Path) -> str:
     ).removeprefix(".")
 
 
+def parameter_key(path: Path) -> str:
+    """Return the key of a place as `parameters.yaml` writes it: `charging_points[].maximum_a`."""
+    return "".join("[]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
+
+
 @dataclass(slots=True, kw_only=True)
 class YamlPlaces:
     """The lines of one file; a key that is not in it stands where the section around it does."""

@@ -75,9 +75,14 @@ def test_a_connection_without_a_keyring_is_plain_as_it_says(kind: KnxLinkKind) -
 
 
 def test_secrets_that_nothing_uses_are_named(keyring: Path, password: Path) -> None:
-    assert "knx.keyring: is not used" in said(KnxLinkKind.NONE, keyring, password)[0]
-    (only,) = said(KnxLinkKind.ROUTING, None, password)
-    assert "knx.keyring_password_file: is not used: no keyring is named" in only
+    secrets = f"keyring: {keyring}, keyring_password_file: {password}"
+    assert warnings(HOME.replace("tunnelling", f"none, {secrets}")) == [
+        "site.yaml:1: warning: knx.keyring: has no effect: there is no KNX connection"
+    ]
+    secrets = f"keyring_password_file: {password}"
+    assert warnings(HOME.replace("tunnelling", f"tunnelling, {secrets}")) == [
+        "site.yaml:1: warning: knx.keyring_password_file: has no effect: no keyring is named"
+    ]
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o640, 0o660, 0o440])

@@ -336,7 +336,12 @@ WARNINGS = {
     ),
     "a smart meter nobody asks": (
         HOME + "load_management: {smart_meter: {phases: 1}}\n",
-        "site.yaml:4: warning: load_management.smart_meter: has no effect with load management off",
+        "site.yaml:4: warning: load_management.smart_meter: has no effect: load management is off",
+    ),
+    "a smart meter beside a static limit": (
+        HOME + "load_management: {mode: static, static_limit_a: 32, smart_meter: {phases: 1}}\n",
+        "site.yaml:4: warning: load_management.smart_meter: has no effect: load management is not "
+        "dynamic",
     ),
     "a unit id that the connector overrules": (
         points(alfen(1, "unit: 7, connector: 2")),

@@ -54,7 +54,8 @@ def test_a_ratio_of_the_smart_meter_multiplies_what_flows() -> None:
 def test_a_ratio_does_not_multiply_what_comes_over_knx() -> None:
     text = "load_management: {mode: dynamic, fuse_a: 35, smart_meter: {source: knx, ratio: 40}}\n"
     (line,) = said(site("finder_7m38") + text)
-    assert "load_management.smart_meter.ratio: has no effect with source knx" in line
+    assert "smart_meter.ratio: has no effect: the values come over KNX, as the actual" in line
+    assert line.endswith("; have the sender apply it, or remove it")
 
 
 @pytest.mark.parametrize("ratio", ["0", "0.5", "-40", "10001", "many"])

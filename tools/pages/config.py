@@ -4,9 +4,10 @@
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from knxgw.catalogue.load import catalogue as shipped_catalogue
+from knxgw.catalogue.needs import Need
 from knxgw.catalogue.parameters import ParameterDefinition, ParameterType
 from knxgw.catalogue.product import Catalogue
 from knxgw.config.numbers import allowed_range
@@ -46,7 +47,6 @@ _NOTES = {
     "for registers that are given. A register that the meter does not have causes the fault `EMeter Comm`, "
     "or `SmartMeterTOut` for the smart meter. "
     "[An example](../examples/meter-entered-by-hand.yaml).",
-    "smart_meter": "Only with dynamic load management.",
 }
 _LIKE = {
     "load_management.smart_meter.manual": "Instead of `model`: a meter that is not in the catalogue. "
@@ -74,35 +74,46 @@ def config_reference(catalogue: Catalogue) -> str:
     schema = build_schema(catalogue.parameters)
     parts = [_INTRODUCTION]
     for section in schema.sections.values():
-        parts.extend(_section(section, ""))
+        parts.extend(_section(section, "", catalogue.needs))
     return "\n".join([*parts, _GROUP_OBJECTS])
 
 
-def _section(section: Section, above: str) -> Iterable[str]:
+def _section(section: Section, above: str, needs: Sequence[Need]) -> Iterable[str]:
     path = f"{above}.{section.name}" if above else section.name
     key = f"{path}[]" if section.is_list else path
     yield f"## `{key}`\n"
     if key in _LIKE:
         yield f"{_LIKE[key]}\n"
         return
-    if section.name in _NOTES:
-        yield f"{_NOTES[section.name]}\n"
+    notes = [_NOTES.get(section.name, ""), *_conditions(key, needs)]
+    if any(notes):
+        yield f"{' '.join(filter(None, notes))}\n"
     if section.parameters:
         yield "| key | values | default | meaning |\n|---|---|---|---|"
         for name, parameter in section.parameters.items():
-            yield _row(name, parameter)
+            yield _row(name, parameter, needs)
         yield ""
     for below in section.sections.values():
-        yield from _section(below, key)
+        yield from _section(below, key, needs)
 
 
-def _row(name: str, parameter: ParameterDefinition) -> str:
+def _conditions(key: str, needs: Sequence[Need]) -> Iterable[str]:
+    """Yield when a parameter or section has no effect; what is said of the sections around it is left out.
+
+    Of several conditions that the same key decides, the last one is the strictest.
+    """
+    by_keys = {need.keys: need for need in needs if key in need.of}
+    return (f"No effect while {need.reason.en}." for need in by_keys.values())
+
+
+def _row(name: str, parameter: ParameterDefinition, needs: Sequence[Need]) -> str:
     default = f"`{parameter.default}`" if parameter.default is not None else "none"
+    meaning = (f"**{parameter.text.en}.** {parameter.help.en}", *_conditions(parameter.key, needs))
     cells = (
         f"`{name}`",
         _values(parameter),
         "required" if parameter.is_required else default,
-        f"**{parameter.text.en}.** {parameter.help.en}",
+        " ".join(meaning),
     )
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
