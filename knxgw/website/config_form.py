@@ -15,7 +15,10 @@ from knxgw.catalogue.device_model import DeviceKind, DeviceModel
 from knxgw.catalogue.parameters import ParameterDefinition, ParameterType
 from knxgw.catalogue.product import Catalogue
 from knxgw.catalogue.search import names_of
-from knxgw.config.yaml_places import Path, dotted
+from knxgw.config.convert import Endpoint, convert
+from knxgw.config.not_allowed import NotAllowedError
+from knxgw.config.values import completed
+from knxgw.config.yaml_places import Path, dotted, parameter_key
 
 POINTS = "charging_points"
 MOST_POINTS = 5
@@ -86,6 +89,7 @@ class Field:
     is_required: bool
     choices: tuple[Options, ...]
     models: str = ""  # the kind of the models to choose from: "charger", "meter"
+    differs: bool = False  # from its default, which it could have again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,16 +145,8 @@ def changes_of(
         for field in group.fields:
             text = typed.get(field.name, field.value).strip()
             if text != field.value:
-                found[field.path] = _written(types[key_of(field.path)], text)
+                found[field.path] = _written(types[parameter_key(field.path)], text)
     return found
-
-
-def key_of(path: Path) -> str:
-    """Return the key of a parameter by its path: ("charging_points", 1, "name") → charging_points[].name."""
-    key = ""
-    for step in path:
-        key += "[]" if isinstance(step, int) else f"{'.' if key else ''}{step}"
-    return key
 
 
 def _value_at(data: Mapping[str, Any], path: Path) -> str:
@@ -192,7 +188,20 @@ def _field(
         is_required=parameter.is_required,
         choices=choices,
         models=_kind_of_models(parameter),
+        differs=_differs(parameter, value, catalogue),
     )
+
+
+def _differs(parameter: ParameterDefinition, value: str, catalogue: Catalogue) -> bool:
+    """Tell whether a value is another one than the default, however it is written."""
+    if not value or parameter.default is None:
+        return False
+    try:
+        given = convert(parameter, value, catalogue)
+        default = convert(parameter, parameter.default, catalogue)
+        return (completed(given, default) if isinstance(given, Endpoint) else given) != default
+    except NotAllowedError:
+        return True
 
 
 def _control(parameter: ParameterDefinition, choices: tuple[Options, ...], value: str) -> Control:

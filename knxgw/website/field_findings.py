@@ -4,12 +4,13 @@ The findings are those of `knxgw check`; nothing is judged here. Source: website
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from knxgw.errors import Finding, Severity
 from knxgw.website.config_form import FieldGroup
 from knxgw.website.configuring import Checked
+from knxgw.website.idle_fields import Idle
 from knxgw.website.language import Language
 
 TONES = {Severity.ERROR: "bad", Severity.WARNING: "warning", Severity.NOTE: ""}
@@ -45,6 +46,8 @@ class FoundInForm:
     errors: int  # in the whole draft
     can_run: bool
     errors_here: int = 0
+    idle: Mapping[str, Idle] = field(default_factory=dict)  # by field and group: it has no effect
+    differing: Sequence[str] = ()  # fields that do not have their default
 
     def as_json(self) -> dict[str, Any]:
         """Return it for the script of the page."""
@@ -57,14 +60,23 @@ class FoundInForm:
             "text": self.text,
             "errors": self.errors,
             "can_run": self.can_run,
+            "idle": {name: one._asdict() for name, one in self.idle.items()},
+            "differing": list(self.differing),
         }
 
 
 def found_in_form(
-    checked: Checked, groups: Iterable[FieldGroup], prefix: str, words: Language
+    checked: Checked,
+    groups: Iterable[FieldGroup],
+    prefix: str,
+    words: Language,
+    idle: Mapping[str, Idle] | None = None,
 ) -> FoundInForm:
-    """Return what was found for a form; `prefix`: the key of its section, of which some is no field."""
-    fields = {field.name: field for group in groups for field in group.fields}
+    """Return what was found for a form; `prefix`: the key of its section, of which some is no field.
+
+    `idle`: what has no effect there.
+    """
+    fields = {one.name: one for group in groups for one in group.fields}
     by_field: dict[str, list[FindingText]] = {}
     lines: list[FindingLine] = []
     elsewhere = 0
@@ -75,7 +87,7 @@ def found_in_form(
             by_field.setdefault(name, []).append(FindingText(TONES[one.severity], text))
             lines.append(FindingLine(fields[name].words, text, TONES[one.severity], name=name))
         elif _is_within(one.place.key, prefix):
-            nearest = next((field for field in fields if _is_within(field, one.place.key)), "")
+            nearest = next((name for name in fields if _is_within(name, one.place.key)), "")
             lines.append(FindingLine(one.key, text, TONES[one.severity], name=nearest))
         else:
             elsewhere += one.severity is Severity.ERROR
@@ -89,7 +101,9 @@ def found_in_form(
             elsewhere,
         )
         here.append(FindingLine(said, "", "warning", path=DRAFT))
-    return _found(checked, by_field, here, words)
+    found = _found(checked, by_field, here, words)
+    differing = [name for name, one in fields.items() if one.differs]
+    return replace(found, idle=idle or {}, differing=differing)
 
 
 def found_in_text(checked: Checked, words: Language) -> FoundInForm:

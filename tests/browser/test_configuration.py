@@ -122,3 +122,85 @@ def test_a_text_is_checked_and_applied_by_the_keyboard_alone(
     (proposal,) = own.proposed
     assert (proposal.note, proposal.account) == ("a remark", "owner")
     assert proposal.text.endswith("# by the keyboard\n")
+
+
+@pytest.mark.proves("W46")
+def test_a_version_is_restored_by_the_keyboard_alone(browser: Browser, tmp_path: Path) -> None:
+    with opened(browser, tmp_path, Look(360, "light", "en")) as (page, own):
+        tab_to(page, "Versions")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/config/versions")
+        tab_to(page, "1")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/config/versions/1")
+        tab_to(page, "Check it, to restore it")
+        page.keyboard.press("Enter")
+        expect(page.locator(".diff ins").first).to_have_text("+     maximum_a: 12")
+        tab_to(page, "Apply")
+        page.keyboard.press("Enter")
+        expect(page.locator("main")).to_contain_text("The new configuration is in force.")
+        assert own.kept is not None
+        first = own.kept.version(1)
+    (proposal,) = own.proposed
+    assert first is not None
+    assert (proposal.text, proposal.origin) == (first.text, Origin.RESTORED)
+
+
+@pytest.mark.proves("W43", "W62")
+def test_what_is_chosen_opens_the_fields_that_it_gives_an_effect(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with opened(browser, tmp_path, Look(360, "light", "en")) as (page, own):
+        own.text = own.text.replace("mode: dynamic", "mode: off")
+        page.goto(page.url + "/form/load_management")
+        why = page.locator(".folded > .why").first
+        expect(why).to_have_text("Without effect: load management is off. Load management")
+        limit = page.get_by_label("Static limit [A]")
+        expect(limit).to_be_hidden()
+        page.get_by_role("radio", name="Off", exact=True).focus()
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("ArrowDown")
+        expect(page.get_by_role("radio", name="Static: a fixed limit")).to_be_checked()
+        expect(limit).to_be_visible()
+        expect(why).to_be_hidden()
+        smart_meter = page.get_by_role("region", name="Smart meter", exact=True)
+        expect(smart_meter).to_contain_text("Without effect: load management is not dynamic.")
+        smart_meter.get_by_role("link", name="Load management").last.focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("radio", name="Static: a fixed limit")).to_be_focused()
+
+
+@pytest.mark.proves("W43")
+@pytest.mark.parametrize("has_scripts", [True, False])
+def test_a_field_goes_back_to_its_default_by_the_keyboard(
+    browser: Browser,
+    tmp_path: Path,
+    has_scripts: bool,  # noqa: FBT001 - a case
+) -> None:
+    with opened(browser, tmp_path, Look(360, "light", "en")) as (page, _own):
+        if not has_scripts:
+            page.route("**/*.js", lambda route: route.fulfill(content_type="text/javascript"))
+        page.goto(page.url + "/form/charging_points/1")
+        field = page.get_by_label("Maximum charging current [A]")
+        button = page.get_by_role("button", name="Reset to default: Maximum charging current")
+        expect(button).to_be_hidden()
+        field.fill("13")
+        if not has_scripts:
+            page.get_by_role("button", name="Take into the draft").click()
+            page.go_back()
+        expect(button).to_be_visible()
+        button.focus()
+        page.keyboard.press("Enter")
+        expect(field).to_have_value("")
+        expect(button).to_be_hidden()
+        if has_scripts:
+            expect(field).to_be_focused()
+
+
+def tab_to(page: Page, text: str) -> None:
+    """Press the tabulator until something with a text has the focus."""
+    for _ in range(200):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent.trim()") == text:
+            return
+    raise AssertionError(f"the tabulator never reaches {text}")

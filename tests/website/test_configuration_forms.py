@@ -14,6 +14,7 @@ from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.parameters import ParameterDefinition, ParameterType
 from knxgw.config.edit_yaml import edited, values_of
 from knxgw.config.load import parse_configuration
+from knxgw.config.yaml_places import parameter_key
 from knxgw.website.access.roles import Role
 from knxgw.website.config_form import (
     POINTS,
@@ -21,7 +22,6 @@ from knxgw.website.config_form import (
     Field,
     changes_of,
     groups_of,
-    key_of,
     sections,
 )
 from tests.support.own_configuration import Own
@@ -36,7 +36,7 @@ LANGUAGES = ("en", "de")
 def fields(data: dict[str, Any], language: str = "en") -> dict[str, Field]:
     """Return every field of every form by the key of its parameter, of the first charging point."""
     return {
-        key_of(field.path): field
+        parameter_key(field.path): field
         for section in sections(catalogue())
         for group in groups_of(
             section, 0 if section == POINTS else None, data, catalogue(), language

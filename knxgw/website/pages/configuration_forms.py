@@ -1,9 +1,10 @@
 """Forms of the configuration, section by section; what is typed becomes a draft. Source: website 43, 44."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from secrets import token_urlsafe
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from flask import Blueprint, abort, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -11,11 +12,13 @@ from werkzeug.wrappers import Response as AnyResponse
 from knxgw.catalogue.load import catalogue
 from knxgw.config.edit_yaml import NotEditableError, edited, values_of
 from knxgw.config.one_device import Part
+from knxgw.config.yaml_places import dotted
 from knxgw.errors import with_remedy
 from knxgw.website.access.roles import Right
 from knxgw.website.config_form import (
     MOST_POINTS,
     POINTS,
+    Field,
     FieldGroup,
     changes_of,
     groups_of,
@@ -24,6 +27,7 @@ from knxgw.website.config_form import (
 from knxgw.website.configuring import sum_of
 from knxgw.website.drafts import Draft
 from knxgw.website.field_findings import FoundInForm, found_in_form
+from knxgw.website.idle_fields import Fold, Idle, folds, idle_in, place_of
 from knxgw.website.language import Language, marked
 from knxgw.website.pages.common import error_page, language, session, site
 from knxgw.website.pages.models import facts_of_chosen
@@ -128,6 +132,8 @@ def save(section: str, number: int | None) -> AnyResponse | str | tuple[str, int
     except NotEditableError as err:
         return not_editable(err)
     keep_draft(changed)
+    if "reset" in request.form:
+        return redirect(f"{_path(section, entry)}#{quote(request.form['reset'])}", 303)
     page = form_page(section, entry, changed, only_if_wrong=True)
     return page or redirect("/config/draft", 303)
 
@@ -136,7 +142,17 @@ def with_typed(section: str, entry: int | None, text: str) -> str:
     """Return a text with what was typed into the form of a section. Raises: NotEditableError."""
     if request.form.get("wanted") == "remove" and entry is not None:
         return edited(text, {(section, entry): None})
-    return edited(text, changes_of(fields_of(section, entry, text), request.form, catalogue()))
+    groups = fields_of(section, entry, text)
+    changes = changes_of(groups, request.form, catalogue())
+    if (reset := _reset(groups)) is not None:
+        changes[reset.path] = None
+    return edited(text, changes)
+
+
+def _reset(groups: Iterable[FieldGroup]) -> Field | None:
+    """Return the field that is to have its default again; None: none was asked for."""
+    name = request.form.get("reset")
+    return next((one for group in groups for one in group.fields if one.name == name), None)
 
 
 def fields_of(section: str, entry: int | None, text: str) -> tuple[FieldGroup, ...]:
@@ -152,9 +168,11 @@ def shown_sum(section: str, entry: int | None, text: str) -> str:
 
 def found_in(section: str, entry: int | None, text: str) -> FoundInForm:
     """Return what a check of a text finds, as a form shows it. Raises: NotEditableError."""
-    checked = site().bridge.device.configuring.check(text)
-    prefix = section if entry is None else f"{section}[{entry}]"
-    return found_in_form(checked, fields_of(section, entry, text), prefix, language())
+    checked, words = site().bridge.device.configuring.check(text), language()
+    place = (section,) if entry is None else (section, entry)
+    groups = fields_of(section, entry, text)
+    idle = idle_in(place, groups, values_of(text), catalogue(), words)
+    return found_in_form(checked, groups, dotted(place), words, idle)
 
 
 def sheet_of_request() -> Sheet:
@@ -241,7 +259,7 @@ def form_page(
     return render_template(
         "configuration_form.html",
         title=_title(section, entry, data, words),
-        groups=[(one, _heading(one, words), _is_open(one, found)) for one in groups],
+        groups=[_shown(section, entry, one, found) for one in groups],
         found=found,
         facts={
             one.name: facts_of_chosen(one.models, one.value)
@@ -263,12 +281,31 @@ def _path(section: str, entry: int | None) -> str:
     return f"/config/form/{section}" if entry is None else f"/config/form/{section}/{entry + 1}"
 
 
-def _heading(group: FieldGroup, words: Language) -> str:
-    heading = GROUPS.get(group.key)
-    return words.text(heading) if heading else group.key
+class ShownGroup(NamedTuple):
+    """A group of fields as a form shows it."""
+
+    key: str
+    name: str  # dotted, of the group in the file
+    heading: str
+    is_open: bool
+    opens: bool  # as soon as it has an effect
+    why: Idle | None  # it has none
+    folds: list[Fold]
 
 
-def _is_open(group: FieldGroup, found: FoundInForm) -> bool:
-    """Tell whether a group is shown at once: it matters mostly, something is given, or wrong."""
-    is_wrong = any(field.name in found.by_field for field in group.fields)
-    return group.key in OPEN_GROUPS or group.is_given or is_wrong
+def _shown(section: str, entry: int | None, group: FieldGroup, found: FoundInForm) -> ShownGroup:
+    """Return a group: open if something is given or wrong in it, or if it matters mostly and has an effect."""
+    name = dotted(place_of((section,) if entry is None else (section, entry), group))
+    is_wrong = any(one.name in found.by_field for one in group.fields)
+    is_apart = bool(group.key) or group.is_given or is_wrong  # else its fields are folded
+    why = found.idle.get(name) if is_apart else None
+    heading, matters = GROUPS.get(group.key), group.key in OPEN_GROUPS
+    return ShownGroup(
+        key=group.key,
+        name=name,
+        heading=language().text(heading) if heading else group.key,
+        is_open=group.is_given or is_wrong or (matters and why is None),
+        opens=matters,
+        why=why,
+        folds=folds(group, why, found.idle, found.by_field),
+    )

@@ -87,11 +87,26 @@ function fill(found) {
     if (here.some((one) => one.tone === "bad")) field.setAttribute("aria-invalid", "true");
     else field.removeAttribute("aria-invalid");
   }
+  for (const place of form.querySelectorAll(".why")) explain(place, found.idle);
+  for (const button of form.querySelectorAll(".reset")) button.hidden = !found.differing.includes(button.value);
   replace(list, found.lines.map(line));
   said.dataset.tone = found.tone;
   put(said, found.text);
   put(notice, found.notice);
   box.hidden = false;
+}
+
+function explain(place, idle) { // why something has no effect; nothing is folded under somebody's hands
+  const isOfField = place.parentElement.matches(".field"), box = place.closest(".folded, .group");
+  const outer = isOfField ? box?.querySelector(".why") : null;
+  let one = idle[place.dataset.of];
+  if (one && outer && idle[outer.dataset.of]?.text === one.text) one = null; // it is said already
+  if (!isOfField && !one && place.hasChildNodes()) box?.querySelector("details[data-opens]")?.setAttribute("open", "");
+  if (!one) place.replaceChildren();
+  else if (place.textContent !== `${one.text} ${one.words}`) {
+    const link = Object.assign(document.createElement("a"), { href: one.path, textContent: one.words });
+    place.replaceChildren(`${one.text} `, link);
+  }
 }
 
 function replace(place, children) { // only what is new: whoever reads it or points at it is not disturbed
@@ -121,9 +136,8 @@ function jump(event) {
   const field = document.getElementById(decodeURIComponent(link.hash.slice(1)));
   if (!field) return;
   event.preventDefault();
-  const folded = field.closest("details");
-  if (folded) folded.open = true;
-  const control = field.matches("fieldset") ? field.querySelector("input:checked, input") : field;
+  for (let folded = field.closest("details"); folded; folded = folded.parentElement.closest("details")) folded.open = true;
+  const control = field.matches("fieldset") ? field.querySelector("input:checked") ?? field.querySelector("input") : field;
   if (link.dataset.line) select(control, Number(link.dataset.line));
   control.focus();
   if (!link.dataset.line) control.scrollIntoView({ block: "center" });
@@ -136,7 +150,21 @@ function select(area, number) {
   area.scrollTop = Math.max(0, (number - 5) * height);
 }
 
-box.addEventListener("click", jump);
+function reset(event) { // without a script the button sends the form
+  const button = event.target.closest(".reset");
+  if (!button) return;
+  event.preventDefault();
+  const field = document.getElementById(button.value);
+  const control = field.querySelector("input[value='']") ?? field;
+  if (control === field) field.value = "";
+  else control.checked = true;
+  button.hidden = true;
+  control.focus();
+  control.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+form.addEventListener("click", jump);
+form.addEventListener("click", reset);
 form.addEventListener("input", changed);
 form.addEventListener("change", (event) => { if (event.target.matches("select")) changed(); });
 form.addEventListener("submit", () => { clearTimeout(timer); checked = changes; asking?.abort(); asking = null; });
