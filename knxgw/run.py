@@ -368,7 +368,7 @@ class _Life:
         try:
             await asyncio.to_thread(write)
         except OSError as err:
-            log.exception("the file of the configuration cannot be written")
+            log.error("the file of the configuration cannot be written: %s", err)  # noqa: TRY400
             following.release(self.prepared)
             pending.end(Outcome(is_taken=False, failure=err.strerror or str(err)))
             return False

@@ -34,7 +34,9 @@ def free_port() -> int:
 class Running:
     """A gateway, or another module, as a process of its own; what it says goes into a file."""
 
-    def __init__(self, output: Path, *arguments: str, module: str = "knxgw") -> None:
+    def __init__(
+        self, output: Path, *arguments: str, module: str = "knxgw", user: int | None = None
+    ) -> None:
         self._output = output
         with output.open("w") as file:
             self.process = subprocess.Popen(
@@ -43,6 +45,7 @@ class Running:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 env=os.environ | {"PYTHONUNBUFFERED": "1"},
+                user=user,
             )
 
     @property
@@ -61,9 +64,11 @@ class Running:
 
 
 @contextmanager
-def process(output: Path, *arguments: str, module: str = "knxgw") -> Iterator[Running]:
-    """Run `knxgw`, or another module, for the length of a block."""
-    running = Running(output, *arguments, module=module)
+def process(
+    output: Path, *arguments: str, module: str = "knxgw", user: int | None = None
+) -> Iterator[Running]:
+    """Run `knxgw`, or another module, for the length of a block; `user`: another one, None: this one."""
+    running = Running(output, *arguments, module=module, user=user)
     try:
         yield running
     finally:

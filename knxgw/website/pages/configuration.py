@@ -23,7 +23,7 @@ from knxgw.website.drafts import Draft
 from knxgw.website.exports import download
 from knxgw.website.field_findings import TONES
 from knxgw.website.language import Language, marked
-from knxgw.website.pages.common import address, language, session, site
+from knxgw.website.pages.common import address, error_page, language, session, site
 from knxgw.website.pages.configuration_forms import links_to_forms, new_page
 from knxgw.website.pages.held_by_ets import MACHINE_SECTIONS, is_held_by_ets
 from knxgw.website.security import needs
@@ -60,6 +60,7 @@ ORIGINS = {
     Origin.RESTORED: marked("earlier version"),
     Origin.RETURNED: marked("taken back: not confirmed"),
 }
+NOT_UTF8 = marked("That file is not UTF-8 text: save it as UTF-8. Nothing was changed.")
 SEVERITIES = {
     Severity.ERROR: marked("Error"),
     Severity.WARNING: marked("Warning"),
@@ -157,10 +158,7 @@ def applied(then: str) -> AnyResponse | tuple[str, int]:
         note=" ".join(request.form.get("note", "").split()),
         based_on=request.form.get("based_on") or None,
     )
-    try:
-        outcome = _configuring().propose(proposal)
-    except RejectedError as err:
-        outcome = Outcome(is_taken=False, failure=str(err))
+    outcome = _proposed(proposal)
     if not outcome.is_taken:
         based_on = proposal.based_on or sum_of(text_now())
         return _checked(text, origin, outcome, based_on=based_on), 409
@@ -169,6 +167,17 @@ def applied(then: str) -> AnyResponse | tuple[str, int]:
         session(), "configuration_changed", address=address(), after=proposal.note
     )
     return redirect(then, 303)
+
+
+def _proposed(proposal: Proposal) -> Outcome:
+    """Return what became of a proposal; where the file cannot be written, nobody is asked."""
+    if not _configuring().is_writable():
+        failure = language().text("the device must not write this file")
+        return Outcome(is_taken=False, failure=failure)
+    try:
+        return _configuring().propose(proposal)
+    except RejectedError as err:
+        return Outcome(is_taken=False, failure=str(err))
 
 
 @pages.post("/config/confirm")
@@ -247,7 +256,10 @@ def _text_given() -> str:
         data = uploaded.stream.read(LARGEST_FILE + 1)
         if len(data) > LARGEST_FILE:
             abort(413)
-        return data.decode("utf-8-sig", "replace")
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            abort(Response(*error_page(language().text(NOT_UTF8), 400)))
     return request.form.get("text", "").replace("\r\n", "\n")
 
 
