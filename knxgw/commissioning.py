@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Callable, Container, Coroutine, Mapping
+from collections.abc import Callable, Container, Coroutine, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -18,7 +18,7 @@ from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.messages import Message, message
 from knxgw.charging.events import LinkCondition
 from knxgw.config.devices import GRID_METER_ID, devices
-from knxgw.config.model import Configuration
+from knxgw.config.model import Configuration, Connection, ConnectionKind
 from knxgw.errors import LinkError, Place
 from knxgw.gateway import Gateway
 from knxgw.host.network import own_addresses
@@ -36,6 +36,7 @@ from knxgw.online.knx_connection import KNX, METER
 from knxgw.online.ports import Ports
 from knxgw.station.actions import Action
 from knxgw.station.view import PointView
+from knxgw.website.answered import Place as Answered
 from knxgw.website.commissioning import (
     CheckProgress,
     Commissioning,
@@ -79,6 +80,7 @@ class SettingUp:
         self._ports = ports or Ports()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._search: DeviceSearch | None = None
+        self._has_answered: set[Answered] = set()  # Modbus TCP
         self._searches = 0
         self._check = CheckProgress()
         self._knx = KnxProgress()
@@ -95,6 +97,7 @@ class SettingUp:
             search_line=self._soon(self._search_line),
             search=self._search_progress,
             cancel_search=self._soon(self._cancel_search),
+            answered=self._answered,
             start_check=self._soon(self._start_check),
             check=lambda: self._check,
             cancel_check=self._soon(self._cancel_check),
@@ -164,13 +167,35 @@ class SettingUp:
 
         async def run() -> None:
             search.used = await _used(self._gateway.configuration)
-            await look(search)
+            try:
+                await look(search)
+            finally:
+                found = search.progress.found
+                self._note_answers(one.connection for one in found if one.model is not None)
 
         self._begin("search", run())
 
     def _cancel_search(self) -> None:
         if self._cancel("search") and self._search is not None:
             self._search.cancelled()
+
+    def _note_answers(self, connections: Iterable[Connection]) -> None:
+        for one in connections:
+            if one.kind is ConnectionKind.TCP and one.host is not None:
+                self._has_answered.add((one.host, one.port, one.unit))
+
+    def _answered(self) -> frozenset[Answered]:
+        """Return where a device has answered Modbus TCP: found, checked, or used by the gateway."""
+        running, application = self._gateway.configuration, self._gateway.application
+        if running is not None and application is not None:
+            buses = application.buses
+            drivers = ((one.connection, buses.driver_of(one.id)) for one in devices(running))
+            self._note_answers(
+                where
+                for where, driver in drivers
+                if driver is not None and driver.condition is LinkCondition.GOOD
+            )
+        return frozenset(tuple(self._has_answered))
 
     # --- the online check
 
@@ -193,13 +218,17 @@ class SettingUp:
             ports=self._ports,
         )
         scope = Scope(only=only, known=known_by(self._gateway, configuration))
-        self._begin("check", self._checked(online, scope))
+        self._begin("check", self._checked(online, configuration, scope))
 
-    async def _checked(self, online: OnlineCheck, scope: Scope) -> None:
+    async def _checked(
+        self, online: OnlineCheck, configuration: Configuration, scope: Scope
+    ) -> None:
         try:
             await online.run(CHECK_S, scope=scope)
         finally:
             self._show_check(online)
+            good = {one.id for one in self._check.seen if one.state is State.GOOD}
+            self._note_answers(one.connection for one in devices(configuration) if one.id in good)
             self._check = replace(self._check, is_running=False)
 
     def _show_check(self, online: OnlineCheck) -> None:

@@ -183,6 +183,11 @@ def show(target: Target, found: Found) -> None:
             f"{one.score:g} points{mark}"
         )
         click.echo(f"   {'; '.join(one.reasons[:SHOWN])}")
+    if len(likely) > 1 and likely[0].score == likely[1].score:
+        click.echo(
+            "\nModels with as many points cannot be told apart over Modbus: "
+            "look at the label of the device."
+        )
     if likely:
         click.echo("\nFor the configuration file (then run `knxgw check` on it):\n")
         click.echo(configuration_of(target, likely[0], found.line).rstrip())

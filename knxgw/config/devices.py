@@ -89,6 +89,19 @@ def devices(configuration: Configuration) -> Iterator[Device]:
         )
 
 
+def key_of(device: Device, configuration: Configuration) -> str:
+    """Return the key of the section that names the model and the connection of a device."""
+    match device.role:
+        case DeviceRole.GRID_METER:
+            return "load_management.smart_meter"
+        case DeviceRole.CHARGER if device.point is not None:
+            return configuration.point(device.point).key
+        case DeviceRole.POINT_METER if device.point is not None:
+            return f"{configuration.point(device.point).key}.meter"
+        case _:
+            return ""
+
+
 def submeter_id(number: int) -> DeviceId:
     """Return the identity of a submeter."""
     return DeviceId(f"sub{number}/meter")

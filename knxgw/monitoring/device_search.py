@@ -15,7 +15,8 @@ class FoundDevice:
 
     connection: Connection
     line: SerialLine | None = None  # of a device on a serial line
-    model: DeviceModel | None = None  # None: it answers like no model that is known
+    model: DeviceModel | None = None  # the likeliest; None: it answers like no model that is known
+    others: tuple[DeviceModel, ...] = ()  # that answer like it: no read tells which one it is
     reasons: tuple[str, ...] = ()
     values: Mapping[Quantity, Value] = field(default_factory=dict)
     used_as: tuple[Message, ...] = ()  # what the gateway has there already; it is not asked again
@@ -27,6 +28,11 @@ class FoundDevice:
         if one.host is not None:
             return f"{one.host}:{one.port}"
         return "" if self.line is None else self.line.port
+
+    @property
+    def models(self) -> tuple[DeviceModel, ...]:
+        """Return every model that it may be, the likeliest first."""
+        return () if self.model is None else (self.model, *self.others)
 
     @property
     def is_charger(self) -> bool:

@@ -175,17 +175,20 @@ class DeviceSearch:
         await self._ask(attempt.endpoint, [probing], _nothing, PROBE_S)
         if not probing.has_answered:
             return False
-        best: dict[int, Candidate] = {}
+        likely: dict[int, list[Candidate]] = {}
         for one in probing.candidates:
             if one.is_likely:
-                best.setdefault(one.unit, one)
-        if not best:  # it speaks Modbus, like no model that is known
+                likely.setdefault(one.unit, []).append(one)
+        if not likely:  # it speaks Modbus, like no model that is known
             self._add(FoundDevice(connection=_connection(attempt, unit=1), line=attempt.line))
-        for one in best.values():
-            await self._read(attempt, one)
+        for best, *others in likely.values():
+            same_kind = (one.model for one in others if one.model.kind is best.model.kind)
+            await self._read(attempt, best, tuple(same_kind))
         return True
 
-    async def _read(self, attempt: Try, candidate: Candidate) -> None:
+    async def _read(
+        self, attempt: Try, candidate: Candidate, others: tuple[DeviceModel, ...]
+    ) -> None:
         """Note a device that was recognised, with each of its connectors that answers."""
         model = candidate.model
         for connector in model.connectors:
@@ -196,6 +199,7 @@ class DeviceSearch:
                 connection=connection,
                 line=attempt.line,
                 model=model,
+                others=others,
                 reasons=candidate.reasons,
             )
             examination = await self._examined(attempt.endpoint, model, connection)

@@ -8,7 +8,7 @@ from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.messages import Message, message
 from knxgw.charging.quantities import PHASE_CURRENTS, PHASE_POWERS, Quantity, Value
 from knxgw.config.device_address import device_address
-from knxgw.config.devices import Device, DeviceRole
+from knxgw.config.devices import Device, DeviceRole, key_of
 from knxgw.config.model import Configuration
 from knxgw.errors import LinkError
 from knxgw.links.modbus_buses import driver_of
@@ -173,19 +173,6 @@ def examined_device(
         unit=unit,
         examination=Examination(driver, unit, models, timeout_s=timeout_s),
     )
-
-
-def key_of(device: Device, configuration: Configuration) -> str:
-    """Return the key of the section that names the model and the connection of a device."""
-    match device.role:
-        case DeviceRole.GRID_METER:
-            return "load_management.smart_meter"
-        case DeviceRole.CHARGER if device.point is not None:
-            return configuration.point(device.point).key
-        case DeviceRole.POINT_METER if device.point is not None:
-            return f"{configuration.point(device.point).key}.meter"
-        case _:
-            return ""
 
 
 def value_risks(one: ExaminedDevice) -> Iterator[tuple[str, Message]]:

@@ -66,6 +66,8 @@ class Commissioning:
     search_line: Callable[[str], None] = _nothing
     search: Callable[[], SearchProgress] = SearchProgress
     cancel_search: Callable[[], None] = _nothing
+    # where a device has answered Modbus TCP since the start: host, port, unit
+    answered: Callable[[], frozenset[tuple[str, int, int]]] = frozenset
     # a configuration, the places of its keys, the sum of its text, what is looked at (None: everything)
     start_check: Callable[
         [Configuration, Callable[[str], Place], str, Container[str] | None], None

@@ -75,12 +75,21 @@ class Person:
             self.page.keyboard.press("ArrowDown")
         self.taps += 1
 
+    def pick(self, label: str, option: str) -> None:
+        """Choose the option of a list that begins with a text, by typing it."""
+        self.reach(label, role="SELECT")
+        self.page.keyboard.type(option)
+        shown = self.page.evaluate("document.activeElement.selectedOptions[0].textContent")
+        assert str(shown).startswith(option), f"{label} shows {shown}"
+        self.taps += 1
+
 
 NAMED = """([name, role]) => {
     const one = document.activeElement;
     if (!one || one === document.body || (role && one.tagName !== role)) return false;
     const legend = one.type === "radio" ? one.closest("fieldset")?.querySelector("legend") : null;
-    const words = [one.textContent, ...[...(one.labels ?? [])].map((label) => label.textContent),
+    const own = one.tagName === "SELECT" ? "" : one.textContent;
+    const words = [own, ...[...(one.labels ?? [])].map((label) => label.textContent),
         legend?.textContent ?? ""].map((text) => text.trim());
     return words.some((text) => text === name || (name.endsWith("…") && text.startsWith(name.slice(0, -1))));
 }"""

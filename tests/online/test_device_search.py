@@ -13,7 +13,7 @@ from knxgw.online.device_search import CONNECTS_AT_ONCE, DeviceSearch, ports_of
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.loopback import free_port
 from knxgw.sim.meter import SimulatedMeter
-from knxgw.sim.modbus_server import SerialSimulator
+from knxgw.sim.modbus_server import ModbusSimulator, SerialSimulator
 from knxgw.sim.serial_wire import SerialWire
 from tests.online.looking import HEAD, point, simulated
 from tests.support.modbus_rig import since_now
@@ -62,6 +62,25 @@ async def test_what_the_gateway_has_already_is_named_and_left_alone() -> None:
     (found,) = search.progress.found
     assert (found.used_as, found.model) == ((name,), None)
     assert found.address == f"{HERE}:{port}"
+
+
+@pytest.mark.proves("W48")
+async def test_models_that_answer_alike_are_all_named() -> None:
+    port = free_port(0)
+    charger = SimulatedCharger(catalogue().chargers["goe_charger"], 1)
+    image = SimulatedMeter(catalogue().meters["eastron_sdm630"], 1, charger)
+    simulator = ModbusSimulator([image], host=HERE, port=port, time_s=since_now())
+    await simulator.start()
+    try:
+        search = DeviceSearch(MODELS)
+        await search.in_network([HERE], [port])
+    finally:
+        await simulator.stop()
+    (found,) = search.progress.found
+    first, second, *others = [str(one.id) for one in found.models]
+    assert {first, second} == {"eastron_sdm54", "eastron_sdm630"}, "both have as many points"
+    assert "eastron_sdm72dm_v2" in others
+    assert simulator.writes == []
 
 
 @pytest.mark.long

@@ -32,6 +32,7 @@ from tests.website.test_pages import POINT
 
 NETWORK, LINE = "192.0.2.0/24", "/dev/serial/by-id/adapter"
 KEBA, METER = catalogue().chargers["keba_p30"], catalogue().meters["eastron_sdm630"]
+SIMILAR = catalogue().meters["eastron_sdm54"]
 
 
 def tcp(host: str, unit: int) -> Connection:
@@ -55,6 +56,7 @@ class Ask:
     check: CheckProgress = field(default_factory=CheckProgress)
     knx: KnxProgress = field(default_factory=KnxProgress)
     charge: Progress = field(default_factory=Progress)
+    answered: frozenset[tuple[str, int, int]] = frozenset()
 
     def _note(self, what: str) -> Callable[..., None]:
         return lambda *given: self.asked.append((what, *given))
@@ -67,6 +69,7 @@ class Ask:
             search_line=self._note("line"),
             search=lambda: self.search,
             cancel_search=self._note("cancel"),
+            answered=lambda: self.answered,
             start_check=self._note("check"),
             check=lambda: self.check,
             cancel_check=self._note("cancel check"),
@@ -233,6 +236,47 @@ def test_found_devices_say_what_tells_them_apart(ask: Ask, visited: Website) -> 
     assert "charging point 4" in page
     assert "like no model that is known" in page
     assert page.count("<select") == 1, "only what was recognised and is free can be taken"
+
+
+@pytest.mark.proves("W47", "W48")
+def test_models_that_answer_alike_are_told_apart_by_whoever_sees_the_label(
+    ask: Ask, visited: Website
+) -> None:
+    meter = replace(SMART_METER, model=SIMILAR, others=(METER,))
+    ask.search = SearchProgress(number=1, found=(CHARGER, meter))
+    page = visited.get("/wizard/find")
+    assert "Eastron SDM54 series or a similar model" in page
+    assert "cannot be told apart over Modbus: look at the label" in page
+    models = re.findall(r'<option value="(eastron_\w+)">([^<]+)', page)
+    assert models == [
+        ("eastron_sdm54", "Eastron SDM54 series"),
+        ("eastron_sdm630", "Eastron SDM630-Modbus"),
+    ]
+    assert page.count('name="model:') == 1, "a charger that is recognised needs no choice"
+    form = {"role:0": "point", "role:1": "smart_meter", "model:1": "eastron_sdm630"}
+    went_to(visited, "/wizard/find/take", search="1", **form)
+    assert draft(visited)["load_management"]["smart_meter"]["model"] == "eastron_sdm630"
+    went_to(visited, "/wizard/find/take", search="1", **{**form, "model:1": "algodue"})
+    assert draft(visited)["load_management"]["smart_meter"]["model"] == "eastron_sdm54"
+
+
+@pytest.mark.proves("W47")
+@pytest.mark.parametrize("has_answered", [False, True])
+def test_a_meter_of_a_line_that_has_answered_modbus_tcp_raises_no_doubt(
+    ask: Ask,
+    visited: Website,
+    has_answered: bool,  # noqa: FBT001 - a case of the table
+) -> None:
+    ask.search = SearchProgress(number=1, found=(CHARGER, SMART_METER))
+    went_to(
+        visited, "/wizard/find/take", search="1", **{"role:0": "point", "role:1": "smart_meter"}
+    )
+    ask.answered = frozenset({("192.0.2.40", 502, 1)} if has_answered else ())
+    typed = {"load_management.mode": "dynamic", "load_management.fuse_a": "35"}
+    went_to(visited, "/wizard/mains", **typed)
+    doubt = "it needs a Modbus gateway that translates"
+    for path in ("/wizard/mains", "/wizard/check"):
+        assert (doubt in visited.get(path)) is not has_answered
 
 
 def test_a_search_that_was_repeated_meanwhile_takes_nothing(ask: Ask, visited: Website) -> None:

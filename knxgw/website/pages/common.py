@@ -21,7 +21,9 @@ from werkzeug.wrappers import Response as AnyResponse
 from knxgw.website import assets
 from knxgw.website.access.answers import SessionView
 from knxgw.website.access.roles import Right
+from knxgw.website.answered import without_disproved
 from knxgw.website.bridge import Bridge
+from knxgw.website.configuring import Checked
 from knxgw.website.drafts import Drafts
 from knxgw.website.ets_reading import Readings
 from knxgw.website.firmware import UpdateState
@@ -80,6 +82,13 @@ def https_address() -> str:
     """Return where somebody who came by plain http finds the encrypted log-in, "": nowhere."""
     is_there = site().bridge.reach.certificate() is not None and not request.is_secure
     return f"https://{request.host}/login" if is_there else ""
+
+
+def checked(text: str) -> Checked:
+    """Return what a text would mean as the configuration, without what the network has disproved."""
+    bridge = site().bridge
+    found = bridge.device.configuring.check(text)
+    return without_disproved(found, text, bridge.commissioning.answered())
 
 
 def address() -> str:

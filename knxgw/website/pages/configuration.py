@@ -23,7 +23,7 @@ from knxgw.website.drafts import Draft
 from knxgw.website.exports import download
 from knxgw.website.field_findings import TONES
 from knxgw.website.language import Language, marked
-from knxgw.website.pages.common import address, error_page, language, session, site
+from knxgw.website.pages.common import address, checked, error_page, language, session, site
 from knxgw.website.pages.configuration_forms import links_to_forms, new_page
 from knxgw.website.pages.held_by_ets import MACHINE_SECTIONS, is_held_by_ets
 from knxgw.website.security import needs
@@ -318,7 +318,7 @@ def _by_ets(text_of_file: str, *, has_draft: bool) -> str:
 def _checked(text: str, origin: Origin, outcome: Outcome | None = None, *, based_on: str) -> str:
     """Return the page that says what a text would bring about, or why it was not taken."""
     configuring, words = _configuring(), language()
-    found, now = configuring.check(text), text_now()
+    found, now = checked(text), text_now()
     refused = () if outcome is None else outcome.findings
     is_out_of_date = outcome is not None and outcome.was_changed_meanwhile
     return render_template(

@@ -29,7 +29,7 @@ from knxgw.website.drafts import Draft
 from knxgw.website.field_findings import FoundInForm, found_in_form
 from knxgw.website.idle_fields import Fold, Idle, folds, idle_in, place_of
 from knxgw.website.language import Language, marked
-from knxgw.website.pages.common import error_page, language, session, site
+from knxgw.website.pages.common import checked, error_page, language, session, site
 from knxgw.website.pages.models import facts_of_chosen
 from knxgw.website.security import needs
 from knxgw.website.typed import Sheet, basis_of
@@ -168,11 +168,11 @@ def shown_sum(section: str, entry: int | None, text: str) -> str:
 
 def found_in(section: str, entry: int | None, text: str) -> FoundInForm:
     """Return what a check of a text finds, as a form shows it. Raises: NotEditableError."""
-    checked, words = site().bridge.device.configuring.check(text), language()
+    words = language()
     place = (section,) if entry is None else (section, entry)
     groups = fields_of(section, entry, text)
     idle = idle_in(place, groups, values_of(text), catalogue(), words)
-    return found_in_form(checked, groups, dotted(place), words, idle)
+    return found_in_form(checked(text), groups, dotted(place), words, idle)
 
 
 def sheet_of_request() -> Sheet:

@@ -14,7 +14,7 @@ from knxgw.website.config_form import POINTS, changes_of
 from knxgw.website.drafts import Draft
 from knxgw.website.field_findings import found_in_form
 from knxgw.website.language import Language, marked
-from knxgw.website.pages.common import address, language, session, site
+from knxgw.website.pages.common import address, checked, language, session, site
 from knxgw.website.pages.configuration_forms import (
     GROUPS,
     draft_now,
@@ -223,8 +223,7 @@ def form_page(step: Step, draft: Draft, *, only_if_wrong: bool = False, **more: 
     data = values_of(draft.text)
     sections = asked_in(step, data, catalogue(), words.code)
     groups = [group for asked in sections for group in asked.groups]
-    checked = site().bridge.device.configuring.check(draft.text)
-    found = found_in_form(checked, groups, NOWHERE, words).by_field
+    found = found_in_form(checked(draft.text), groups, NOWHERE, words).by_field
     errors = sum(one.tone == "bad" for texts in found.values() for one in texts)
     if only_if_wrong and not errors:
         return ""

@@ -13,7 +13,7 @@ from knxgw.station.view import PointView
 from knxgw.website.access.roles import Right
 from knxgw.website.configuring import sum_of
 from knxgw.website.language import Language, marked
-from knxgw.website.pages.common import address, language, session, site
+from knxgw.website.pages.common import address, checked, language, session, site
 from knxgw.website.pages.configuration import applied, effect_words, finding_rows, text_now
 from knxgw.website.pages.configuration_forms import draft_now
 from knxgw.website.pages.configuration_objects import object_rows
@@ -67,7 +67,7 @@ def show() -> str:
     """Show what would come into force; once it is, offer a first charge."""
     words, draft, now = language(), draft_now(), text_now()
     configuring, ask = site().bridge.device.configuring, site().bridge.setup.commissioning
-    checked = configuring.check(draft.text)
+    found = checked(draft.text)
     is_in_force = draft.text == now
     points = site().bridge.view(None).points if is_in_force else ()
     return render_template(
@@ -75,10 +75,10 @@ def show() -> str:
         **frame(WizardStep.APPLY),
         text=draft.text,
         based_on=draft.based_on,
-        can_run=checked.can_run,
+        can_run=found.can_run,
         is_writable=configuring.is_writable(),
         is_in_force=is_in_force and bool(now),
-        effects=[effect_words(one, words) for one in checked.effects],
+        effects=[effect_words(one, words) for one in found.effects],
         lines=difference(now, draft.text),
         points=[(one.number, point_words(one, words)) for one in points],
         shown=_shown(ask.charge(), words),
@@ -148,7 +148,7 @@ def protocol() -> str:
         load_management=view.load_management,
         linked=sum(bool(one.addresses) for one in object_rows(loaded.configuration)),
         objects=len(object_rows(loaded.configuration)),
-        findings=finding_rows(loaded.findings, words),
+        findings=finding_rows(checked(text).findings, words),
         seen=[seen_row(one, words) for one in check.seen] if check.text_sum == sum_of(text) else [],
     )
 

@@ -1,10 +1,12 @@
 """The step of the wizard that finds chargers and meters. Source: website 48."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from knxgw.catalogue.device_model import DeviceModel
 from knxgw.charging.quantities import PHASE_CURRENTS, Quantity
 from knxgw.config.edit_yaml import NotEditableError, edited, values_of
 from knxgw.errors import with_remedy
@@ -40,6 +42,8 @@ class DeviceChoice(NamedTuple):
     words: str
     help: str
     roles: tuple[tuple[str, str], ...]
+    model_of: str  # what the choice of its model is called
+    models: tuple[tuple[str, str], ...]  # that it may be; one only: nobody has to choose
 
 
 @pages.get(FIND)
@@ -96,7 +100,10 @@ def take() -> AnyResponse | tuple[str, int]:
     if request.form.get("search") != str(found.number):
         return redirect(FIND, 303)  # somebody has searched again: the places mean others now
     draft = draft_now()
-    chosen = [(one, request.form.get(f"role:{place}", "")) for place, one in enumerate(found.found)]
+    chosen = [
+        (_as_chosen(one, place), request.form.get(f"role:{place}", ""))
+        for place, one in enumerate(found.found)
+    ]
     try:
         text = edited(draft.text, taken(chosen, values_of(draft.text)))
     except NotEditableError as err:
@@ -132,6 +139,10 @@ def _page(host: str = "", units: str = "", *, is_wrong: bool = False) -> str | t
             words=_name(one, words),
             help=_help(one, words),
             roles=tuple((role, _role(role, words)) for role in roles_of(one, data, chargers)),
+            model_of=words.text(
+                "Model at {address}, unit {unit}", address=one.address, unit=one.connection.unit
+            ),
+            models=tuple((str(model.id), _model(model)) for model in one.models),
         )
         for place, one in enumerate(found.found)
         if one.model is not None and not one.used_as
@@ -148,6 +159,12 @@ def _page(host: str = "", units: str = "", *, is_wrong: bool = False) -> str | t
         typed_host=host,
         typed_units=units,
     ), (400 if is_wrong else 200)
+
+
+def _as_chosen(one: FoundDevice, place: int) -> FoundDevice:
+    """Return a device as the model that a person has read from its label."""
+    wanted = request.form.get(f"model:{place}", "")
+    return replace(one, model=next((m for m in one.models if str(m.id) == wanted), one.model))
 
 
 def _role(role: str, words: Language) -> str:
@@ -203,12 +220,18 @@ def _row(one: FoundDevice, found: SearchProgress, words: Language) -> ShownRow |
     return None
 
 
+def _model(model: DeviceModel) -> str:
+    return f"{model.manufacturer} {model.model}"
+
+
 def _name(one: FoundDevice, words: Language) -> str:
     """Return model and address of a device, and its connector where it has several."""
     model = one.model
     if model is None:
         return one.address
-    name = f"{model.manufacturer} {model.model}"
+    name = _model(model)
+    if one.others:
+        name = words.text("{name} or a similar model", name=name)
     if len(model.connectors) > 1:
         name = words.text("{name}, connector {number}", name=name, number=one.connection.connector)
     return words.text(

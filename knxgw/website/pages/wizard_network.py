@@ -18,7 +18,7 @@ from knxgw.website.commissioning import CheckProgress, KnxProgress
 from knxgw.website.configuring import sum_of
 from knxgw.website.drafts import Draft
 from knxgw.website.language import Language, marked
-from knxgw.website.pages.common import language, site
+from knxgw.website.pages.common import checked, language, site
 from knxgw.website.pages.configuration import finding_rows
 from knxgw.website.pages.configuration_forms import draft_now, keep_draft, not_editable
 from knxgw.website.pages.configuration_objects import address_wishes, object_rows, planned_changes
@@ -236,13 +236,13 @@ def _interfaces(devices: Sequence[KnxIpDevice], words: Language) -> list[Interfa
 def check() -> str:
     """Show what is wrong with the draft, and what the network says of it."""
     words, draft = language(), draft_now()
-    checked = site().bridge.device.configuring.check(draft.text)
+    found = checked(draft.text)
     progress = site().bridge.setup.commissioning.check()
     return render_template(
         "wizard_check.html",
         **frame(Step.CHECK),
-        findings=finding_rows(checked.findings, words),
-        can_run=checked.can_run,
+        findings=finding_rows(found.findings, words),
+        can_run=found.can_run,
         shown=_checked(progress, words),
         is_of_draft=progress.text_sum == sum_of(draft.text),
     )
