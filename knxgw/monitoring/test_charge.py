@@ -2,13 +2,15 @@
 
 A person plugs a vehicle in, and the rest goes by itself: the vehicle charges, gets 6 A, then 10 A, is paused and
 charges again. Everything is asked of the station as a person asks on a page, so every limit stays in force. While
-load management is on it decides the current: then the current only has to stay within what it offers.
+load management is on it decides the current: then the current only has to stay within what it offers. It may also
+offer nothing for a while, such as after an overcurrent. The test waits as long as that may take, and says why.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from knxgw.dlm.overcurrent import LONGEST_RESTART_S, OTHERS_AFTER_S
 from knxgw.station.actions import Action
 from knxgw.station.view import PointView
 
@@ -20,6 +22,8 @@ SETTLE_S = 3.0  # a current must stay as expected for so long
 VEHICLE_S = 600.0
 CHARGE_S = 180.0
 STEP_S = 90.0
+# that load management may offer nothing: the longest wait for a restart, and for one that has not charged before
+NO_OFFER_S = LONGEST_RESTART_S + OTHERS_AFTER_S
 Command = tuple[Action, int | None]  # with a setpoint [mA]
 
 
@@ -70,6 +74,8 @@ class Row:
     phases_ma: tuple[int | None, ...] = ()
     state_words: str = ""
     reason: str = ""  # what limits the charging point
+    ends_in_s: float | None = None  # that limit; None: not by time, or not known
+    held_s: float = 0.0  # of `took_s`, that load management offered nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +110,7 @@ class TestCharge:
         self.progress = Progress(number=number, point=first.number, steps=steps, is_running=True)
         self._began_at = now_s
         self._since_at: float | None = None  # when what is expected began
+        self._looked_at = now_s
         self._begin(Step.VEHICLE, now_s)
 
     @property
@@ -116,12 +123,15 @@ class TestCharge:
         row = self.progress.rows[-1]
         if view is None or (row.step is not Step.VEHICLE and view.connected is False):
             return self._end(replace(row, problem=Problem.GONE), Result.BAD)
-        row = _seen(row, view, now_s - self._began_at)
+        held_s = row.held_s + (now_s - self._looked_at if self._is_held(row.step, view) else 0.0)
+        self._looked_at = now_s
+        row = replace(_seen(row, view, now_s - self._began_at), held_s=held_s)
         self._replace(row)
         problem = self._problem(row.step, view)
         if problem is not None:
             self._since_at = None
-            if row.took_s < _LONGEST_S.get(row.step, STEP_S):
+            longest_s = _LONGEST_S.get(row.step, STEP_S)
+            if held_s < NO_OFFER_S and row.took_s - held_s < longest_s:
                 return ()
             return self._end(replace(row, problem=problem), Result.BAD)
         if self._since_at is None:
@@ -136,9 +146,15 @@ class TestCharge:
 
     # --- inside
 
+    def _is_held(self, step: Step, view: PointView) -> bool:
+        """Tell whether load management offers nothing though the vehicle is to charge."""
+        return not self._sets_current and step in _CHARGES and not view.offer_ma
+
     def _problem(self, step: Step, view: PointView) -> Problem | None:
         """Return what is not yet as the step expects it."""
         drawn_ma = _drawn_ma(view)
+        if step in _CHARGES and not view.offer_ma:
+            return Problem.NOT_OFFERED
         match step:
             case Step.VEHICLE:
                 return None if view.connected else Problem.NO_VEHICLE
@@ -148,7 +164,7 @@ class TestCharge:
             case Step.LOW | Step.HIGH:
                 return self._problem_at(self._current_ma(step), view)
             case Step.FOLLOWS:
-                return self._problem_at(view.offer_ma or 0, view)
+                return self._problem_at(view.offer_ma or 0, view)  # it is offered something
             case Step.PAUSE:
                 rests = view.offer_ma == 0 and (drawn_ma is None or drawn_ma < RESTS_MA)
                 return None if rests else Problem.NOT_PAUSED
@@ -188,7 +204,7 @@ class TestCharge:
                 return ()
 
     def _begin(self, step: Step, now_s: float) -> None:
-        self._began_at, self._since_at = now_s, None
+        self._began_at, self._since_at, self._looked_at = now_s, None, now_s
         self.progress = replace(self.progress, rows=(*self.progress.rows, Row(step=step)))
 
     def _replace(self, row: Row) -> None:
@@ -208,6 +224,7 @@ class TestCharge:
         return ((Action.SETPOINT, self._before_ma),) if self._sets_current else ()
 
 
+_CHARGES = frozenset({Step.CHARGE, Step.FOLLOWS, Step.AGAIN})  # where something must be offered
 _LONGEST_S = {Step.VEHICLE: VEHICLE_S, Step.CHARGE: CHARGE_S, Step.AGAIN: CHARGE_S}
 
 
@@ -225,6 +242,7 @@ def _seen(row: Row, view: PointView, took_s: float) -> Row:
         phases_ma=view.phases_ma,
         state_words=view.state_words,
         reason=view.reason,
+        ends_in_s=next((one.ends_in_s for one in view.limits if one.is_effective), None),
     )
 
 

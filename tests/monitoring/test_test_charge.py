@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from knxgw.monitoring.test_charge import Problem, Result, Row, Step, TestCharge
+from knxgw.monitoring.test_charge import NO_OFFER_S, Problem, Result, Row, Step, TestCharge
 from knxgw.station.actions import Action
-from knxgw.station.view import InstalledView, PointView
+from knxgw.station.view import InstalledView, LimitView, PointView
 
 WITHOUT_LOAD_MANAGEMENT = (Action.INTERRUPT, Action.SETPOINT)
 POINT = PointView(
@@ -124,6 +124,49 @@ def test_load_management_decides_the_current_and_the_vehicle_has_to_stay_within_
     ]
     assert rig.asked == [(Action.INTERRUPT, None), (Action.RESUME, None)]
     assert rig.test.progress.is_good
+
+
+def locked_out(point: PointView = POINT) -> PointView:
+    """Return a charging point of load management during an overcurrent lock-out."""
+    limit = LimitView(
+        reason=6, words="overcurrent lock-out", cap_ma=0, is_effective=True, ends_in_s=40.0
+    )
+    actions = (Action.INTERRUPT,)
+    return replace(
+        point, actions=actions, offer_ma=0, reason="overcurrent lock-out", limits=(limit,)
+    )
+
+
+@pytest.mark.proves("W47")
+def test_while_load_management_offers_nothing_the_test_waits_and_says_why() -> None:
+    rig = Rig(locked_out())
+    rig.plug()
+    rows = rig.run(for_s=600.0)
+    assert (rows[-1].step, rows[-1].result) == (Step.CHARGE, Result.RUNNING)
+    assert (rows[-1].reason, rows[-1].ends_in_s) == ("overcurrent lock-out", 40.0)
+    assert rows[-1].held_s == pytest.approx(600.0, abs=1.0)
+    rig.point = replace(rig.point, offer_ma=8000, reason="raising", limits=())
+    rig.plug()
+    assert rig.run()[-1].step is Step.AGAIN
+    assert rig.test.progress.is_good
+
+
+@pytest.mark.proves("W47")
+def test_what_load_management_never_offers_is_named_with_its_reason() -> None:
+    rig = Rig(locked_out())
+    rig.plug()
+    row = rig.run(for_s=NO_OFFER_S + 100.0)[-1]
+    assert (row.step, row.result, row.problem) == (Step.CHARGE, Result.BAD, Problem.NOT_OFFERED)
+    assert row.reason == "overcurrent lock-out"
+    assert row.took_s == pytest.approx(NO_OFFER_S, abs=2.0)
+
+
+def test_a_charging_point_that_offers_nothing_is_no_vehicle_that_is_full() -> None:
+    rig = Rig(replace(POINT, offer_ma=0, reason="grid-supporting control"))
+    rig.plug()
+    row = rig.run()[-1]
+    assert (row.problem, row.reason) == (Problem.NOT_OFFERED, "grid-supporting control")
+    assert row.took_s < 200.0, "only load management ends such a wait by itself"
 
 
 def test_without_a_vehicle_it_waits_ten_minutes_and_changes_nothing() -> None:

@@ -16,7 +16,7 @@ from knxgw.config.model import Connection, ConnectionKind, SerialLine
 from knxgw.links.knx_discovery import KnxIpDevice
 from knxgw.monitoring.device_search import FoundDevice, SearchProgress
 from knxgw.monitoring.online_check import Seen, State
-from knxgw.monitoring.test_charge import Progress, Result, Row, Step
+from knxgw.monitoring.test_charge import Problem, Progress, Result, Row, Step
 from knxgw.website.access.roles import Role
 from knxgw.website.commissioning import (
     CheckProgress,
@@ -378,6 +378,31 @@ def test_the_first_charge_begins_ends_and_stands_in_the_protocol(
     page = visited.get("/wizard/protocol")
     assert "The first charge: passed" in page
     assert "Signature" in page
+
+
+@pytest.mark.proves("W47")
+def test_a_first_charge_that_is_offered_nothing_says_why_and_how_long_that_may_take(
+    own: Own, ask: Ask, visited: Website
+) -> None:
+    own.text = "device: {name: Garage}\nknx: {link: none}\n"
+    held = Row(
+        step=Step.CHARGE,
+        offer_ma=0,
+        reason="overcurrent lock-out",
+        ends_in_s=42.4,
+        held_s=30.0,
+        took_s=31.0,
+    )
+    steps = (Step.VEHICLE, Step.CHARGE)
+    ask.charge = Progress(number=1, point=1, rows=(held,), steps=steps, is_running=True)
+    page = visited.get("/wizard/apply")
+    assert "load management offers nothing yet: overcurrent lock-out" in page
+    assert "that ends in 42 s · the test waits for 20 minutes at most" in page
+    ended = replace(held, result=Result.BAD, problem=Problem.NOT_OFFERED)
+    ask.charge = Progress(number=1, point=1, rows=(ended,), steps=steps)
+    page = visited.get("/wizard/apply")
+    assert "It is offered no current: overcurrent lock-out." in page
+    assert "Is the vehicle full" not in page
 
 
 @pytest.mark.proves("W12")

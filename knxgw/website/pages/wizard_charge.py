@@ -1,5 +1,6 @@
 """The last step of the wizard: the configuration comes into force, a first vehicle charges. Source: website 47."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, redirect, render_template
@@ -8,7 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from knxgw.catalogue.load import catalogue
 from knxgw.config.load import parse_configuration
 from knxgw.monitoring.csv_table import plain_text
-from knxgw.monitoring.test_charge import Problem, Progress, Result, Row, Step
+from knxgw.monitoring.test_charge import NO_OFFER_S, Problem, Progress, Result, Row, Step
 from knxgw.station.view import PointView
 from knxgw.website.access.roles import Right
 from knxgw.website.configuring import sum_of
@@ -42,6 +43,7 @@ RESULTS = {
     Result.BAD: (marked("not passed"), "bad"),
     Result.ENDED: (marked("ended by you"), "warning"),
 }
+NOTHING_OFFERED = marked("It is offered no current: {reason}.")
 PROBLEMS = {
     Problem.NO_VEHICLE: marked("No vehicle was plugged in within ten minutes."),
     Problem.NOT_CHARGING: marked(
@@ -189,12 +191,28 @@ def _shown(charge: Progress, words: Language) -> Shown:
     )
 
 
+def _problem_words(one: Row) -> str:
+    if one.problem is Problem.NOT_OFFERED and not one.offer_ma:
+        return NOTHING_OFFERED
+    return PROBLEMS[one.problem] if one.problem is not None else ""
+
+
+def _held_words(one: Row, words: Language) -> Iterator[str]:
+    """Yield why load management offers nothing yet, and how long that may last."""
+    yield words.text("load management offers nothing yet: {reason}", reason=one.reason)
+    if one.ends_in_s is not None:
+        yield words.text("that ends in {s} s", s=round(one.ends_in_s))
+    yield words.text("the test waits for {minutes} minutes at most", minutes=round(NO_OFFER_S / 60))
+
+
 def charge_row(one: Row, words: Language) -> ShownRow:
     """Return a step of a first charge, with what was measured."""
     result, tone = RESULTS[one.result]
     said = []
     if one.problem is not None:
-        said.append(words.text(PROBLEMS[one.problem], reason=one.reason))
+        said.append(words.text(_problem_words(one), reason=one.reason))
+    elif one.held_s and not one.offer_ma:
+        said += _held_words(one, words)
     if one.offer_ma is not None:
         said.append(words.text("offered {current} A", current=words.number(one.offer_ma / 1000, 1)))
     known = [words.number(ma / 1000, 1) for ma in one.phases_ma if ma is not None]
