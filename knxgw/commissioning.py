@@ -17,7 +17,8 @@ from typing import Any
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.messages import Message, message
 from knxgw.charging.events import LinkCondition
-from knxgw.config.devices import GRID_METER_ID, devices
+from knxgw.charging.quantities import PHASE_CURRENTS, Quantity, Value
+from knxgw.config.devices import GRID_METER_ID, DeviceRole, devices
 from knxgw.config.model import Configuration, Connection, ConnectionKind
 from knxgw.errors import LinkError, Place
 from knxgw.gateway import Gateway
@@ -27,11 +28,13 @@ from knxgw.host.subnets import subnets_of
 from knxgw.links.modbus_buses import devices_by_endpoint
 from knxgw.links.modbus_endpoint import TcpEndpoint
 from knxgw.monitoring.device_search import SearchProgress
+from knxgw.monitoring.device_watch import WatchProgress
+from knxgw.monitoring.direction import measured
 from knxgw.monitoring.online_check import State
 from knxgw.monitoring.test_charge import TestCharge, TestRun
 from knxgw.online.check import OnlineCheck, Scope, name_of
 from knxgw.online.device_search import DeviceSearch, ports_of
-from knxgw.online.direction import measured
+from knxgw.online.device_watch import DeviceWatch, Known
 from knxgw.online.knx_connection import KNX, METER
 from knxgw.online.ports import Ports
 from knxgw.station.actions import Action
@@ -49,6 +52,8 @@ log = logging.getLogger(__name__)
 LOOK_S = 0.5  # between two looks of a first charge
 IDENTIFY_S = 10.0  # that a charging point is interrupted, so that a person sees which one it is
 CHECK_S = 60.0
+WATCH_S = 300.0  # that devices are watched at most
+UNASKED_S = 30.0  # no page has looked for so long: nobody watches any more
 BEGINS_S = 5.0  # that a page waits for something to begin
 _FAILED = "the set-up: %s failed: please report this"
 
@@ -83,6 +88,9 @@ class SettingUp:
         self._has_answered: set[Answered] = set()  # Modbus TCP
         self._searches = 0
         self._check = CheckProgress()
+        self._watch: DeviceWatch | None = None
+        self._watches = 0
+        self._watch_asked_at = 0.0  # by a page
         self._knx = KnxProgress()
         self._run = TestRun()
         self._charge: TestCharge | None = None
@@ -101,6 +109,8 @@ class SettingUp:
             start_check=self._soon(self._start_check),
             check=lambda: self._check,
             cancel_check=self._soon(self._cancel_check),
+            start_watch=self._soon(self._start_watch),
+            watch=self._watch_progress,
             search_knx=self._soon(self._search_knx),
             knx=lambda: self._knx,
             start_charge=self._soon(self._start_charge),
@@ -161,6 +171,7 @@ class SettingUp:
     def _begin_search(self, look: Callable[[DeviceSearch], Coroutine[Any, Any, None]]) -> None:
         if self._goes_on("search"):
             return
+        self._cancel("watch")  # many devices take one connection only
         self._searches += 1
         search = DeviceSearch(catalogue().models, number=self._searches)
         self._search = search
@@ -208,6 +219,7 @@ class SettingUp:
     ) -> None:
         if self._goes_on("check"):
             return
+        self._cancel("watch")
         number = self._check.number + 1
         self._check = CheckProgress(number=number, is_running=True, text_sum=text_sum)
         online = OnlineCheck(
@@ -237,6 +249,41 @@ class SettingUp:
     def _cancel_check(self) -> None:
         if self._cancel("check"):
             self._check = replace(self._check, is_running=False, was_cancelled=True)
+
+    # --- devices that somebody watches
+
+    def _watch_progress(self) -> WatchProgress:
+        self._watch_asked_at = self._loop.time()
+        return WatchProgress() if self._watch is None else self._watch.progress
+
+    def _start_watch(self, configuration: Configuration, only: Container[str]) -> None:
+        self._cancel("watch")
+        before = self._tasks.pop("watch", None)
+        self._watches += 1
+        self._watch_asked_at = self._loop.time()
+        self._watch = DeviceWatch(
+            configuration,
+            only,
+            number=self._watches,
+            known=lambda: known_values(self._gateway, configuration),
+        )
+        self._begin("watch", self._watched(self._watch, before))
+
+    async def _watched(self, watch: DeviceWatch, before: asyncio.Task[None] | None) -> None:
+        in_force = self._gateway.configuration
+
+        def goes_on() -> bool:  # the gateway needs the connections of what has come into force
+            is_asked = self._loop.time() - self._watch_asked_at < UNASKED_S
+            return is_asked and self._gateway.configuration is in_force
+
+        try:
+            if before is not None:
+                await asyncio.wait([before])
+            if self._goes_on("check"):
+                await asyncio.wait([self._tasks["check"]])
+            await watch.run(WATCH_S, goes_on)
+        finally:
+            watch.end()
 
     # --- KNX interfaces
 
@@ -339,10 +386,10 @@ async def _used(
     return found
 
 
-Known = tuple[State, Message]
+KnownState = tuple[State, Message]
 
 
-def known_by(gateway: Gateway, configuration: Configuration) -> dict[str, Known]:
+def known_by(gateway: Gateway, configuration: Configuration) -> dict[str, KnownState]:
     """Return how things of a configuration are that the running gateway has in use, so nobody else looks.
 
     That is everything that stays as it is. What only shares a connection with it is looked at once the
@@ -351,7 +398,7 @@ def known_by(gateway: Gateway, configuration: Configuration) -> dict[str, Known]
     running, application = gateway.configuration, gateway.application
     if running is None or application is None:
         return {}
-    found: dict[str, Known] = {}
+    found: dict[str, KnownState] = {}
     before = {one.id: one for one in devices(running)}
     used = set(devices_by_endpoint(running))
     endpoints = {
@@ -376,13 +423,49 @@ def known_by(gateway: Gateway, configuration: Configuration) -> dict[str, Known]
     return found
 
 
-def _running(*, is_good: bool) -> Known:
+def known_values(gateway: Gateway, configuration: Configuration) -> Known:
+    """Return what the running gateway reads of devices of a configuration; None: it only has the connection."""
+    running = gateway.configuration
+    if running is None or gateway.application is None:
+        return {}
+    used = set(devices_by_endpoint(running))
+    same = {(one.connection, one.model.id): one for one in devices(running)}
+    view = gateway.view(None)
+    points = {one.number: one for one in view.points}
+    found: dict[str, Mapping[Quantity, Value] | None] = {}
+    for endpoint, shared in devices_by_endpoint(configuration).items():
+        for device in shared if endpoint in used else ():
+            before = same.get((device.connection, device.model.id))
+            found[device.id] = None
+            if before is None:
+                continue
+            if before.role is DeviceRole.CHARGER and before.point in points:
+                found[device.id] = _values_of(points[before.point])
+            elif before.role is DeviceRole.GRID_METER and view.load_management is not None:
+                measured_ma = (one.measured_ma for one in view.load_management.phases)
+                found[device.id] = _by_quantity(measured_ma)
+    return found
+
+
+def _values_of(point: PointView) -> Mapping[Quantity, Value] | None:
+    """Return what a page sees of a charger; None: it does not answer."""
+    if point.connected is None:
+        return None
+    return {**_by_quantity(point.phases_ma), Quantity.CONNECTED: point.connected}
+
+
+def _by_quantity(currents_ma: Iterable[int | None]) -> dict[Quantity, Value]:
+    pairs = zip(PHASE_CURRENTS, currents_ma, strict=False)
+    return {quantity: ma for quantity, ma in pairs if ma is not None}
+
+
+def _running(*, is_good: bool) -> KnownState:
     if is_good:
         return State.GOOD, message("online_runs")
     return State.WARNING, message("online_runs_badly")
 
 
-def _mains(gateway: Gateway) -> Known | None:
+def _mains(gateway: Gateway) -> KnownState | None:
     """Return what the smart meter of the running gateway measures; None: it has none."""
     shown = gateway.view(None).load_management
     if shown is None or not shown.has_meter:

@@ -16,8 +16,8 @@ from knxgw.links.knx import KnxLink
 from knxgw.links.knx_discovery import KnxIpDevice, TunnelTrouble, trouble_of
 from knxgw.links.knx_keyring_cover import KeyringCover, keyring_cover
 from knxgw.links.knx_listening import Visit, visit
+from knxgw.monitoring.direction import direction_risks, measured
 from knxgw.objects.codec import Payload, decode_meter_value
-from knxgw.online.direction import direction_risks, measured
 from knxgw.online.modbus_devices import name_trouble
 from knxgw.online.ports import Ports
 from knxgw.online.progress import Board

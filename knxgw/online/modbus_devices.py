@@ -1,12 +1,12 @@
 """Looks at the Modbus devices of a configuration, those behind one endpoint over one connection."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.messages import Message, message
-from knxgw.charging.quantities import PHASE_CURRENTS, PHASE_POWERS, Quantity, Value
+from knxgw.charging.quantities import PHASE_CURRENTS, PHASE_POWERS
 from knxgw.config.device_address import device_address
 from knxgw.config.devices import Device, DeviceRole, key_of
 from knxgw.config.model import Configuration
@@ -19,8 +19,9 @@ from knxgw.links.modbus_endpoint import (
     UnconnectedError,
 )
 from knxgw.modbus.examination import Examination, Verdict
+from knxgw.monitoring.device_watch import phases_of
+from knxgw.monitoring.direction import direction_risks, measured
 from knxgw.online.attempts import SERIAL_TIMEOUT_S, TCP_TIMEOUT_S
-from knxgw.online.direction import direction_risks, measured
 from knxgw.online.ports import Ports
 from knxgw.online.progress import Board
 
@@ -201,12 +202,7 @@ def _measured(one: ExaminedDevice) -> Message | None:
 def _measured_values(one: ExaminedDevice) -> tuple[dict[int, float], dict[int, float]]:
     """Return powers [W] and currents [mA] by phase."""
     values = one.examination.values
-    return _by_phase(values, PHASE_POWERS), _by_phase(values, PHASE_CURRENTS)
-
-
-def _by_phase(values: Mapping[Quantity, Value], wanted: Sequence[Quantity]) -> dict[int, float]:
-    found = {phase: values.get(one) for phase, one in enumerate(wanted, 1)}
-    return {phase: float(value) for phase, value in found.items() if isinstance(value, int)}
+    return phases_of(values, PHASE_POWERS), phases_of(values, PHASE_CURRENTS)
 
 
 def _why(address: str, trouble: Trouble, error: LinkError | None) -> Message:

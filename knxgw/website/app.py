@@ -57,6 +57,7 @@ from knxgw.website.pages import (
     wizard_charge,
     wizard_find,
     wizard_network,
+    wizard_points,
 )
 from knxgw.website.panel_words import pattern_words
 from knxgw.website.publisher import Publisher
@@ -99,6 +100,7 @@ BLUEPRINTS = (
     wizard_charge.pages,
     wizard_find.pages,
     wizard_network.pages,
+    wizard_points.pages,
     events.api,
     plot.api,
     session_api.api,

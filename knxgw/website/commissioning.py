@@ -10,6 +10,7 @@ from knxgw.config.model import Configuration
 from knxgw.errors import Place
 from knxgw.links.knx_discovery import KnxIpDevice
 from knxgw.monitoring.device_search import SearchProgress
+from knxgw.monitoring.device_watch import WatchProgress
 from knxgw.monitoring.online_check import Seen
 from knxgw.monitoring.test_charge import Progress
 
@@ -74,6 +75,9 @@ class Commissioning:
     ] = _nothing
     check: Callable[[], CheckProgress] = CheckProgress
     cancel_check: Callable[[], None] = _nothing
+    # a configuration, the devices of it that are watched; one watch at a time, a new one ends that of before
+    start_watch: Callable[[Configuration, Container[str]], None] = _nothing
+    watch: Callable[[], WatchProgress] = WatchProgress  # goes on while this is asked
     search_knx: Callable[[str | None], None] = _nothing
     knx: Callable[[], KnxProgress] = KnxProgress
     start_charge: Callable[[int], None] = _nothing  # at a charging point

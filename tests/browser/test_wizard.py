@@ -1,8 +1,10 @@
 """The wizard in a browser: from the empty demo to a controlled charge, by keyboard alone on a phone."""
 
+import logging
 import re
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from knxgw.catalogue.messages import message
 from knxgw.monitoring.device_search import FoundDevice, SearchProgress
+from knxgw.monitoring.device_watch import Watched, WatchProgress
 from knxgw.monitoring.test_charge import Problem, Progress, Result, Row, Step
 from knxgw.website.wizard import STEPS
 from tests.browser.served_site import served_to
@@ -23,8 +26,9 @@ from tests.support.processes import health, process
 from tests.support.visitor import PASSWORD
 from tests.support.waiting import wait_until
 from tests.website.test_pages import POINT
-from tests.website.test_wizard import CHARGER, SMART_METER, Ask, tcp
+from tests.website.test_wizard import CHARGER, SIMILAR, SMART_METER, Ask, tcp
 
+log = logging.getLogger(__name__)
 # The pauses of a person: reading a page before each tap, and typing into a field.
 READS_S, TYPES_S = 8.0, 6.0
 MOST_TAPS = 25  # fields that are typed into count, too
@@ -171,7 +175,7 @@ def test_from_an_empty_device_to_a_controlled_charge_by_keyboard_alone_on_a_phon
         taken = f"{person.taps} taps, {person.typed} fields, {person.took_s:.0f} s"
         assert person.taps + person.typed <= MOST_TAPS, taken
         assert person.took_s <= MOST_S, taken
-        print(taken)
+        log.info("from the first log-in to a controlled charge: %s", taken)
         person.tap("Protocol to print")
         expect(page.get_by_text("The first charge: passed")).to_be_visible()
         wrong += picture(page, "9-protocol")
@@ -187,7 +191,11 @@ def test_no_step_keeps_anybody_out(browser: Browser, tmp_path: Path, look: Look)
     used = FoundDevice(
         connection=tcp("192.0.2.50", 0), used_as=(message("online_charging_point", number=4),)
     )
-    ask.search = SearchProgress(number=1, found=(CHARGER, SMART_METER, used))
+    similar = replace(SMART_METER, others=(SIMILAR,))
+    ask.search = SearchProgress(number=1, found=(CHARGER, similar, used))
+    watched = Watched(id="cp1/charger", is_heard=True, is_plugged=True, changed_at=1.0)
+    quiet = Watched(id="cp2/charger", is_heard=True, is_plugged=False)
+    ask.watch = WatchProgress(number=1, watched=(watched, quiet), is_running=True)
     rows = (
         Row(step=Step.VEHICLE, result=Result.GOOD),
         Row(step=Step.CHARGE, result=Result.BAD, problem=Problem.NOT_CHARGING, reason="x" * 40),

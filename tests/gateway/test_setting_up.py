@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from knxgw.commissioning import IDENTIFY_S, SettingUp, known_by
+from knxgw.commissioning import IDENTIFY_S, UNASKED_S, SettingUp, known_by
 from knxgw.config.devices import charger_id
 from knxgw.monitoring.online_check import State
 from knxgw.monitoring.test_charge import Result, Step
@@ -130,3 +130,27 @@ async def test_the_values_of_the_running_smart_meter_are_shown_and_a_silent_one_
         await world.sleep(60)
         state, words = known_by(world.gateway, configuration)[METER]
         assert (state, words.id) == (State.WARNING, "online_runs_badly")
+
+
+@pytest.mark.proves("W47")
+async def test_a_charger_that_the_gateway_reads_is_watched_by_what_it_reads(tmp_path: Path) -> None:
+    async with World(SITE, tmp_path) as world:
+        setting_up = SettingUp(world.gateway, world._group)
+        pages = setting_up.for_pages()
+        await world.sleep(20)
+        configuration = world.gateway.configuration
+        assert configuration is not None
+        setting_up._start_watch(configuration, {charger_id(1)})
+        await world.sleep(5)
+        assert [one.is_heard for one in pages.watch().watched] == [True]
+        assert pages.watch().latest is None
+        world.charger(1).plug(Vehicle())
+        await world.until(lambda: pages.watch().latest is not None, 20.0)
+        await world.sleep(UNASKED_S + 5.0)
+        assert not pages.watch().is_running, "no page has asked for so long"
+        setting_up._start_watch(configuration, {charger_id(1)})
+        await world.sleep(5)
+        assert (pages.watch().number, pages.watch().is_running) == (2, True)
+        setting_up._cancel("watch")
+        await world.sleep(2)
+        assert not pages.watch().is_running

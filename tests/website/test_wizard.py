@@ -15,8 +15,10 @@ from knxgw.config.edit_yaml import values_of
 from knxgw.config.model import Connection, ConnectionKind, SerialLine
 from knxgw.links.knx_discovery import KnxIpDevice
 from knxgw.monitoring.device_search import FoundDevice, SearchProgress
+from knxgw.monitoring.device_watch import Watched, WatchProgress
 from knxgw.monitoring.online_check import Seen, State
 from knxgw.monitoring.test_charge import Problem, Progress, Result, Row, Step
+from knxgw.station.view import LoadManagementView, PhaseView
 from knxgw.website.access.roles import Role
 from knxgw.website.commissioning import (
     CheckProgress,
@@ -56,6 +58,7 @@ class Ask:
     check: CheckProgress = field(default_factory=CheckProgress)
     knx: KnxProgress = field(default_factory=KnxProgress)
     charge: Progress = field(default_factory=Progress)
+    watch: WatchProgress = field(default_factory=WatchProgress)
     answered: frozenset[tuple[str, int, int]] = frozenset()
 
     def _note(self, what: str) -> Callable[..., None]:
@@ -73,6 +76,8 @@ class Ask:
             start_check=self._note("check"),
             check=lambda: self.check,
             cancel_check=self._note("cancel check"),
+            start_watch=self._note("watch"),
+            watch=lambda: self.watch,
             search_knx=self._note("knx"),
             knx=lambda: self.knx,
             start_charge=self._note("charge"),
@@ -324,7 +329,8 @@ def test_the_smart_meter_is_read_with_what_was_typed(ask: Ask, visited: Website)
     )
     typed = {"load_management.mode": "dynamic", "load_management.fuse_a": "35"}
     assert went_to(visited, "/wizard/mains/read", **typed) == "/wizard/mains#meter"
-    (asked,) = ask.asked
+    asked, watched = ask.asked
+    assert watched[2] == {"grid/meter"}
     assert asked[1].load_management.fuse_ma == 35_000
     assert asked[4] == {"grid/meter", "knx", "knx/smart_meter"}
     measured = message("online_meter_values", values="L1 3.2 A")
@@ -333,6 +339,94 @@ def test_the_smart_meter_is_read_with_what_was_typed(ask: Ask, visited: Website)
     )
     ask.check = CheckProgress(number=1, seen=(seen,), text_sum="x")
     assert "L1 3.2 A" in visited.get("/wizard/mains")
+
+
+TWO_POINTS = """\
+device: {name: Garage}
+knx: {link: none}
+charging_points:
+  - {number: 1, name: Left, model: keba_p30, connection: {type: tcp, host: 192.0.2.31, port: 502, unit: 255}}
+  - {number: 2, name: Right, model: keba_p30, connection: {type: tcp, host: 192.0.2.32, port: 502, unit: 255}}
+"""
+
+
+@pytest.mark.proves("W47")
+def test_whoever_plugs_a_vehicle_in_sees_which_charging_point_that_is_before_anything_applies(
+    own: Own, ask: Ask, visited: Website
+) -> None:
+    own.text = TWO_POINTS
+    assert "Watch the chargers" in visited.get("/wizard/points")
+    typed = {"charging_points[0].name": "Wall"}
+    assert went_to(visited, "/wizard/points/watch", **typed) == "/wizard/points#which"
+    ((what, configuration, ids),) = ask.asked
+    assert (what, ids) == ("watch", {"cp1/charger", "cp2/charger"})
+    assert [one.name for one in configuration.points] == ["Wall", "Right"], "what was typed is kept"
+    left = Watched(id="cp1/charger", is_heard=True, is_plugged=False)
+    right = Watched(id="cp2/charger", is_heard=True, is_plugged=True, changed_at=7.0)
+    ask.watch = WatchProgress(number=1, watched=(left, right), is_running=True)
+    told = visited.browser.get("/wizard/points/watch").json
+    assert told is not None
+    assert told["said"] == "This one: Charging point 2. A vehicle was plugged in."
+    assert [row["state"] for row in told["rows"]] == ["no vehicle", "here"]
+    assert [row["tone"] for row in told["rows"]] == ["", "accent"]
+    assert "192.0.2.32:502, unit 255" in told["rows"][1]["words"]
+
+
+@pytest.mark.proves("W47", "W48")
+def test_the_smart_meter_is_watched_and_its_direction_judged_as_it_changes(
+    ask: Ask, visited: Website
+) -> None:
+    ask.search = SearchProgress(number=1, found=(CHARGER, SMART_METER))
+    went_to(
+        visited, "/wizard/find/take", search="1", **{"role:0": "point", "role:1": "smart_meter"}
+    )
+    typed = {"load_management.mode": "dynamic", "load_management.fuse_a": "35"}
+    went_to(visited, "/wizard/mains/read", **typed)
+    assert ask.asked[-1][0] == "watch"
+    assert ask.asked[-1][2] == {"grid/meter"}
+    seen = Seen(id="grid/meter", name=message("online_smart_meter"), state=State.GOOD)
+    ask.check = CheckProgress(number=1, seen=(seen,), text_sum="x")
+    for current_ma, says, tone in ((3200, "L1 3.2 A", "good"), (-4000, "L1 -4 A", "warning")):
+        values = {Quantity.CURRENT_L1: current_ma}
+        watched = Watched(id="grid/meter", is_heard=True, values=values)
+        ask.watch = WatchProgress(number=1, watched=(watched,), is_running=True)
+        told = visited.browser.get("/wizard/mains/progress").json
+        assert told is not None
+        (row,) = told["rows"]
+        assert told["is_running"]
+        assert says in row["words"]
+        assert row["tone"] == tone
+
+
+def test_a_smart_meter_on_knx_is_said_to_be_checked_after_the_step_of_knx(visited: Website) -> None:
+    typed = {"load_management.mode": "dynamic", "load_management.fuse_a": "35"}
+    typed |= {"load_management.smart_meter.source": "knx"}
+    visited.post("/wizard/mains", **typed)
+    page = visited.get("/wizard/mains")
+    assert "This smart meter is on KNX, which is set up in step 5." in page
+
+
+@pytest.mark.proves("W47")
+def test_before_the_first_charge_the_running_smart_meter_is_shown_with_its_direction(
+    own: Own, ask: Ask
+) -> None:
+    own.text = "device: {name: Garage}\nknx: {link: none}\n"
+    phases = tuple(
+        PhaseView(name=f"L{n}", measured_ma=ma, base_ma=0, available_ma=0, allocated_ma=0)
+        for n, ma in ((1, 5000), (2, -2000), (3, 4000))
+    )
+    shown = LoadManagementView(
+        state_words="normal", limit_ma=35_000, meter_age_s=1.0, phases=phases
+    )
+    view = replace(site(POINT), load_management=shown)
+    given = {"device": own.control(), "commissioning": ask.pages()}
+    with website(lambda _language: view, **given) as visited:
+        page = visited.get("/wizard/apply")
+        told = visited.browser.get("/wizard/charge/meter").json
+    assert "What the smart meter measures" in page
+    assert told is not None
+    assert "L1 5 A, L2 -2 A, L3 4 A" in told["rows"][0]["words"]
+    assert told["rows"][0]["tone"] == "warning"
 
 
 def test_an_interface_that_was_found_is_taken_with_one_tap(ask: Ask, visited: Website) -> None:

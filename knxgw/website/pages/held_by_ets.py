@@ -21,6 +21,7 @@ _EDITING = frozenset(
         "wizard_charge",
         "wizard_find",
         "wizard_network",
+        "wizard_points",
     }
 )
 _OF_SCRIPTS = frozenset({"configuration_typing"})  # no page to be led to another one

@@ -3,18 +3,17 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from flask import Blueprint, abort, redirect, render_template, request
+from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from knxgw.catalogue.load import catalogue
 from knxgw.config.edit_yaml import NotEditableError, edited, values_of
-from knxgw.station.actions import Action
 from knxgw.website.access.roles import Right
 from knxgw.website.config_form import POINTS, changes_of
 from knxgw.website.drafts import Draft
 from knxgw.website.field_findings import found_in_form
 from knxgw.website.language import Language, marked
-from knxgw.website.pages.common import address, checked, language, session, site
+from knxgw.website.pages.common import checked, language, session, site
 from knxgw.website.pages.configuration_forms import (
     GROUPS,
     draft_now,
@@ -102,24 +101,22 @@ def again() -> AnyResponse:
     return redirect("/wizard", 303)
 
 
-@pages.get("/wizard/<any(device,points):name>")
+@pages.get("/wizard/device")
 @needs(Right.CONFIGURATION)
-def step_form(name: str) -> str | tuple[str, int]:
-    """Show the fields of a step."""
+def device() -> str | tuple[str, int]:
+    """Show the fields of the device."""
     try:
-        return form_page(Step(name), draft_now(), **_more(Step(name)))
+        return form_page(Step.DEVICE, draft_now())
     except NotEditableError as err:
         return not_editable(err)
 
 
-@pages.post("/wizard/<any(device,points):name>")
+@pages.post("/wizard/device")
 @needs(Right.CONFIGURATION)
-def save(name: str) -> AnyResponse | str | tuple[str, int]:
+def save_device() -> AnyResponse | str | tuple[str, int]:
     """Take what was typed into the draft, and go on."""
-    step = Step(name)
     try:
-        draft = with_typed(step)
-        return gone_on(step, draft, **_more(step))
+        return gone_on(Step.DEVICE, with_typed(Step.DEVICE))
     except NotEditableError as err:
         return not_editable(err)
 
@@ -130,19 +127,6 @@ def skip(name: str) -> AnyResponse:
     """Leave a step out."""
     mark(Step(name), Mark.SKIPPED)
     return redirect(path_after(Step(name)), 303)
-
-
-@pages.post("/wizard/points/<int:number>/identify")
-@needs(Right.CONFIGURATION)
-def identify(number: int) -> AnyResponse:
-    """Interrupt a charging point for ten seconds, so that a person sees which one it is."""
-    if not session().may_charge(number):
-        abort(403)
-    site().bridge.setup.commissioning.identify(number)
-    site().bridge.accounts.note(
-        session(), "point_identified", address=address(), after=f"cp{number}"
-    )
-    return redirect("/wizard/points", 303)
 
 
 # --- what the pages of the wizard share
@@ -250,15 +234,4 @@ def _section(asked: Asked, data: Mapping[str, Any], words: Language) -> dict[str
             (words.text(GROUPS[one.key]) if one.key in GROUPS else "", one.fields)
             for one in asked.groups
         ],
-    }
-
-
-def _more(step: Step) -> dict[str, Any]:
-    """Return which charging points the device controls already: these can be told apart."""
-    if step is not Step.POINTS:
-        return {}
-    view = site().bridge.view(None)
-    return {
-        "running": {one.number: Action.INTERRUPT in one.actions for one in view.points},
-        "identified": site().bridge.setup.commissioning.identified(),
     }

@@ -19,6 +19,7 @@ from knxgw.website.pages.configuration import applied, effect_words, finding_row
 from knxgw.website.pages.configuration_forms import draft_now
 from knxgw.website.pages.configuration_objects import object_rows
 from knxgw.website.pages.wizard import TITLES, frame, mark, way
+from knxgw.website.pages.wizard_meter import running_meter
 from knxgw.website.pages.wizard_network import seen_row
 from knxgw.website.pages.wizard_shown import Shown, ShownRow
 from knxgw.website.security import needs
@@ -83,6 +84,7 @@ def show() -> str:
         effects=[effect_words(one, words) for one in found.effects],
         lines=difference(now, draft.text),
         points=[(one.number, point_words(one, words)) for one in points],
+        meter=running_meter(words),
         shown=_shown(ask.charge(), words),
         charge=ask.charge(),
         tested=[number for number, one in ask.charges().items() if one.is_good],
@@ -123,6 +125,13 @@ def end() -> AnyResponse:
 def progress() -> Response:
     """Tell how far the first charge is."""
     return jsonify(_shown(site().bridge.setup.commissioning.charge(), language()).told())
+
+
+@pages.get("/wizard/charge/meter")
+@needs(Right.CONFIGURATION)
+def meter() -> Response:
+    """Tell what the smart meter measures."""
+    return jsonify(running_meter(language()).told())
 
 
 @pages.get("/wizard/protocol")

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from knxgw.catalogue.load import catalogue
 from knxgw.config.edit_yaml import NotEditableError, edited
 from knxgw.config.load import LoadedConfiguration, parse_configuration
+from knxgw.config.objects import smart_meter_on_knx
 from knxgw.errors import GatewayError, Severity, with_remedy
 from knxgw.links.knx_discovery import KnxIpDevice
 from knxgw.monitoring.csv_table import plain_text
@@ -23,6 +24,7 @@ from knxgw.website.pages.configuration import finding_rows
 from knxgw.website.pages.configuration_forms import draft_now, keep_draft, not_editable
 from knxgw.website.pages.configuration_objects import address_wishes, object_rows, planned_changes
 from knxgw.website.pages.wizard import form_page, frame, gone_on, mark, path_after, with_typed
+from knxgw.website.pages.wizard_meter import start_meter_watch, with_live_meter
 from knxgw.website.pages.wizard_shown import Shown, ShownRow
 from knxgw.website.security import needs
 from knxgw.website.wizard import Mark, Step
@@ -62,7 +64,8 @@ def mains() -> str | tuple[str, int]:
 def save_mains() -> AnyResponse | str | tuple[str, int]:
     """Take what was typed, and go on."""
     try:
-        return gone_on(Step.MAINS, with_typed(Step.MAINS), looked=_looked(language()))
+        draft = with_typed(Step.MAINS)
+        return gone_on(Step.MAINS, draft, **_of_mains(draft))
     except NotEditableError as err:
         return not_editable(err)
 
@@ -75,8 +78,10 @@ def read_mains() -> AnyResponse | str | tuple[str, int]:
         draft = with_typed(Step.MAINS)
     except NotEditableError as err:
         return not_editable(err)
-    if not _start_check(draft, MAINS_IDS):
+    configuration = _loaded(draft).configuration
+    if configuration is None or not _start_check(draft, MAINS_IDS):
         return _mains(draft)
+    start_meter_watch(configuration)
     return redirect("/wizard/mains#meter", 303)
 
 
@@ -89,9 +94,16 @@ def mains_progress() -> Response:
 
 def _mains(draft: Draft) -> str | tuple[str, int]:
     try:
-        return form_page(Step.MAINS, draft, looked=_looked(language()))
+        return form_page(Step.MAINS, draft, **_of_mains(draft))
     except NotEditableError as err:
         return not_editable(err)
+
+
+def _of_mains(draft: Draft) -> dict[str, Any]:
+    configuration = _loaded(draft).configuration
+    settings = None if configuration is None else configuration.load_management
+    is_on_knx = settings is not None and smart_meter_on_knx(settings) is not None
+    return {"looked": _looked(language()), "is_on_knx": is_on_knx}
 
 
 # --- KNX
@@ -294,8 +306,9 @@ def _start_check(draft: Draft, only: frozenset[str] | None) -> bool:
 
 
 def _looked(words: Language) -> Shown:
-    """Return what is known of the smart meter."""
-    return _checked(site().bridge.setup.commissioning.check(), words, only=MAINS_IDS)
+    """Return what is known of the smart meter, and what it measures now."""
+    shown = _checked(site().bridge.setup.commissioning.check(), words, only=MAINS_IDS)
+    return with_live_meter(shown, words)
 
 
 def _checked(progress: CheckProgress, words: Language, only: frozenset[str] | None = None) -> Shown:

@@ -1,10 +1,10 @@
-// Shows how far something is that takes a while: asks every second, and loads the page again at its end.
+// Shows how far something is that takes a while: asks every second, and loads the page again at its end,
+// unless it is to be kept because somebody types there.
 
 const EVERY_MS = 1000;
-const part = document.querySelector("[data-progress][data-running]");
 
-function put(table, rows) {
-  const body = table.tBodies[0], template = part.querySelector("template");
+function put(part, rows) {
+  const table = part.querySelector("table"), body = table.tBodies[0], template = part.querySelector("template");
   rows.forEach((cells, place) => {
     const row = body.rows[place] ?? body.appendChild(template.content.firstElementChild.cloneNode(true));
     row.dataset.tone = cells.tone ?? "";
@@ -16,20 +16,22 @@ function put(table, rows) {
   while (body.rows.length > rows.length) body.lastElementChild.remove();
 }
 
-async function look() {
+async function look(part) {
   let shown = null;
   try {
     const answer = await fetch(part.dataset.progress, { cache: "no-store" });
     if (answer.ok && !answer.redirected) shown = await answer.json();
   } catch { /* the device is away: the line at the head of the page says so */ }
+  const keeps = "keep" in part.dataset;
   if (shown) {
-    if (!shown.is_running) { location.assign(location.pathname); return; }
+    if (!shown.is_running && !keeps) { location.assign(location.pathname); return; }
     const said = part.querySelector(".said-so-far"), bar = part.querySelector("progress");
     if (said.textContent !== shown.said) said.textContent = shown.said;
-    if (bar) { bar.max = shown.total || 1; bar.value = shown.done; }
-    put(part.querySelector("table"), shown.rows);
+    if (bar) { bar.max = shown.total || 1; bar.value = shown.done; bar.hidden = !(shown.is_running && shown.total); }
+    put(part, shown.rows);
+    if (!shown.is_running) { delete part.dataset.running; return; }
   }
-  setTimeout(look, EVERY_MS);
+  setTimeout(look, EVERY_MS, part);
 }
 
-if (part) setTimeout(look, EVERY_MS);
+for (const part of document.querySelectorAll("[data-progress][data-running]")) setTimeout(look, EVERY_MS, part);

@@ -1,0 +1,73 @@
+"""What the smart meter of the mains connection measures while somebody sets the device up. Source: website 47, 48."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from knxgw.catalogue.messages import Message
+from knxgw.charging.quantities import PHASE_CURRENTS, PHASE_POWERS, Quantity, Value
+from knxgw.config.devices import GRID_METER_ID, devices
+from knxgw.config.model import Configuration
+from knxgw.errors import with_remedy
+from knxgw.monitoring.csv_table import plain_text
+from knxgw.monitoring.device_watch import phases_of
+from knxgw.monitoring.direction import direction_risks, measured
+from knxgw.website.language import Language
+from knxgw.website.pages.common import site
+from knxgw.website.pages.wizard_shown import Shown, ShownRow
+
+
+def start_meter_watch(configuration: Configuration) -> None:
+    """Watch the smart meter of the mains connection, if it is on Modbus."""
+    if any(one.id == GRID_METER_ID for one in devices(configuration)):
+        site().bridge.commissioning.start_watch(configuration, {GRID_METER_ID})
+
+
+def with_live_meter(shown: Shown, words: Language) -> Shown:
+    """Return a look at the smart meter that goes on as long as it is watched, with what it measures now."""
+    progress = site().bridge.commissioning.watch()
+    found = progress.of(GRID_METER_ID)
+    if found is None or shown.is_running:
+        return shown
+    if not found.is_heard:
+        return replace(shown, is_running=progress.is_running)
+    row = _meter_row(tuple(_meter_words(found.values)), words)
+    said = words.text("It measures now:") if progress.is_running else words.text("Last value:")
+    return replace(shown, is_running=progress.is_running, said=said, rows=(row, *shown.rows[1:]))
+
+
+def running_meter(words: Language) -> Shown:
+    """Return what the smart meter of the running device measures, wherever it is; empty: it has none."""
+    shown = site().bridge.view(None).load_management
+    if shown is None or not shown.has_meter:
+        return Shown()
+    currents_ma = {
+        phase: float(one.measured_ma)
+        for phase, one in enumerate(shown.phases, 1)
+        if one.measured_ma is not None
+    }
+    what = words.text("Smart meter")
+    if not shown.is_meter_alive or not currents_ma:
+        row = ShownRow(what, words.text("no values yet"), "", "warning")
+        return Shown(is_running=True, said=words.text("The smart meter is silent."), rows=(row,))
+    risks = direction_risks(currents_ma, is_power=False)
+    row = _meter_row((measured(currents_ma, is_power=False), *risks), words)
+    return Shown(is_running=True, said=words.text("It measures now:"), rows=(row,))
+
+
+def _meter_row(said: Sequence[Message], words: Language) -> ShownRow:
+    """Return what it measures, and after that what is doubtful."""
+    state, tone = words.text("good"), "good"
+    if len(said) > 1:
+        state, tone = words.text("Warning"), "warning"
+    text = "; ".join(with_remedy(one.problem(words.code), one.remedy(words.code)) for one in said)
+    return ShownRow(words.text("Smart meter"), state, plain_text(text), tone)
+
+
+def _meter_words(values: Mapping[Quantity, Value]) -> Iterator[Message]:
+    powers_w, currents_ma = phases_of(values, PHASE_POWERS), phases_of(values, PHASE_CURRENTS)
+    if not (powers_w or currents_ma):
+        return
+    yield measured(currents_ma or powers_w, is_power=not currents_ma)
+    yield from direction_risks(powers_w, is_power=True) or direction_risks(
+        currents_ma, is_power=False
+    )
