@@ -46,6 +46,7 @@ from knxgw.website.commissioning import (
     KnxProgress,
     Network,
     SearchPlaces,
+    Surroundings,
 )
 
 log = logging.getLogger(__name__)
@@ -74,15 +75,18 @@ class SettingUp:
         self,
         gateway: Gateway,
         group: asyncio.TaskGroup,
-        networks: Callable[[], tuple[Network, ...]] = own_networks,
-        *,
-        ports: Ports | None = None,
+        surroundings: Surroundings | None = None,
     ) -> None:
+        around = surroundings or Surroundings()
         self._gateway = gateway
         self._group = group
         self._loop = asyncio.get_running_loop()
-        self._networks = networks
-        self._ports = ports or Ports()
+        self._networks = around.networks or own_networks
+        self._confined = around.confined
+        ports = Ports()
+        self._ports = (
+            ports if around.search_knx is None else replace(ports, search=around.search_knx)
+        )
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._search: DeviceSearch | None = None
         self._has_answered: set[Answered] = set()  # Modbus TCP
@@ -220,6 +224,7 @@ class SettingUp:
         if self._goes_on("check"):
             return
         self._cancel("watch")
+        configuration = self._confined(configuration)
         number = self._check.number + 1
         self._check = CheckProgress(number=number, is_running=True, text_sum=text_sum)
         online = OnlineCheck(

@@ -8,7 +8,7 @@ takes.
 import errno
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -122,15 +122,15 @@ def judge_start(path: Path, state: Path) -> Judgement:
     return _judgement(loaded, findings, prepared)
 
 
-def judge_unconfigured(state: Path) -> Judgement:
+def judge_unconfigured(state: Path, address: Address | None = None) -> Judgement:
     """Judge the start of a device without a configuration; what is taken is the caller's.
 
-    It has its website at the address that a file without one would give it, and no KNX link.
+    It has its website at `address`, else where a file without one would have it, and no KNX link.
     """
     lock, findings = _locked(state)
     certificate, risks = _kept(state, None, may_renew=lock is not None)
     findings += risks
-    listener = Listener(default_address())
+    listener = Listener(address or default_address())
     prepared = Prepared(
         configuration=None, link=None, listener=listener, lock=lock, certificate=certificate
     )
@@ -155,18 +155,26 @@ def _locked(state: Path) -> tuple[StateLock | None, list[Finding]]:
 
 
 def judge_reload(
-    path: Path, running: Prepared, *, state: Path | None = None, text: str | None = None
+    path: Path,
+    running: Prepared,
+    *,
+    state: Path | None = None,
+    text: str | None = None,
+    confined: Callable[[Configuration], Configuration] | None = None,
 ) -> Judgement:
     """Judge a file for a reload; what the running gateway has is handed over where it fits.
 
     `state`: where the device keeps certificates of its own. `text`: what the file is about to say; without
-    it, what it says now.
+    it, what it says now. `confined`: what its configuration means in the surroundings of the device.
     """
     if text is None and running.configuration is None and state is not None and not path.exists():
         return judge_unconfigured_again(running, state)
     text, loaded = _read(path, text)
     if loaded.configuration is None:
         return Judgement(findings=loaded.findings)
+    if confined is not None:
+        loaded = replace(loaded, configuration=confined(loaded.configuration))
+    assert loaded.configuration is not None  # noqa: S101 - see above
     link, findings = _link(loaded, loaded.configuration)
     certificate, risks = _certificate(loaded, loaded.configuration, state, may_renew=True)
     findings += risks

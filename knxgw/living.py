@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TypeVar
 from knxgw.announcement import Announcement
 from knxgw.appliance_test import Appliance
 from knxgw.catalogue.load import catalogue
-from knxgw.commissioning import SettingUp, own_networks
+from knxgw.commissioning import SettingUp
 from knxgw.config.model import Configuration, PanelSettings
 from knxgw.device.download import Stage
 from knxgw.factory_reset import FactoryReset
@@ -225,7 +225,7 @@ class Living:
 
     def _setup(self, device: DeviceControl) -> Setup:
         """Return what pages have for another configuration."""
-        setting_up = SettingUp(self.gateway, self._group, device.networks or own_networks)
+        setting_up = SettingUp(self.gateway, self._group, device.surroundings)
         return Setup(
             unapplied=self._drafts.unapplied,
             commissioning=setting_up.for_pages(),

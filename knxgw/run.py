@@ -42,7 +42,7 @@ from knxgw.store.lock import StateLock
 from knxgw.store.runs import RunEnding
 from knxgw.store.trouble import StateError
 from knxgw.website.bridge import DeviceControl
-from knxgw.website.commissioning import Network
+from knxgw.website.commissioning import Surroundings
 from knxgw.website.configuring import Outcome
 from knxgw.website.listener import Address, Listener
 
@@ -222,11 +222,18 @@ class Judge(Protocol):
         """Judge what the file says, or `text`, which it is about to say."""
 
 
-def judge_of(master: MasterFile, state: Path) -> Judge:
-    """Return how the configuration of a file is judged; where it stands may change while the device runs."""
+def judge_of(
+    master: MasterFile,
+    state: Path,
+    confined: Callable[[Configuration], Configuration] | None = None,
+) -> Judge:
+    """Return how the configuration of a file is judged; where it stands may change while the device runs.
+
+    `confined`: what it means in these surroundings.
+    """
 
     def judge(running: Prepared, /, *, text: str | None = None) -> Judgement:
-        return judge_reload(master.path, running, state=state, text=text)
+        return judge_reload(master.path, running, state=state, text=text, confined=confined)
 
     return judge
 
@@ -258,15 +265,15 @@ async def serve_configurations(
     store: Store,
     judge: Judge,
     master: MasterFile,
-    networks: Callable[[], tuple[Network, ...]] | None = None,
+    surroundings: Surroundings | None = None,
 ) -> AfterEnd:
     """Run a device, with one configuration after the other, until it is stopped.
 
     Returns what is to be done then.
 
     `judge` prepares the next one, beside the one that runs. One that ends the device soon after it
-    was taken gives way to the one before. `master`: the file that says what the device does. `networks`: where
-    the set-up searches for devices; None: in those of the machine.
+    was taken gives way to the one before. `master`: the file that says what the device does. `surroundings`: where
+    the set-up looks; None: in the networks of the machine.
     """
     stop = Stop()
     changes = Changes(master, store, stop.asked.set)
@@ -274,7 +281,11 @@ async def serve_configurations(
     try:
         while True:
             try:
-                await life.run(stop, store, replace(stop.control(), networks=networks))
+                await life.run(
+                    stop,
+                    store,
+                    replace(stop.control(), surroundings=surroundings or Surroundings()),
+                )
                 break
             except Exception:
                 before = life.before

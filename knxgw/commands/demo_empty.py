@@ -1,31 +1,33 @@
-"""The demo without a configuration: simulated devices wait for somebody to configure the device."""
+"""The demo without a configuration: simulated devices wait for somebody to configure the device.
+
+The device is as it is unpacked: without a name, a KNX connection and charging points. Whatever is configured, it
+stays on this computer: its website at the address of the demo, KNX routing in the demo's group on 127.0.0.1.
+"""
 
 import asyncio
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
 
 from knxgw.config.devices import devices
-from knxgw.config.model import Configuration
+from knxgw.config.model import Configuration, KnxLinkKind
 from knxgw.errors import GatewayError
-from knxgw.judgement import judge_start
+from knxgw.judgement import judge_unconfigured
+from knxgw.links.knx_discovery import KnxIpDevice, describe
 from knxgw.living import open_store
 from knxgw.master_file import MasterFile
 from knxgw.run import judge_of, serve_configurations
 from knxgw.sim.demo import Visits, come_and_go, live_in
+from knxgw.sim.knx_interface import HERE, NAME, knx_interface
 from knxgw.sim.site import SimulatedSite
 from knxgw.store import initial_password
-from knxgw.website.commissioning import Network
+from knxgw.website.commissioning import Network, Surroundings
+from knxgw.website.listener import Address
 
-# A site without charging points, on the bus and at the address of the demo: nothing leaves this computer.
-BEGINNING = """\
-# Written by `knxgw demo --empty`: the wizard of the website adds what is missing.
-device: {{name: Demo}}
-knx: {{link: routing, local_ip: 127.0.0.1, multicast_group: {group}, individual_address: 1.1.20}}
-website: {{listen: "{listen}"}}
-"""
 LOOK_S, MOST_LOOKS = 0.1, 600
 # long enough for a first charge
 VISITS = Visits(shortest_s=900.0, longest_s=1800.0, fullest=0.7)
@@ -54,12 +56,19 @@ async def _run(
     seconds: float | None,
     seed: int,
 ) -> None:
-    listen = f"{configuration.website.host}:{configuration.website.port}"
+    where = Address(configuration.website.host, configuration.website.port)
     master = MasterFile(state / NO_FILE, state, may_be_missing=True)
-    master.write(BEGINNING.format(group=configuration.knx.multicast_group, listen=listen))
-    prepared = judge_start(master.path, state).prepared
+    prepared = judge_unconfigured(state, where).prepared
     if prepared is None:
         raise GatewayError("the demo cannot start: its address or its folder is in use")
+    confined = partial(_confined, demo=configuration)
+    interface = knx_interface()
+    await interface.start()
+    surroundings = Surroundings(
+        networks=lambda: (_network_of(configuration),),
+        search_knx=partial(_search_knx, interface.port),
+        confined=confined,
+    )
     try:
         with open_store(state) as store:
             async with asyncio.TaskGroup() as group:
@@ -67,22 +76,41 @@ async def _run(
                 for number, charger in site.chargers.items():
                     actors.append(group.create_task(come_and_go(number, charger, seed, VISITS)))
                 actors.append(group.create_task(live_in(site.house, seed)))
-                actors.append(group.create_task(_say(configuration, listen, state)))
+                actors.append(
+                    group.create_task(_say(configuration, str(where), state, interface.port))
+                )
                 try:
                     async with asyncio.timeout(seconds):
                         await serve_configurations(
                             prepared,
                             store,
-                            judge_of(master, state),
+                            judge_of(master, state, confined),
                             master,
-                            lambda: (_network_of(configuration),),
+                            surroundings,
                         )
                 except TimeoutError:
                     pass
                 for actor in actors:
                     actor.cancel()
     finally:
+        await interface.stop()
         prepared.release()
+
+
+def _confined(configuration: Configuration, *, demo: Configuration) -> Configuration:
+    """Return what a configuration means in the demo: nothing of it leaves this computer."""
+    website, knx = configuration.website, configuration.knx
+    here = replace(website, host=demo.website.host, port=demo.website.port)
+    if knx.link is KnxLinkKind.ROUTING:
+        group = demo.knx.multicast_group
+        knx = replace(knx, local_ip=demo.knx.local_ip, multicast_group=group)
+    return replace(configuration, website=here, knx=knx)
+
+
+async def _search_knx(port: int, _local_ip: str | None) -> Sequence[KnxIpDevice]:
+    """Return the simulated KNX IP interface, asked at its address: nothing is searched for by multicast."""
+    found = await describe(HERE, port, HERE)
+    return () if found is None else (found,)
 
 
 def _network_of(configuration: Configuration) -> Network:
@@ -91,7 +119,7 @@ def _network_of(configuration: Configuration) -> Network:
     return Network(name="127.0.0.1/32", hosts=("127.0.0.1",), ports=tuple(ports))
 
 
-async def _say(configuration: Configuration, listen: str, state: Path) -> None:
+async def _say(configuration: Configuration, listen: str, state: Path, knx_port: int) -> None:
     """Say where the website is, its first password, and what waits to be configured."""
     password = None
     for _ in range(MOST_LOOKS):  # it is made while the device starts
@@ -100,7 +128,8 @@ async def _say(configuration: Configuration, listen: str, state: Path) -> None:
         await asyncio.sleep(LOOK_S)
     click.echo(
         f"website http://{listen}/, first password {password} · Ctrl-C ends\n"
-        "The device has no charging points yet: open Status, Set up the device. These devices wait:"
+        "The device is not configured yet: open Status, Set up the device. These devices wait:\n"
+        f"  {NAME} at {HERE}, port {knx_port}"
     )
     for line in _waiting(configuration):
         click.echo(f"  {line}")

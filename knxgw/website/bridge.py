@@ -12,7 +12,7 @@ from knxgw.station.actions import Action
 from knxgw.station.view import SiteView
 from knxgw.store.history import History
 from knxgw.website.access.accounts import Accounts
-from knxgw.website.commissioning import Commissioning, Network
+from knxgw.website.commissioning import Commissioning, Surroundings
 from knxgw.website.configuring import Configuring
 from knxgw.website.device_facts import DeviceFacts
 from knxgw.website.firmware import FirmwareControl
@@ -48,8 +48,7 @@ class DeviceControl:
     set_programming: Callable[[bool], None] = lambda _is_on: None
     set_logging: Callable[[bool], None] = lambda _is_extended: None  # extended, or simple
     configuring: Configuring = field(default_factory=Configuring)  # what pages may ask about it
-    # where the set-up searches for devices; None: in the networks of the machine
-    networks: Callable[[], tuple[Network, ...]] | None = None
+    surroundings: Surroundings = field(default_factory=Surroundings)  # where the set-up looks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

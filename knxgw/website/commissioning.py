@@ -3,7 +3,7 @@
 Plain callables, safe from any thread; each returns at once, and what goes on is read as progress.
 """
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from knxgw.config.model import Configuration
@@ -22,6 +22,17 @@ class Network:
     name: str
     hosts: tuple[str, ...]
     ports: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Where a device that is set up looks, and what a configuration means there: the demo stays on its machine."""
+
+    # where devices are searched for; None: in the networks of the machine
+    networks: Callable[[], tuple[Network, ...]] | None = None
+    # asks for KNX IP interfaces, from a local address; None: in the networks of the machine
+    search_knx: Callable[[str | None], Awaitable[Sequence[KnxIpDevice]]] | None = None
+    confined: Callable[[Configuration], Configuration] = lambda configuration: configuration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

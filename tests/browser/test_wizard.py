@@ -15,6 +15,7 @@ from knxgw.catalogue.messages import message
 from knxgw.monitoring.device_search import FoundDevice, SearchProgress
 from knxgw.monitoring.device_watch import Watched, WatchProgress
 from knxgw.monitoring.test_charge import Problem, Progress, Result, Row, Step
+from knxgw.sim.knx_interface import NAME as INTERFACE
 from knxgw.website.wizard import STEPS
 from tests.browser.served_site import served_to
 from tests.browser.site import DemoSite, keep_screenshot, visit
@@ -159,7 +160,11 @@ def test_from_an_empty_device_to_a_controlled_charge_by_keyboard_alone_on_a_phon
         )
         wrong += picture(page, "4-mains")
         person.tap("Go on")
+        person.tap("Search")
+        use = f"Use a tunnel of {INTERFACE}"
+        expect(page.get_by_role("button", name=use)).to_be_visible(timeout=30_000)
         wrong += picture(page, "5-knx")
+        person.tap(use)
         person.tap("Go on")
         person.tap("Look into the network")
         expect(page.locator("[data-progress]:not([data-running]) tbody tr")).to_have_count(

@@ -6,13 +6,35 @@ from pathlib import Path
 
 import pytest
 
+from knxgw.commands.demo_empty import _confined
+from tests.online.looking import read
 from tests.support.editor import Editor
 from tests.support.processes import health, process
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.real
+
+@pytest.mark.parametrize("link", ["routing", "tunnelling_tcp"])
+def test_whatever_is_configured_stays_on_this_computer(link: str) -> None:
+    demo = read(
+        "device: {name: Demo}\n"
+        "knx: {link: routing, local_ip: 127.0.0.1, multicast_group: 239.255.24.1, individual_address: 1.1.20}\n"
+        'website: {listen: "127.0.0.1:8081"}\n'
+    ).configuration
+    given = read(
+        f"device: {{name: Garage}}\nknx: {{link: {link}, gateway: 127.0.0.1, individual_address: 1.1.21}}\n"
+    ).configuration
+    assert demo is not None
+    assert given is not None
+    here = _confined(given, demo=demo)
+    assert (here.website.host, here.website.port) == ("127.0.0.1", 8081)
+    if link == "routing":
+        assert (here.knx.local_ip, here.knx.multicast_group) == ("127.0.0.1", "239.255.24.1")
+    else:
+        assert here.knx == given.knx
+    assert here.device.name == "Garage"
 
 
+@pytest.mark.real
 @pytest.mark.long
 @pytest.mark.proves("W43")
 def test_the_empty_demo_is_configured_in_its_forms_until_a_vehicle_charges(tmp_path: Path) -> None:
