@@ -23,6 +23,7 @@ from knxgw.errors import ConfigError, Finding, GatewayError, Severity
 from knxgw.factory_reset import FactoryReset, SetAside
 from knxgw.first_start import show_device_certificate, show_initial_password, take_password
 from knxgw.gateway import Gateway
+from knxgw.host.network import is_of_people, own_addresses
 from knxgw.host.service import RESTART_STATUS, is_supervised
 from knxgw.host.threads import LooseThreads
 from knxgw.judgement import (
@@ -67,6 +68,9 @@ _LEVELS = {
     Severity.WARNING: logging.WARNING,
     Severity.NOTE: logging.INFO,
 }
+
+
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - only compared with
 
 
 class AfterEnd(Enum):
@@ -461,16 +465,26 @@ def _announce(prepared: Prepared) -> None:
     configuration = prepared.configuration
     if configuration is None:
         log.warning(
-            "knxgw %s is not configured: no charger is controlled; website: %s://%s/; "
-            "write a configuration file and send SIGHUP",
+            "knxgw %s is not configured: no charger is controlled; open the website, %s, log in and choose "
+            "Set up the device (or write a configuration file and send SIGHUP)",
             __version__,
-            "http" if prepared.certificate is None else "https",
-            prepared.listener.address,
+            _website_of(prepared),
         )
         return
     log.info("knxgw %s runs %s, %s", __version__, configuration.device.name, prepared.file)
     for line in summary(configuration, is_encrypted=prepared.certificate is not None):
         log.info("%s", line)
+
+
+def _website_of(prepared: Prepared) -> str:
+    """Return where people open the website: at each own address if it listens at all of them."""
+    scheme = "http" if prepared.certificate is None else "https"
+    where = prepared.listener.address
+    hosts = [where.host]
+    if where.host in EVERYWHERE:
+        own = (one.address for one in own_addresses() if is_of_people(one.adapter))
+        hosts = [one for one in own if ":" not in one] or hosts
+    return " or ".join(f"{scheme}://{Address(host, where.port)}/" for host in hosts)
 
 
 def report(findings: tuple[Finding, ...]) -> None:

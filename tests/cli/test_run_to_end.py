@@ -26,7 +26,7 @@ from knxgw.judgement import (
 )
 from knxgw.living import open_store
 from knxgw.master_file import MasterFile
-from knxgw.run import AfterEnd, Stop, run_to_end, serve_configurations
+from knxgw.run import AfterEnd, Stop, _announce, run_to_end, serve_configurations
 from knxgw.website.bridge import DeviceControl
 from knxgw.website.listener import Address, Listener
 from tests.support.knx_line import MemoryLine
@@ -216,6 +216,20 @@ def test_an_unconfigured_device_answers_where_a_file_without_an_address_would(
     assert judgement.prepared.configuration is None
     assert opened == [Address("0.0.0.0", 8080)]  # noqa: S104 - the default
     judgement.prepared.release()
+
+
+def test_the_log_of_an_unconfigured_device_names_its_website_and_the_set_up(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    where = Address("127.0.0.1", free_port())
+    prepared = judge_unconfigured(tmp_path / "state", where).prepared
+    assert prepared is not None
+    try:
+        with caplog.at_level("WARNING"):
+            _announce(prepared)
+    finally:
+        prepared.release()
+    assert f"open the website, http://{where}/, log in and choose Set up the device" in caplog.text
 
 
 def has_said(caplog: pytest.LogCaptureFixture, words: str, times: int) -> bool:
