@@ -125,6 +125,11 @@ class SettingUp:
             identified=lambda: self._identified,
         )
 
+    def end(self) -> None:
+        """End everything that goes on: the device ends."""
+        for task in self._tasks.values():
+            task.cancel()
+
     def _soon(self, what: Callable[..., None]) -> Callable[..., None]:
         return partial(_ask, self._loop, what)
 

@@ -225,10 +225,10 @@ class Living:
 
     def _setup(self, device: DeviceControl) -> Setup:
         """Return what pages have for another configuration."""
-        setting_up = SettingUp(self.gateway, self._group, device.surroundings)
+        self._setting_up = SettingUp(self.gateway, self._group, device.surroundings)
         return Setup(
             unapplied=self._drafts.unapplied,
-            commissioning=setting_up.for_pages(),
+            commissioning=self._setting_up.for_pages(),
             trials=self._trials.for_pages(),
             configuration=self._configuration_text,
         )
@@ -301,6 +301,7 @@ class Living:
         """Let both end in order."""
         self._drafts.keep()
         self._trials.end()
+        self._setting_up.end()
         self._updating.close()
         for task in self._running:
             task.cancel()

@@ -154,3 +154,19 @@ async def test_a_charger_that_the_gateway_reads_is_watched_by_what_it_reads(tmp_
         setting_up._cancel("watch")
         await world.sleep(2)
         assert not pages.watch().is_running
+
+
+async def test_the_end_of_the_device_waits_for_nothing_that_goes_on(tmp_path: Path) -> None:
+    async with World(SITE, tmp_path) as world:
+        setting_up = SettingUp(world.gateway, world._group)
+        pages = setting_up.for_pages()
+        await world.sleep(20)
+        configuration = world.gateway.configuration
+        assert configuration is not None
+        setting_up._start_watch(configuration, {charger_id(1)})
+        setting_up._start_charge(1)
+        await world.sleep(5)
+        assert (pages.watch().is_running, pages.charge().is_running) == (True, True)
+        setting_up.end()
+        await world.sleep(1)
+        assert (pages.watch().is_running, pages.charge().is_running) == (False, False)
