@@ -69,7 +69,7 @@ async def test_models_that_answer_alike_are_all_named() -> None:
     port = free_port(0)
     charger = SimulatedCharger(catalogue().chargers["goe_charger"], 1)
     image = SimulatedMeter(catalogue().meters["eastron_sdm630"], 1, charger)
-    simulator = ModbusSimulator([image], host=HERE, port=port, time_s=since_now())
+    simulator = ModbusSimulator([image], host=HERE, port=port, now_s=since_now())
     await simulator.start()
     try:
         search = DeviceSearch(MODELS)

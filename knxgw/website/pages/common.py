@@ -88,7 +88,7 @@ def checked(text: str) -> Checked:
     """Return what a text would mean as the configuration, without what the network has disproved."""
     bridge = site().bridge
     found = bridge.device.configuring.check(text)
-    return without_disproved(found, text, bridge.commissioning.answered())
+    return without_disproved(found, text, bridge.setup.commissioning.answered())
 
 
 def address() -> str:

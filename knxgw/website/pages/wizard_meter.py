@@ -19,12 +19,12 @@ from knxgw.website.pages.wizard_shown import Shown, ShownRow
 def start_meter_watch(configuration: Configuration) -> None:
     """Watch the smart meter of the mains connection, if it is on Modbus."""
     if any(one.id == GRID_METER_ID for one in devices(configuration)):
-        site().bridge.commissioning.start_watch(configuration, {GRID_METER_ID})
+        site().bridge.setup.commissioning.start_watch(configuration, {GRID_METER_ID})
 
 
 def with_live_meter(shown: Shown, words: Language) -> Shown:
     """Return a look at the smart meter that goes on as long as it is watched, with what it measures now."""
-    progress = site().bridge.commissioning.watch()
+    progress = site().bridge.setup.commissioning.watch()
     found = progress.of(GRID_METER_ID)
     if found is None or shown.is_running:
         return shown

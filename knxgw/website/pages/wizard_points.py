@@ -51,7 +51,7 @@ def identify(number: int) -> AnyResponse:
     """Interrupt a charging point for ten seconds, so that a person sees which one it is."""
     if not session().may_charge(number):
         abort(403)
-    site().bridge.commissioning.identify(number)
+    site().bridge.setup.commissioning.identify(number)
     site().bridge.accounts.note(
         session(), "point_identified", address=address(), after=f"cp{number}"
     )
@@ -70,7 +70,7 @@ def watch() -> AnyResponse | str | tuple[str, int]:
     except NotEditableError as err:
         return not_editable(err)
     ids = {charger_id(one.number) for one in configuration.points}
-    site().bridge.commissioning.start_watch(configuration, ids)
+    site().bridge.setup.commissioning.start_watch(configuration, ids)
     return redirect("/wizard/points#which", 303)
 
 
@@ -83,7 +83,10 @@ def progress() -> Response:
 
 def _watched(words: Language) -> Shown:
     """Return at which charging points of the draft a vehicle is plugged in, and where that has changed last."""
-    progress, configuration = site().bridge.commissioning.watch(), _configuration(draft_now().text)
+    progress, configuration = (
+        site().bridge.setup.commissioning.watch(),
+        _configuration(draft_now().text),
+    )
     points = () if configuration is None else configuration.points
     shown = [(one, found) for one in points if (found := progress.of(charger_id(one.number)))]
     if not shown:
@@ -144,5 +147,5 @@ def _more() -> dict[str, Any]:
     return {
         "running": {one.number: Action.INTERRUPT in one.actions for one in view.points},
         "watched": _watched(language()),
-        "identified": site().bridge.commissioning.identified(),
+        "identified": site().bridge.setup.commissioning.identified(),
     }
