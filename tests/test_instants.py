@@ -84,7 +84,7 @@ DURATIONS = {
         "timeout_s",
         "watch_s",
     },
-    "monitoring": {"longest_s", "step_s", "took_s"},
+    "monitoring": {"ends_in_s", "held_s", "longest_s", "step_s", "took_s"},
     "objects": {"cycle_s", "oldest_s"},
     "sim": {
         "answers_s",
