@@ -15,8 +15,16 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from knxgw.catalogue.messages import Message, message
 from knxgw.ets.project import EtsFileError
-from knxgw.ets.xml_guard import LARGEST_XML, Danger, UnsafeXmlError, scan_xml
+from knxgw.ets.xml_guard import (
+    LARGEST_XML,
+    MOST_OF,
+    MOST_TAGS_TOGETHER,
+    Danger,
+    UnsafeXmlError,
+    scan_xml,
+)
 
+ZIP = b"PK"  # how every archive begins
 LARGEST_FILE = 256 * 2**20  # bytes of the whole project
 LARGEST_PROTECTED = 64 * 2**20  # bytes of the protected part, which is held in memory
 LARGEST_DIRECTORY = 4 * 2**20  # bytes; some 50 000 members
@@ -31,6 +39,7 @@ _LONGEST_COMMENT = 65_535
 _LOCAL_HEADER = 30  # bytes before name and extra field
 _ENCRYPTED = 0x1
 _BAGGAGES = "Baggages"
+_CATALOGUE = re.compile(r"M-[0-9A-F]{4}/")  # of a manufacturer: nothing of the project is in it
 _BAGGAGE = re.compile(rf"M-[0-9A-F]{{4}}/{_BAGGAGES}/")
 _SIGNATURE = re.compile(r"(P-[0-9A-Za-z]+)\.signature")
 
@@ -141,6 +150,7 @@ def _check_protected(archive: ZipFile, member: ZipInfo) -> None:
 
 def _check_documents(archive: ZipFile, members: Iterable[ZipInfo]) -> None:
     """Look into every XML document that needs no password. Raises: EtsFileError."""
+    tags_left = MOST_TAGS_TOGETHER
     for one in members:
         if not (_is_read(one.filename) and one.filename.lower().endswith(".xml")):
             continue
@@ -148,7 +158,8 @@ def _check_documents(archive: ZipFile, members: Iterable[ZipInfo]) -> None:
             raise EtsFileError(message("ets_archive_too_large"))
         try:
             with archive.open(one) as document:
-                scan_xml(document)
+                is_catalogue = _CATALOGUE.match(one.filename) is not None
+                tags_left -= scan_xml(document, tags_left, {} if is_catalogue else MOST_OF)
         except UnsafeXmlError as err:
             raise EtsFileError(refusal(err.danger)) from err
 

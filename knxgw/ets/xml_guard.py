@@ -4,16 +4,24 @@ The child that reads projects uses this module too, perhaps with a Python that h
 """
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import IO
 
 LARGEST_XML = 128 * 2**20  # bytes of one document
-MOST_TAGS = 2_000_000  # `<` in one document; a large project has some 100 000
+MOST_TAGS = 1_000_000  # `<` in one document; a large project has some 100 000
+MOST_TAGS_TOGETHER = 4_000_000  # in all documents of a file
 MOST_GROUP_ADDRESSES = 65_535  # 16 bits, without 0
+MOST_OF = {  # elements of one document
+    b"GroupAddress": MOST_GROUP_ADDRESSES,
+    b"GroupRange": 16_384,  # three levels have 32 + 256; the free style has no bound of its own
+    b"DeviceInstance": 16_384,  # many times more than one project has
+    b"ComObjectInstanceRef": 400_000,
+}
+LONGEST_PIECE = 32 * 2**20  # bytes without a tag: of a text, or within one tag
 CHUNK = 2**20
-_GROUP_ADDRESS = b"<GroupAddress "
-_FORBIDDEN = (b"<!DOCTYPE", b"<!ENTITY")  # XML knows them in capitals only
-_OVERLAP = max(len(_GROUP_ADDRESS), *map(len, _FORBIDDEN)) - 1
+_DOCTYPE = b"<!DOCTYPE"  # XML knows it in capitals only, and no entity is declared outside of it
+_OVERLAP = max(map(len, (_DOCTYPE, *MOST_OF))) + 1  # with the characters before and behind a name
 _ENCODING = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']")
 _BOM = b"\xef\xbb\xbf"
 
@@ -35,30 +43,52 @@ class UnsafeXmlError(Exception):
         super().__init__(danger)
 
 
-def scan_xml(stream: IO[bytes]) -> None:
-    """Read a document once, in chunks, and refuse a dangerous one. Raises: UnsafeXmlError."""
-    size = tags = addresses = 0
+def _elements() -> Mapping[bytes, re.Pattern[bytes]]:
+    """Return what finds the beginning of each element, in any namespace.
+
+    Its name ends with space, slash or bracket. What looks like one in a comment or a text counts as well:
+    that errs on the safe side. The name stands first in the expression, which makes the search fast.
+    """
+    return {name: re.compile(rb"%b(?<=[<:]%b)[\s/>]" % (name, name)) for name in MOST_OF}
+
+
+_ELEMENTS = _elements()
+
+
+def scan_xml(
+    stream: IO[bytes], most_tags: int = MOST_TAGS, most_of: Mapping[bytes, int] = MOST_OF
+) -> int:
+    """Read a document once, in chunks, and refuse a dangerous one; return its tags. Raises: UnsafeXmlError."""
+    size = tags = piece = 0
+    found = dict.fromkeys(most_of, 0)
     tail = b""
     while chunk := stream.read(CHUNK):
         if not size:
             _check_encoding(chunk)
         size += len(chunk)
-        tags += chunk.count(b"<")
-        window = tail + chunk
-        if any(word in window for word in _FORBIDDEN):
+        tags += (here := chunk.count(b"<"))
+        piece = 0 if here else piece + len(chunk)
+        seam = tail + chunk[:_OVERLAP]  # what goes over the end of the last chunk
+        if _DOCTYPE in seam or _DOCTYPE in chunk:
             raise UnsafeXmlError(Danger.ENTITIES)
-        addresses += window.count(_GROUP_ADDRESS)
-        if addresses > MOST_GROUP_ADDRESSES:
-            raise UnsafeXmlError(Danger.TOO_MANY_ADDRESSES)
-        if size > LARGEST_XML or tags > MOST_TAGS:
+        if size > LARGEST_XML or tags > min(most_tags, MOST_TAGS) or piece > LONGEST_PIECE:
             raise UnsafeXmlError(Danger.TOO_LARGE)
-        tail = _tail(window)
+        for name in found:
+            found[name] += _begun(_ELEMENTS[name], len(tail), seam, chunk)
+            if found[name] > most_of[name]:
+                raise UnsafeXmlError(_too_many(name))
+        tail = (tail + chunk[-_OVERLAP:])[-_OVERLAP:]
+    return tags
 
 
-def _tail(window: bytes) -> bytes:
-    """Return what a word that begins here may go on from; a whole address is not counted again."""
-    tail = window[-_OVERLAP:]
-    return b"" if _GROUP_ADDRESS in tail else tail
+def _begun(element: re.Pattern[bytes], seam_at: int, seam: bytes, chunk: bytes) -> int:
+    """Return how many elements end their name in a chunk: inside of it, and across its beginning."""
+    across = sum(one.start() <= seam_at < one.end() for one in element.finditer(seam))
+    return len(element.findall(chunk)) + across
+
+
+def _too_many(name: bytes) -> Danger:
+    return Danger.TOO_MANY_ADDRESSES if name == b"GroupAddress" else Danger.TOO_LARGE
 
 
 def _check_encoding(start: bytes) -> None:

@@ -1,12 +1,15 @@
 """Files that do harm to whoever parses them without a look: made by the tests, never shipped."""
 
+import base64
 import io
+import random
 import zlib
 from collections.abc import Callable
 from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from tests.ets.projects import ID, Address, Project, archive, documents, knxproj, zip_crypto
 
+MILLION = 1_000_000
 BOMB = (
     '<?xml version="1.0"?><!DOCTYPE KNX [<!ENTITY a "ha">'
     + "".join(
@@ -32,9 +35,27 @@ def members() -> dict[str, str | bytes]:
     return {**public, **{f"{ID}/{name}": text for name, text in private.items()}}
 
 
-def many_addresses(count: int) -> str:
-    """Return XML of group addresses that does not pack like a bomb."""
-    return "".join(f'<GroupAddress Id="{i * 2654435761 % 2**32}" />' for i in range(count))
+def many(count: int, element: str = "<GroupAddress {}/>") -> str:
+    """Return XML of many elements that does not pack like a bomb; `{}`: where the attributes are."""
+    before, after = element.split("{}")
+    return "".join(f'{before}Id="{i * 2654435761 % 2**32}"{after}' for i in range(count))
+
+
+def project_with(element: str, count: int = MILLION) -> bytes:
+    """Return a project with many elements of a kind."""
+    return knxproj(plain_project(extra=many(count, element)))
+
+
+def _large_catalogues() -> bytes:
+    """Return an archive of documents that each have fewer tags than one may have."""
+    return archive(
+        {**members(), **{f"M-{i:04}/M-{i:04}_A-1.xml": many(900_000, "<a {}/>") for i in range(5)}}
+    )
+
+
+def _noise(size: int) -> str:
+    """Return text that does not pack like a bomb."""
+    return base64.b64encode(random.Random(7).randbytes(size * 3 // 4)).decode()  # noqa: S311 - made up
 
 
 def _with(name: str, content: str | bytes) -> bytes:
@@ -125,7 +146,37 @@ ARCHIVES: dict[str, Callable[[], bytes]] = {  # each is refused before anything 
     "entities in EBCDIC": lambda: _with(
         f"{ID}/0.xml", b'<?xml version="1.0" encoding="cp037"?>' + BOMB[21:].encode("cp037")
     ),
-    "a million addresses": lambda: knxproj(plain_project(extra=many_addresses(1_000_000))),
+    "entities in UTF-16 without a mark": lambda: _with(f"{ID}/0.xml", BOMB.encode("utf-16-le")),
+    "entities in UTF-16 that says it is UTF-8": lambda: _with(
+        f"{ID}/0.xml", BOMB.replace("?>", ' encoding="utf-8"?>', 1).encode("utf-16-be")
+    ),
+    "entities in UTF-32": lambda: _with(f"{ID}/0.xml", BOMB.encode("utf-32")),
+    "entities in UTF-7": lambda: _with(
+        f"{ID}/0.xml", '<?xml version="1.0" encoding="utf-7"?>' + BOMB[21:].replace("<!", "+ADw-!")
+    ),
+    "a million addresses": lambda: project_with("<GroupAddress {}/>"),
+    "a million addresses, each on two lines": lambda: project_with("<GroupAddress\n{}/>"),
+    "a million addresses with tabs": lambda: project_with("<GroupAddress\t{}/>"),
+    "a million addresses in a namespace": lambda: project_with("<k:GroupAddress {}/>"),
+    "a million addresses in a namespace with an accent": lambda: project_with(
+        "<é:GroupAddress\r\n{}/>"
+    ),
+    "a million addresses without attributes": lambda: project_with(
+        "<GroupAddress><a {}/></GroupAddress>"
+    ),
+    "a million addresses split by comments": lambda: project_with("<GroupAddress <!-- --> {}/>"),
+    "a million ranges": lambda: project_with("<GroupRange {}/>"),
+    "a million ranges in each other": lambda: project_with("<GroupRange {}>"),
+    "a million devices": lambda: project_with("<DeviceInstance\n{}/>"),
+    "a million group objects": lambda: project_with("<ComObjectInstanceRef {}/>"),
+    "a million parameters": lambda: project_with("<ParameterInstanceRef {}/>", MILLION + 1),
+    "a million comments": lambda: project_with("<!-- {}-->", MILLION + 1),
+    "a million instructions": lambda: project_with("<?a {}?>", MILLION + 1),
+    "a million texts": lambda: project_with("<![CDATA[{}]]>", MILLION + 1),
+    "a million levels": lambda: project_with("<a {}>", MILLION + 1),
+    "many tags in many documents": _large_catalogues,
+    "a huge attribute": lambda: _with(f"{ID}/0.xml", f'<KNX Name="{_noise(34 * 2**20)}"/>'),
+    "a huge text": lambda: _with(f"{ID}/0.xml", f"<KNX>{_noise(34 * 2**20)}</KNX>"),
     "a bomb of 100 MiB": _size_bomb,
     "a lying size": _lying_size,
     "70000 members": _many_members,
@@ -137,6 +188,7 @@ ARCHIVES: dict[str, Callable[[], bytes]] = {  # each is refused before anything 
     "a drive": lambda: _with("C:/evil.xml", "<a/>"),
     "a backslash": lambda: _with("M-00FA\\..\\..\\evil.xml", "<a/>"),
     "a control character": lambda: _with("a\nb.xml", "<a/>"),
+    "a name with a zero": lambda: _with("a_b.xml", "<a/>").replace(b"a_b.xml", b"a\0b.xml"),
     "another compression": _bzip2,
     "encryption outside": _encrypted_outside,
     "an archive in the protected one": lambda: knxproj(
@@ -155,7 +207,17 @@ LISTS: dict[str, Callable[[], bytes]] = {
     "entities": lambda: BOMB.replace("KNX", "GroupAddress-Export").encode(),
     "a file read": lambda: READS_A_FILE.replace("KNX", "GroupAddress-Export").encode(),
     "a million addresses as XML": lambda: b"".join(
-        (b"<GroupAddress-Export>", many_addresses(1_000_000).encode(), b"</GroupAddress-Export>")
+        (b"<GroupAddress-Export>", many(MILLION).encode(), b"</GroupAddress-Export>")
+    ),
+    "a million addresses on two lines": lambda: b"".join(
+        (
+            b"<GroupAddress-Export>",
+            many(MILLION, "<GroupAddress\n{}/>").encode(),
+            b"</GroupAddress-Export>",
+        )
+    ),
+    "a million ranges as XML": lambda: b"".join(
+        (b"<GroupAddress-Export>", many(MILLION, "<GroupRange {}/>").encode(), b"</x>")
     ),
     "a million addresses as CSV": lambda: (
         b"Main;Middle;Sub;Address\r\n"
@@ -168,6 +230,9 @@ LISTS: dict[str, Callable[[], bytes]] = {
     ),
     "one endless field": lambda: b'Main;Middle;Sub;Address\r\n;;"' + b"x" * 20_000_000,
     "deep": lambda: b"<GroupAddress-Export>" + b"<GroupRange>" * 1_000_000,
+    "entities in UTF-16": lambda: BOMB.replace("KNX", "GroupAddress-Export").encode("utf-16"),
+    "zeros in UTF-16": lambda: b"\xff\xfe" + bytes(10_000),
+    "half a letter of UTF-16": lambda: b"\xff\xfe;",
     "nothing": lambda: b"",
     "zeros": lambda: bytes(1000),
     "a picture": lambda: b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 10,

@@ -7,9 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from knxgw.ets import archive_guard
 from knxgw.ets.archive_guard import ProjectArchive, check_archive
 from knxgw.ets.project import EtsFileError
-from knxgw.ets.xml_guard import CHUNK, MOST_GROUP_ADDRESSES, Danger, UnsafeXmlError, scan_xml
+from knxgw.ets.xml_guard import (
+    CHUNK,
+    MOST_GROUP_ADDRESSES,
+    MOST_OF,
+    Danger,
+    UnsafeXmlError,
+    scan_xml,
+)
 from tests.ets.hostile import ARCHIVES, BOMB, members, plain_project
 from tests.ets.projects import ID, archive, documents, knxproj, zip_crypto
 
@@ -18,6 +26,7 @@ CHEAP = {  # the others are in test_hostile_files.py, where their cost is measur
     name: make
     for name, make in ARCHIVES.items()
     if name.split(" ")[0] in ("an", "another", "encryption", "overlapping", "two", "no", "entities")
+    or name == "a name with a zero"
 }
 
 
@@ -80,14 +89,53 @@ def test_an_entity_is_found_wherever_a_chunk_ends(place: int) -> None:
     assert caught.value.danger is Danger.ENTITIES
 
 
-@given(st.integers(0, 60))
-def test_addresses_are_counted_once_wherever_a_chunk_ends(shift: int) -> None:
-    element = b"<GroupAddress />"
+WRITTEN = [b"<GroupAddress />", b"<GroupAddress\n/>", b"<GroupAddress/>", b"<k:GroupAddress\t/>"]
+WRITTEN += [b"<GroupAddress></GroupAddress>", "<é:GroupAddress\r/>".encode()]
+OTHERS = [b"<GroupAddresses />", b"<GroupAddressRef />", b"</GroupAddress>", b"GroupAddress />"]
+
+
+@given(st.integers(0, 60), st.sampled_from(WRITTEN))
+def test_addresses_are_counted_once_wherever_a_chunk_ends(shift: int, element: bytes) -> None:
     document = b"<a>" + b" " * shift + element * MOST_GROUP_ADDRESSES
     scan_xml(io.BytesIO(document))
     with pytest.raises(UnsafeXmlError) as caught:
         scan_xml(io.BytesIO(document + element))
     assert caught.value.danger is Danger.TOO_MANY_ADDRESSES
+
+
+@given(st.integers(CHUNK - 30, CHUNK + 30), st.sampled_from(WRITTEN), st.booleans())
+def test_an_address_at_the_end_of_a_chunk_is_one(
+    place: int, element: bytes, is_twice: bool
+) -> None:
+    document = b"<a>" + b" " * (place - 3) + element * (2 if is_twice else 1)
+    most = {b"GroupAddress": 1}
+    if not is_twice:
+        assert scan_xml(io.BytesIO(document), most_of=most) >= 2
+        return
+    with pytest.raises(UnsafeXmlError):
+        scan_xml(io.BytesIO(document), most_of=most)
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_what_only_begins_like_an_address_is_none(other: bytes) -> None:
+    scan_xml(io.BytesIO(b"<a>" + other * (MOST_GROUP_ADDRESSES + 1)))
+
+
+@pytest.mark.parametrize("name", MOST_OF)
+def test_every_counted_element_has_its_bound(name: bytes) -> None:
+    document = b"<a>" + b"<%b />" % name * MOST_OF[name]
+    assert scan_xml(io.BytesIO(document)) == MOST_OF[name] + 1
+    with pytest.raises(UnsafeXmlError):
+        scan_xml(io.BytesIO(document + b"<%b/>" % name))
+
+
+def test_tags_are_counted_in_all_documents_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    tags = sum(text.count("<") for name, text in members().items() if name.endswith(".xml"))
+    monkeypatch.setattr(archive_guard, "MOST_TAGS_TOGETHER", tags)
+    assert check_archive(io.BytesIO(GOOD)).project_id == ID
+    monkeypatch.setattr(archive_guard, "MOST_TAGS_TOGETHER", tags - 1)
+    with pytest.raises(EtsFileError):
+        check_archive(io.BytesIO(GOOD))
 
 
 @pytest.mark.parametrize(
