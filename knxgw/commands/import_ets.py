@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
 
 import click
 
@@ -17,7 +16,7 @@ from knxgw.config.model import Configuration, GroupAddress
 from knxgw.config.not_allowed import NotAllowedError
 from knxgw.errors import ConfigError, FileLine, Finding, Worded
 from knxgw.ets.address_list import LARGEST_LIST
-from knxgw.ets.archive_guard import check_archive
+from knxgw.ets.archive_guard import ZIP, ProjectArchive, check_archive
 from knxgw.ets.imported import Imported, Wanted, import_project, secured_links, warn_about_keys
 from knxgw.ets.keyring_match import keyring_report
 from knxgw.ets.match_objects import Locate, expected_objects
@@ -28,7 +27,6 @@ from knxgw.ets.read_group_addresses import read_group_addresses
 from knxgw.links.keyring_contents import NO_KNX, read_contents
 from knxgw.links.knx_factory import read_password
 
-ZIP = b"PK"
 KEYRING_SUFFIX = ".knxkeys"
 
 
@@ -108,7 +106,9 @@ def _read(request: Request, language: str) -> EtsProject:
             file.seek(0)
             if start != ZIP:
                 return read_group_addresses(file.read(LARGEST_LIST + 1))
-            return read_project(file, _project_password(request, file), language)
+            archive = check_archive(file)
+            password = _project_password(request, archive)
+            return read_project(file, password, language, archive=archive)
     except OSError as err:
         words = message("file_unreadable", reason=err.strerror or str(err))
         raise _refused(request.project, words) from err
@@ -116,9 +116,9 @@ def _read(request: Request, language: str) -> EtsProject:
         raise _refused(request.project, err.words) from err
 
 
-def _project_password(request: Request, file: IO[bytes]) -> str | None:
+def _project_password(request: Request, archive: ProjectArchive) -> str | None:
     """Return the password of a protected project: from its file, or from a person."""
-    if not check_archive(file).is_protected:
+    if not archive.is_protected:
         return None
     if request.password_file is not None:
         return _password(request.password_file)

@@ -1,16 +1,17 @@
 """A process of its own that reads one ETS project with xknxproject, and ends.
 
 `project_process` starts it. xknxproject is GPL-2.0-only: nothing of knxgw imports this module, and
-this module imports nothing of knxgw but `xml_guard`. Question on the standard input, one line of
+this module imports nothing of knxgw but `xml_guard` and `process_bounds`. Question on the standard input, one line of
 JSON: `{"file": descriptor, "password": text or null, "language": "en", "memory": bytes, "cpu_s": n}`.
 Answer on the standard output: `{"project": ...}` or `{"refused": reason}` (`Refusal`), never the text
 of an error, which may quote what was decrypted. Keys and passwords of the project do not leave it.
 """
 
 import contextlib
+import io
 import json
 import logging
-import resource
+import re
 import sys
 import zlib
 from collections.abc import Iterator, Mapping
@@ -18,10 +19,14 @@ from enum import StrEnum
 from typing import Any
 from zipfile import BadZipFile
 
-from knxgw.ets.xml_guard import UnsafeXmlError, scan_xml
+from knxgw.ets.process_bounds import bound_this_process
+from knxgw.ets.xml_guard import LARGEST_XML, UnsafeXmlError, scan_xml
 
 LONGEST_TEXT = 200  # characters of a name that are handed on
+MOST_LINKS = 255  # of one group object
 LARGEST_QUESTION = 65_536
+# Buildings with their functions: the library looks for each of their group addresses in all of them.
+_PLACES = re.compile(rb"<(Locations|Buildings)>.*?</\1>", re.DOTALL)
 FLAGS = ("communication", "read", "write", "transmit", "update", "read_on_init")
 
 
@@ -39,19 +44,11 @@ class Refusal(StrEnum):
 def main() -> None:
     """Answer one question."""
     question = json.loads(sys.stdin.buffer.read(LARGEST_QUESTION))
-    _limit(question["memory"], question["cpu_s"])
+    bound_this_process(question["memory"], question["cpu_s"])
     logging.disable(logging.CRITICAL)  # the library would name what it cannot read
     answer = _answer(question)
     json.dump(answer, sys.stdout, ensure_ascii=True, separators=(",", ":"))
     sys.stdout.flush()
-
-
-def _limit(memory: int, cpu_s: int) -> None:
-    """Bound this process: memory, processor; no file can be written, no memory is dumped."""
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _answer(question: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,14 +68,109 @@ def _answer(question: Mapping[str, Any]) -> dict[str, Any]:
 
 def _parsed(path: str, password: str | None, language: str) -> dict[str, Any]:
     """Return what the library makes of a project, after its documents were looked at."""
-    from xknxproject import XKNXProj  # noqa: PLC0415 - only in this process, and only now
+    from xknxproject.combination import combine_project  # noqa: PLC0415 - only in this process, now
+    from xknxproject.xml import XMLParser  # noqa: PLC0415 - likewise
     from xknxproject.zip import extract  # noqa: PLC0415 - likewise
 
+    class Parser(XMLParser):  # type: ignore[misc] # of a library without types
+        """Leaves out what takes time with the square of a project, and what nobody here reads."""
+
+        def _transform(self) -> dict[str, Any]:
+            return _combined(self)
+
     with extract(path, password) as contents:
-        for open_document in (contents.open_project_meta, contents.open_project_0):
-            with open_document() as document:
-                scan_xml(document)
-    return dict(XKNXProj(path, password=password, language=language).parse())
+        _look_once(contents)
+        return dict(combine_project(Parser(contents).parse(language)))
+
+
+def _look_once(contents: Any) -> None:  # noqa: ANN401 - of a library without types
+    """Look at both documents of a project, and let the library read the same bytes. Raises: UnsafeXmlError.
+
+    It takes long to decrypt those of a protected one.
+    """
+    documents = {}
+    for name in ("open_project_meta", "open_project_0"):
+        with getattr(contents, name)() as document:
+            data = document.read(LARGEST_XML + 1)
+        scan_xml(io.BytesIO(data))
+        documents[name] = _PLACES.sub(b"", data)
+    contents.open_project_meta = lambda: io.BytesIO(documents["open_project_meta"])
+    contents.open_project_0 = lambda: io.BytesIO(documents["open_project_0"])
+
+
+def _combined(parser: Any) -> dict[str, Any]:  # noqa: ANN401 - of a library without types
+    """Return what `_shortened` reads, in the library's own shape.
+
+    The library would compare every group address with every object.
+    """
+    known = {one.identifier: one.address for one in parser.group_addresses}
+    objects: dict[str, Any] = {}
+    linked: dict[str, list[str]] = {address: [] for address in known.values()}
+    devices = {}
+    for device in parser.devices:
+        address, keys = device.individual_address, []
+        for one in device.com_object_instance_refs:
+            links = [known[link] for link in one.links or () if link in known]
+            if links:
+                key = f"{address}/{one.ref_id}"
+                keys.append(key)
+                objects[key] = _as_read(one, links)
+        devices[address] = {
+            "name": device.name or device.product_name,
+            "hardware_name": device.product_name,
+            "order_number": device.order_number,
+            "manufacturer_name": device.manufacturer_name,
+            "individual_address": address,
+            "application": device.application_program_ref,
+            "communication_object_ids": keys,
+        }
+    for key, one in objects.items():
+        for link in dict.fromkeys(one["group_address_links"]):
+            linked[link].append(key)
+    return {
+        "info": {
+            "name": parser.project_info.name,
+            "tool_version": parser.project_info.tool_version,
+            "schema_version": parser.project_info.schema_version,
+        },
+        "communication_objects": objects,
+        "devices": devices,
+        "group_addresses": {
+            one.address: {
+                "name": one.name,
+                "description": one.description,
+                "raw_address": one.raw_address,
+                "dpt": one.dpt,
+                "data_secure": bool(one.data_secure_key),
+                "communication_object_ids": linked[one.address],
+            }
+            for one in parser.group_addresses
+        },
+        "group_ranges": dict(enumerate(map(_range, parser.group_ranges))),
+    }
+
+
+def _as_read(one: Any, links: list[str]) -> dict[str, Any]:  # noqa: ANN401 - of a library without types
+    """Return a group object in the library's own shape."""
+    return {
+        "number": one.number,
+        "text": one.text,
+        "function_text": one.function_text,
+        "object_size": one.object_size,
+        "dpts": one.datapoint_types,
+        "flags": {flag: getattr(one, f"{flag}_flag") for flag in FLAGS},
+        "group_address_links": links,
+    }
+
+
+def _range(one: Any) -> dict[str, Any]:  # noqa: ANN401 - of a library without types
+    """Return a main or middle group in the library's own shape."""
+    return {
+        "name": one.name,
+        "address_start": one.range_start,
+        "address_end": one.range_end,
+        "group_ranges": dict(enumerate(map(_range, one.group_ranges))),
+    }
 
 
 def _reason(err: Exception, *, has_password: bool) -> Refusal:
@@ -137,7 +229,7 @@ def _object(one: Mapping[str, Any], raw: Mapping[str, int]) -> list[Any]:
         letter if one["flags"].get(name) else "-"
         for letter, name in zip("CRWTUI", FLAGS, strict=True)
     )
-    links = [raw[link] for link in one["group_address_links"] if link in raw]
+    links = [raw[link] for link in one["group_address_links"][:MOST_LINKS] if link in raw]
     words = (one["text"], one["function_text"], one["object_size"])
     return [one["number"], *map(_text, words), _dpts(one["dpts"]), flags, links]
 

@@ -6,12 +6,8 @@ handed in, and what the child hands back is taken as the word of a stranger.
 
 import json
 import os
-import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from threading import Lock, Timer
+from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 from knxgw.catalogue.flags import Flags
@@ -19,48 +15,15 @@ from knxgw.catalogue.messages import Message, message
 from knxgw.config.addresses import group_address, parse_individual_address
 from knxgw.config.not_allowed import NotAllowedError
 from knxgw.errors import one_line
-from knxgw.ets.archive_guard import check_archive, refusal
+from knxgw.ets.archive_guard import ProjectArchive, check_archive, refusal
+from knxgw.ets.child_process import PYTHON_VARIABLE, Bounds, asked
 from knxgw.ets.project import DeviceObject, EtsDevice, EtsFileError, EtsProject, GroupAddressEntry
 from knxgw.ets.ranges import names_of_ranges
 from knxgw.ets.xml_guard import Danger
 
 MODULE = "knxgw.ets.project_child"
-PYTHON_VARIABLE = "KNXGW_ETS_PYTHON"  # a Python that has xknxproject, where ours has not
 LARGEST_ANSWER = 32 * 2**20  # bytes
 HIGHEST_NUMBER = 65_535  # of a group object, and of an address
-
-
-class Stop:
-    """Ends the reading of a project from another thread."""
-
-    def __init__(self) -> None:
-        """Begin without anything to end."""
-        self._lock = Lock()
-        self._end: Callable[[], None] | None = None
-        self._is_called = False
-
-    def call(self) -> None:
-        """End the process that reads, now or as soon as there is one."""
-        with self._lock:
-            self._is_called = True
-            if self._end is not None:
-                self._end()
-
-    def watch(self, end: Callable[[], None]) -> None:
-        """Take what ends the process that has started."""
-        with self._lock:
-            self._end = end
-            if self._is_called:
-                end()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """What the child may take."""
-
-    memory: int = 2**30  # bytes of addresses
-    time_s: int = 120
-    stop: Stop = field(default_factory=Stop)  # who has asked may end it before
 
 
 def read_project(
@@ -68,14 +31,14 @@ def read_project(
     password: str | None,
     language: str,
     *,
-    python: str | None = None,
+    archive: ProjectArchive | None = None,
     bounds: Bounds | None = None,
 ) -> EtsProject:
     """Return what a `.knxproj` says. Raises: EtsFileError.
 
-    `file` is a real one, open for reading. `python`: another interpreter that has xknxproject.
+    `file` is a real one, open for reading. `archive`: what `check_archive` has said of it.
     """
-    archive = check_archive(file)
+    archive = archive or check_archive(file)
     if archive.is_protected and not password:
         raise EtsFileError(message("ets_password_missing"))
     bounds = bounds or Bounds()
@@ -84,60 +47,25 @@ def read_project(
         "password": password if archive.is_protected else None,
         "language": language,
         "memory": bounds.memory,
-        "cpu_s": bounds.time_s,
+        "cpu_s": bounds.cpu_s,
     }
-    python = python or os.environ.get(PYTHON_VARIABLE) or sys.executable
-    answer = _answer(_asked(python, question, bounds))
+    python = os.environ.get(PYTHON_VARIABLE) or sys.executable
+    answered = asked(
+        python,
+        MODULE,
+        json.dumps(question).encode(),
+        file=file.fileno(),
+        time_s=bounds.time_s,
+        largest=LARGEST_ANSWER,
+        stop=bounds.stop,
+    )
+    answer = _answer(answered)
     if "project" not in answer:
         raise EtsFileError(_refused(str(answer.get("refused"))))
     try:
         return _project(answer["project"])
     except (KeyError, TypeError, ValueError) as err:
         raise EtsFileError(message("ets_project_damaged")) from err
-
-
-def _asked(python: str, question: Mapping[str, Any], bounds: Bounds) -> bytes:
-    """Return what the child answers, up to a bound. Raises: EtsFileError."""
-    package = Path(__file__).parents[2]
-    environment = {"PYTHONPATH": str(package), "PYTHONDONTWRITEBYTECODE": "1"}
-    if home := os.environ.get("HOME"):
-        environment["HOME"] = home  # packages of the user stand there
-    try:
-        child = subprocess.Popen(  # noqa: S603 - our own module, no word of it from outside
-            [python, "-P", "-m", MODULE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            pass_fds=(question["file"],),
-            env=environment,
-            cwd="/",
-        )
-    except OSError as err:
-        raise EtsFileError(message("ets_python_missing", python=python)) from err
-    with child:
-        timer = Timer(bounds.time_s, child.kill)
-        timer.start()
-        bounds.stop.watch(child.kill)
-        try:
-            answer = _exchange(child, json.dumps(question).encode())
-        finally:
-            timer.cancel()
-            child.kill()
-    return answer
-
-
-def _exchange(child: "subprocess.Popen[bytes]", question: bytes) -> bytes:
-    """Hand in the question and return the answer; empty: there is none."""
-    stdin, stdout = child.stdin, child.stdout
-    if stdin is None or stdout is None:
-        return b""
-    try:
-        stdin.write(question)
-        stdin.close()
-    except BrokenPipeError:
-        return b""
-    answer = stdout.read(LARGEST_ANSWER + 1)
-    return answer if len(answer) <= LARGEST_ANSWER else b""
 
 
 def _answer(answer: bytes) -> Mapping[str, Any]:

@@ -103,17 +103,12 @@ def test_addresses_are_counted_once_wherever_a_chunk_ends(shift: int, element: b
     assert caught.value.danger is Danger.TOO_MANY_ADDRESSES
 
 
-@given(st.integers(CHUNK - 30, CHUNK + 30), st.sampled_from(WRITTEN), st.booleans())
-def test_an_address_at_the_end_of_a_chunk_is_one(
-    place: int, element: bytes, is_twice: bool
-) -> None:
-    document = b"<a>" + b" " * (place - 3) + element * (2 if is_twice else 1)
-    most = {b"GroupAddress": 1}
-    if not is_twice:
-        assert scan_xml(io.BytesIO(document), most_of=most) >= 2
-        return
+@given(st.integers(CHUNK - 30, CHUNK + 30), st.sampled_from(WRITTEN))
+def test_an_address_at_the_end_of_a_chunk_is_one(place: int, element: bytes) -> None:
+    document = b"<a>" + b" " * (place - 3) + element
+    scan_xml(io.BytesIO(document), most_of={b"GroupAddress": 1})
     with pytest.raises(UnsafeXmlError):
-        scan_xml(io.BytesIO(document), most_of=most)
+        scan_xml(io.BytesIO(document), most_of={b"GroupAddress": 0})
 
 
 @pytest.mark.parametrize("other", OTHERS)
@@ -130,7 +125,7 @@ def test_every_counted_element_has_its_bound(name: bytes) -> None:
 
 
 def test_tags_are_counted_in_all_documents_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    tags = sum(text.count("<") for name, text in members().items() if name.endswith(".xml"))
+    tags = sum(str(text).count("<") for name, text in members().items() if name.endswith(".xml"))
     monkeypatch.setattr(archive_guard, "MOST_TAGS_TOGETHER", tags)
     assert check_archive(io.BytesIO(GOOD)).project_id == ID
     monkeypatch.setattr(archive_guard, "MOST_TAGS_TOGETHER", tags - 1)

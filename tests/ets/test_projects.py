@@ -11,9 +11,11 @@ from click.testing import CliRunner, Result
 from knxgw.catalogue.load import catalogue
 from knxgw.cli import main
 from knxgw.config.load import parse_configuration
+from knxgw.ets.child_process import PYTHON_VARIABLE, Bounds
 from knxgw.ets.project import EtsFileError, EtsProject
-from knxgw.ets.project_process import PYTHON_VARIABLE, Bounds, read_project
+from knxgw.ets.project_process import read_project
 from tests.config.sites import HOME
+from tests.ets.hostile import many
 from tests.ets.projects import (
     ID,
     OTHER_APPLICATION,
@@ -86,11 +88,6 @@ def protected(made: Project, password: str = PASSWORD) -> bytes:
         cwd=REPOSITORY,
     )
     return knxproj(made, base64.b64decode(run.stdout))
-
-
-def many_addresses(count: int) -> str:
-    """Return XML of group addresses that does not pack like a bomb."""
-    return "".join(f'<GroupAddress Id="{i * 2654435761 % 2**32}" />' for i in range(count))
 
 
 def read(path: Path, data: bytes, password: str | None = None) -> EtsProject:
@@ -213,7 +210,8 @@ def test_the_password_is_in_no_command_line_and_no_environment(
 
 def test_the_process_that_reads_cannot_write_a_file(tmp_path: Path) -> None:
     write = (
-        "from knxgw.ets.project_child import _limit; import sys; _limit(2**30, 10)\n"
+        "from knxgw.ets.process_bounds import bound_this_process; import sys\n"
+        "bound_this_process(2**30, 10)\n"
         "with open(sys.argv[1], 'w') as file: file.write('decrypted')"
     )
     target = tmp_path / "leak"
@@ -231,7 +229,7 @@ def test_a_damaged_document_is_refused_without_its_words(
 ) -> None:
     made = {
         "entities": project(schema, doctype='<!DOCTYPE K [<!ENTITY a "planted">]>'),
-        "addresses": project(schema, extra=many_addresses(65_536)),
+        "addresses": project(schema, extra=many(65_536)),
         "numbers": project(schema, extra='<GroupAddress Id="a_b" Address="planted-project" />'),
         "xml": project(schema, extra="<GroupAddress planted-project"),
     }[broken]
