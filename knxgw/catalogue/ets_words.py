@@ -37,8 +37,9 @@ class EtsWords:
 
 def plain_words(text: str) -> Phrase:
     """Return the words of a text in small letters without accents, numbers apart: "LP1" is lp, 1."""
-    folded = unicodedata.normalize("NFKD", text.casefold())
-    letters = "".join(letter for letter in folded if not unicodedata.combining(letter))
+    letters = unicodedata.normalize("NFKD", text.casefold())
+    if not letters.isascii():
+        letters = "".join(letter for letter in letters if not unicodedata.combining(letter))
     for two, one in (("ae", "a"), ("oe", "o"), ("ue", "u")):  # as umlauts are written without keys
         letters = letters.replace(two, one)
     return tuple(_WORD.findall(letters))

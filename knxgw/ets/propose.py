@@ -39,6 +39,7 @@ SUBTYPE_UNKNOWN = 0.9
 STATE_NOT_MARKED = 0.85  # there is a command of the same name
 MARKED_AS_STATE = 0.45  # but the object commands
 ALSO_ELSEWHERE = 0.7  # another address fits as well
+MOST_RIVALS = 5  # that are named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ class Proposal:
     name: str  # of the first address in ETS
     dpt: str | None
     score: float  # 0 to 1
-    rivals: tuple[GroupAddress, ...] = ()  # addresses that fit as well
+    rivals: tuple[GroupAddress, ...] = ()  # addresses that fit as well, the first of them
 
     @property
     def address(self) -> GroupAddress:
@@ -195,7 +196,7 @@ def _best(found: Iterable[Proposal]) -> Iterator[Proposal]:
         addresses.add(first.address)
         if others:
             score = first.score * ALSO_ELSEWHERE
-            rivals = tuple(one.address for one in others)
+            rivals = tuple(one.address for one in others[:MOST_RIVALS])
             first = replace(first, score=round(score, 3), rivals=rivals)
         if first.score >= LEAST[Confidence.LOW]:
             yield first
@@ -308,6 +309,8 @@ def _point_named(phrase: Phrase, words: EtsWords, called: Mapping[int, Phrase]) 
 
 def _places(phrase: Phrase, part: Phrase) -> Iterator[int]:
     """Yield where a phrase contains the words of another one."""
+    if part and part[0] not in phrase:
+        return  # nearly always, and soon known
     for start in range(len(phrase) - len(part) + 1):
         if phrase[start : start + len(part)] == part:
             yield start
@@ -339,11 +342,11 @@ def _score(  # noqa: PLR0913, PLR0917 - one place calls it
     phase = definition.key[-2:] if definition.key[-2:] in PHASES else None
     if phase != named.phase:
         return 0.0
-    score = max((_likeness(named, phrase) for phrase in phrases), default=0.0)
-    score *= _type_factor(named.entry.dpt, definition.dpts)
-    score *= _point_factor(named, point_of(number, one), points)
-    if not score:
-        return 0.0
+    doubt = _point_factor(named, point_of(number, one), points)
+    doubt = doubt and doubt * _type_factor(named.entry.dpt, definition.dpts)
+    if not doubt:
+        return 0.0  # before the words are compared, which takes longest
+    score = doubt * max((_likeness(named, phrase) for phrase in phrases), default=0.0)
     is_meter = definition.dpt_choice == "smart_meter"
     if not (named.is_about_meter if is_meter else named.is_about_charging):
         score *= NOTHING_ABOUT_CHARGING
