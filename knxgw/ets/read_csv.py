@@ -2,9 +2,10 @@
 
 ETS writes 3/1 (three columns of names, one address), 1/1 (one and one), 3/3 and 1/3 (three columns of
 numbers), separated by semicolon, comma or tab, with a head or without one, as UTF-8 or in the code page of
-Windows. Source: [ets-group-addresses] columns of the CSV.
+Windows. Spreadsheets write UTF-16 as well, and the separator into the first line. Source: [ets-group-addresses] columns of the CSV.
 """
 
+import codecs
 import csv
 import io
 import re
@@ -16,6 +17,7 @@ from knxgw.ets.address_list import AddressList, row_of
 from knxgw.ets.project import EtsFileError
 
 SEPARATORS = ";,\t"
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _LEVELS = {  # words of heads, in ETS's languages that we read
     "main": 0,
     "haupt": 0,
@@ -32,6 +34,7 @@ _ADDRESS = {"address", "adresse", "gruppenadresse"}
 _TYPE = {"datapointtype", "datenpunkttyp"}
 _DESCRIPTION = {"description", "beschreibung"}
 _SECURITY = {"security", "sicherheit"}
+_SAID = re.compile(rf'"?sep=([{SEPARATORS}])"?\r?\n', re.IGNORECASE)
 _WRITTEN = re.compile(r"([0-9]{1,5})(?:/([0-9]{1,4}|-))?(?:/([0-9]{1,3}|-))?")
 _WRITTEN_TYPE = re.compile(r"DPS?T-[0-9]")
 
@@ -49,23 +52,27 @@ class Columns:
 
 def read_csv(data: bytes) -> AddressList:
     """Return the addresses of a list. Raises: EtsFileError."""
-    text = _decoded(data)
     found = AddressList()
     columns: Columns | None = None
-    for line, cells in _rows(text):
+    heads = 0  # rows that no columns come from: a head in a language that we do not read
+    for line, cells in _rows(_decoded(data)):
         if columns is None:
             columns = _of_head(cells)
             if columns is not None:
                 continue
             columns = _without_head(cells)
-            if columns is None:
-                raise EtsFileError(message("ets_no_list"))
-        _take(line, cells, columns, found)
+        if columns is not None:
+            _take(line, cells, columns, found)
+        elif heads:
+            raise EtsFileError(message("ets_no_list"))
+        heads += columns is None
     return found
 
 
 def _decoded(data: bytes) -> str:
-    """Return the text: UTF-8, or else the code page that ETS 5 uses."""
+    """Return the text: UTF-8, UTF-16 with its mark, or else the code page that ETS 5 uses."""
+    if data.startswith(UTF_16):
+        return data.decode("utf-16", errors="replace")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -74,15 +81,18 @@ def _decoded(data: bytes) -> str:
 
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
     """Yield line and cells of every row that has any. Raises: EtsFileError."""
-    head = text.partition("\n")[0]
-    separator = max(SEPARATORS, key=head.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     line = 1
+    if (said := _SAID.match(text)) is not None:  # as a spreadsheet writes it
+        separator, text, line = said[1], text[said.end() :], 2
+    else:
+        separator = max(SEPARATORS, key=text.partition("\n")[0].count)
+    before = line - 1
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
         for cells in reader:
             if any(cell.strip() for cell in cells):
                 yield line, cells
-            line = reader.line_num + 1
+            line = before + reader.line_num + 1
     except csv.Error as err:
         raise EtsFileError(message("ets_no_list")) from err
 

@@ -1,5 +1,6 @@
 """Lists of group addresses are read in every shape in which ETS writes them."""
 
+import codecs
 import csv
 import io
 from collections.abc import Sequence
@@ -185,6 +186,38 @@ def test_a_list_without_a_head_is_read() -> None:
     assert (one.name, one.dpt, one.ranges) == ("CP1", "9.024", ("EV",))
 
 
+FRENCH = (
+    '"Groupe principal";"Groupe central";"Sous-groupe";"Adresse de groupe";"Central";"Type"\r\n'
+)
+ROWS = '"EV";"";"";"1/-/-"\r\n"";"";"CP1é";"1/0/1";"";"DPST-9-24"\r\n"";"";"x";"1/9/1"\r\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "skipped"),
+    [
+        (FRENCH + ROWS, "utf-8-sig", 4),
+        (FRENCH + ROWS, "cp1252", 4),
+        ("sep=;\r\n" + ROWS, "utf-8", 4),
+        ("sep=;\r\n" + FRENCH + ROWS, "utf-8-sig", 5),
+        (ROWS, "utf-16", 3),
+        ("SEP=;\n" + FRENCH + ROWS, "utf-16", 5),
+        (codecs.BOM_UTF16_BE.decode("utf-16-be") + FRENCH + ROWS, "utf-16-be", 4),
+    ],
+)
+def test_a_head_in_another_language_and_what_a_spreadsheet_adds_do_no_harm(
+    text: str, encoding: str, skipped: int
+) -> None:
+    found = read_group_addresses(text.encode(encoding))
+    (one,) = found.addresses.values()
+    assert (one.address, one.name, one.dpt, one.ranges) == ("1/0/1", "CP1é", "9.024", ("EV",))
+    assert found.skipped == (skipped,)
+
+
+def test_a_list_in_which_the_second_row_says_nothing_either_is_refused() -> None:
+    with pytest.raises(EtsFileError):
+        read_group_addresses((FRENCH + '"a";"b"\r\n' + ROWS).encode())
+
+
 def test_two_level_addresses_of_an_xml_and_free_ones_are_read() -> None:
     found = read_group_addresses(
         b'<GroupAddress-Export><GroupAddress Name="a" Address="0/1"/><GroupAddress Name="b" '
@@ -210,7 +243,10 @@ def test_the_own_type_of_an_address_stands_last(types: str, expected: str | None
 
 @given(st.one_of(st.binary(max_size=300), st.text(max_size=300).map(str.encode)))
 def test_any_bytes_are_a_list_or_refused(data: bytes) -> None:
-    for start in (b"", b"Main;Middle;Sub;Address\r\n", b"<GroupAddress-Export>"):
+    for start in (
+        *(b"", b"Main;Middle;Sub;Address\r\n", b"<GroupAddress-Export>"),
+        *(b"sep=;\n", codecs.BOM_UTF16_LE),
+    ):
         try:
             assert read_group_addresses(start + data).addresses
         except EtsFileError:
