@@ -187,10 +187,10 @@ def _instance(one: Object, application: str, ids: Mapping[str, str], schema: int
     )
 
 
-def archive(members: Mapping[str, str | bytes]) -> bytes:
+def archive(members: Mapping[str, str | bytes], compression: int = ZIP_DEFLATED) -> bytes:
     """Return a ZIP of documents by name."""
     made = io.BytesIO()
-    with ZipFile(made, "w", ZIP_DEFLATED) as into:
+    with ZipFile(made, "w", compression) as into:
         for name, content in members.items():
             into.writestr(name, content)
     return made.getvalue()

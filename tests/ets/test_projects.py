@@ -4,6 +4,7 @@ import base64
 import json
 import subprocess
 from pathlib import Path
+from zipfile import ZIP_STORED
 
 import pytest
 from click.testing import CliRunner, Result
@@ -127,6 +128,86 @@ def test_a_project_of_every_ets_is_read(tmp_path: Path, schema: int, password: s
     entry = found.addresses[gateway.objects[1].addresses[0]]
     assert (entry.name, entry.dpt, entry.is_secured) == ("LP1 Leistung", "9.024", True)
     assert entry.ranges == ("EV charging", "Garage")
+
+
+FUNCTIONS = (
+    '<Locations><Space Id="P-0E50-0_BP-1" Type="Building" Name="House" Puid="12"><Function '
+    'Id="P-0E50-0_F-1" Name="f" Type="FT-0" Puid="3"><GroupAddressRef Id="P-0E50-0_GF-1" '
+    'RefId="P-0E50-0_GA-1" Name="" Puid="4"/></Function></Space></Locations>'
+)
+BOTH_WAYS = """
+import json, sys
+from knxgw.ets.project_child import _parsed, _shortened
+from xknxproject import XKNXProj
+path, password = sys.argv[1], sys.argv[2] or None
+ours = _shortened(_parsed(path, password, "en"))
+theirs = _shortened(XKNXProj(path, password=password, language="en").parse())
+print(json.dumps([ours, theirs]))
+"""
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+@pytest.mark.parametrize("password", ["", PASSWORD])
+def test_our_way_through_the_library_gives_what_the_library_gives(
+    tmp_path: Path, schema: int, password: str
+) -> None:
+    path, made = tmp_path / "p.knxproj", project(schema)
+    path.write_bytes(protected(made, password) if password else knxproj(made))
+    run = subprocess.run(
+        [ETS.python, "-c", BOTH_WAYS, path, password],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=REPOSITORY,
+    )
+    ours, theirs = json.loads(run.stdout)
+    assert ours == theirs
+    assert len(ours["devices"]) == 2
+
+
+def test_buildings_and_their_functions_are_left_out(tmp_path: Path) -> None:
+    """The library would refuse a function of an unknown address, and look for each in all of them."""
+    public, private = documents(project())
+    for functions in (FUNCTIONS, FUNCTIONS.replace("GA-1", "GA-99")):
+        text = private["0.xml"].replace("<GroupAddresses>", f"{functions}<GroupAddresses>")
+        members = {f"{ID}/{name}": one for name, one in (private | {"0.xml": text}).items()}
+        found = read(tmp_path / "p", archive(public | members))
+        assert (len(found.devices), len(found.addresses)) == (2, 3)
+
+
+def test_the_time_for_a_large_project_does_not_grow_with_its_square(tmp_path: Path) -> None:
+    """6000 objects and 8000 addresses; the library alone would need several times the bound."""
+    addresses = [f"{1 + (i >> 11)}/{i >> 8 & 7}/{i & 255}" for i in range(8000)]
+    devices = [
+        Device(
+            address=number,
+            application=OTHER_APPLICATION,
+            objects=[
+                Object(number=i, links=[addresses[60 * number + i], addresses[i]])
+                for i in range(60)
+            ],
+        )
+        for number in range(1, 101)
+    ]
+    made = Project(
+        devices=devices, addresses=[Address(address=one, name=f"Light {one}") for one in addresses]
+    )
+    path = tmp_path / "p"
+    path.write_bytes(knxproj(made))
+    with path.open("rb") as file:
+        found = read_project(file, None, "en", bounds=Bounds(cpu_s=3))
+    assert (len(found.devices), len(found.addresses)) == (100, 8000)
+    assert found.devices[99].objects[59].addresses == (addresses[6059], addresses[59])
+
+
+def test_an_object_with_a_million_links_keeps_those_that_ets_allows(tmp_path: Path) -> None:
+    public, private = documents(project())
+    many_links = " ".join(["GA-1"] * 1_000_000)
+    text = private["0.xml"].replace('Links="GA-3"', f'Links="GA-3 {many_links}"')
+    members = {f"{ID}/{name}": one for name, one in (private | {"0.xml": text}).items()}
+    data = archive(public | members, ZIP_STORED)
+    (gateway, _) = read(tmp_path / "p", data).devices
+    assert len(gateway.objects[1].addresses) == 255
 
 
 @pytest.mark.parametrize("schema", [20, 21])
