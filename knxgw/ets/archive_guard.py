@@ -18,6 +18,8 @@ from knxgw.ets.project import EtsFileError
 from knxgw.ets.xml_guard import (
     LARGEST_XML,
     MOST_OF,
+    MOST_TAGS,
+    MOST_TAGS_OF_CATALOGUE,
     MOST_TAGS_TOGETHER,
     Danger,
     UnsafeXmlError,
@@ -159,7 +161,9 @@ def _check_documents(archive: ZipFile, members: Iterable[ZipInfo]) -> None:
         try:
             with archive.open(one) as document:
                 is_catalogue = _CATALOGUE.match(one.filename) is not None
-                tags_left -= scan_xml(document, tags_left, {} if is_catalogue else MOST_OF)
+                most = MOST_TAGS_OF_CATALOGUE if is_catalogue else MOST_TAGS
+                most_of = {} if is_catalogue else MOST_OF
+                tags_left -= scan_xml(document, min(most, tags_left), most_of)
         except UnsafeXmlError as err:
             raise EtsFileError(refusal(err.danger)) from err
 

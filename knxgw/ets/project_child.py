@@ -20,10 +20,11 @@ from typing import Any
 from zipfile import BadZipFile
 
 from knxgw.ets.process_bounds import bound_this_process
-from knxgw.ets.xml_guard import LARGEST_XML, UnsafeXmlError, scan_xml
+from knxgw.ets.xml_guard import LARGEST_XML, Danger, UnsafeXmlError, scan_xml
 
 LONGEST_TEXT = 200  # characters of a name that are handed on
 MOST_LINKS = 255  # of one group object
+MOST_OBJECTS = 16_384  # linked ones of one device
 LARGEST_QUESTION = 65_536
 # Buildings with their functions: the library looks for each of their group addresses in all of them.
 _PLACES = re.compile(rb"<(Locations|Buildings)>.*?</\1>", re.DOTALL)
@@ -83,6 +84,14 @@ def _parsed(path: str, password: str | None, language: str) -> dict[str, Any]:
         return dict(combine_project(Parser(contents).parse(language)))
 
 
+class _AtOnce(io.BytesIO):
+    """A document that is read as a whole: in parts, a parser looks at a long attribute again with each part."""
+
+    def read(self, _size: int | None = -1, /) -> bytes:
+        """Return all of it."""
+        return super().read()
+
+
 def _look_once(contents: Any) -> None:  # noqa: ANN401 - of a library without types
     """Look at both documents of a project, and let the library read the same bytes. Raises: UnsafeXmlError.
 
@@ -94,14 +103,14 @@ def _look_once(contents: Any) -> None:  # noqa: ANN401 - of a library without ty
             data = document.read(LARGEST_XML + 1)
         scan_xml(io.BytesIO(data))
         documents[name] = _PLACES.sub(b"", data)
-    contents.open_project_meta = lambda: io.BytesIO(documents["open_project_meta"])
-    contents.open_project_0 = lambda: io.BytesIO(documents["open_project_0"])
+    contents.open_project_meta = lambda: _AtOnce(documents["open_project_meta"])
+    contents.open_project_0 = lambda: _AtOnce(documents["open_project_0"])
 
 
 def _combined(parser: Any) -> dict[str, Any]:  # noqa: ANN401 - of a library without types
     """Return what `_shortened` reads, in the library's own shape.
 
-    The library would compare every group address with every object.
+    The library would compare every group address with every object. Raises: UnsafeXmlError.
     """
     known = {one.identifier: one.address for one in parser.group_addresses}
     objects: dict[str, Any] = {}
@@ -115,6 +124,8 @@ def _combined(parser: Any) -> dict[str, Any]:  # noqa: ANN401 - of a library wit
                 key = f"{address}/{one.ref_id}"
                 keys.append(key)
                 objects[key] = _as_read(one, links)
+        if len(keys) > MOST_OBJECTS:
+            raise UnsafeXmlError(Danger.TOO_LARGE)
         devices[address] = {
             "name": device.name or device.product_name,
             "hardware_name": device.product_name,

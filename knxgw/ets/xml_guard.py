@@ -9,16 +9,17 @@ from enum import StrEnum
 from typing import IO
 
 LARGEST_XML = 128 * 2**20  # bytes of one document
-MOST_TAGS = 1_000_000  # `<` in one document; a large project has some 100 000
+MOST_TAGS = 500_000  # `<` in one document; a large project has some 100 000
+MOST_TAGS_OF_CATALOGUE = 1_000_000  # likewise, of a manufacturer: it is never held as a whole
 MOST_TAGS_TOGETHER = 4_000_000  # in all documents of a file
 MOST_GROUP_ADDRESSES = 65_535  # 16 bits, without 0
 MOST_OF = {  # elements of one document
     b"GroupAddress": MOST_GROUP_ADDRESSES,
     b"GroupRange": 16_384,  # three levels have 32 + 256; the free style has no bound of its own
     b"DeviceInstance": 16_384,  # many times more than one project has
-    b"ComObjectInstanceRef": 400_000,
+    b"ComObjectInstanceRef": 200_000,
 }
-LONGEST_PIECE = 32 * 2**20  # bytes without a tag: of a text, or within one tag
+LONGEST_PIECE = 16 * 2**20  # bytes without a tag: of a text, or within one tag
 CHUNK = 2**20
 _DOCTYPE = b"<!DOCTYPE"  # XML knows it in capitals only, and no entity is declared outside of it
 _OVERLAP = max(map(len, (_DOCTYPE, *MOST_OF))) + 1  # with the characters before and behind a name
@@ -71,7 +72,7 @@ def scan_xml(
         seam = tail + chunk[:_OVERLAP]  # what goes over the end of the last chunk
         if _DOCTYPE in seam or _DOCTYPE in chunk:
             raise UnsafeXmlError(Danger.ENTITIES)
-        if size > LARGEST_XML or tags > min(most_tags, MOST_TAGS) or piece > LONGEST_PIECE:
+        if size > LARGEST_XML or tags > most_tags or piece > LONGEST_PIECE:
             raise UnsafeXmlError(Danger.TOO_LARGE)
         for name in found:
             found[name] += _begun(_ELEMENTS[name], len(tail), seam, chunk)

@@ -200,6 +200,14 @@ def test_the_time_for_a_large_project_does_not_grow_with_its_square(tmp_path: Pa
     assert found.devices[99].objects[59].addresses == (addresses[6059], addresses[59])
 
 
+def test_a_device_with_more_objects_than_any_has_is_refused(tmp_path: Path) -> None:
+    public, private = documents(project())
+    objects = many(16_385, '<ComObjectInstanceRef RefId="O-55_R-1" Links="GA-1" {}/>')
+    text = private["0.xml"].replace("Refs>", f"Refs>{objects}", 1)
+    members = {f"{ID}/{name}": one for name, one in (private | {"0.xml": text}).items()}
+    assert refusal(tmp_path / "p", archive(public | members)) == "ets_project_too_large"
+
+
 def test_an_object_with_a_million_links_keeps_those_that_ets_allows(tmp_path: Path) -> None:
     public, private = documents(project())
     many_links = " ".join(["GA-1"] * 1_000_000)
