@@ -12,8 +12,9 @@ from typing import IO
 from knxgw.catalogue.messages import message
 from knxgw.errors import Worded
 from knxgw.ets.address_list import LARGEST_LIST
+from knxgw.ets.child_process import Bounds, Stop
 from knxgw.ets.project import EtsFileError, EtsProject
-from knxgw.ets.project_process import Bounds, Stop, read_project
+from knxgw.ets.project_process import read_project
 from knxgw.ets.read_group_addresses import read_group_addresses
 from knxgw.website.uploads import Uploads, call_later
 
@@ -56,6 +57,10 @@ class Reading:
         return not self.ended.is_set()
 
 
+class AnotherIsReadError(Exception):
+    """A file of another account is being read: each may take a gigabyte, so one at a time."""
+
+
 class Readings:
     """The reading of each account; safe from any thread."""
 
@@ -75,15 +80,19 @@ class Readings:
         self._is_looking = False  # `later` was asked to call
 
     def start(self, question: Question, password: str | None) -> Reading:
-        """Read an upload in a thread, in place of what the account has read before. Raises: UploadError.
+        """Read an upload in a thread, in place of what the account has read before.
+
+        Raises: UploadError; AnotherIsReadError, and the upload stays.
 
         `password`: of the project, None: nobody has typed one. It is not kept.
         """
         self.forget(question.account, except_upload=question.upload_id)
-        file = self._uploads.lend(question.account, question.upload_id)
         now_s = self._now_s()
         reading = Reading(question=question, started_at=now_s, touched_at=now_s)
         with self._lock:
+            if any(one.is_running for one in self._readings.values()):
+                raise AnotherIsReadError
+            file = self._uploads.lend(question.account, question.upload_id)
             self._readings[question.account] = reading
             self._make_room()
             self._look_later()

@@ -17,7 +17,6 @@ from knxgw.website.config_form import POINTS
 from knxgw.website.language import Language, marked
 
 MOST_DEVICES = 200
-MOST_RIVALS = 5
 METER = "load_management.smart_meter.dpt"
 OUTCOMES = {
     Outcome.TAKEN: marked("taken"),
@@ -131,12 +130,7 @@ def proposal_rows(
 def _rivals(one: Proposal, project: EtsProject, words: Language) -> Iterator[str]:
     """Yield which other addresses fit as well; the first few of many."""
     if one.rivals:
-        shown = [
-            f"{address} {project.addresses[address].name}".strip()
-            for address in one.rivals[:MOST_RIVALS]
-        ]
-        more = len(one.rivals) - len(shown)
-        shown += [words.text("{count} more", count=more)] if more else []
+        shown = [f"{address} {project.addresses[address].name}".strip() for address in one.rivals]
         yield words.text("also fits: {addresses}", addresses=", ".join(shown))
 
 

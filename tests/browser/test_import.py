@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
-from knxgw.ets.project_process import PYTHON_VARIABLE
+from knxgw.ets.child_process import PYTHON_VARIABLE
 from tests.browser.served_site import served_to
 from tests.browser.site import keep_screenshot
 from tests.browser.test_everybody import Look, cut_off, findings

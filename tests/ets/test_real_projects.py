@@ -12,10 +12,9 @@ import pytest
 from knxgw.catalogue.ets_words import ets_words
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.messages import Message
-from knxgw.errors import ConfigError
+from knxgw.errors import ConfigError, FileLine
 from knxgw.ets.child_process import PYTHON_VARIABLE
-from knxgw.ets.import_process import import_file
-from knxgw.ets.imported import MOST_DEVICES, Wanted
+from knxgw.ets.imported import MOST_DEVICES, Wanted, import_project
 from knxgw.ets.match_objects import expected_objects
 from knxgw.ets.project_process import read_project
 from tests.peers.environments import ETS
@@ -50,7 +49,7 @@ def test_a_real_project_gives_links_or_proposals_or_names_its_devices(
         project = read_project(file, password, "en")
         said = []
         try:
-            imported = import_file(file, password, wanted)  # ends by itself, within its bounds
+            imported = import_project(project, wanted, lambda key: FileLine(path.name, 0, key))
             is_found = bool(imported.links or imported.proposals)
         except ConfigError as err:
             said = [one.words.id for one in err.findings if isinstance(one.words, Message)]

@@ -11,7 +11,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from knxgw.config.edit_yaml import values_of
-from knxgw.ets.project_process import PYTHON_VARIABLE
+from knxgw.ets.child_process import PYTHON_VARIABLE
+from knxgw.website.access.roles import Role
 from knxgw.website.ets_reading import KEPT_S, MOST_READINGS, Question, Readings
 from knxgw.website.uploads import Uploads
 from tests.ets.projects import (
@@ -282,7 +283,8 @@ def test_addresses_that_fit_as_well_are_named_up_to_a_number(visited: Website) -
     page = sent(visited, (head + lines).encode(), "house.csv")
     assert taken(page) == {"66=1/0/1": False}
     assert "also fits: 1/0/2 Wallbox 1 Leistung, 1/0/3" in page
-    assert "1/0/6 Wallbox 1 Leistung, 2 more" in page
+    assert "1/0/6 Wallbox 1 Leistung" in page
+    assert "1/0/7 Wallbox 1 Leistung" not in page.split("also fits")[1].split("</td>")[0]
 
 
 @pytest.mark.proves("W49")
@@ -323,11 +325,19 @@ def test_while_a_project_is_read_the_page_says_so_and_cancel_ends_it(
     assert visited.readings.of(owner(visited)) is reading
     visited.clock.now_s += 7
     page = visited.get(HERE)
-    assert "The file is being read: 7 s of at most 120 s." in page
+    assert "The file is being read: 7 s of at most 300 s." in page
     assert hidden(page, "then") == "wizard"
     assert 'data-progress="/config/objects/import/progress" data-running' in page
     told = visited.browser.get(f"{HERE}/progress").get_json()
-    assert (told["is_running"], told["done"], told["total"]) == (True, 7, 120)
+    assert (told["is_running"], told["done"], told["total"]) == (True, 7, 300)
+    another = visited.guest(Role.ADMINISTRATOR)
+    theirs = Sender(another).send(knxproj(project(OURS)))
+    refused = another.post(HERE, upload=theirs, file_name="other.knxproj")
+    assert refused.status_code == 409
+    page = refused.get_data(as_text=True)
+    assert "Another import is running." in page
+    assert hidden(page, "upload") == theirs, "it need not be sent again"
+    another.uploads.give_up("guest", theirs)
     answer = visited.post(f"{HERE}/cancel", then="wizard")
     assert answer.headers["Location"] == "/wizard/knx"
     assert reading.ended.wait(10), "its process is ended"

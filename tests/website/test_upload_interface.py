@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from werkzeug.test import TestResponse
 
-from knxgw.ets.project_process import PYTHON_VARIABLE
+from knxgw.ets.child_process import PYTHON_VARIABLE
 from knxgw.website.access.roles import Role
 from knxgw.website.security import LARGEST_BODY
 from knxgw.website.uploads import LOOK_S, Limits

@@ -17,6 +17,7 @@ from knxgw.config.group_objects import definitions
 from knxgw.config.model import Configuration
 from knxgw.config.schema import GROUP_OBJECTS
 from knxgw.errors import ConfigError, FileLine, Place
+from knxgw.ets.child_process import Bounds
 from knxgw.ets.imported import (
     Imported,
     NothingFoundError,
@@ -28,12 +29,11 @@ from knxgw.ets.imported import (
 from knxgw.ets.keyring_match import keyring_report
 from knxgw.ets.match_objects import expected_objects
 from knxgw.ets.project import EtsProject
-from knxgw.ets.project_process import Bounds
 from knxgw.links.keyring_contents import read_contents
 from knxgw.monitoring.csv_table import plain_text
 from knxgw.website.access.roles import Right
 from knxgw.website.api.uploads import words_of
-from knxgw.website.ets_reading import Question, Reading
+from knxgw.website.ets_reading import AnotherIsReadError, Question, Reading
 from knxgw.website.field_findings import TONES, FindingText
 from knxgw.website.import_rows import (
     choice_rows,
@@ -73,12 +73,11 @@ def import_file() -> AnyResponse | str | tuple[str, int]:
     before = site().readings.of(account)
     if before is not None and before.is_running and before.question.upload_id == upload_id:
         return redirect(HERE, 303)  # it was sent twice
+    name = form.get("file_name", "")
     try:
-        if upload_id:  # it has come in parts, or is still there from before
-            name = form.get("file_name", "")
-        elif uploaded is None or not uploaded.filename:
-            return refused([words.text("No file was chosen.")])
-        else:
+        if not upload_id:  # else it has come in parts, or is still there from before
+            if uploaded is None or not uploaded.filename:
+                return refused([words.text("No file was chosen.")])
             name, upload_id = uploaded.filename, _stored(uploaded)
         reading = site().readings.start(
             Question(
@@ -93,6 +92,10 @@ def import_file() -> AnyResponse | str | tuple[str, int]:
         )
     except UploadError as err:
         return refused([words_of(err.why)])
+    except AnotherIsReadError:
+        wrong = words.text("Another import is running. Wait until it has ended, and try again.")
+        frame = {"file": plain_text(name), "upload_id": upload_id, "then": came_from()}
+        return render_template("configuration_import.html", wrong=wrong, **frame), 409
     except OSError as err:
         reason = message("file_unreadable", reason=err.strerror or str(err))
         return refused([reason.problem(words.code)])
