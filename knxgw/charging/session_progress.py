@@ -3,6 +3,11 @@
 Charging counts as complete once the vehicle has charged, and its current has then been below a configured
 threshold for a configured time. Where the charger supplies start, end or duration itself, its values are
 taken as soon as they can only be those of this session.
+
+A current is *not known* (None) if nothing measures it, or if no reading of it is fresh. A vehicle *draws* while
+its charger reports charging, and the current is at or above the "complete" threshold, or nothing measures it. Each
+reading that may show something new is followed at once; after those that repeat the one before, a session is
+brought up to the last of them later (`readings.catch_up`).
 Source: load-management 14.3; [reference-manual] tables 36-61.
 """
 
@@ -37,9 +42,10 @@ def adopt_session_times(
     `values`: of one reading. `now_s`: monotonic; `now`: the wall-clock time; None: not valid, so start and end
     are left out.
     """
-    if point.session.latest is None or not counting.is_of_this_session(point.session, now_s):
+    session, began_at = point.session.latest, point.session.began_at
+    if session is None or began_at is None or not counting.is_of_this_session(point.session, now_s):
         return point
-    state = _with_reported_duration(point.session, point.session.latest, values, now_s)
+    state = _with_reported_duration(point.session, session, began_at, values, now_s)
     if now is not None and state.latest is not None:
         zone = point.installation.zone
         session = _with_reported_times(state.latest, values, now, zone)
@@ -48,21 +54,27 @@ def adopt_session_times(
 
 
 def _with_reported_duration(
-    state: SessionState, session: Session, values: Mapping[Quantity, Value], now_s: float
+    state: SessionState,
+    session: Session,
+    began_at: float,
+    values: Mapping[Quantity, Value],
+    now_s: float,
 ) -> SessionState:
-    """Return the session with the duration [s] that the charger reports; as it was if it reports none, or 0.
+    """Return the session with the duration [s] that the charger reports; as it is if it reports none, or 0.
 
     A charger may begin its duration again at 0 with a start command in the middle of the session. That shows
-    by a duration that is more than 30 s shorter than the known one (`EARLY_S`). From then on only the
-    gateway's own duration counts. `session`: the latest of `state`. `now_s`: monotonic.
+    by a duration that is more than 30 s shorter than the known one (`EARLY_S`). Then the known one is kept, but cut
+    to what the session has lasted by our clock; and from then on only the gateway's own count makes it longer
+    (`has_duration_restarted`). `session`: the open one, the latest of `state`. `began_at`: when it began; like
+    `now_s`, monotonic.
     """
     duration_s = values.get(Quantity.SESSION_DURATION)
     if not isinstance(duration_s, int) or duration_s <= 0:
         return state
     has_begun_again = duration_s < session.duration_s - EARLY_S
     if has_begun_again:
-        # the known duration stays, but not longer than the session has lasted by our clock
-        lasted_s = round(now_s - (state.began_at or now_s))
+        # by our clock: a longer duration cannot be of this session
+        lasted_s = round(now_s - began_at)
         session = replace(session, duration_s=min(session.duration_s, lasted_s))
         return replace(state, latest=session, has_duration_restarted=True)
     if state.has_duration_restarted:  # earlier in this session: the charger's duration is too short
@@ -77,7 +89,8 @@ def _with_reported_times(
 
     The charger tells the time of day only [s since midnight, by its clock in `zone`]: of the days, the one is
     taken that is nearest to the start or end known so far, or else to `now`. A start more than 5 minutes after
-    the known one (`LATE_S`) is when charging resumed after a pause, and is left out.
+    the known one (`LATE_S`) is when charging resumed after a pause, and is left out. So is an end of 0: it means
+    that the session runs, so that an end at midnight cannot be told.
     """
     start, end = values.get(Quantity.SESSION_START), values.get(Quantity.SESSION_END)
     if isinstance(start, int):
@@ -99,9 +112,10 @@ LATE_S = 300  # a charger's own start that is later than ours by more than this 
 def follow_session(point: ChargingPoint, now_s: float, now: datetime | None) -> ChargingPoint:
     """Return the point with its session brought up to now: begun, timed, and "charging complete" or not.
 
-    This follows each reading. A session begins when the charger first reports charging after plug-in. It ends at
-    unplugging, which is not handled here. Its energy follows the charger's register of the session once that can
-    only show this one. `now_s`: monotonic; `now`: the wall-clock time, None: not valid.
+    A session begins when the charger first reports charging after plug-in. It ends at unplugging, which is not
+    handled here; without a vehicle nothing changes. Its energy follows the charger's register of the session once
+    it is known what that shows of this one (`counting.adopt_session_register`). `now_s`: of the reading that is
+    followed, monotonic; `now`: the wall-clock time then, None: not valid.
     """
     state = point.value(Quantity.STATE)
     is_charging = isinstance(state, ChargingState) and state.is_charging
@@ -112,42 +126,42 @@ def follow_session(point: ChargingPoint, now_s: float, now: datetime | None) -> 
     point = counting.adopt_session_register(point, now_s)
     current_ma = fresh_current_ma(point, now_s)
     is_drawing = is_charging and _is_above_threshold(point, current_ma)
-    process = _followed_process(point, current_ma, now_s, is_drawing=is_drawing)
-    session = _followed_session(point, now_s, now, is_drawing=is_drawing)
+    process = _process_brought_up_to_now(point, current_ma, now_s, is_drawing=is_drawing)
+    session = _session_brought_up_to_now(point, now_s, now, is_drawing=is_drawing)
     if session is point.session and process is point.process:
         return point
     return point.with_session_and_process(session, process)
 
 
-def _followed_process(
+def _process_brought_up_to_now(
     point: ChargingPoint, current_ma: int | None, now_s: float, *, is_drawing: bool
 ) -> ChargingProcess:
     """Return the process brought up to now: whether the vehicle has charged, and charging is complete.
 
-    `current_ma`: the fresh current that tells whether the vehicle draws; None: not known, so it may be above
-    the "complete" threshold, and the time now does not count as below it. `is_drawing`: the charger reports
-    charging, with a current at or above the threshold, or not measured. `now_s`: monotonic.
+    Until it has charged, nothing is timed. After that, the time below the "complete" threshold runs (see
+    `_with_time_below`), and pauses while the current is not known, because the vehicle may draw; what was timed
+    before that stays, and so does "charging complete". `current_ma`: fresh; None: not known. `is_drawing`: the
+    vehicle draws. `now_s`: monotonic.
     """
     process = point.process
     if is_drawing and not process.has_charged:
         process = replace(process, has_charged=True)
     if current_ma is None and process.has_charged:
-        # the time that passes now does not count: the vehicle may draw
+        # not known: the time that passes now does not count
         return process if process.counted_until is None else replace(process, counted_until=None)
     is_above_threshold = _is_above_threshold(point, current_ma)
     return _with_time_below(point, process, now_s, is_above_threshold=is_above_threshold)
 
 
-def _followed_session(
+def _session_brought_up_to_now(
     point: ChargingPoint, now_s: float, now: datetime | None, *, is_drawing: bool
 ) -> SessionState:
     """Return the session brought up to now: while the vehicle draws, end, duration and details move on.
 
     The details are the highest power and the card. An open session also gets its start time, if the wall clock was
-    not valid until now. `is_drawing`: the charger reports charging, with a current at or above the "complete"
-    threshold, or not measured. Then the session is open, because charging begins one, and so has a `began_at`:
-    only one that was over before the gateway's restart has none. `now_s`: monotonic; `now`: the wall-clock time,
-    None: not valid.
+    not valid until now. `is_drawing`: the vehicle draws. Then the session is open, because charging begins one, and
+    so has a `began_at`: only one that was over before the gateway's restart has none. `now_s`: monotonic; `now`:
+    the wall-clock time, None: not valid.
     """
     state = point.session
     session = state.latest
@@ -197,8 +211,9 @@ def _extended_to_now(
 ) -> Session:
     """Return the session of a vehicle that draws, extended to now: end, duration, highest power, card.
 
-    A duration that the charger itself counts is left as it is, because `adopt_session_times` takes it over.
-    `lasted_s`: from the start of the session until now. `now`: the wall-clock time, None: not valid.
+    A duration that the charger itself counts is left as it is, because `adopt_session_times` takes it over; not
+    so once that count has begun again. `lasted_s`: from the start of the session until now. `now`: the wall-clock
+    time, None: not valid.
     """
     is_counted_by_charger = (
         (point.number(Quantity.SESSION_DURATION) or 0) > 0  # 0: none yet, or never any
@@ -217,8 +232,8 @@ def _extended_to_now(
 def _is_above_threshold(point: ChargingPoint, current_ma: int | None) -> bool:
     """Tell whether the current is at or above the threshold below which charging counts as complete.
 
-    Then the vehicle draws, if its charger reports charging. If the current is not known (None): true if nothing
-    measures it, because then the vehicle is taken to draw; false if only a fresh reading is missing.
+    Then the vehicle draws, if its charger reports charging. `current_ma`: None: not known. Then the answer is true
+    if nothing measures the current, because the vehicle is taken to draw; false if only a fresh reading is missing.
     """
     if current_ma is None:
         return not point.is_current_measured
@@ -244,8 +259,9 @@ def _with_time_below(
     """Return the process with the time for which the current has been below the "complete" threshold.
 
     Once that is `complete_time_s`, charging is complete, until the current is at or above the threshold
-    again: then the time starts from 0. While the offer is 0 A, what was counted stays, but no time is added,
-    because nothing can flow then. `is_above_threshold`: the current is at or above it. `now_s`: monotonic.
+    again: then the time starts from 0. It also stays 0 until the vehicle has charged. While the offer is 0 A, what
+    was counted stays, but no time is added, because nothing can flow then. `is_above_threshold`: the current is at
+    or above it. `now_s`: monotonic.
     """
     if is_above_threshold or not process.has_charged:  # the vehicle charges, or has not begun to
         is_reset_already = (
