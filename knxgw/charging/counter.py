@@ -96,9 +96,11 @@ class EnergyCounter:
     def add_reading(self, reading_mwh: int, now_s: float) -> "Counted":
         """Return the counter after a reading of its register, and the energy to add [mWh].
 
-        A reading that fits the accepted one is accepted: it is the same (within the jitter), or has grown no
-        more than can have flowed. Any other is doubted: it is kept in `doubt` until later readings confirm
-        it, and `reading` stays. It may add energy too, in advance. `now_s`: monotonic.
+        The first reading is accepted, and adds nothing. A later one fits if it shows no flow (it is as the accepted
+        one, or lower by the jitter only: that stays accepted), or if it has grown from a known one by no more than
+        can have flowed (`_growth_began_at_mwh`: then it is accepted). Any other is doubted: it is kept in `doubt`
+        until later readings confirm it, and `reading` stays. It may add energy too, in advance. A reading that
+        confirms a restart at 0 is handled as a doubted one, the last of its doubt. `now_s`: monotonic.
         """
         if self.reading is None:  # the first reading: what flowed before it is not known
             first = Reading(reading_mwh, since=now_s, is_unconfirmed=True)
@@ -171,9 +173,15 @@ def _growth_began_at_mwh(
 ) -> int | None:
     """Return the known reading [mWh] from which the register has grown to this one; None: it fits none.
 
-    That is the accepted reading, if the register rose no more than can have flowed since it was read last,
-    and the slack. But a rise beyond what can have flowed may also mean that a meter that was replaced is
-    back: if the reading goes on from the last one of that meter, it is that one.
+    These are tried in turn:
+
+    1. The accepted reading, if the register rose from it by no more than power and time allow since the last read,
+       and twice the jitter: such a rise needs no other explanation.
+    2. The last reading of the meter before this one, also after a fall, if this reading goes on from that: it is as
+       high, or higher by no more than can have flowed since the accepted reading last moved
+       (`possible_flow_mwh`). Then that meter is back.
+    3. The accepted reading, if the register rose from it by no more than power and time allow since the last read,
+       and the slack.
     """
     rise_mwh = reading_mwh - accepted_mwh
     since_last_read_s = 0.0 if counter.read_at is None else now_s - counter.read_at
@@ -181,7 +189,6 @@ def _growth_began_at_mwh(
     # each of the two readings may be off by the jitter
     is_plain_rise = 0 < rise_mwh <= most_mwh + 2 * counter.register.jitter_mwh
     previous_mwh = counter.previous_meter_mwh
-    # a plain rise needs no other explanation
     if previous_mwh is not None and not is_plain_rise:
         is_previous_meter_back = 0 <= reading_mwh - previous_mwh <= counter.possible_flow_mwh(now_s)
         if is_previous_meter_back:
@@ -246,9 +253,10 @@ def _with_growth(counter: EnergyCounter, *, from_mwh: int, to_mwh: int, now_s: f
 def _with_doubted_reading(counter: EnergyCounter, reading_mwh: int, now_s: float) -> Counted:
     """Return the counter after a reading that does not fit the accepted one, and the energy to add [mWh].
 
-    The reading is doubted; what the register grew by since the last doubted one is added in advance. Once 3
-    doubted readings that fit each other have come (`CONFIRMING_READINGS`), the last of them is accepted. If
-    the register cannot restart, they must also have lasted for 20 s (`CONFIRMING_S`).
+    The reading is doubted; what the register grew by since the last doubted one (from 0, if it has restarted) is
+    added in advance, up to what can have flowed. Once 3 doubted readings that fit each other have come
+    (`CONFIRMING_READINGS`), the last of them is accepted. If the register cannot restart, they must also have
+    lasted for 20 s (`CONFIRMING_S`).
     """
     doubt = _next_doubt(counter, reading_mwh, now_s)
     added_ahead_mwh = doubt.counted_mwh - counter.counted_in_doubt_mwh
@@ -267,8 +275,8 @@ def _with_doubted_reading(counter: EnergyCounter, reading_mwh: int, now_s: float
 def _accept_in_meter_register(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
     """Return the counter with the last doubted reading accepted, and the energy to add [mWh].
 
-    The register cannot restart. If power and time allow its rise, it was late, and the rise counts. Else it
-    is the register of another meter.
+    The register cannot restart. If power and time allow its rise, it was late, and the rise counts. Else (also
+    after any fall) it is taken for the register of another meter.
     """
     from_mwh, to_mwh = counter.accepted_mwh, doubt.reading_mwh
     if 0 < to_mwh - from_mwh <= counter.possible_flow_mwh(now_s):
@@ -302,7 +310,8 @@ def _goes_on_counting(counter: EnergyCounter, doubt: Doubt, now_s: float) -> boo
     """Tell whether a doubted register of the session goes on counting, from 0 or from where it was.
 
     Then what it shows to have flowed since the accepted reading counts. It goes on if it rose with each
-    doubted reading, or if power and time allow what it shows. Else it was corrected, or shows nonsense.
+    doubted reading, or if power and time allow what it shows; but not if it fell by less than a tenth, because then
+    it was corrected. Else it shows nonsense, or another meter answers.
     """
     if doubt.is_correction:  # it fell by less than a tenth: most of what it shows has been counted
         return False

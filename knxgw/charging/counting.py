@@ -71,10 +71,10 @@ def _with_counter(energy: EnergyState, quantity: Quantity, counter: EnergyCounte
 def add_to_totals(point: ChargingPoint, counted: CountedReading, now_s: float) -> ChargingPoint:
     """Return the point with the energy that has flowed added to its total and to its open session.
 
-    The total grows with its own register only. The session grows with the charger's register of the session,
-    once that can only show this session (`is_register_adopted`); else with the register of the total; or with
-    power over time, where charger and meter have none. `counted`: the reading, from `filter_energies`.
-    `now_s`: monotonic.
+    The total grows with its own register only. An open session grows with the charger's register of the session,
+    once it is known what that shows of this session (`is_register_adopted`). Else it grows with the register of
+    the total; or with power over time, where charger and meter have none. The counters of the reading are kept as
+    well. `counted`: the reading, from `filter_energies`. `now_s`: monotonic.
     """
     energy, added_mwh = counted.energy, counted.added_mwh
     measured_mwh = 0  # by the register of the total, else by the power
