@@ -3,6 +3,11 @@
 A current clearly above the offer for a while is a fault, and the charging point is offered 0 A. If
 current still flows after that, the vehicle does not stop at all. A vehicle that has stopped gets
 another chance after a while, or at once when it is plugged in again.
+
+The *draw* is compared with the offer, which holds for each phase. So it is the current of the phase that carries
+most; or, where only the sum of the phases is fresh, their mean (`freshness.draw_per_phase_ma`). It is *clearly* more
+than the offer above `limits.highest_obedient_ma`. While it is, once the vehicle has had its time to obey, it
+*violates* the offer.
 Source: load-management 13.3. When the faults end is ours.
 """
 
@@ -31,7 +36,7 @@ class LimitCompliance:
     verdict: Compliance = Compliance.FOLLOWS
     offer_ma: int | None = None  # in force when the draw was last observed; None: not known
     obey_by_at: float = 0.0  # from when on the offer must be obeyed
-    over_since: float | None = None  # since when the draw violates the offer; None: it does not
+    over_since: float | None = None  # since when the draw violates the offer; None: not timed
     fault_at: float = 0.0  # when the vehicle was found not to follow
     not_drawing_since: float | None = None  # since when, after that, it has stopped; None: it draws
 
@@ -49,9 +54,10 @@ def observe_draw(
 ) -> LimitCompliance:
     """Return the state after comparing what the vehicle draws per phase with its offer [mA].
 
-    A vehicle that draws clearly more than its offer for 10 s is found to exceed it. After that it gets another
-    chance once it has drawn nothing for 5 minutes. If offer or draw is not known (None), the verdict stays,
-    and both times begin again. `now_s`: monotonic.
+    A vehicle that draws clearly more than its offer for 10 s is found to exceed it. If it draws 10 s or more after
+    that, it is found not to stop. It gets another chance once it has drawn no more than 1 A for 5 minutes. If
+    offer or draw is not known (None), the verdict stays, and two times begin again: for how long it has drawn too
+    much, and for how long it has drawn nothing. `now_s`: monotonic.
     """
     if draw_ma is not None and _exceeds_previous_offer(state, draw_ma, now_s):
         # before `_with_offer`, which would give it new time to obey
@@ -108,7 +114,7 @@ def _with_offer(state: LimitCompliance, offer_ma: int | None, now_s: float) -> L
 def _while_following(
     state: LimitCompliance, offer_ma: int, draw_ma: int, now_s: float
 ) -> LimitCompliance:
-    """Return the state of a vehicle that has followed its limit until now, with its offer and draw [mA].
+    """Return the state of a vehicle that was not found to violate its limit until now; offer and draw in mA.
 
     If it draws clearly more than the offer, that is timed (`over_since`); once it has lasted for 10 s
     (`OVER_S`), the verdict is that it exceeds its offer.
@@ -133,8 +139,10 @@ def _while_following(
 def _while_violating(state: LimitCompliance, draw_ma: int, now_s: float) -> LimitCompliance:
     """Return the state of a vehicle that was found to exceed its offer, and has been offered 0 A since.
 
-    If it still draws after 10 s (`STOP_S`), the verdict is that it does not stop. Once it has drawn nothing
-    (no more than 1 A) for 5 minutes (`RETRY_S`), it gets another chance: all is as for a new vehicle.
+    If it draws 10 s (`STOP_S`) or more after that was found (`fault_at`), the verdict is that it does not stop: also
+    if it had stopped meanwhile, and for as long as it draws. It draws above 1 A (`DRAWS_FROM_MA`). Once it has not
+    for 5 minutes (`RETRY_S`), it gets another chance: all is as for a new vehicle. `draw_ma`: the draw, as the
+    module defines it [mA]. `now_s`: monotonic.
     """
     if draw_ma > DRAWS_FROM_MA:
         is_late = now_s - state.fault_at >= STOP_S

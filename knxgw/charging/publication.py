@@ -1,4 +1,8 @@
-"""What the group objects of one charging point say, from what is known of it. Pure."""
+"""What the group objects of one charging point say, from what is known of it. Pure.
+
+A value is *fresh* while its reading is not older than it may be (`freshness`); else it is stale, and not shown. The
+charger is *silent* while its state is not fresh.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -75,8 +79,8 @@ def _state_values(
     """Return the values of state, plug, interruption, temperature warning and RFID card.
 
     While the charger has not reported its state lately, state, "charging" and "complete" are None; so is the plug,
-    unless that was read lately. The warning is None without a fresh temperature. Interruption and card are never
-    None: the gateway itself keeps them. `fresh`: the point's values that are not stale. `is_site_paused`:
+    unless that was read lately. The warning is None if neither the charger's own warning nor a temperature is fresh.
+    Interruption and card are never None: the gateway itself keeps them. `fresh`: the fresh values. `is_site_paused`:
     grid-supporting control with 0 A, or the overcurrent lock-out, is active. `now_s`: monotonic.
     """
     state = shown_state(point, now_s, is_site_paused=is_site_paused)
@@ -96,7 +100,8 @@ def _state_values(
 def _temperature_warning(point: ChargingPoint, fresh: Fresh) -> bool | None:
     """Return the charger's own temperature warning, if it is fresh; else the gateway's, by the temperature.
 
-    The gateway warns from the configured threshold on. None: the temperature is not fresh either.
+    The gateway warns from the configured threshold on, until the temperature is below that less 2 °C
+    (`readings.HYSTERESIS_CENTI_C`). None: the temperature is not fresh either.
     """
     own_warning = fresh.get(Quantity.TEMPERATURE_WARNING)
     if own_warning is not None:
@@ -108,8 +113,9 @@ def _session_values(point: ChargingPoint, fresh: Fresh) -> dict[str, Published]:
     """Return the values of the current or last session, and the total energy of the point.
 
     Duration and energy of an open session are None while the charger is silent, because nobody knows how it
-    goes on. The total is None while its register is silent. The end is None while it still moves on: until
-    the vehicle is unplugged or charging is complete.
+    goes on. The total is None unless its register was read lately (`_is_total_up_to_date`), and until it is known.
+    The end is None while it still moves on: until the vehicle is unplugged or charging is complete. Before the
+    first session all but the energies are None.
     """
     session = point.session.latest
     is_up_to_date = session is not None and (not session.is_open or Quantity.STATE in fresh)
