@@ -66,9 +66,13 @@ REMEMBER_ENERGY_S = 10.0  # energies and durations are stored at most this often
 class CycleRequest(Enum):
     """When an event makes load management run a cycle, and which charging points that cycle observes."""
 
-    IF_POINTS_CHANGED = "a cycle if something that matters has changed at a dirty point"
-    IF_DUE = "the same, and a cycle if time alone may have changed something"
-    NOW = "a cycle in any case, because of the meter: no charging point has changed"
+    IF_POINTS_CHANGED = (
+        "a cycle if what a dirty point may claim has changed, or if none has run yet"
+    )
+    IF_DUE = (
+        "the same, and a cycle also if one is due: by time, or by what was noted since the last"
+    )
+    NOW = "a cycle in any case, because of the meter or a large consumer: no charging point has changed"
     WHOLLY = "a cycle in any case, which observes every charging point again"
 
 
@@ -131,8 +135,12 @@ def _remember_device(station: Station, now_s: float, effects: list[Effect]) -> S
 def _with_load_management(station: Station, dirty: Dirty, now_s: float) -> Station:
     """Return the station after load management has taken in what is dirty, with or without a cycle.
 
-    `dirty.cycle` says when a cycle runs: in any case, if time alone may have changed something, or only if
-    something that matters has changed at a dirty point.
+    `dirty.cycle` says when a cycle runs:
+
+    - `WHOLLY`: now, and it observes every charging point again.
+    - `NOW`: now, because of the meter, or because a large consumer starts. No charging point has changed.
+    - `IF_POINTS_CHANGED`: if what a dirty point may claim has changed, or if there is one and no cycle has run yet.
+    - `IF_DUE`: the same, and also if a cycle is due (`due_at`): by time, or by what was noted since the last one.
     """
     match dirty.cycle:
         case CycleRequest.WHOLLY:
@@ -166,7 +174,8 @@ def _meter_values_to_request(before: Station, station: Station) -> Iterator[Ask]
     """Yield a read telegram for the meter value of each phase that load management wants from the bus now.
 
     Load management only notes when it asked for the value of a phase (`Meter.requested_at`). If that instant is
-    another one than before the event, the telegram has yet to be sent.
+    another one than before the event, the telegram has yet to be sent. If load management is off, or was off
+    before the event, there is none to send.
     """
     old, new = before.load_management, station.load_management
     if old is None or new is None or old.meter.requested_at == new.meter.requested_at:
@@ -182,8 +191,9 @@ def _points_with_new_allocation(before: Station, station: Station) -> tuple[Poin
     """Return the charging points for which load management has changed something that decides.
 
     If a lock-out has begun or ended, these are all of them: it is a constraint of each. Otherwise they are
-    those with another offer or reason, or that a cycle has changed in another way. Load management that was
-    switched on or off gives none, because a new configuration makes everything dirty anyway.
+    those with another offer or reason, and those that have changed in any way since before the event: a cycle may
+    have set or cleared a fault there. If load management has not changed, there are none; nor are there if it was
+    switched on or off, because a new configuration makes everything dirty anyway.
     """
     old, new = before.load_management, station.load_management
     if old is None or new is None or old is new:
@@ -195,7 +205,7 @@ def _points_with_new_allocation(before: Station, station: Station) -> tuple[Poin
         for number, point in station.points.items()
         if new.participants[number].offer_ma != old.participants[number].offer_ma
         or new.outcome.reasons.get(number) is not old.outcome.reasons.get(number)
-        # the cycle has set or cleared the fault of invalid currents at the point
+        # the cycle may have set or cleared the fault of invalid currents at the point
         or point is not before.points[number]
     )
 
@@ -203,7 +213,11 @@ def _points_with_new_allocation(before: Station, station: Station) -> tuple[Poin
 def _derive_device(
     before: Station, station: Station, now_s: float, effects: list[Effect]
 ) -> Station:
-    """Return the station after the whole device was derived: changes of its faults, and its group objects."""
+    """Return the station after the whole device was derived: changes of its faults, and its group objects.
+
+    `before`: the station before the event. If there are too many lines of the log about the faults, they become
+    details.
+    """
     if station.faults is not before.faults:
         own_effects_from = len(effects)
         effects.extend(_faults_changed(DEVICE, before.faults, station.faults, station.now(now_s)))
@@ -273,7 +287,7 @@ def _decide_with_compliance(
     """Return a charging point with its decision, after a look at whether the vehicle follows its offer.
 
     If it does not any more, or does again, a fault comes or goes. That is a constraint, too, so the point is
-    decided again; an offer that follows from this replaces the first one.
+    decided again. Another offer that follows from this comes after the first one in `effects`, and so replaces it.
     """
     decided = _decide(station, point, now_s, effects)
     checked = update_compliance(decided, now_s)

@@ -2,8 +2,10 @@
 
 Load management (`knxgw/dlm`) knows nothing of KNX, Modbus or sessions. It is given settings, values of the
 smart meter, and an *observation* of each charging point. The station keeps the observations that load
-management took last (`Station.observations`). A *cycle* allocates the available current again; it runs only if something
-that matters has changed.
+management took last (`Station.observations`). A *cycle* allocates the available current again. It is costly, so it
+runs only when it may have another result: at once, if what a charging point may *claim* has changed (whether it
+takes part, and with which currents), or if the meter shows something urgent; else at the tick from which on it is
+*due* (`LoadManagement.due_at`).
 
 Phases are numbered twice. Those of the mains connection are 0 to 2. A charging point has *terminals*, L1 first:
 `phase_rotation` says to which phase of the mains connection each one is wired.
@@ -238,11 +240,21 @@ def start(
 
     Nothing has been measured or observed yet.
     """
-    participants = [
+    wanted_participants = settings_of_participants(points, settings)
+    return initial_state(settings, wanted_participants, now_s)
+
+
+def settings_of_participants(
+    points: Mapping[PointNumber, ChargingPoint], settings: Settings
+) -> list[ParticipantSettings]:
+    """Return what load management must know of the installation of each charging point.
+
+    `settings`: those of load management.
+    """
+    return [
         participant_settings(point.settings, point.limits, settings.phases)
         for point in points.values()
     ]
-    return initial_state(settings, participants, now_s)
 
 
 def apply_event(station: Station, event: LoadManagementEvent, now_s: float) -> Station:
@@ -276,7 +288,8 @@ def apply_grid_meter(
     """Return the station after a reading of a smart meter on Modbus, and which phases (0 to 2) have a value.
 
     `values`: all that was read. Only the phase currents count; or the phase powers, if the meter is configured
-    to measure power. A phase without a value is left out. No cycle runs here.
+    to measure power; or, if a meter for one phase reports no value of that phase, the sum. A phase without a value
+    is left out. No cycle runs here.
     """
     meter = station.configuration.load_management.smart_meter
     is_power = meter is not None and meter.measurement is Measurement.POWER
@@ -357,8 +370,10 @@ def observe_point(station: Station, number: PointNumber, now_s: float) -> Statio
     """Return the station after load management has observed a charging point that may have changed.
 
     A cycle is costly, so one runs only if it must: if what the point may claim has changed, for example because a
-    vehicle wants to charge or a charger is lost, or if no cycle has run yet. Another draw is noted, and the next
-    tick runs the cycle. If nothing has changed, or load management is off, the station is returned as it is.
+    vehicle wants to charge or a charger is lost; if its draw moves into the base load, because it is not known any
+    more; or if no cycle has run yet. Another draw is noted, and the next tick runs the cycle. If nothing has
+    changed, and time alone gives the old observation no other meaning (`unchanged_until`), or if load management is
+    off, the station is returned as it is.
     """
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None:
@@ -439,9 +454,11 @@ def _points_with_stale_currents(
 
 
 def run_cycle_if_due(station: Station, now_s: float) -> Station:
-    """Return the station after a cycle, if one is due because time has passed (`due_at`); else as it is.
+    """Return the station after a cycle, if one is due; else as it is.
 
-    The first cycle is always due. While load management is off, none is.
+    A cycle is due from the instant `due_at` on. The last cycle has set that to when time may change something;
+    what was noted since, such as another draw or meter value, may have set it to now. The first cycle is always
+    due. While load management is off, none is.
     """
     load_management = station.load_management
     if load_management is None:

@@ -340,29 +340,28 @@ def _continued_load_management(
     """Return load management as it goes on with other settings and charging points; None: it is off now.
 
     If it was off before, it starts. Otherwise it goes on with what it knows, provided that the same meter
-    measures the mains connection and its values have the same meaning; if not, it begins as at a start.
+    measures the mains connection in the same way; if not, it *begins again*. That is as at a start, but for what
+    safety demands: no participant gets more than it had before, a lock-out goes on where there is a meter, and no
+    vehicle starts before the meter has measured.
     """
     old, old_settings = before.load_management, before.load_management_settings
     if settings is None:
         return None
     if old is None or old_settings is None:
         return load_management.start(settings, points, now_s)
-    participants = [
-        load_management.participant_settings(point.settings, point.limits, settings.phases)
-        for point in points.values()
-    ]
-    is_same_measurement = _are_meter_settings_alike(old_settings, settings) and _has_same_meter(
-        before.configuration, configuration
-    )
+    wanted_participants = load_management.settings_of_participants(points, settings)
+    is_same_measurement = _keeps_meaning_of_values(
+        old_settings, settings
+    ) and _has_same_meter_setup(before.configuration, configuration)
     return load_management_reconfigured(
-        old, settings, participants, now_s, is_same_measurement=is_same_measurement
+        old, settings, wanted_participants, now_s, is_same_measurement=is_same_measurement
     )
 
 
-def _are_meter_settings_alike(old: Settings, new: Settings) -> bool:
-    """Tell whether the settings give a value of the smart meter the same meaning as before.
+def _keeps_meaning_of_values(old: Settings, new: Settings) -> bool:
+    """Tell whether the settings of load management give a value of the smart meter the same meaning as before.
 
-    If not, load management begins as at a start.
+    If not, load management begins again (`_continued_load_management`).
     """
     return (
         # a static limit takes the place of a meter: either both have one, or neither
@@ -373,11 +372,11 @@ def _are_meter_settings_alike(old: Settings, new: Settings) -> bool:
     )
 
 
-def _has_same_meter(old: Configuration, new: Configuration) -> bool:
-    """Tell whether the values of the mains connection come from the same meter as before.
+def _has_same_meter_setup(old: Configuration, new: Configuration) -> bool:
+    """Tell whether the smart meter is configured as before: all its settings, and its group addresses.
 
-    If not, load management begins as at a start. Another group address counts as another meter, because something
-    else may send there.
+    If not, load management begins again (`_continued_load_management`). So it does with another interval, although
+    the meter may be the same; and with another group address, because something else may send there.
     """
     before, after = old.load_management.smart_meter, new.load_management.smart_meter
     if before != after:

@@ -171,20 +171,21 @@ def _messages(station: Station, language: str) -> tuple[str, ...]:
 def _messages_on_wrong_meter(station: Station, language: str) -> list[str]:
     """Return sentences about a smart meter whose values do not follow the chargers, and what helps.
 
-    Load management checks on each phase whether the meter moves as the chargers do. There is one sentence for
-    the phases that move the wrong way (a current transformer is reversed), and one for those that stand still.
+    Load management checks on each phase whether the meter moves as the chargers do. For each of two findings there
+    is at most one sentence, which names the phases: those that move the wrong way (a current transformer is
+    reversed), and those that stand still. Empty: neither was found, or load management is off.
     """
     phases = () if station.load_management is None else station.load_management.phases
     texts = station.configuration.product.texts.messages
     messages = []
-    for answer, text in (
+    for finding, text in (
         (Answer.WRONG_WAY, texts.meter_reversed),
         (Answer.STILL, texts.meter_frozen),
     ):
         names = [
             f"L{number}"
             for number, phase in enumerate(phases, 1)
-            if phase.follow_check.finding is answer
+            if phase.follow_check.finding is finding
         ]
         if names:
             messages.append(text.filled(phases=", ".join(names)).in_language(language))
@@ -323,8 +324,9 @@ def _point_view(look: _Look, number: PointNumber, point: ChargingPoint) -> Point
 def _limit_since(look: _Look, number: PointNumber, limit: EffectiveLimit) -> datetime | None:
     """Return since when a limit of a charging point has held [aware UTC]; None: not known.
 
-    If the limit has no instant of its own, that of the fault that causes it counts: a fault of the charging
-    point, or else of the device.
+    If the limit has no instant of its own, that of a fault that can cause it counts (`_FAULTS_BEHIND`): the first
+    that is known, not the earliest. For each fault, in the order given there, the charging point comes before the
+    whole device.
     """
     if limit.began_at is not None:
         return look.station.now(limit.began_at)
@@ -335,7 +337,12 @@ def _limit_since(look: _Look, number: PointNumber, limit: EffectiveLimit) -> dat
 
 
 def _installed_view(station: Station, point: ChargingPoint) -> InstalledView:
-    """Return what is shown of the installation of a charging point: limits, meter, address, phases."""
+    """Return what is shown of the installation of a charging point, as it is configured.
+
+    That is: how many phases it uses, and which of the mains connection (1 to 3) they are wired to; its minimum
+    (rounded up to a step of the charger) and its maximum; whether it has priority; the model of the electricity
+    meter behind it (None: there is none); and the Modbus address of its charger.
+    """
     settings = point.settings
     meter = settings.meter.model if settings.meter is not None else None
     return InstalledView(
@@ -363,8 +370,10 @@ def _address(point: ChargingPoint) -> str:
 
 
 def _detail_view(station: Station, number: PointNumber, point: ChargingPoint) -> DetailView:
-    """Return what is shown of a charging point only on request: powers, energies, temperature, identities.
+    """Return what is shown of a charging point only on request.
 
+    That is: powers, energies, temperature and its warning, the identities of vehicle, charger and card, and the
+    charger's firmware.
     None: not known, or stale. Of the card that enabled charging only the last four characters are shown.
     """
     scope, settings = point_scope(number), point.settings

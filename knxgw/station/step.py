@@ -135,7 +135,8 @@ def _after_load_management_event(
     """Return the station after a KNX telegram to load management.
 
     It is a value of the smart meter, its sign of life, or the announcement that a large consumer starts. Only
-    the last needs a cycle in any case; the others may wait for the next tick.
+    the last needs a cycle at once in any case; with the others it waits for the next tick, if it may
+    (`load_management.may_wait_for_tick`).
     """
     new_phases = (event.phase,) if isinstance(event, GridMeterReading) else ()
     updated = load_management.apply_event(station, event, now_s)
@@ -155,7 +156,7 @@ def _applied_to_load_management(
     """Return the station `updated` by what load management has noted, and whether that needs a cycle at once.
 
     It has noted values of the smart meter, its sign of life, or that a large consumer starts. If no cycle is
-    needed at once, that of the next tick takes it in, within a second. `before`: the station before that.
+    needed at once, the next one that is due takes it in, at a tick. `before`: the station before that.
     `new_phases`: the phases (0 to 2) with a new meter value. `must_run_cycle`: a cycle runs in any case.
     """
     if not must_run_cycle and load_management.may_wait_for_tick(before, updated, new_phases, now_s):
@@ -167,16 +168,21 @@ def _applied_to_load_management(
 def _after_tick(before: Station, now_s: float) -> Applied:
     """Return the station after the tick of each second, and what may have changed by time alone.
 
-    Faults for information are not shown any more. If the wait for the bus has just ended, everything may have
-    changed. Otherwise it is the device, the charging points that are due (their sessions are brought up to their
-    last reading), and load management if a cycle is due.
+    Faults *for information*, such as a refused command, are shown until the next tick: so none is any more. If the
+    wait for the bus has just ended, everything may have changed. Otherwise this may have changed:
+
+    - the whole device, which publishes the age of the smart meter's value;
+    - charging points that are due: something of theirs ends at this moment (`wake_at`), or they have just
+      stopped showing such a fault. Their sessions are brought up to their last reading;
+    - load management, which runs a cycle if one is due.
     """
     station = with_bus_wait_ended(_with_transient_faults_cleared(before), now_s)
     has_bus_wait_ended = (
         station.operation.waits_for_bus_until != before.operation.waits_for_bus_until
     )
     if has_bus_wait_ended:
-        return Applied(station, EVERYTHING)  # this happens once after a start
+        # once after a start, and after a configuration that newly asks the bus for the state of grid control
+        return Applied(station, EVERYTHING)
     due_points = _points_due_at_tick(before, station, now_s)
     station = _with_sessions_caught_up(station, due_points, now_s)
     # the device is dirty with each tick, because it publishes the age of the smart meter's value
@@ -188,8 +194,8 @@ def _points_due_at_tick(before: Station, station: Station, now_s: float) -> list
     """Return the charging points that must be looked at in this tick, although nothing was reported.
 
     These are the points at which something ends or changes by time at this moment (`wake_at`), such as a
-    reading that goes stale; and those that have just stopped showing a fault for information, which is all
-    that can have changed them between `before` and `station`.
+    reading that goes stale; each point is also looked at every 10 s. And they are those that have just stopped
+    showing a fault for information, which is all that can have changed them between `before` and `station`.
     """
     return [
         number
