@@ -37,9 +37,10 @@ def command_start_stop(
 ) -> ChargingPoint:
     """Return the point after a start (`is_start`) or stop command of KNX (object 54).
 
-    A start works only while the point shows "manual start required". A stop cancels charging until the next
-    plug-in. A command that is not possible raises the fault `OpNotPossible`, for a moment only, and changes
-    nothing else. `is_site_paused`: grid-supporting control with 0 A, or the overcurrent lock-out, is active.
+    A start works only while charging waits for it, and the point shows "manual start required". A stop cancels
+    charging until the next plug-in; it works unless there is no vehicle, or charging was cancelled before. A command
+    that is not possible raises the fault `OpNotPossible`, for a moment only, and changes nothing else.
+    `is_site_paused`: grid-supporting control with 0 A, or the overcurrent lock-out, is active. `now_s`: monotonic.
     """
     process_input = ProcessInput.STOP
     if is_start:

@@ -38,8 +38,8 @@ class Register:
 def register_of(settings: PointSettings, quantity: Quantity) -> Register:
     """Return what is plausible for the register of an energy at a charging point.
 
-    The highest power is what the charger's model can do (at 260 V per phase), not what is configured: without
-    the gateway the charger may do that. The slack is two steps of the register (at least 2 kWh), the jitter
+    The highest power is what the charger's model can do (at 260 V, on three phases, or on one for the energy of a
+    phase), not what is configured: without the gateway the charger may do that. The slack is two steps of the register (at least 2 kWh), the jitter
     one step (at least 10 Wh). Only the charger's own register of a session may restart at 0.
     """
     control = settings.model.control

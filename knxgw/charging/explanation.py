@@ -2,7 +2,8 @@
 
 A reason such as an interruption or a fault is shown as it is. Instead of most others, it is more useful to
 know that the charger is silent or has not been heard yet, that there is no vehicle, or that the charger
-limits itself, which is seen by the setpoint that it reports.
+limits itself, which is seen by the setpoint that it reports. A charger is *silent* while its state is not fresh, and
+has been *heard* once it has reported its state since the gateway's start.
 Source: product 5.
 """
 

@@ -1,4 +1,7 @@
-"""Faults: the register that keeps the last or current one of a scope.
+"""Faults: the register that keeps the last or current one of a *scope*: the whole device, or one charging point.
+
+A fault is *present* until its cause ends. A fault *for information*, also called transient, such as after a refused
+command, is never present: it is shown for a moment only.
 
 Which faults there are, how severe they are and what they mean, is said by `product_db/faults.yaml`.
 Source: [reference-manual] 11.1.
@@ -12,11 +15,7 @@ from knxgw.catalogue.codes import NO_ERROR, FaultCode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultRegister:
-    """The faults of one scope (general, or one charging point); methods return a changed copy.
-
-    A fault is present until its cause ends. A fault for information (transient) is never present: it is
-    shown for a moment only.
-    """
+    """The faults of one scope; methods return a changed copy."""
 
     severities: Mapping[FaultCode, int] = field(repr=False)
     present: tuple[FaultCode, ...] = ()  # oldest first

@@ -13,7 +13,7 @@ def link_changed(point: ChargingPoint, condition: LinkCondition) -> ChargingPoin
     """Return the point after the link to its charger changed, with the link's faults raised and cleared.
 
     If the charger is not reachable, or another model answers, the charger's values are dropped; those of the
-    electricity meter stay. Whether a vehicle is connected stays as well: if the charger later reports none, it
+    electricity meter stay. If it gives wrong answers (`COMM`), its values stay until they are stale. Whether a vehicle is connected stays as well: if the charger later reports none, it
     must be noticed that the vehicle was unplugged meanwhile. Across any change, the time below the "complete"
     threshold is not counted.
     """
@@ -54,7 +54,8 @@ _LINK_FAULTS = {
 def meter_link_changed(point: ChargingPoint, condition: LinkCondition) -> ChargingPoint:
     """Return the point after the link to its electricity meter changed, with faults raised and cleared.
 
-    If the meter is not reachable, its values are dropped. If it gives wrong answers (`COMM`), they stay.
+    If the meter is not reachable, its values are dropped. Otherwise, also if it gives wrong answers (`COMM`), they
+    stay until they are stale.
     """
     is_lost = condition is LinkCondition.NOT_REACHABLE
     faults = point.faults.set(FaultCode.E_METER_NOT_REACHABLE, is_present=is_lost)

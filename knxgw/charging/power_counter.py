@@ -19,9 +19,9 @@ class PowerCounter:
     def add_power(self, power_w: int, now_s: float) -> "PowerCounted":
         """Return the counter after a measured power, and the energy since the last one [mWh].
 
-        The energy is the mean of both powers over the time between them. The first power adds nothing, and
-        neither does one after a gap of more than a minute (`MAX_GAP_S`), in which nobody knows what flowed. A
-        power above `most_w` is taken for wrong, and ignored. `now_s`: monotonic.
+        The energy is the mean of both powers over the time between them, but never below 0. The first power adds
+        nothing, and neither does one after a gap of more than a minute (`MAX_GAP_S`), in which nobody knows what
+        flowed. A power above `most_w` is taken for wrong, and ignored. `now_s`: monotonic.
         """
         if power_w > self.most_w:
             return PowerCounted(self, added_mwh=0)

@@ -1,5 +1,10 @@
 """What a charging point may draw: any source of 0 A wins, then the smallest cap, then what is requested.
 
+A *constraint* is a cap with its reason. Constraints have *ranks*: of two that have the same effect, the reason of
+the one with the higher rank is shown. What is *requested* is the allocation of load management, or the setpoint
+where that is off. An offer is 0 A, or lies between `lowest_ma` and the maximum, in *steps*: a charger takes only
+multiples of its resolution.
+
 Source: load-management 6, 17.
 """
 

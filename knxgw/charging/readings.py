@@ -2,7 +2,8 @@
 
 Most readings repeat the values of the one before. They only renew the age of the values
 (`observe_repeated`); what time alone moves is brought up to date later (`catch_up`), at the latest by the
-next reading that shows something new.
+next reading that shows something new. A quantity is *unavailable* if it was read, but its device said that it has no
+value. What the electricity meter of a point supplies is *metered*: for that the charger's own values are left out.
 Source: load-management 14.3; [reference-manual] tables 36-61.
 """
 

@@ -1,7 +1,8 @@
 """Charging sessions: energy, start, end and duration, measured by the gateway where needed.
 
-A session starts when charging first begins after plug-in and ends at unplug; a pause and a resume
-belong to the same one. Its end time is the last moment above the "complete" threshold.
+A session starts when charging first begins after plug-in and ends at unplug, or when its charging point is
+removed from the configuration; a pause and a resume belong to the same one. Its end time is the last moment at
+which the current was at or above the *threshold* below which charging counts as complete.
 """
 
 from dataclasses import dataclass, replace
@@ -96,7 +97,7 @@ def close(
     """Return the session closed: how it ended is noted, and it gets an end time if it has none.
 
     That time is the start plus the duration; without a start time it stays unknown. `ending`: None: nobody
-    knows. `held_by`: why the offer was 0 A then; None: it was not.
+    knows. `held_by`: why the offer was 0 A, if that ended it (`HELD_BACK`); else None.
     """
     ended_at = session.ended_at
     if ended_at is None and session.started_at is not None:

@@ -37,8 +37,9 @@ def with_new_times(point: ChargingPoint, now: datetime, now_s: float) -> Chargin
     """Return the point with the times of its session by the wall clock, which was just set or corrected.
 
     A session of this run gets its start and end (when the vehicle last drew) from the monotonic clock, which
-    was right all the time. One that began before the gateway's restart keeps its stored start. One that was
-    over before the restart keeps all its times. `now`: the wall-clock time; `now_s`: monotonic.
+    was right all the time. One that began before the gateway's restart keeps its stored start; if none was stored,
+    its start follows from how long it has lasted. One that was over before the restart keeps all its times. `now`:
+    the wall-clock time; `now_s`: monotonic.
     """
     state = point.session
     session, began_at = state.latest, state.began_at
