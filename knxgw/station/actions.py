@@ -37,7 +37,8 @@ class Action(StrEnum):
 def possible_actions(station: Station, point: ChargingPoint, now_s: float) -> tuple[Action, ...]:
     """Return what a person may do at a charging point now, in the order in which pages show it.
 
-    It depends on what the charger is able to do, on the state of charging, and on load management.
+    It depends on what the charger is able to do, on whether a vehicle is connected, on the state of charging, and
+    on load management.
     """
     capabilities, stage = point.settings.capabilities, point.process.stage
     state = shown_state(point, now_s, is_site_paused=is_site_paused(station))

@@ -56,8 +56,8 @@ def requested(station: Station, point: ChargingPoint) -> Decision:
 def _minimum_reason(station: Station, *, is_managed: bool) -> Reason | None:
     """Return why no charging point gets more than its minimum now; None: nothing holds them there.
 
-    There are three reasons: the program has failed, the gateway ends, or it has just started and waits for the
-    bus to say whether grid control is active. `is_managed`: load management is on. Without it, the end of the
+    There are three reasons: the program has failed, the gateway ends, or it waits for the bus to say whether grid
+    control is active, as it does after its start. `is_managed`: load management is on. Without it, the end of the
     gateway limits nothing, and the chargers keep their setpoints.
     """
     if FaultCode.CONTACT_SUPPORT in station.faults.present:

@@ -184,9 +184,10 @@ def without_endless_holds(configuration: Configuration, point: ChargingPoint) ->
 
 
 def asks_for_grid_control(configuration: Configuration) -> bool:
-    """Tell whether the gateway asks the bus, when it starts, if grid-supporting control is active.
+    """Tell whether the gateway asks the bus if grid-supporting control is active.
 
-    It does if there is a KNX link, and the group object has an address.
+    It does if there is a KNX link, and the group object has an address: when it starts, or when it gets such a
+    configuration after one without that. Then it waits for the answer.
     """
     is_linked = configuration.is_linked(GRID_CONTROL)
     return is_linked and configuration.knx.link is not KnxLinkKind.NONE

@@ -101,7 +101,7 @@ class GridControlCommanded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InterruptionCommanded:
-    """Interruption of a charging point was written on the bus."""
+    """Interruption of a charging point was commanded, on the bus or by a person."""
 
     point: PointNumber
     is_active: bool
@@ -109,7 +109,7 @@ class InterruptionCommanded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetpointCommanded:
-    """The setpoint [mA] of a charging point was written; None: no number, infinite or negative."""
+    """The setpoint [mA] of a charging point was commanded; None: no number, infinite or negative."""
 
     point: PointNumber
     setpoint_ma: int | None
@@ -117,7 +117,7 @@ class SetpointCommanded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartStopCommanded:
-    """Start/stop of a charging process was written on the bus."""
+    """Start/stop of a charging process was commanded, on the bus or by a person."""
 
     point: PointNumber
     is_start: bool
@@ -125,7 +125,7 @@ class StartStopCommanded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnlockCommanded:
-    """Unlock of a charging point was written on the bus."""
+    """Unlock of a charging point was commanded, on the bus or by a person."""
 
     point: PointNumber
 

@@ -224,8 +224,9 @@ def _load_management_view(look: _Look) -> LoadManagementView | None:
 def _phase_view(station: Station, load_management: LoadManagement, index: int) -> PhaseView:
     """Return what is shown of a phase of the mains connection (`index`: 0 to 2), in mA; None: not known.
 
-    That is: the measured current, the base load, what is available, the sum of the offers to points that take
-    part, and the draw of each charging point on this phase (`shares_ma`).
+    That is: the current measured last (however old), the base load, what was available in the last cycle, the sum
+    of the offers to points that take part, and the draw of each charging point on this phase (`shares_ma`); a draw
+    of 0 or an unknown one is left out there.
     """
     value = load_management.meter.values[index]
     available = load_management.outcome.available_ma
@@ -242,7 +243,6 @@ def _phase_view(station: Station, load_management: LoadManagement, index: int) -
         shares_ma={
             number: drawn_ma
             for number, participant in load_management.participants.items()
-            # a draw of 0 or an unknown one (None) is left out
             if (drawn_ma := _draw_on_phase_ma(station, PointNumber(number), participant, index))
         },
     )

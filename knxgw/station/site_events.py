@@ -1,7 +1,7 @@
 """Applies the events that concern the whole site: grid control, the wall clock, start and end. Pure.
 
-*The wait for the bus.* When the gateway starts, it asks the bus whether grid-supporting control is active.
-Until the answer is there, or the time for it is over (`waits_for_bus_until`), no charging point gets more
+*The wait for the bus.* When the gateway starts, or a new configuration is the first to have that group object, it
+asks the bus whether grid-supporting control is active. Until the answer is there, or the time for it is over (`waits_for_bus_until`), no charging point gets more
 than its minimum.
 """
 
@@ -33,7 +33,8 @@ CLOCKS_AGREE_WITHIN = timedelta(seconds=1)
 def after_site_event(station: Station, event: SiteEvent, now_s: float) -> Station:
     """Return the station after an event that concerns the whole site.
 
-    It changes how the site is operated (`Operation`), or sets a fault of the whole device.
+    It changes how the site is operated (`Operation`), or sets a fault of the whole device. When the clock is set,
+    sessions may also get other times.
     """
     operation = station.operation
     match event:

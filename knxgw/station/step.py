@@ -4,6 +4,9 @@ A step has two halves. First the event is applied: a function `_after_...` retur
 says what the change may concern. That is called *dirty*: it must be derived again. Then `derive` works out
 what follows: allocation, decisions, offers, group objects, what is stored. Most readings repeat the values
 of the reading before; then nothing is dirty, and the second half is left out.
+
+A fault *for information*, such as after a refused command, is shown for a moment only: until the next tick, which
+comes each second.
 """
 
 from collections.abc import Collection, Iterable
@@ -168,8 +171,8 @@ def _applied_to_load_management(
 def _after_tick(before: Station, now_s: float) -> Applied:
     """Return the station after the tick of each second, and what may have changed by time alone.
 
-    Faults *for information*, such as a refused command, are shown until the next tick: so none is any more. If the
-    wait for the bus has just ended, everything may have changed. Otherwise this may have changed:
+    No fault for information is shown any more. If the wait for the bus has just ended (the gateway has asked for
+    the state of grid control), everything may have changed. Otherwise this may have changed:
 
     - the whole device, which publishes the age of the smart meter's value;
     - charging points that are due: something of theirs ends at this moment (`wake_at`), or they have just
@@ -317,7 +320,7 @@ def _after_device_event(station: Station, event: DeviceEvent, now_s: float) -> A
     """Return the station after an event of a device on Modbus, by the role of the device.
 
     A charger, or a meter behind one, belongs to a charging point. Other meters measure the mains connection, or
-    something else (submeters).
+    something else (submeters). An event of a device that is not configured any more changes nothing.
     """
     if event.device not in station.site.devices:
         # it was removed from the configuration while the event was on its way
@@ -362,7 +365,8 @@ def _after_submeter_event(station: Station, event: DeviceEvent, now_s: float) ->
     """Return the station with the last values of a submeter, which are only kept to be looked at.
 
     A quantity that a reading does not contain keeps its value, unless the meter says that it has no value any
-    more (`unavailable`). If the link is not good, all values are dropped, because none is known any more.
+    more (`unavailable`). If the link is not good, all values are dropped, because none is known any more. A change
+    of the link is also logged.
     """
     known = station.submeters.get(event.device, MeterState())
     match event:
