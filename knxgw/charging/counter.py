@@ -3,14 +3,15 @@
 A register that peaks once, or shows 0 for a moment, must not move a total for good. So a reading that
 does not fit the accepted one is doubted, and is itself accepted only when it lasts. A small misfit is none:
 the jitter of a register is how far it may fall although nothing is wrong (10 Wh, or one of its steps), the
-slack is how far it may rise beyond what power and time allow (2 kWh, or two of its steps).
+slack is how far it may rise beyond what power and time allow (2 kWh, or two of its steps). What *can have flowed*
+since the accepted reading last moved is what power and time allow, and what is left of the slack.
 
 | register | a doubted reading that lasts | means | is counted |
 |---|---|---|---|
-| any | power and time allow its rise | the register was late | its whole rise |
-| of a session | it fell, and shows no more than can have flowed | it began again at 0 | all that it shows |
-| of a session | it rises with each reading | it counts | its rise, or all it shows if it fell |
+| any | its rise can have flowed | the register was late | its whole rise |
 | of a session | it fell by less than a tenth | it was corrected | nothing before it has caught up |
+| of a session | it fell, and power and time allow all that it shows | it began again at 0 | all that it shows |
+| of a session | it rises with each reading | it counts | its rise, or all it shows if it fell |
 | any | any other | another meter | what it grew by while it was doubted |
 
 What a register grows by while it is doubted is counted in advance (ahead of its acceptance), and not again
@@ -38,7 +39,9 @@ class Doubt(NamedTuple):
     read_at: float  # when the last of them came [monotonic s]
     has_fallen: bool  # the first of them was lower than the accepted reading,
     is_correction: bool = False  # by less than a tenth: it was corrected, not restarted
-    may_have_restarted: bool = False  # it fell; all it shows can have flowed since the last read
+    may_have_restarted: bool = (
+        False  # it fell; power and time since the last read allow all it shows
+    )
     reading_count: int = 1
     counted_mwh: int = 0  # counted in advance, also by doubts that this one has replaced
     always_rises: bool = True  # each is higher than the one before: not nonsense that stands still
@@ -97,10 +100,10 @@ class EnergyCounter:
         """Return the counter after a reading of its register, and the energy to add [mWh].
 
         The first reading is accepted, and adds nothing. A later one fits if it shows no flow (it is as the accepted
-        one, or lower by the jitter only: that stays accepted), or if it has grown from a known one by no more than
-        can have flowed (`_growth_began_at_mwh`: then it is accepted). Any other is doubted: it is kept in `doubt`
-        until later readings confirm it, and `reading` stays. It may add energy too, in advance. A reading that
-        confirms a restart at 0 is handled as a doubted one, the last of its doubt. `now_s`: monotonic.
+        one, or lower by the jitter only: that stays accepted), or if it has grown from a known one by a plausible
+        amount (`_growth_began_at_mwh`: then it is accepted). Any other is doubted: it is kept in `doubt` until later
+        readings confirm it, and `reading` stays. It may add energy too, in advance. A reading that confirms a restart
+        at 0 is handled as a doubted one, the last of its doubt. `now_s`: monotonic.
         """
         if self.reading is None:  # the first reading: what flowed before it is not known
             first = Reading(reading_mwh, since=now_s, is_unconfirmed=True)
@@ -275,8 +278,8 @@ def _with_doubted_reading(counter: EnergyCounter, reading_mwh: int, now_s: float
 def _accept_in_meter_register(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
     """Return the counter with the last doubted reading accepted, and the energy to add [mWh].
 
-    The register cannot restart. If power and time allow its rise, it was late, and the rise counts. Else (also
-    after any fall) it is taken for the register of another meter.
+    The register cannot restart. If its rise can have flowed, it was late, and the rise counts. Else (also after any
+    fall) it is taken for the register of another meter.
     """
     from_mwh, to_mwh = counter.accepted_mwh, doubt.reading_mwh
     if 0 < to_mwh - from_mwh <= counter.possible_flow_mwh(now_s):
@@ -310,8 +313,9 @@ def _goes_on_counting(counter: EnergyCounter, doubt: Doubt, now_s: float) -> boo
     """Tell whether a doubted register of the session goes on counting, from 0 or from where it was.
 
     Then what it shows to have flowed since the accepted reading counts. It goes on if it rose with each
-    doubted reading, or if power and time allow what it shows; but not if it fell by less than a tenth, because then
-    it was corrected. Else it shows nonsense, or another meter answers.
+    doubted reading; or if its rise can have flowed; or, after a fall, if it may have begun again at 0
+    (`_may_have_restarted`). But not if it fell by less than a tenth, because then it was corrected. Else it shows
+    nonsense, or another meter answers.
     """
     if doubt.is_correction:  # it fell by less than a tenth: most of what it shows has been counted
         return False
@@ -375,7 +379,7 @@ def _is_correction(before_mwh: int, reading_mwh: int) -> bool:
 def _may_have_restarted(counter: EnergyCounter, reading_mwh: int, now_s: float) -> bool:
     """Tell whether a register that fell can have restarted at 0, and counted up to `reading_mwh` since.
 
-    It can if that much can have flowed since the register was read last, and in the minute before
+    It can if power and time allow that much since the register was read last, and in the minute before
     (`LAG_S`), because a register may show late what has flowed. If it is not known when it was read last, it
     can in any case. A register that is not of a session cannot, nor one that fell by less than a tenth: that
     is a correction.

@@ -2,7 +2,8 @@
 
 Each of its eight values has modules that change it: `link`, `readings`, `session_progress`,
 `counting`, `commands`, `point_compliance`. What follows from them is told by `shown_state`, `freshness`
-and `publication`.
+and `publication`. The *terminals* of a point are those of its charger for the phases that it uses, L1 first: to which
+phases of the mains connection they are wired does not matter here.
 Source: load-management 5, 14.3, 16; [reference-manual] tables 23-31.
 """
 

@@ -1,7 +1,8 @@
 """Gives a session its right times when the wall clock is set or corrected. Pure.
 
 Sessions are timed by the monotonic clock, which needs no setting. Only their start and end are wall-clock
-times, which are wrong, or missing, while the wall clock is.
+times, which are wrong, or missing, while the wall clock is. A *run* lasts from a start of the gateway to its end; a
+session that was stored may have begun in a run before.
 """
 
 from dataclasses import replace
