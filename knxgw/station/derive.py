@@ -5,8 +5,9 @@ says what that may concern: it is *dirty*, and must be derived again (`Dirty`; `
 another configuration). Then `derive` does, in this order:
 
 1. *Allocate.* Load management looks at what is dirty. It takes the constraints of each charging point
-   (a cap and its reason) and returns an allocation with its reason. Mostly nothing that matters has
-   changed; then there is no cycle.
+   (a cap and its reason) and returns an allocation with its reason. That is done in a *cycle*. Mostly there is
+   none, because nothing has changed of what counts: the meter, and what a point may *claim* (whether it takes
+   part, and with which currents).
 2. *Decide.* At each dirty point, and at each with another allocation, the constraints are applied
    to what is requested: the allocation, or the setpoint where load management is off. A vehicle
    that does not follow its offer is found out here and becomes a constraint itself.

@@ -63,8 +63,9 @@ def limits_of(station: Station, point: ChargingPoint, now_s: float) -> tuple[Eff
 def began_at(station: Station, point: ChargingPoint, reason: Reason) -> float | None:
     """Return since when a limit that holds now has been in force [monotonic s]; None: that is not kept.
 
-    To be called only for a limit that holds now; `reason` names it. Only those that begin at a moment of their own
-    have an instant here. For an idle vehicle it is since when that has not drawn.
+    To be called only for a limit that holds now; `reason` names it. It is kept for four: since when a vehicle was
+    found not to follow its offer, a lock-out has lasted, a charging point has waited for current, and an idle
+    vehicle has not drawn.
     """
     load_management, number = station.load_management, point.settings.number
     participant = None if load_management is None else load_management.participants.get(number)

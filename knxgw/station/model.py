@@ -1,4 +1,8 @@
-"""The station: the whole site as one value, the events that change it, the effects it wants."""
+"""The station: the whole site as one value, the events that change it, the effects it wants.
+
+A *scope* is the whole device, or one charging point. What the effects tell the world is *handed out*: published to
+group objects, offered to chargers, or given to the store as the *record* of a scope, which survives a restart.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

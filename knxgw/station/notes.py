@@ -167,9 +167,9 @@ def ration_lines(
 ) -> Allowances:
     """Turn lines of the log that are too many into details, and return what is left of each allowance.
 
-    This changes `effects` in place, from `from_index` on. A fault that becomes a detail is still stored. The
-    first line that becomes a detail is followed by one that says that there are too many; it is said again
-    only after half of the allowance has come back.
+    This changes `effects` in place, from `from_index` on. A fault that becomes a detail is still stored. With the
+    first line that becomes a detail, another one is added at the end, which says that there are too many; it is
+    said again only after half of the allowance has come back.
     """
     for index in range(from_index, len(effects)):
         effect = effects[index]

@@ -433,7 +433,7 @@ def _notes_on_refusal(
 
 
 def _effects_of_unlock(station: Station, number: PointNumber, now_s: float) -> tuple[Effect, ...]:
-    """Return the effects of an unlock command: the charger releases the cable, or the log says why not.
+    """Return the effects of an unlock command: the charger releases the cable, and the log says so; or why not.
 
     The command changes nothing in the station: it is a message that is passed on at once, or never.
     """
