@@ -139,10 +139,10 @@ def _while_following(
 def _while_violating(state: LimitCompliance, draw_ma: int, now_s: float) -> LimitCompliance:
     """Return the state of a vehicle that was found to exceed its offer, and has been offered 0 A since.
 
-    If it draws 10 s (`STOP_S`) or more after that was found (`fault_at`), the verdict is that it does not stop: also
-    if it had stopped meanwhile, and for as long as it draws. It draws above 1 A (`DRAWS_FROM_MA`). Once it has not
-    for 5 minutes (`RETRY_S`), it gets another chance: all is as for a new vehicle. `draw_ma`: the draw, as the
-    module defines it [mA]. `now_s`: monotonic.
+    It counts as drawing above 1 A (`DRAWS_FROM_MA`). If it draws 10 s (`STOP_S`) or more after that was found
+    (`fault_at`), the verdict is that it does not stop: also if it had stopped meanwhile. Once it draws no more, the
+    verdict is again that it exceeds its offer; and after 5 minutes of that (`RETRY_S`) it gets another chance: all
+    is as for a new vehicle. `draw_ma`: the draw, as the module defines it [mA]. `now_s`: monotonic.
     """
     if draw_ma > DRAWS_FROM_MA:
         is_late = now_s - state.fault_at >= STOP_S
