@@ -366,6 +366,7 @@ def _faults_changed(
     """
 
     def changed(code: FaultCode, *, is_present: bool) -> FaultChanged:
+        """Return the effect for a fault that has come (`is_present`) or gone."""
         own_code = charger_code if is_present and code is FaultCode.CHARGER_ERROR else ""
         return FaultChanged(scope=scope, code=code, is_present=is_present, at=at, own_code=own_code)
 
