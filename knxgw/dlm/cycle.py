@@ -121,9 +121,9 @@ def _update_participant(
 ) -> None:
     """Update a participant from an observation, and the base load by a draw that moved (in place).
 
-    A draw that becomes unknown moves into the base load, and out of it when it is known again. An assumed
-    draw that ends moves into it, until the meter shows that it has gone. For a participant that begins to
-    take part, now is noted as its last raise.
+    A draw that becomes unknown moves into the base load, and once it is known again the draw that is read then
+    is taken out of it. An assumed draw that ends moves into it, until the meter shows that it has gone. For a
+    participant that begins to take part, now is noted as its last raise, so that it is not raised at once.
     """
     took_part, was_draw_known = participant.takes_part, participant.is_draw_known
     lost_draw_ma = observe(participant, observation, cycle.settings, cycle.now_s)
@@ -204,7 +204,7 @@ def _supervise_meter_age(cycle: CycleState) -> None:
     elif cycle.is_emergency and meters.are_values_valid_again(meter, settings, now_s):
         cycle.is_emergency = False
     lost_phases = meters.phases_to_request(meter, settings, now_s)
-    cycle.meter = meters.note_request(meter, lost_phases, now_s)
+    cycle.meter = meters.with_values_requested(meter, lost_phases, now_s)
     # a meter that answers again in part is not enough: the fault lasts as long as the emergency
     is_lasting = cycle.is_emergency and FaultCode.SMART_METER_TIMEOUT in cycle.faults
     cycle.set_fault(FaultCode.SMART_METER_TIMEOUT, is_silent or is_lasting)

@@ -130,10 +130,11 @@ def _update_phase(
     participants: Sequence[Participant],
     settings: Settings,
 ) -> None:
-    """Update the base load of a phase, and whether its meter follows the chargers, by its last value (in place).
+    """Update the base load of a phase, and the check whether its meter follows the chargers, by its last value.
 
-    `phase`: 0 to 2. Without a value nothing changes. A value over range does not tell whether the meter
-    follows, because the true current is not known.
+    In place. A meter that follows moves as the chargers do; one that does not is frozen, wired the wrong way
+    round, or on another cable (`follows`). `phase`: 0 to 2. Without a value nothing changes. A value over range
+    does not tell whether the meter follows, because the true current is not known.
     """
     value = meter.values[phase]
     if value is None:
@@ -196,18 +197,20 @@ def after_in_operation(
     now_s: float,
     observations: Mapping[int, Observation] = MappingProxyType({}),
 ) -> LoadManagement:
-    """Return the state after an In-operation telegram, by which the meter says that its last values hold.
+    """Return the state after an In-operation telegram, by which the meter says that it works.
 
-    The last values are examined as if they had come now. In an emergency the first such telegram after a
-    silence makes the gateway read the values of all phases from the bus: they are noted as requested. Source:
-    load-management 3.2, 11.6.
+    A meter that sends its values cyclically says nothing about them by that. One that sends changes only says
+    that its last values hold: by them it is examined again whether the meter follows the chargers
+    (`follow_check`), and which phases vehicles use. The base load is not estimated again. In an emergency the
+    very first such telegram, and the first one after a gap between them, requests the values of all phases
+    from the bus. Source: load-management 3.2, 11.6.
     """
     state = _with_last_values_confirmed(state, settings, now_s, observations)
     # by the new state's meter, which has the present line at rest
     meter = meters.with_in_operation(state.meter, settings, now_s)
     is_first = meter.in_operation is not None and meter.in_operation.since == now_s
     if state.is_emergency and is_first:
-        meter = meters.note_request(meter, range(settings.phases), now_s)
+        meter = meters.with_values_requested(meter, range(settings.phases), now_s)
     return replace(state, meter=meter)
 
 
@@ -322,11 +325,13 @@ def after_high_power(state: LoadManagement, settings: Settings, now_s: float) ->
 def observe_charger(
     state: LoadManagement, settings: Settings, number: int, observation: Observation, now_s: float
 ) -> LoadManagement | None:
-    """Return the state after a reading that changes only a charging point's draw, phases or energy; else None.
+    """Return the state after a reading that leaves a charging point's part in the allocation as it was; else None.
 
-    None means that a whole cycle has to take the reading in, because more has changed (`_part_in_allocation`)
-    or a draw moves into the base load; nothing is taken in here. In the state returned a cycle is due if the
-    draw has changed. `number`: of the charging point.
+    Such a reading changes the draw, the phases or the energy, what the charger has acknowledged, its state
+    without a change of whether a vehicle wants to charge, or only when it was read. None means that a whole
+    cycle has to take the reading in, because more has changed (`_part_in_allocation`) or a draw moves into the
+    base load; nothing is taken in here. In the state returned a cycle is due if the draw has changed. `number`:
+    of the charging point.
     """
     before = state.participants[number]
     participant = before.clone()

@@ -1,9 +1,11 @@
 """The smart meter at the mains connection: its values, complete sets of them, and its supervision. Pure.
 
 A meter sends one telegram per phase. One value of each configured phase, close together, is a complete set:
-raising and the end of an emergency need one. How far apart complete sets come, the median of the last ones,
-is the *spacing* (T_mon_eff). A meter sends cyclically (`Monitoring.VALUES`), or only when a value changes;
-then In-operation telegrams tell meanwhile that its last values hold. Phases are numbered 0 to 2.
+raising and the end of an emergency need one. A meter sends cyclically (`Monitoring.VALUES`), or only when a
+value changes; then In-operation telegrams tell meanwhile that its last values hold. How far apart the complete
+sets of a meter that sends cyclically come is its *spacing* (T_mon_eff): the median of the times between the
+last ones. It counts as 10 s until three of these times are known, and always for a meter that sends changes
+only. Phases are numbered 0 to 2.
 
 Source: load-management 3.1, 3.2.
 """
@@ -50,14 +52,15 @@ class CompleteSets:
     completed_at: float | None = None  # when the last set became complete [monotonic s]
     count: int = 0  # how many sets there were
     spacings_s: tuple[float, ...] = ()  # between the last complete sets, the oldest first
-    spacing_s: float = UNKNOWN_SPACING_S  # T_mon_eff: the median spacing, once there were some
+    # T_mon_eff: the median of these, once a meter that sends cyclically has made three
+    spacing_s: float = UNKNOWN_SPACING_S
 
 
 NO_SETS = CompleteSets()
 
 
 class InOperation(NamedTuple):
-    """In-operation telegrams, by which a meter says that its last values hold [monotonic s]."""
+    """In-operation telegrams [monotonic s]; a meter that sends changes only says by them that its values hold."""
 
     last_at: float  # when the last one came
     since: float  # since when they have come without a gap
@@ -70,7 +73,7 @@ class Meter:
     values: tuple[PhaseValue | None, ...] = (None, None, None)
     sets: CompleteSets = NO_SETS
     in_operation: InOperation | None = None  # None: there was no such telegram
-    # when the value of each phase was requested from the bus; None: never
+    # when the value of each phase was requested from the bus; None: never. A new instant is the request
     requested_at: tuple[float | None, ...] = (None, None, None)
     supervised_since: float = 0.0  # when the supervision began
     implausible_values: int = 0  # how many values were dropped
@@ -78,7 +81,11 @@ class Meter:
 
     @property
     def spacing_s(self) -> float:
-        """Return T_mon_eff [s]: the median time between the last complete sets."""
+        """Return T_mon_eff [s]: the median of the times between the last complete sets, at most nine of them.
+
+        It is 10 s until three of these times are known, and always for a meter that sends changes only: how far
+        apart changes come says nothing about the meter. Source: load-management 2.
+        """
         return self.sets.spacing_s
 
     @property
@@ -246,16 +253,21 @@ def are_values_recent(meter: Meter, settings: Settings, now_s: float) -> bool:
 def _are_recent(
     values: Sequence[PhaseValue | None], spacing_s: float, settings: Settings, now_s: float
 ) -> bool:
-    """Tell whether each configured phase has a value no older than the spacing of complete sets plus 1 s."""
+    """Tell whether each configured phase has a value no older than the spacing of complete sets plus 1 s.
+
+    Only then do the values make a complete set, and only then are offers raised by them. The age counts from
+    when the telegram came. `spacing_s`: T_mon_eff.
+    """
     oldest_s = _oldest_age_s(values, settings, now_s)
     return oldest_s is not None and oldest_s <= spacing_s + LATE_SET_S
 
 
 def with_in_operation(meter: Meter, settings: Settings, now_s: float) -> Meter:
-    """Return the meter after an In-operation telegram, which says that its last values hold.
+    """Return the meter after an In-operation telegram, with since when these have come without a gap.
 
-    Such telegrams run without a gap (`InOperation.since`) while each comes within the timeout after the one
-    before. After a gap, or with the first one, they run from now.
+    There is no gap (`InOperation.since`) while each comes within the timeout after the one before. After a gap,
+    or with the very first one, they have come since now. What this means is asked later (`alive_at`,
+    `are_values_valid_again`): only of a meter that sends changes only does it say that the last values hold.
     """
     before = meter.in_operation
     has_gap = before is None or now_s - before.last_at >= settings.timeout_s
@@ -263,8 +275,13 @@ def with_in_operation(meter: Meter, settings: Settings, now_s: float) -> Meter:
     return replace(meter, in_operation=InOperation(last_at=now_s, since=since))
 
 
-def note_request(meter: Meter, phases: Collection[int], now_s: float) -> Meter:
-    """Return the meter with `now_s` noted as when the values of these phases (0 to 2) were requested."""
+def with_values_requested(meter: Meter, phases: Collection[int], now_s: float) -> Meter:
+    """Return the meter with a request, made now, for the values of these phases (0 to 2) from the bus.
+
+    The new instant in `requested_at` is the request: the station sends a read for each phase whose instant has
+    changed. It also serves to request the value of a lost telegram only once (`phases_to_request`). Without
+    phases nothing changes.
+    """
     if not phases:
         return meter
     times = [now_s if phase in phases else at for phase, at in enumerate(meter.requested_at)]

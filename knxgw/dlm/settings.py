@@ -72,7 +72,7 @@ class Settings:
 
 LONG_AGO = -1e9  # an instant before all others [monotonic s]
 PEAK_HOLD_S = 15.0  # shortest window W of the peak-hold
-UNKNOWN_SPACING_S = 10.0  # T_mon_eff while the meter does not send cyclically
+UNKNOWN_SPACING_S = 10.0  # T_mon_eff of a meter that sends changes only, and until it is known
 MOST_BACK_OFF = 3  # the highest k: hold and window are 8 times as long at most (9.4e)
 LOWERED_WITHIN_S = 5.0  # a vehicle follows a lower limit, or 0 A, within this time (IEC 61851-1)
 BACK_OFF_AFTER_RAISE_S = 60.0  # a safety reduction within this time of a raise: back off

@@ -15,11 +15,11 @@ from knxgw.dlm.meter import (
     age_s,
     alive_at,
     current_of_power,
-    note_request,
     phases_to_request,
     window_s,
     with_in_operation,
     with_reading,
+    with_values_requested,
 )
 from knxgw.dlm.settings import Settings
 
@@ -162,7 +162,7 @@ def test_a_phase_whose_telegram_alone_was_lost_is_asked_for_once() -> None:
     meter = report(report(Meter(), 1.0, 0, 1, 2), 10.0, 0, 2)
     assert phases_to_request(meter, HOUSE, 11.9) == []
     assert phases_to_request(meter, HOUSE, 12.0) == [1]
-    assert phases_to_request(note_request(meter, [1], 12.0), HOUSE, 12.5) == [], "once"
+    assert phases_to_request(with_values_requested(meter, [1], 12.0), HOUSE, 12.5) == [], "once"
     assert phases_to_request(report(meter, 12.1, 1), HOUSE, 12.5) == [], "it has answered"
     silent = report(Meter(), 1.0, 0, 1, 2)
     assert phases_to_request(silent, HOUSE, 12.5) == [], "all are silent: nobody is there to ask"
