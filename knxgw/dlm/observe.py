@@ -4,7 +4,9 @@ An observation is what was last read of a charging point. Most functions change 
 point as load management knows it) in place. Three words recur. The draw is *known* while the charger can be
 reached and its currents are *valid*, which means believable and not stale. A draw that is no longer known
 *moves into the base load*: it may still flow, and the meter cannot tell it from the building's. Of a charger
-without measurement the draw is *assumed*: its offer, while it reports that a vehicle charges.
+without measurement the draw is *assumed*: its offer, while it reports that a vehicle charges. What a charger
+that cannot be lowered may take beyond its offer and draw is *held back* (`held_back_ma`): no other participant
+gets it.
 
 Source: load-management 3.3, 4, 13.
 """
@@ -73,10 +75,10 @@ def note_reading_time(participant: Participant, observation: Observation) -> Non
 def unread_participant(settings: ParticipantSettings, offer_ma: int) -> Participant:
     """Return a participant of which nothing has been read yet; it counts as unreachable until its charger answers.
 
-    Until then the higher of its offer and its fallback (the current it takes without contact) is reserved for
-    it on all wired phases, as `held_back_ma`: it may draw as much. Source: load-management 13.2b.
+    Until then the higher of its offer and its fail-safe (the current it takes without contact) is held back for
+    it on all wired phases: it may draw as much. Source: load-management 13.2b.
     """
-    may_take_ma = max(offer_ma, settings.fallback_ma)
+    may_take_ma = max(offer_ma, settings.fail_safe_ma)
     return Participant(
         settings=settings,
         phases=settings.wired_phases,
@@ -91,8 +93,8 @@ def observe(
     """Update a participant from an observation (in place); return a draw that moves into the base load, or None.
 
     A draw moves there when it is no longer known, or when an assumed draw has ended: only the meter can show
-    whether it is gone. The result is in mA per grid phase. With a static limit there is no base load: then
-    the caller ignores the result. Source: load-management 7.2, 13.1, 13.2.
+    whether it is gone. The result is in mA per grid phase. With a static limit there is no base load: then a
+    cycle adds the result to nothing (`cycle._add_to_base_load`). Source: load-management 7.2, 13.1, 13.2.
     """
     was_known, last_draw_ma = participant.is_draw_known, participant.draw_ma
     # the order matters: each step uses what the one before it has updated
@@ -103,7 +105,7 @@ def observe(
     participant.is_interrupting = (
         participant.is_connected and observation.state is ChargingState.INTERRUPTION
     )
-    if participant.is_reachable:  # else what was held back at its loss stays
+    if participant.is_reachable:  # else what is held back for it since it was lost stays
         participant.held_back_ma = _held_back_until_acknowledged_ma(participant, observation, now_s)
     if was_known and not participant.is_draw_known:
         _forget_draw(participant, settings)
@@ -192,16 +194,16 @@ def _forget_vehicle(participant: Participant) -> None:
 def _update_reachability(
     participant: Participant, observation: Observation, settings: Settings, now_s: float
 ) -> None:
-    """Update whether a charger can be reached; if it is lost, reserve what it may take without contact (in place).
+    """Update whether a charger can be reached; if it is lost, hold back what it may take without contact (in place).
 
-    That is the highest of its offer, the offer it acknowledged last, and its fallback. Its last draw moves
-    into the base load, so only the rest is reserved, as `held_back_ma`. With a static limit there is no base
-    load, and all of it is reserved. One that answers again may have to wait for its first reading
-    (`_is_first_reading_awaited`). Source: load-management 13.2.
+    That is the highest of its offer, the offer it acknowledged last, and its fail-safe. Its last draw moves
+    into the base load, so only the rest is held back. With a static limit there is no base load, and all of it
+    is held back. One that answers again may have to wait for its first reading (`_is_first_reading_awaited`).
+    Source: load-management 13.2.
     """
     if participant.is_reachable and not observation.is_reachable:
         acknowledged_ma = observation.acknowledged_ma or 0  # a lower offer may not have arrived
-        may_take_ma = max(participant.offer_ma, acknowledged_ma, participant.settings.fallback_ma)
+        may_take_ma = max(participant.offer_ma, acknowledged_ma, participant.settings.fail_safe_ma)
         in_base_ma = NO_CURRENT if settings.static_limit_ma is not None else participant.draw_ma
         participant.held_back_ma = _on_phases(
             participant.settings.wired_phases, lambda phase: max(0, may_take_ma - in_base_ma[phase])
@@ -243,8 +245,9 @@ def _held_back_until_acknowledged_ma(
     """Return what a charger may still take because it has not acknowledged a lower offer [mA per grid phase].
 
     It may still take what it acknowledged last. Offer and draw count anyway, so only what is above the larger
-    of them is returned. 0 until the lower offer must have been obeyed: up to then the current is reserved as
-    an earlier offer or as draw (`commitment.committed_ma`). Source: load-management 9.3i.
+    of them is returned. 0 until the lower offer must have been obeyed: up to then no more is reserved than the
+    offer, the draw, and an offer to which it was raised in the last T_ev (`commitment.committed_ma`). Source:
+    load-management 9.3i.
     """
     acknowledged_ma, offer_ma = observation.acknowledged_ma, participant.offer_ma
     if (
@@ -347,8 +350,9 @@ def _note_draw(participant: Participant, drawn_at: float, now_s: float) -> None:
 def _history_with_reading(history: DrawHistory, read_at: float, draw_ma: Phases) -> DrawHistory:
     """Return the history of a draw with one more reading, without those that are no longer needed.
 
-    Of equal readings in a row only the first and the last are kept: the draw stayed the same between them.
-    The history reaches back at least `HISTORY_S` (70 s).
+    The history tells what was drawn when the smart meter took a sample (`draw_history`). Of equal readings in a
+    row only the first and the last are kept: the draw stayed the same between them. It reaches back at least
+    `HISTORY_S` (70 s), as far as there were readings.
     """
     reading = PastDraw(read_at, draw_ma)
     if len(history) >= 2 and history[-1].draw_ma == draw_ma == history[-2].draw_ma:

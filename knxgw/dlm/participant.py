@@ -53,8 +53,9 @@ class ParticipantSettings:
     resolution_ma: int  # the steps in which the charger takes an offer
     wired_phases: tuple[int, ...]  # grid phases by wiring and rotation, by terminal
     measures_current: bool  # false: its draw is assumed, from its offer, while it charges
-    # what its vehicle may draw when the charger does not hear from the gateway (F_i)
-    fallback_ma: int
+    # what its vehicle may draw when the charger does not hear from the gateway (F_i); 0: the charger has no
+    # fail-safe, and keeps its last offer
+    fail_safe_ma: int
     measures_every_phase: bool = True  # false: the current of some phases is assumed
 
 
@@ -162,9 +163,11 @@ class Participant:
     # D_i: what its vehicle draws above the offer although it has had time to obey, per grid phase; a small one
     # is kept while the vehicle is stopped
     overdraw_ma: Phases = NO_CURRENT
-    # R_i: what it may take beyond offer and draw, because it cannot be lowered, per grid phase
+    # R_i: what it may take beyond offer and draw, because it cannot be lowered, per grid phase. No other one
+    # gets it
     held_back_ma: Phases = NO_CURRENT
-    # U_i: its last draw per grid phase, while that counts as the building's and may still flow
+    # U_i: its last draw per grid phase, while that counts as the building's and may still flow. It takes room
+    # from the chargers' own line only
     unread_draw_ma: Phases = NO_CURRENT
     transition: Transition = field(default_factory=Transition)
     last_raise: LastRaise = field(default_factory=LastRaise)

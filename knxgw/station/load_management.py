@@ -132,7 +132,7 @@ def participant_settings(
         resolution_ma=limits.resolution_ma,
         wired_phases=wired_phases(point, phase_count),
         measures_current="current" in point.capabilities,
-        fallback_ma=_fallback_ma(point, limits),
+        fail_safe_ma=_fail_safe_ma(point, limits),
         measures_every_phase=_measures_every_phase(point),
     )
 
@@ -149,7 +149,7 @@ def _measures_every_phase(point: PointSettings) -> bool:
     return all(f"current_l{terminal}" in point.capabilities for terminal in terminals)
 
 
-def _fallback_ma(point: PointSettings, limits: Limits) -> int:
+def _fail_safe_ma(point: PointSettings, limits: Limits) -> int:
     """Return the current [mA] that a charger falls back to when it no longer hears from the gateway.
 
     It is the minimum, whatever was offered before: the gateway sets it as the fail-safe where the model allows

@@ -22,7 +22,7 @@ def participant(
     *,
     minimum_ma: int = 6000,
     measures: bool = True,
-    fallback_ma: int = 6000,
+    fail_safe_ma: int = 6000,
 ) -> ParticipantSettings:
     """Return a charging point of 6 to 16 A."""
     return ParticipantSettings(
@@ -32,7 +32,7 @@ def participant(
         resolution_ma=100,
         wired_phases=wired,
         measures_current=measures,
-        fallback_ma=fallback_ma,
+        fail_safe_ma=fail_safe_ma,
     )
 
 

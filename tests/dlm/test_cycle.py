@@ -29,7 +29,7 @@ def participant(number: int, wired: tuple[int, ...] = (0, 1, 2)) -> ParticipantS
         resolution_ma=100,
         wired_phases=wired,
         measures_current=True,
-        fallback_ma=6000,
+        fail_safe_ma=6000,
     )
 
 

@@ -249,7 +249,7 @@ def test_one_that_is_not_reachable_is_told_so_as_long_as_it_is_and_the_others_ke
 def test_what_an_unreachable_charger_may_take_is_reserved_on_every_wired_phase(
     wired: tuple[int, ...], reserve_ma: tuple[int, int, int]
 ) -> None:
-    house = House(participant(1, wired, fallback_ma=8000), participant(2))
+    house = House(participant(1, wired, fail_safe_ma=8000), participant(2))
     house.cars[1] = Car(terminals=1, most_ma=7000, cap_ma=7000)
     house.live(60)
     assert (house.participant().phases, house.participant().offer_ma) == (wired[:1], 7000)
@@ -263,7 +263,7 @@ def test_what_an_unreachable_charger_may_take_is_reserved_on_every_wired_phase(
 
 @pytest.mark.proves("D13.2b")
 def test_what_a_charger_may_take_that_was_never_reached_is_reserved_until_it_answers() -> None:
-    house = House(participant(1), participant(2, fallback_ma=16_000), base_a=10)
+    house = House(participant(1), participant(2, fail_safe_ma=16_000), base_a=10)
     house.cars[2].reachable = False
     house.live(60)
     assert house.offers_ma[0] == 6000, "10 A, 6 A, and 16 A that it may fall back to"
