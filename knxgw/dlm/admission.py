@@ -158,7 +158,7 @@ def _admit(
             )
         ):
             admitted.append(participant)
-            _add_minimum(participant, minimums_ma)
+            _add_required(participant, minimums_ma)
     return admitted
 
 
@@ -177,8 +177,12 @@ def _spare_to_try_again_ma(
     return TRY_AGAIN_SPARE_MA
 
 
-def _add_minimum(participant: Participant, minimums_ma: list[int]) -> None:
-    """Add a participant's minimum to the sums on its phases (in place)."""
+def _add_required(participant: Participant, minimums_ma: list[int]) -> None:
+    """Add what a waiting participant requires to the sums of minima on its phases (in place).
+
+    That is its minimum and the overdraw that is remembered of its vehicle. Those that run are in the sums with
+    the plain minimum (`queue.minimums_ma`), because the room is smaller by their overdraw already (`Claims`).
+    """
     for index in participant.phases:
         minimums_ma[index] += participant.required_ma(index)
 
@@ -326,4 +330,4 @@ def _update_shedding(
             participant, minimums_ma, room_now_ma
         )
         if participant in admitted or may_start_soon:
-            _add_minimum(participant, minimums_ma)
+            _add_required(participant, minimums_ma)

@@ -52,9 +52,9 @@ class DrawRange(NamedTuple):
 
 
 class BaseEstimate(NamedTuple):
-    """What a sample says of the base load [mA]: the value that is used, and the range it lies in."""
+    """What a sample says of the base load [mA]: its value, and the range it lies in."""
 
-    base_ma: int  # the value that is used
+    base_ma: int  # the value by this sample: the one in the range closest to before, or likely after a sure rise
     least_ma: int
     likely_ma: int  # if the sample is as old as the configured delay says
     most_ma: int
@@ -84,7 +84,7 @@ def add_sample(
         _set_base_load(phase_state, base_ma, most_ma, pending_samples=())
         return
     base_ma = _provisional_base_ma(estimate.base_ma, before_ma, sample, settings)
-    most_ma = _provisional_most_ma(estimate, base_ma, sample, known_participants)
+    most_ma = _base_to_leave_room_for_ma(estimate, base_ma, sample, known_participants)
     # a sample that changes nothing needs no second look, unless earlier ones wait for theirs
     changes_nothing = base_ma == estimate.most_ma == before_ma
     must_wait = not changes_nothing or bool(phase_state.pending_samples)
@@ -93,18 +93,19 @@ def add_sample(
     _set_base_load(phase_state, base_ma, most_ma, pending_samples=pending)
 
 
-def _provisional_most_ma(
-    estimate: BaseEstimate, base_ma: int, sample: Sample, known_participants: list[Participant]
+def _base_to_leave_room_for_ma(
+    estimate: BaseEstimate, used_ma: int, sample: Sample, known_participants: list[Participant]
 ) -> int:
-    """Return for which base load [mA] offers must leave room until all chargers were read since a sample.
+    """Return up to which base load [mA] offers leave room while a sample waits for readings of the chargers.
 
-    That is the highest possible one, or only the likely one if two things hold: the chargers were read after the
-    sample was taken, if the configured delay is right; and the next sample will show whether it is, before
-    anything is raised. `base_ma`: the base load that is used.
+    Normally that is the highest one that the sample leaves possible (`estimate.most_ma`). It is less if all
+    chargers were read since the presumed sampling (`sampled_at`) and another sample comes before any raise:
+    then the largest of the one that is used now (`used_ma`), the sample's own estimate, and its likely value if
+    that is more than 1 A above the one used.
     """
     is_read_since_sampled = _are_all_read_since(known_participants, sample.sampled_at)
     if is_read_since_sampled and _is_sampled_again_before_raise(sample, known_participants):
-        return max(base_ma, estimate.base_ma, _likely_base_ma(estimate, base_ma))
+        return max(used_ma, estimate.base_ma, _likely_base_ma(estimate, used_ma))
     return estimate.most_ma
 
 

@@ -124,12 +124,13 @@ def fits_now(cycle: CycleState, available_ma: Sequence[int], newcomer: Participa
 def claim_from_free_points(
     cycle: CycleState, available_ma: Sequence[int], newcomer: Participant
 ) -> None:
-    """Claim the minimum of a newcomer that only offers to free charging points keep from starting (in place).
+    """Claim the minimum of a newcomer that only free charging points keep from starting (in place).
 
-    What is claimed (`claimed_ma`) is not offered there any more. A later cycle starts the newcomer, once it
-    is known that no vehicle was plugged in there meanwhile. Nothing changes where the minimum would not fit
-    without these offers either. To be called only while it does not fit (`fits_now`), with the same room
-    `available_ma`. Source: load-management 5.5.
+    They keep it from starting by what they are offered, or by offers that were just withdrawn from them: a
+    vehicle may have been plugged in there unseen. What is claimed (`claimed_ma`) is not offered to free
+    charging points any more. A later cycle starts the newcomer, once such a vehicle must have obeyed. Nothing
+    changes where the minimum would not fit without these offers either. To be called only while it does not
+    fit (`fits_now`), with the same room `available_ma` [mA per phase]. Source: load-management 5.5.
     """
     if not has_room(cycle, available_ma, newcomer):
         return

@@ -46,8 +46,10 @@ def last_read_at(participant: Participant) -> float | None:
 def must_be_obeyed_at(participant: Participant, settings: Settings) -> float:
     """Return the instant by which a vehicle must have followed its last offer [monotonic s].
 
-    That is the time a vehicle has to follow (T_ev, `obey_s`) after the charger acknowledged the offer. If it
-    has acknowledged nothing since the offer was made, it is that time after the offer was made.
+    A vehicle has T_ev (`obey_s`) to follow, from when the offer was made, or from the charger's last
+    acknowledgement if that came later. Which current the charger acknowledged is not looked at. Unlike
+    `Transition.obey_by_at`, this is about raises as well, and knows of the acknowledgement; that one is for
+    lowerings only, counts from the offer, and gives a vehicle that ignores its offer no more time.
     """
     acknowledged_at = (
         participant.observation.acknowledged_at if participant.observation is not None else None

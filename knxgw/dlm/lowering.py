@@ -17,6 +17,8 @@ from knxgw.dlm.settings import (
 )
 from knxgw.dlm.state import PhaseState
 
+# up to so long after a safety reduction a phase is over range by the load for which it was reduced
+SAME_LOAD_WITHIN_S = 60.0
 # a smaller excess may be no more than a step of the meter: 41 mA at 60 A with 9.021
 METER_STEP_MA = 50
 # a reduction may help so much later than vehicles and meter need: an allowance, not derived from anything
@@ -142,8 +144,11 @@ def _last_lowering_at(cycle: CycleState, index: int, reduced_at: float, soon_s: 
 def _phases_still_over_range(cycle: CycleState) -> set[int]:
     """Return the phases (0 to 2) whose meter is over range, although vehicles have obeyed a safety reduction.
 
-    Over range means above what the datapoint type can express. So nobody knows by how much the phase
-    carries too much, and lowering by a computed excess may never be enough. Source: load-management 3.1b.
+    That is so if the value was sampled between 5 s (`LOWERED_WITHIN_S`) and 60 s (`SAME_LOAD_WITHIN_S`) after
+    the last safety reduction; the end of a meter fault counts as one. Over range means above what the datapoint
+    type can express: nobody knows by how much the phase carries too much, and lowering by a computed excess may
+    never be enough. So vehicles that are lowered there go to their minimum at once. Source: load-management
+    3.1b.
     """
     found = set()
     for index, phase in enumerate(cycle.phases):
@@ -152,7 +157,7 @@ def _phases_still_over_range(cycle: CycleState) -> set[int]:
             sampled_at = value.arrived_at - cycle.settings.meter_delay_s
             since_reduction_s = sampled_at - phase.reduced_at
             # earlier, vehicles need not have obeyed yet; later, the reduction was for another load
-            if LOWERED_WITHIN_S <= since_reduction_s <= BACK_OFF_AFTER_RAISE_S:
+            if LOWERED_WITHIN_S <= since_reduction_s <= SAME_LOAD_WITHIN_S:
                 found.add(index)
     return found
 

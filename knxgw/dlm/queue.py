@@ -106,7 +106,10 @@ def note_stop(participant: Participant, now_s: float) -> None:
 
 
 def was_stopped_often(participant: Participant, now_s: float) -> bool:
-    """Tell whether a participant was stopped four times in the last hour: a fifth stop would be too many."""
+    """Tell whether the queue has stopped a participant four times in the last hour: a fifth stop would be too many.
+
+    Its last four stops are kept (`note_stop`), so the oldest of them tells.
+    """
     stopped_at = participant.shedding.stopped_at
     return len(stopped_at) == MOST_STOPS and now_s - stopped_at[0] <= HOUR_S
 

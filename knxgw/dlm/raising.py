@@ -84,9 +84,11 @@ def _raise_request(cycle: CycleState, possible: PossibleRaise) -> AllocationRequ
 
 
 def _raise_offer(cycle: CycleState, participant: Participant, rise_ma: int) -> None:
-    """Raise an offer by `rise_ma`, and note when: the next raise of this participant has to wait.
+    """Raise an offer by `rise_ma`, and note when, and how many complete sets the meter had sent by then.
 
-    When its phases were raised is noted, too: a safety reduction soon after may begin a back-off
+    The next raise of this participant waits for some seconds and for one set more. It also begins again to be
+    timed how long a small raise has been possible: this one was it, or has made the share that is left another
+    one. When its phases were raised is noted, too: a safety reduction soon after may begin a back-off
     (`lowering`).
     """
     cycle.set_offer(participant, participant.offer_ma + rise_ma)
@@ -136,8 +138,8 @@ def _time_small_raise(participant: Participant, rise_ma: int, now_s: float) -> N
 def _is_small_raise_due(participant: Participant, now_s: float) -> bool:
     """Tell whether a small raise has been possible for `SMALL_RAISE_S` (30 s), so that it is worth a write.
 
-    If small raises were never made, each of many vehicles would leave nearly 0.5 A unused, for hours.
-    Source: load-management 9.4g.
+    Small means below 0.5 A (`raise_from_ma`), or below a step of the charger. If small raises were never made,
+    each of many vehicles would leave nearly 0.5 A unused, for hours. Source: load-management 9.4g.
     """
     since = participant.small_raise_possible_since
     return since is not None and now_s - since >= SMALL_RAISE_S

@@ -65,7 +65,8 @@ class PhaseState:
     # by how much B_p may be higher, because currents moved when it was measured
     uncertainty_ma: int = 0
     history: BaseHistory = ()  # B_p over the longest peak-hold window, falling
-    reduced_at: float = LONG_AGO  # last safety reduction
+    # the last safety reduction, or later the end of a fault of the meter by a complete set
+    reduced_at: float = LONG_AGO
     raised_at: float = LONG_AGO  # last raise
     excess_since: float | None = None  # since when the offers exceed the room; None: they do not
     back_off: int = 0  # k: hold and window are 2**k times as long

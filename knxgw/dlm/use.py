@@ -344,8 +344,10 @@ def _update_headroom(
 def next_change_at(participant: Participant, settings: Settings, now_s: float) -> float:
     """Return the earliest instant at which the passage of time alone may change a participant [monotonic s].
 
-    A cycle may skip it until then, while nothing new is observed. `now_s`: it has to be looked at in every
-    cycle. `NEVER` (infinite): time alone changes nothing.
+    Until then no cycle need run for it, and a cycle may skip it, while nothing new is observed; one without
+    measurement is looked at in every cycle all the same (`observe.says_nothing_new`). `now_s`: the next cycle
+    has to look at it. `NEVER` (infinite): time alone changes nothing. Only waits and transitions of this
+    participant itself count: those that concern others too (trial, shed, turn, phase test) are in `finish`.
     """
     if not participant.is_reachable:
         answers = participant.observation is not None and participant.observation.is_reachable
@@ -369,29 +371,30 @@ def next_change_at(participant: Participant, settings: Settings, now_s: float) -
 def _instants_of_change(participant: Participant, settings: Settings) -> list[float]:
     """Return the instants [monotonic s] at which time alone changes a participant; some may be past.
 
-    Each belongs to a rule of this module, of `observe` or of `raising`. A new rule that times something must
-    add its instant here, else a cycle may come too late.
+    Each is the end of a wait or transition of this one participant, by a rule of this module, of `observe`,
+    `commitment` or `raising`. A new rule that times such a thing must add its instant here, else a cycle may
+    come too late. Waits that concern others too (trial, shed, turn, phase test) are in `finish`.
     """
     use, evidence = participant.use, participant.phase_evidence
-    moments = [participant.transition.obey_by_at, participant.transition.rises_until]
+    instants = [participant.transition.obey_by_at, participant.transition.rises_until]
     if participant.settings.measures_current:
-        moments.append(age_counts_from(participant) + stale_after_s(participant))
+        instants.append(age_counts_from(participant) + stale_after_s(participant))
     if use.not_drawing_since is not None and not use.is_idle:
         idle_after_s = settings.idle_s if use.has_charged else settings.wait_s
-        moments.append(use.not_drawing_since + idle_after_s)
+        instants.append(use.not_drawing_since + idle_after_s)
     if participant.small_raise_possible_since is not None:
-        moments.append(participant.small_raise_possible_since + SMALL_RAISE_S)
+        instants.append(participant.small_raise_possible_since + SMALL_RAISE_S)
     if use.under_use_since is not None:
-        moments.append(use.under_use_since + settings.observe_s)
+        instants.append(use.under_use_since + settings.observe_s)
     if use.cap is not None:
-        moments += _instants_of_use_cap_change(use.cap, use.others_lack_since)
+        instants += _instants_of_use_cap_change(use.cap, use.others_lack_since)
     if evidence.charges_clearly_since is not None and evidence.unused_since:
-        moments += [
+        instants += [
             max(evidence.charges_clearly_since, unused_since) + UNUSED_AFTER_S
             for phase, unused_since in evidence.unused_since.items()
             if phase in participant.phases
         ]
-    return moments
+    return instants
 
 
 def _instants_of_use_cap_change(cap: UseCap, others_lack_since: float | None) -> list[float]:
