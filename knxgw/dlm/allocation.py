@@ -41,9 +41,9 @@ def solve(
 ) -> list[int]:
     """Return the allocated current [mA] of each request, in their order, not rounded yet.
 
-    Each gets its minimum, even where the minima do not fit; of the rest the prioritised one gets all it can
-    use, and the others equal increments. `available_ma`: the room on each constraint.
-    Source: load-management 8.
+    Each gets its minimum, even where the minima do not fit; those on a constraint with nothing left get no
+    more. Of the rest the prioritised one gets all it can use, and the others equal increments.
+    `available_ma`: the room on each constraint. Source: load-management 8.
     """
     allocated = [request.minimum_ma for request in requests]
     # the room by the set of requests that share it: bit n of a set stands for request n

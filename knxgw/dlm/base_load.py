@@ -54,7 +54,7 @@ class DrawRange(NamedTuple):
 class BaseEstimate(NamedTuple):
     """What a sample says of the base load [mA]: its value, and the range it lies in."""
 
-    base_ma: int  # the value by this sample: the one in the range closest to before, or likely after a sure rise
+    base_ma: int  # by this sample: the value of the range closest to before, or the likely one after a sure rise
     least_ma: int
     likely_ma: int  # if the sample is as old as the configured delay says
     most_ma: int
@@ -70,8 +70,8 @@ def add_sample(
     """Set the base load and uncertainty of a phase by a new sample of the meter (`phase_state` changes in place).
 
     It counts fully if it is the first one, or if all chargers have been read since it arrived. Otherwise it
-    counts provisionally, and waits in `pending_samples` to be examined again once they have been read.
-    `phase`: 0 to 2. Source: load-management 7.2.
+    counts provisionally, and waits in `pending_samples` to be examined again once they have been read; one that
+    changes nothing does not wait, unless earlier ones do. `phase`: 0 to 2. Source: load-management 7.2.
     """
     known_participants = _participants_with_known_draw(participants)
     estimate = _estimate(phase_state.base_ma, phase, sample, known_participants, settings)
@@ -256,7 +256,9 @@ def examine_at_rest(
     no draw has moved since `at_rest_since`, the base load is that value less the present draws, within the
     range that the last sample left possible. If that is higher than before it counts at once. If it is lower,
     or the same, it counts only if nothing has moved since `long_at_rest_since`, which is earlier: a telegram
-    may have been lost. `phase`: 0 to 2. Source: load-management 7.2g.
+    may have been lost. It falls no further than to 0.5 A above what is shown (`UNREPORTED_MA`), because the
+    meter need not report so small a rise. Nothing changes while samples wait for readings. `phase`: 0 to 2.
+    Source: load-management 7.2g.
     """
     before_ma, possible_ma = phase_state.base_ma, phase_state.possible_base_ma
     if before_ma is None or phase_state.pending_samples or possible_ma.is_exact:

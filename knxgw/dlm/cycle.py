@@ -165,7 +165,7 @@ def _reexamine_samples(cycle: CycleState) -> None:
 def _add_to_base_load(cycle: CycleState, draw_ma: Phases) -> None:
     """Count a draw [mA per grid phase] that is not known any more as the building's, now and in the past."""
     if cycle.is_static:
-        return  # no building is measured; the draw of a lost charger is reserved in `held_back_ma`
+        return  # no building is measured; what a lost charger may take is held back for it
     add_draw(cycle.phases, draw_ma)
 
 

@@ -89,8 +89,9 @@ class CycleState:
     def raise_in_this_cycle(self) -> LastRaise:
         """Return what is noted as the last raise of a participant that this cycle raises or starts.
 
-        That is the present instant, and how many complete sets the meter has sent so far: the next raise
-        waits for some seconds from then, and for one set more.
+        It is also noted for one that begins to take part in it. That is the present instant, and how many
+        complete sets the meter has sent so far: the next raise waits for some seconds from then, and for one
+        set more.
         """
         return LastRaise(self.now_s, self.state.meter.sets.count)
 
@@ -235,8 +236,9 @@ class CycleState:
 
         Mostly the next sample of the meter ends the uncertainty, or a reading of the chargers for which
         samples wait. A meter that has nothing new to report sends no sample. So the uncertainty counts as 0
-        once its last value is older than `window_s`, or no offer could ever rise. That instant is noted in
-        `peak_expires_at` if it is the earlier one. `window_end_at`: mostly now (`_window_end_at`).
+        once its last value is older than `window_s`; otherwise no offer could ever rise. That instant is
+        noted in `peak_expires_at` if it is the earlier one. While samples wait, nothing is noted.
+        `window_end_at`: mostly now (`_window_end_at`).
         """
         value = self.state.meter.values[index]
         if phase.pending_samples or not phase.uncertainty_ma or value is None:

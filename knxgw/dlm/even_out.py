@@ -1,8 +1,10 @@
 """A participant that keeps a little more than its share gives it back when another one lacks as much. Pure.
 
-A share that shrinks by a step of the charger at most lowers no offer, else chargers that take whole amperes
-would lose one at each flicker of the building. But many small surpluses add up to one large lack: three
-chargers that each keep an ampere leave the prioritised one three amperes short, for hours.
+The *share* of a participant is what the allocation by the latest base load gives it; what its offer is above
+that is its *surplus*. A share that shrinks by a step of the charger or 0.5 A at most lowers no offer, else
+chargers that take whole amperes would lose one at each flicker of the building. But many small surpluses add
+up to one large lack: three chargers that each keep an ampere leave the prioritised one three amperes short,
+for hours.
 
 This does not go on for ever: afterwards all of them have their shares, and one share must rise by a step and
 another one fall by a step until it happens again.
@@ -26,7 +28,8 @@ def even_out(
 ) -> None:
     """Lower offers that are a little above their share, once another one has lacked that current for 10 s.
 
-    To be called after `lower`, which leaves such offers as they are. `share_ma`: the share of each [mA];
+    All that share a phase with that participant go to their share, if they are at least a step above it. To be
+    called after `lower`, which leaves such offers as they are. `share_ma`: the share of each [mA];
     `may_rise_to_ma`: up to what each may be raised; both by number. Since when a participant has lacked what
     others keep is noted in `short_since` (None: it does not). A cycle does this for one participant only,
     since then the room is another one. Source: load-management 9.3k.

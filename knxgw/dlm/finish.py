@@ -82,9 +82,9 @@ def _is_next_cycle_due_at_once(cycle: CycleState) -> bool:
 def _next_change_of_phase_at(cycle: CycleState, phase: PhaseState, window_s: float) -> float:
     """Return when time alone changes something about a phase [monotonic s]; NEVER: nothing is timed.
 
-    It is the first of three instants: the hold after a safety reduction ends, a small excess of the offers
-    has lasted for 10 s (`LOW_EXCESS_S`) and must be lowered, or the back-off ends. `window_s`: W, the
-    window of the peak-hold.
+    It is the first of three instants: the hold after a safety reduction (or a meter fault) ends, a small
+    excess of the offers has lasted for 10 s (`LOW_EXCESS_S`) and must be lowered, or the back-off ends.
+    `window_s`: W, the window of the peak-hold.
     """
     next_at = NEVER
     hold_ends_at = phase.reduced_at + window_s * 2**phase.back_off

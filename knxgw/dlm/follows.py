@@ -127,7 +127,7 @@ class MeterValue(NamedTuple):
 class PresentLevel(NamedTuple):
     """The level at which the chargers are now, and what the meter has shown since they reached it."""
 
-    drawn_ma: int | None = None  # all chargers together; None: they move
+    drawn_ma: int | None = None  # all chargers that measure every phase together; None: they move
     values: tuple[MeterValue, ...] = ()  # the last ones; one at least while they are at a level
 
     def with_value(self, drawn_ma: int | None, value: MeterValue, kept_s: float) -> "PresentLevel":
@@ -188,14 +188,14 @@ class FollowCheck:
     """What is remembered of a phase to tell whether its meter follows the chargers."""
 
     trail: Trail = EMPTY
-    # None: the chargers move; else values are kept, none is examined
+    # None: the chargers move, or a step of theirs is still being judged; else values are kept, none is examined
     rest: RestingChargers | None = None
     last_sample: PairedReport | None = None  # the value that was examined last
     present: PresentLevel = NOWHERE
     step: Step = NO_STEP
     answers: tuple[Answer, ...] = ()  # to the last steps
     has_reported_export: bool = False  # so it has a sign, and a wrong one can be seen
-    finding: Answer | None = None  # what is wrong with it
+    finding: Answer | None = None  # what is wrong with its meter; None: nothing was found
 
     def with_trail(self, trail: Trail) -> "FollowCheck":
         """Return the check with another trail; faster than `replace`: this is done for each meter value."""
@@ -223,10 +223,11 @@ def add_report(
 ) -> FollowCheck:
     """Return the check of a phase (0 to 2) after a value of its meter: keep it, and examine those that are due.
 
-    While the chargers rest none is examined, because only a step of theirs says anything. The last few values
-    (3 of a slow meter, 12 of a fast one) are kept: once a charger moves they show whether the meter was
-    steady. They are examined then, or when the meter shows export for the first time. `spacing_s`: how far
-    apart the values come.
+    `report` itself always waits: at the earliest it is examined when the next value comes. While the chargers
+    rest none is examined, because only a step of theirs says anything. With it the last few values (3 of a slow
+    meter, 12 of a fast one) are kept: once a charger moves they show whether the meter was steady. They are
+    examined then, or when the meter shows export for the first time. `spacing_s`: how far apart complete sets
+    of the meter come (T_mon_eff).
     """
     nearly_constant_since, constant_since = unchanged_since(check.trail, report)
     if check.rest is not None:
@@ -401,9 +402,10 @@ def _level_drawn_ma(before_ma: int | None, paired: PairedReport) -> int | None:
 def _with_step_concluded(check: FollowCheck, drawn_ma: int, paired: PairedReport) -> FollowCheck:
     """Return the check with the present step ended and the next one begun, if the step can be ended now.
 
-    It ends with an answer of the meter that can be believed, which is added to the check. Without one it ends
-    once the meter is steady at the chargers' present level (`drawn_ma`). The next step begins at that level.
-    If neither is so, the check is returned unchanged.
+    It ends with an answer of the meter that can be believed, which is added to the check. An answer "stands
+    still" that comes so early that the meter may only be late does not end it. Without an answer it ends once
+    the meter is steady at the chargers' present level (`drawn_ma`). The next step begins at that level. If none
+    of this ends it, the check is returned unchanged.
     """
     from_level, answer = check.step.from_level, check.step.answer
     if from_level is not None and answer is not None:
@@ -434,6 +436,7 @@ def _may_have_other_cause(
     Where the line is held at a value (by this gateway at its limit, by a battery at zero), chargers or
     battery move against the building, and the meter rightly stands still. If a vehicle begins or stops
     charging by itself, only a battery can have that effect, or a charger that is read later than the meter.
+    False in any case for a meter that has repeated its value to the milliampere for so long that it is frozen.
     `from_level`: where the step began. Source: load-management 13.5.
     """
     if answer is Answer.FOLLOWS:

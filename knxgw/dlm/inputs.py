@@ -93,9 +93,10 @@ def after_meter_value(
 ) -> LoadManagement:
     """Return the state after a meter value of one phase; a cycle is due if it changes base load or findings.
 
-    A value that completes a set (one of each phase) also ends an emergency, and may show which phases
-    vehicles use. `observations`: the last one of each charging point, by number; they show up to when draws
-    are known. Source: load-management 3.1, 4.7, 7, 11.2.
+    One is also due while samples wait for readings. An implausible value is only counted. A value that
+    completes a set (one of each phase) also ends an emergency, and may show which phases vehicles use.
+    `observations`: the last one of each charging point, by number; they show up to when draws are known.
+    Source: load-management 3.1, 4.7, 7, 11.2.
     """
     meter, is_plausible = meters.with_reading(state.meter, settings, reading, now_s)
     if not is_plausible:

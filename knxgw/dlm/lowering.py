@@ -30,8 +30,8 @@ def lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, i
 
     An offer is lowered where the offers on one of its phases exceed the room (`Danger`), where it is above
     its allocation by more than a flicker of the building, or where its cap has fallen below it. A smaller
-    difference costs no write to the charger: the offer stays. Lowering on a phase with a large excess is a
-    *safety reduction*: raises wait after it.
+    difference costs no write to the charger: the offer stays. Lowering on a phase with a large excess
+    (`Danger.LARGE`) is a *safety reduction*: raises wait after it.
 
     An offer goes to its minimum at once where lowering it by less may not help (`_needs_minimum`). While
     there is danger it goes no higher than what the charger has acknowledged. Source: load-management 9.3.

@@ -60,7 +60,7 @@ NO_SETS = CompleteSets()
 
 
 class InOperation(NamedTuple):
-    """In-operation telegrams [monotonic s]; a meter that sends changes only says by them that its values hold."""
+    """In-operation telegrams [monotonic s]: a meter that sends changes only says by them that its values hold."""
 
     last_at: float  # when the last one came
     since: float  # since when they have come without a gap
@@ -182,7 +182,8 @@ def _fresh_phases_of_this_round(meter: Meter, now_s: float) -> frozenset[int]:
 
     In a round the meter sends one telegram per phase. If one is lost, the other phases of that round must not
     wait for the next round: each set from then on would mix two rounds. So phases whose value is older than
-    0.7 of the spacing (`ROUND`) are left out. Source: load-management 3.1h.
+    0.7 of the spacing (`ROUND`) are left out; none is until three times between sets are known. Source:
+    load-management 3.1h.
     """
     fresh, spacings_s = meter.sets.fresh_phases, meter.sets.spacings_s
     if len(spacings_s) < FEWEST_SPACINGS:
@@ -292,7 +293,8 @@ def phases_to_request(meter: Meter, settings: Settings, now_s: float) -> list[in
     """Return the phases (0 to 2) whose telegram was lost while others came: these are to be read from the bus.
 
     A telegram counts as lost when it is late by half of the time from the interval to the timeout. It is
-    requested once. If all phases are late, none is requested: then the meter is silent. Source:
+    requested once. If all phases are late, none is requested: then the meter is silent. Nor is one that never
+    had a value, nor any of a meter that sends changes only, which is not late while nothing changes. Source:
     load-management 11.5.
     """
     if settings.monitoring is not Monitoring.VALUES:
@@ -355,7 +357,7 @@ def is_alive(meter: Meter, settings: Settings, now_s: float) -> bool:
 
 
 def age_s(meter: Meter, settings: Settings, now_s: float) -> float | None:
-    """Return the age [s] of the oldest value of the configured phases; None until each has one."""
+    """Return the age [s] of the oldest value of the configured phases, to be shown; None until each has one."""
     return _oldest_age_s(meter.values, settings, now_s)
 
 

@@ -151,8 +151,8 @@ def _forget_draw(participant: Participant, settings: Settings) -> None:
     """Forget a participant's draw, which is no longer known; all its wired phases count again (in place).
 
     The last draw is kept as `unread_draw_ma`, because it may still flow over the chargers' own line, and
-    leaves less room there. Not with a static limit: then it is part of `held_back_ma`, which already makes
-    that room smaller.
+    leaves less room there. Not with a static limit: then what a lost charger may take is held back as a whole
+    (`_update_reachability`), which already makes that room smaller.
     """
     if settings.static_limit_ma is None:
         participant.unread_draw_ma = participant.draw_ma
@@ -165,7 +165,8 @@ def _forget_draw(participant: Participant, settings: Settings) -> None:
 def _reports_no_charging(participant: Participant, observation: Observation) -> bool:
     """Tell whether nothing can flow: the charger answers, is offered 0 A, and reports a state without charging.
 
-    Then nothing flows even if its currents cannot be believed. False while its state is not known.
+    Then nothing flows even if its currents cannot be believed, and its unread draw is forgotten. False while
+    its state is not known.
     """
     state = observation.state
     return (

@@ -158,8 +158,9 @@ def _timed_excess(
     """Return since when each phase has carried too much, and how many severe samples in a row it has had.
 
     Too much is more than the fuse, or more than the limit by `lower_from_ma`, although all are at the
-    minimum, so that lowering offers cannot help. A sample is severe if base load and minima exceed 1.25
-    times the fuse (`severe_factor`); each one is counted once (`PhaseLoad.is_new`). A phase that is not in
+    minimum, so that lowering offers cannot help. A sample is severe if a vehicle charges on the phase, and
+    base load and minima exceed 1.25 times the fuse (`severe_factor`); each one is counted once
+    (`PhaseLoad.is_new`). A phase that is not in
     `loads` keeps what `before` says of it.
     """
     fuse_ma = settings.fuse_ma
@@ -241,7 +242,7 @@ def _with_new_lock_out(overcurrent: Overcurrent, settings: Settings, now_s: floa
 
 
 def lock_out_ends_at(overcurrent: Overcurrent) -> float | None:
-    """Return when the lock-out ends [monotonic s], if a restart stays possible until then.
+    """Return when the lock-out ends [monotonic s], if a restart stays possible until then, to be shown to people.
 
     None: there is no lock-out, or no restart is possible now. The lock-out lasts longer if the meter has
     not shown by then what the line carries without the chargers.

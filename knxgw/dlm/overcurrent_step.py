@@ -99,17 +99,17 @@ def _begin_lock_out(cycle: CycleState) -> None:
         )
         cycle.overcurrent = replace(cycle.overcurrent, lock_out=interrupted)
         if cycle.overcurrent.has_recurred:
-            _hold_back_those_on_full_phases(cycle, running)
+            _delay_return_on_full_phases(cycle, running)
 
 
-def _hold_back_those_on_full_phases(cycle: CycleState, interrupted: Sequence[Participant]) -> None:
+def _delay_return_on_full_phases(cycle: CycleState, interrupted: Sequence[Participant]) -> None:
     """Let interrupted participants on overloaded phases start again only with room to spare (in place).
 
     To be called only for an overcurrent that came back soon after a restart: their minimum had fitted, and
     the line carried too much all the same, because a vehicle takes more than it is offered, or the base load
     comes and goes. So each must have room for 1 A more than its minimum for `restart_s`, like one that the
     queue has shed. Without such room it may return after `restart_after_s`, which is twice as long after each
-    such lock-out. Source: load-management 12.4f.
+    such lock-out, up to 15 min. One that is shed already is left as it is. Source: load-management 12.4f.
     """
     full_phases = {
         index

@@ -216,7 +216,8 @@ class Participant:
     def is_draw_known(self) -> bool:
         """Tell whether the participant's draw is known: its currents can be believed, and its charger answers.
 
-        While it is not, what it drew last counts as the building's.
+        While it is not, what it drew last counts as the building's, unless there is a static limit and so no
+        measured building.
         """
         return self.has_valid_currents and self.is_reachable
 
@@ -243,7 +244,7 @@ class Participant:
         return now_s if self.waiting_since is None else self.waiting_since
 
     def served_since(self, now_s: float) -> float:
-        """Return since when the participant has had an offer; since now if that was not noted yet."""
+        """Return since when the participant has had at least its minimum; since now if that was not noted yet."""
         return now_s if self.use.offered_since is None else self.use.offered_since
 
     @property
@@ -315,8 +316,9 @@ class Participant:
 def age_counts_from(participant: Participant) -> float:
     """Return the instant [monotonic s] from which the age of a participant's currents counts.
 
-    That is their last reading, or when the charger answered again after a loss, whichever is later: a charger
-    that has just come back gets the time that one reading takes before its currents count as stale.
+    That is their last reading, or when the charger began to answer (for the first time, or after a loss),
+    whichever is later: a charger that has just come back gets the time that one reading takes before its
+    currents count as stale.
     """
     read_at = participant.read_at
     return (

@@ -29,7 +29,7 @@ class Transition:
 
 
 class LastRaise(NamedTuple):
-    """The last raise of an offer, or start."""
+    """The last raise of an offer, or start; or when the participant began to take part, if that was later."""
 
     at: float = LONG_AGO
     set_count: int = -1  # how many complete sets of the meter there had been then
@@ -51,13 +51,13 @@ class Use:
     """What a vehicle makes of its offer: all of it, less, or nothing."""
 
     offered_since: float | None = None  # since when it has at least its minimum
-    has_charged: bool = False  # since it has had its minimum
+    has_charged: bool = False  # it has drawn more than 1 A since it has had its minimum
     # since when it has drawn no more than 1 A although it has its minimum; it is idle only after a time of that
     not_drawing_since: float | None = None
     is_idle: bool = False  # it has not drawn for so long that its offer is not reserved
     # since when it has drawn less than its offer less the headroom
     under_use_since: float | None = None
-    # since when others on its phases have lacked what it does not use
+    # since when current has been scarce on its phases, so that others may lack what it does not use
     others_lack_since: float | None = None
     cap: UseCap | None = None  # of a vehicle that draws less than its offer; None: none
 
@@ -75,7 +75,7 @@ class PhaseEvidence:
     """What tells which of the wired phases a vehicle uses."""
 
     charges_clearly_since: float | None = None  # since when it has drawn 3 A or more on some phase
-    # by grid phase: since when a wired phase has not been used
+    # by grid phase: since when a wired phase has carried less than 1 A
     unused_since: Mapping[int, float] = field(default_factory=dict)
     # which phases the meter has shown, where it does not measure; None: nothing is known
     found: FoundPhases | None = None
@@ -90,14 +90,16 @@ class Trial:
     """Whether others give way for it, and how long not again after they did so in vain (`trial`)."""
 
     since: float | None = None  # since when others give way for it
-    # how long it had to wait after the last trial that failed; 0: none failed
+    # how long it has to wait after the last trial that failed because lowering others freed nothing; 0: none
+    # failed, or the last one did for another reason
     retry_wait_s: float = 0.0
-    try_again_at: float = LONG_AGO  # before that no other gives way for it
+    # before that no other gives way for it; or, if there is no such wait, only for a minimum with room to spare
+    try_again_at: float = LONG_AGO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shedding:
-    """Whether it was stopped because the minima did not fit, and when it may return (`queue`)."""
+    """Whether it was stopped because the minima did not fit, and when it may return (`queue`, `admission`)."""
 
     is_shed: bool = False  # it was stopped so, and has not returned yet
     room_since: float | None = None  # since when there has been room for it again
@@ -105,4 +107,4 @@ class Shedding:
     # from then on it may start even without that room (12.4f); None: never
     may_return_anyway_at: float | None = None
     returned_at: float = LONG_AGO  # when it was last admitted again after it was shed
-    stopped_at: tuple[float, ...] = ()  # instants of its last stops
+    stopped_at: tuple[float, ...] = ()  # instants of its last stops by the queue, four at most

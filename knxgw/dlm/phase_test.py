@@ -33,7 +33,8 @@ def is_phase_test_open(
     """Tell whether a phase test is open: a vehicle was lowered, and the meter has not shown the result yet.
 
     The result is on which phases the vehicle draws. It shows in the next line at rest: values of all phases
-    while no vehicle moves. Some seconds after that should have come, the test is given up. `line`: the last
+    while no vehicle moves. The test is given up some seconds after that should have come, or once the vehicle
+    takes no part any more. `line`: the last
     line at rest, in which the vehicle still drew what it had before the test; None: there was none, so
     nothing is tested. `spacing_s`: how far apart complete sets of the meter come.
     """
@@ -175,8 +176,8 @@ def next_test_at(line: LineAtRest | None, participants: Iterable[Participant]) -
 def _can_be_tested(participant: Participant) -> bool:
     """Tell whether lowering a participant can show which phases it uses, and that is not certain yet.
 
-    The line shows a change clearly from 3 A (`ANSWER_FROM_MA`), so its offer must be that much above the
-    minimum.
+    It must take part. The line shows a change clearly from 3 A (`ANSWER_FROM_MA`), so its offer must be that
+    much above the minimum.
     """
     change_ma = participant.offer_ma - participant.settings.minimum_ma
     return (

@@ -171,7 +171,11 @@ def _frees_enough(
 
 
 def minimums_ma(participants: Sequence[Participant], phase: int) -> int:
-    """Return the sum of the minima [mA] of those participants that use a phase."""
+    """Return the sum of the minima [mA] of those participants that use a phase.
+
+    To be called for participants that have an offer: what they draw above it has made the room smaller already
+    (`Claims`), so the plain minimum counts. For one that is to start there is `Participant.required_ma`.
+    """
     return sum(
         participant.settings.minimum_ma
         for participant in participants

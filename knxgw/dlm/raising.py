@@ -86,10 +86,9 @@ def _raise_request(cycle: CycleState, possible: PossibleRaise) -> AllocationRequ
 def _raise_offer(cycle: CycleState, participant: Participant, rise_ma: int) -> None:
     """Raise an offer by `rise_ma`, and note when, and how many complete sets the meter had sent by then.
 
-    The next raise of this participant waits for some seconds and for one set more. It also begins again to be
-    timed how long a small raise has been possible: this one was it, or has made the share that is left another
-    one. When its phases were raised is noted, too: a safety reduction soon after may begin a back-off
-    (`lowering`).
+    The next raise of this participant waits for some seconds, and mostly for one set more. How long a small
+    raise has been possible is timed from scratch, because after any raise another one is left. When its phases
+    were raised is noted, too: a safety reduction soon after may begin a back-off (`lowering`).
     """
     cycle.set_offer(participant, participant.offer_ma + rise_ma)
     participant.last_raise = cycle.raise_in_this_cycle

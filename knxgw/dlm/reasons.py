@@ -20,7 +20,7 @@ def note_reasons(
 ) -> None:
     """Note for every participant that runs or waits why its offer is not higher (`cycle.reasons`).
 
-    To be called at the end of a cycle, when all offers are set: one of `waiting` may have been started in it.
+    To be called once a cycle has set the offers of all these: one of `waiting` may have been started in it.
     `target_ma`: up to what the allocation allows each to rise [mA], by number. Source: load-management 6.
     """
     for participant in running:
@@ -37,8 +37,9 @@ def _reason_of(cycle: CycleState, participant: Participant, target_ma: Mapping[i
     """Return what keeps the offer of a participant that has one from being higher.
 
     The first that applies: it is at its maximum, at a cap from outside, or at its cap by use; it may rise,
-    but only later (`target_ma`, by number, is higher); the prioritised charging point has more than its
-    minimum on a phase of this one; or, if nothing else, the phase with the least room is full.
+    but only later (`target_ma`, by number, is higher by more than `raise_from_ma`); the prioritised charging
+    point takes part and has more than its minimum on a phase of this one; or, if nothing else, the phase with
+    the least room for raises is full.
     """
     one = participant.settings
     if participant.offer_ma >= one.maximum_ma:

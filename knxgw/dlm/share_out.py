@@ -3,8 +3,8 @@
 `admission` finds which waiting participants get a minimum if the others give way. The allocation is solved
 twice (`allocated_ma`) for the running and the admitted participants: in the room by the latest base load, and
 in that by its peak. Lowering (`lowering`) follows the first allocation at once. Raising (`raising`) follows
-the smaller of both, needs a complete set of the meter, and gives only what has been released (the sum of the
-larger of offer and draw never exceeds the room).
+the smaller of both, mostly needs a complete set of the meter, and gives only what has been released (the sum
+of the larger of offer and draw never exceeds the room).
 
 Source: load-management 8, 9, 14, 18.1.
 """
@@ -134,7 +134,7 @@ def _is_next_sample_awaited(cycle: CycleState, newcomer: Participant) -> bool:
 def _update_scarcity(
     cycle: CycleState, running: Sequence[Participant], target_ma: Mapping[int, int]
 ) -> None:
-    """Note for each participant since when current has been scarce on its phases (`Use.others_lack_since`).
+    """Note for each running participant since when current has been scarce on its phases (`Use.others_lack_since`).
 
     While it is, a vehicle whose cap follows its draw (`Use.cap`) is left less headroom, so that others get
     more. Where no vehicle has such a cap, nothing counts as scarce. A phase is scarce while a participant

@@ -34,7 +34,8 @@ def may_others_give_way(participant: Participant, now_s: float) -> bool:
 def begin_trial(participant: Participant, now_s: float) -> None:
     """Note that others give way for a newcomer from now on: a trial begins (in place).
 
-    If a trial goes on already, its beginning stays.
+    They are lowered for it, or offers to free charging points are withdrawn. If a trial goes on already, its
+    beginning stays.
     """
     if participant.trial.since is None:
         participant.trial = replace(participant.trial, since=now_s)
@@ -51,7 +52,8 @@ def note_failed_trial(
     (`retry_wait_s`).
 
     Where all of them measure, the building has taken the current. Then others may give way at once if there
-    is more room than the minimum needs; if it only just fits, not for 15 min.
+    is more room than the minimum needs; if it only just fits, not for 15 min. Failures of the other kind before
+    are forgotten.
     """
     nothing_was_freed = any(
         not one.settings.measures_current and not set(one.phases).isdisjoint(participant.phases)

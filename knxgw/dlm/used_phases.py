@@ -140,7 +140,8 @@ def rests_since(participant: Participant, settings: Settings) -> float | None:
 def are_used_phases_certain(participant: Participant) -> bool:
     """Tell whether it is certain which phases a participant's vehicle uses, so that no test is needed.
 
-    Only one phase is wired, or the same phases were found twice in a row (`CERTAIN_TIMES`).
+    Only one phase is wired, or the same phases were found twice in a row (`CERTAIN_TIMES`); a clear start
+    counts as twice.
     """
     found = participant.phase_evidence.found
     return len(participant.settings.wired_phases) == 1 or (
