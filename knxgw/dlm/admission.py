@@ -1,6 +1,8 @@
 """Admission: which waiting participants get a minimum, if the others give way; and whose turn it is. Pure.
 
-With the queue a participant that has charged for long enough is stopped for one that waits.
+A participant *runs* while it has an offer, and *waits* while it wants to charge and has none; an idle one does
+neither. One that waits is *admitted* if its minimum fits once all that run have gone to theirs. With the queue
+a participant that has charged for long enough is stopped for one that waits.
 Source: load-management 9.2, 18.1.
 """
 

@@ -163,7 +163,10 @@ def _reexamine_samples(cycle: CycleState) -> None:
 
 
 def _add_to_base_load(cycle: CycleState, draw_ma: Phases) -> None:
-    """Count a draw [mA per grid phase] that is not known any more as the building's, now and in the past."""
+    """Count a draw [mA per grid phase] that is not known any more as the building's, now and in the past.
+
+    Nothing changes with a static limit.
+    """
     if cycle.is_static:
         return  # no building is measured; what a lost charger may take is held back for it
     add_draw(cycle.phases, draw_ma)
@@ -301,9 +304,9 @@ def _may_unmeasured_still_rise(cycle: CycleState, newcomer: Participant) -> bool
     """Tell whether an unmeasured vehicle on a newcomer's phases may still be rising to its offer.
 
     Asked in a high-power window, where no peak of the base load is remembered. Such a vehicle is taken to
-    draw its offer after 6 s (`obey_s`), but an onboard charger may take longer: up to 15 s after a raise
-    (`PEAK_HOLD_S`). Until then the building seems smaller than it is, and a start would use that. False in
-    an emergency, in which peaks count. Source: load-management 10.3.
+    draw its offer after 6 s (`obey_s`), but an onboard charger may take longer: up to 15 s after a raise or
+    start (`PEAK_HOLD_S`). Until then the building seems smaller than it is, and a start would use that. False
+    in an emergency, in which peaks count. Source: load-management 10.3.
     """
     if cycle.is_emergency:
         return False

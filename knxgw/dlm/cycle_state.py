@@ -132,7 +132,7 @@ class CycleState:
         )
 
     def set_offer(self, participant: Participant, offer_ma: int) -> None:
-        """Change the offer of a participant to `offer_ma` from this instant on."""
+        """Change the offer of a participant to `offer_ma` from this instant on, and note what follows (`use`)."""
         set_offer(participant, offer_ma, self.settings, self.now_s)
 
     def start(self, participant: Participant) -> None:

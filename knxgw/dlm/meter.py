@@ -1,11 +1,11 @@
 """The smart meter at the mains connection: its values, complete sets of them, and its supervision. Pure.
 
-A meter sends one telegram per phase. One value of each configured phase, close together, is a complete set:
-raising and the end of an emergency need one. A meter sends cyclically (`Monitoring.VALUES`), or only when a
-value changes; then In-operation telegrams tell meanwhile that its last values hold. How far apart the complete
-sets of a meter that sends cyclically come is its *spacing* (T_mon_eff): the median of the times between the
-last ones. It counts as 10 s until three of these times are known, and always for a meter that sends changes
-only. Phases are numbered 0 to 2.
+A meter sends one telegram per phase; those of one sampling are a *round*. One value of each configured phase,
+close together, is a complete set: raising and the end of an emergency need one. A meter sends cyclically
+(`Monitoring.VALUES`), or only when a value changes; then In-operation telegrams tell meanwhile that its last
+values hold. How far apart the complete sets of a meter that sends cyclically come is its *spacing*
+(T_mon_eff): the median of the times between the last ones. It counts as 10 s until three of these times are
+known, and always for a meter that sends changes only. Phases are numbered 0 to 2.
 
 Source: load-management 3.1, 3.2.
 """
@@ -90,7 +90,10 @@ class Meter:
 
     @property
     def total_ma(self) -> int:
-        """Return the sum of the last values of all phases [mA]; negative: export."""
+        """Return the sum of the last values of all phases [mA]; negative: export.
+
+        While it is near zero a battery may hold it there, which `follows` must allow for.
+        """
         return sum([value.current_ma for value in self.values if value])
 
     @property

@@ -3,7 +3,8 @@
 An observation is what was last read of a charging point. Most functions change a participant (a charging
 point as load management knows it) in place. Three words recur. The draw is *known* while the charger can be
 reached and its currents are *valid*, which means believable and not stale. A draw that is no longer known
-*moves into the base load*: it may still flow, and the meter cannot tell it from the building's. Of a charger
+*moves into the base load*: it may still flow, and the meter cannot tell it from the building's. It is kept as
+the *unread draw* (`unread_draw_ma`), because the chargers' own line still carries it. Of a charger
 without measurement the draw is *assumed*: its offer, while it reports that a vehicle charges. What a charger
 that cannot be lowered may take beyond its offer and draw is *held back* (`held_back_ma`): no other participant
 gets it.
@@ -130,7 +131,7 @@ def _has_assumed_draw_ended(
 
 
 def _take_over_observed(participant: Participant, observation: Observation, now_s: float) -> None:
-    """Take over from an observation what needs no check: plug, outside caps, energy (in place).
+    """Take over from an observation what needs no check: plug, constraints, energy (in place).
 
     If the charger answers again, the time is noted. When the vehicle is unplugged, what was learnt about it
     is forgotten. `unchanged_until` becomes now, so that the next cycle does not skip the participant.

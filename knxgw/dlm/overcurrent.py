@@ -1,5 +1,11 @@
 """Overcurrent though all are at the minimum: confirm it, interrupt all, restart. Pure.
 
+A phase that carries too much although all are at the minimum has an *excess*: lowering offers cannot help. If
+it lasts, it is *confirmed* as an overcurrent, and a lock-out begins: all charging points are *interrupted*
+(with the queue only some, if that is enough). Two *severe* samples in a row, by which base load and minima
+are far above the fuse, confirm it sooner. The lock-out ends with a *restart*: the charging points are
+newcomers then.
+
 Source: load-management 12.
 """
 
@@ -41,7 +47,7 @@ class Excess:
 
     @property
     def is_present(self) -> bool:
-        """Tell whether any phase carries too much, so that an overcurrent is being timed or counted."""
+        """Tell whether any phase has an excess, which is being timed, or has had a severe sample."""
         times = (*self.above_fuse_since, *self.above_limit_since)
         return any(self.severe_samples) or any(since is not None for since in times)
 
@@ -158,10 +164,9 @@ def _timed_excess(
     """Return since when each phase has carried too much, and how many severe samples in a row it has had.
 
     Too much is more than the fuse, or more than the limit by `lower_from_ma`, although all are at the
-    minimum, so that lowering offers cannot help. A sample is severe if a vehicle charges on the phase, and
-    base load and minima exceed 1.25 times the fuse (`severe_factor`); each one is counted once
-    (`PhaseLoad.is_new`). A phase that is not in
-    `loads` keeps what `before` says of it.
+    minimum, so that lowering offers cannot help. A sample is severe if a vehicle charges on the phase, and base
+    load and minima exceed 1.25 times the fuse (`severe_factor`); each one is counted once (`PhaseLoad.is_new`).
+    A phase that is not in `loads` keeps what `before` says of it.
     """
     fuse_ma = settings.fuse_ma
     above_limit_from_ma = settings.limit_ma + settings.lower_from_ma

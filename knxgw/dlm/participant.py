@@ -117,7 +117,10 @@ class Observation:
         )
 
     def differs_only_in_age(self, other: "Observation") -> bool:
-        """Tell whether another observation has the same values, whenever they were read."""
+        """Tell whether another observation has the same values, whenever they were read.
+
+        If so a cycle need not take it in, except that the draw is known up to another instant.
+        """
         return (
             self.currents_ma == other.currents_ma
             and self.fresh_s == other.fresh_s

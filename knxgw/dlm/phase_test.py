@@ -34,9 +34,9 @@ def is_phase_test_open(
 
     The result is on which phases the vehicle draws. It shows in the next line at rest: values of all phases
     while no vehicle moves. The test is given up some seconds after that should have come, or once the vehicle
-    takes no part any more. `line`: the last
-    line at rest, in which the vehicle still drew what it had before the test; None: there was none, so
-    nothing is tested. `spacing_s`: how far apart complete sets of the meter come.
+    takes no part any more. `line`: the last line at rest, in which the vehicle still drew what it had before
+    the test; None: there was none, so nothing is tested. `spacing_s`: how far apart complete sets of the
+    meter come.
     """
     if line is None:
         return False

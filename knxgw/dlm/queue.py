@@ -140,7 +140,7 @@ def minimums_fit(participants: Sequence[Participant], room_ma: Sequence[int]) ->
 
 
 def _shed_order(participant: Participant) -> tuple[int, float, int]:
-    """Return the sort key for shedding: most energy first, then the one served longest."""
+    """Return the sort key for shedding: most energy first, then served longest, then the lowest number."""
     return (-participant.energy_mwh, *_served_order(participant))
 
 

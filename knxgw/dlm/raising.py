@@ -1,5 +1,8 @@
 """Raising: slowly, after the meter has measured, and only what has been released. Pure.
 
+A *small* raise, of less than 0.5 A (`raise_from_ma`) or a step of the charger, is hardly worth a write: it is
+made only once it has been possible for 30 s.
+
 Source: load-management 9.4.
 """
 

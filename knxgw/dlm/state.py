@@ -125,7 +125,8 @@ class LoadManagement:
     participants: Mapping[int, Participant]
     meter: Meter = field(default_factory=Meter)
     phases: tuple[PhaseState, ...] = ()
-    is_emergency: bool = True  # until the first complete set
+    # at first, until a complete set; later while the meter is silent or wrong
+    is_emergency: bool = True
     # since a start of the gateway, not since a change of the configuration: then a vehicle may start before
     # the first complete set (11.4, 11.7)
     starts_unmeasured: bool = False

@@ -79,8 +79,8 @@ def _transition_to(
 def _was_lowered_unseen(participant: Participant, settings: Settings, now_s: float) -> bool:
     """Tell whether a participant was lowered last, and not read since its vehicle must have obeyed that.
 
-    Then no reading shows how far it followed. False if it was lowered at this very instant: that offer was
-    never sent.
+    Then no reading shows how far it followed. False if it was never read, or if it was lowered at this very
+    instant: that offer was never sent.
     """
     transition, read_at = participant.transition, last_read_at(participant)
     was_lowered = participant.offer_ma < transition.previous_offer_ma

@@ -66,7 +66,10 @@ class LineAtRest(NamedTuple):
     most_since_ma: tuple[int, ...] = ()
 
     def with_later_values(self, values_ma: Sequence[int]) -> "LineAtRest":
-        """Return the line with new values [mA, of each phase] in the range that the meter has shown since."""
+        """Return the line with new values [mA, of each phase] in the range that the meter has shown since.
+
+        That range tells whether the building may have hidden a vehicle in between (`_has_stayed_between`).
+        """
         return self._replace(
             least_since_ma=tuple(map(min, self.least_since_ma or values_ma, values_ma)),
             most_since_ma=tuple(map(max, self.most_since_ma or values_ma, values_ma)),
