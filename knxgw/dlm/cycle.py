@@ -335,7 +335,7 @@ def _may_start_at_minimum(cycle: CycleState, *, fits: bool) -> bool:
 
 
 def _offer_to_free_points(cycle: CycleState) -> None:
-    """Offer each free charging point (no vehicle takes part) its minimum where that fits, else 0 A.
+    """Offer each free charging point (no vehicle wants to charge) its minimum where that fits, else 0 A.
 
     What is offered at one free point is not available to the next, because two vehicles may be plugged in
     at the same moment. So those that have an offer come first, and what one of them has lost is offered to

@@ -113,7 +113,7 @@ def _note_unchanged_until(cycle: CycleState) -> float:
 
     In monotonic seconds. If an offer has changed in this cycle it is now: the next cycle has to see what
     follows. Two more waits count for the result but are not noted: when others may be asked again to give
-    way for a participant, and when one that the queue has stopped for lack of room (shed) may return.
+    way for a participant, and when one that was stopped for lack of room (shed) may return.
     """
     now_s = cycle.now_s
     soonest_at = NEVER

@@ -99,9 +99,12 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shedding:
-    """Whether it was stopped because the minima did not fit, and when it may return (`queue`, `admission`)."""
+    """Whether it was shed (stopped for lack of room), and when it may return (`queue`, `admission`).
 
-    is_shed: bool = False  # it was stopped so, and has not returned yet
+    By the queue, because the minima did not fit, or by an overcurrent that came back.
+    """
+
+    is_shed: bool = False  # it was shed, and has not returned yet
     room_since: float | None = None  # since when there has been room for it again
     room_needed_s: float = 0.0  # how long there must be room before it may start again
     # from then on it may start even without that room (12.4f); None: never
