@@ -52,7 +52,7 @@ DURATIONS = {
         "spacings_s",
     }
     | {one.name for one in fields(Settings)},
-    "ets": {"time_s"},
+    "ets": {"cpu_s", "time_s"},
     "firmware": {
         "end_s",
         "pause_s",
