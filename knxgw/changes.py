@@ -2,7 +2,7 @@
 
 The order is such that a process that is killed at any moment comes up again with the configuration of
 before or the new one: the file is replaced once the text was judged, before the device takes it; what may cut
-off the browser has the text of before beside it until somebody confirms it.
+off the browser has the previous text beside it until somebody confirms it.
 """
 
 import asyncio
@@ -184,7 +184,7 @@ class Changes:
     def write(self, following: Prepared, current: Prepared, proposal: Proposal) -> None:
         """Replace the file by what is about to be taken. Raises: OSError.
 
-        What may cut off the browser has the text of before beside it, until it is confirmed.
+        What may cut off the browser has the previous text beside it, until it is confirmed.
         """
         if self._must_be_confirmed(following, current, proposal):
             self.master.begin_unconfirmed(current.text)
@@ -265,7 +265,7 @@ class Changes:
         self._return = self._confirm_until = None
 
     def _go_back(self, text: str) -> None:
-        """Propose the text of before: nobody has confirmed the change."""
+        """Propose the previous text: nobody has confirmed the change."""
         log.warning("the change of the configuration was not confirmed in time; it is taken back")
         self._stop_waiting()
         if self._waiting is not None:  # another change is being judged: as soon as that is over

@@ -14,7 +14,7 @@ BEFORE_NAME = "knxgw.configuration-before.yaml"
 class MasterFile:
     """Where the configuration stands, and how pages change it; to be used by one thread at a time.
 
-    What may cut off whoever changes it is `unconfirmed`: the text of before is kept beside it until somebody
+    What may cut off whoever changes it is `unconfirmed`: the previous text is kept beside it until somebody
     confirms the change, so that also a device that was started again meanwhile returns to it.
     """
 
@@ -53,7 +53,7 @@ class MasterFile:
     def write(self, text: str) -> None:
         """Replace what the file says. Raises: OSError.
 
-        A power cut leaves the file of before or the new one. Owner and mode of the file stay.
+        A power cut leaves the previous file or the new one. Owner and mode of the file stay.
         """
         target = self._target
         if self.is_own or not target.exists():

@@ -57,7 +57,7 @@ _NOT_JUDGED = (
 _NOT_CHECKED = "the configuration cannot be checked: please report this"
 _ENDS = "the device ends"
 _SET_ASIDE = (
-    "%s is the configuration of before the factory reset and is set aside: write another one on the website or into "
+    "%s is the previous configuration the factory reset and is set aside: write another one on the website or into "
     "the file, or send SIGHUP (systemctl reload knxgw) to take it as it is"
 )
 RESTART_DELAY_S = 1.5  # for the page that asked to load all it needs
@@ -448,7 +448,7 @@ class _Life:
         if pending is None:
             return
         if pending.proposal.origin is Origin.RETURNED:
-            log.error("the configuration of before cannot be used any more: the last one stays")
+            log.error("the previous configuration cannot be used any more: the last one stays")
         pending.end(outcome)
 
     def _give_back(self, judging: asyncio.Future[Judgement]) -> None:

@@ -27,7 +27,7 @@ class ServedWebsite:
         return self._group.create_task(serve(self._bridge, self._listener), name="website")
 
     async def serve_anew(self, listener: Listener, given_up: Listener | None = None) -> None:
-        """Serve from the beginning, at this listener; `given_up`: the one of before, if it is another."""
+        """Serve from the beginning, at this listener; `given_up`: the previous one, if it is another."""
         self._listener = listener
         async with self._exchanging:
             self._serving.cancel()

@@ -1,7 +1,7 @@
 """The memory that ETS writes: one arena at a fixed address for each object that can be loaded. Pure.
 
 ETS allocates a segment, asks where it is (property 7) and writes there. Arenas do not move, so that a partial
-download finds its segment where it was, with the octets of before. All of it is below 0x10000, where the plain
+download finds its segment where it was, with the previous octets. All of it is below 0x10000, where the plain
 memory services reach it too.
 """
 

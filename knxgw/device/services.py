@@ -151,7 +151,7 @@ class Services:
         return replace(_answer(said), restart=EraseCode(asked.erase_code) if is_done else None)
 
     def erase(self, code: EraseCode) -> None:
-        """Erase what a master reset asks for; its answer has left from the address of before."""
+        """Erase what a master reset asks for; its answer has left from the previous address."""
         model = self._model
         match code:
             case EraseCode.FACTORY_RESET:

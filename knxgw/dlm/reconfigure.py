@@ -1,6 +1,6 @@
 """Load management that goes on with other settings or other charging points. Pure.
 
-The values of the smart meter were measured with the participants of before. The last draw of a participant
+The values of the smart meter were measured with the previous participants. The last draw of a participant
 that leaves counts as the building's from then on. A newcomer has no offer until the next cycle finds room
 for it, even if its vehicle draws already: that draw is part of the building's until the newcomer is read. A
 participant whose new minimum is above its offer has no offer, either. So a change never adds current to the
@@ -31,7 +31,7 @@ def reconfigured(
     """Return load management with other settings and participants; `state` is not changed, and a cycle is due.
 
     A participant is kept if its number and its wired phases are the same; the last known draw of any other
-    counts as the building's. What was remembered to compare the meter with the participants of before is
+    counts as the building's. What was remembered to compare the meter with the previous participants is
     forgotten if these have changed. `is_same_measurement`: the smart meter still measures the same line in
     the same way; otherwise load management begins as at a start (`_restarted`). Source: load-management 11.7,
     16.70, 16.71.
@@ -48,7 +48,7 @@ def reconfigured(
     phases = _phases_without_participants_left_out(state, settings, kept)
     are_all_kept = len(kept) == len(wanted_settings) == len(state.participants)
     if not are_all_kept:
-        # what is remembered here compares the meter with the participants of before
+        # what is remembered here compares the meter with the previous participants
         for phase in phases:
             phase.follow_check, phase.pending_samples = follows.NEW, ()
     reasons = {n: reason for n, reason in state.outcome.reasons.items() if n in kept}

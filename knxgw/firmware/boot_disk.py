@@ -132,7 +132,7 @@ class BootDisk:
     # --- the state of the device, as it was before an update
 
     def keep_copy(self, slot: str, version: str) -> None:
-        """Copy what the firmware of a slot may change beyond what the one of before can read.
+        """Copy what the firmware of a slot may change beyond what the previous one can read.
 
         The copy is there as long as the trial lasts, and no longer. Raises: OSError, sqlite3.Error.
         """

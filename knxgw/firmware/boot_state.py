@@ -87,7 +87,7 @@ class BootState:
     active: str = BASE
     previous: str | None = None
     trial: Trial | None = None
-    is_restoring: bool = False  # the state of before is being put back: goes on after a power cut
+    is_restoring: bool = False  # the previous state is being put back: goes on after a power cut
     has_returned: bool = False  # the running firmware has not said yet that another was given up
     refused: str = ""  # version of a base that was given up: it is not tried again
     events: tuple[Event, ...] = ()
@@ -301,7 +301,7 @@ def is_worn_out(state: BootState) -> bool:
 
 
 def given_up(state: BootState, reason: Reason, instead: str, at: str) -> BootState:
-    """Return the state after the firmware on trial was given up; `instead`: the version of before."""
+    """Return the state after the firmware on trial was given up; `instead`: the previous version."""
     trial = state.trial
     if trial is None:
         return state

@@ -1,4 +1,4 @@
-"""The launcher: starts the firmware of the device, and returns to the one of before if a new one does not work.
+"""The launcher: starts the firmware of the device, and returns to the previous one if a new one does not work.
 
 It is what systemd starts. It is small, of the standard library only, and does not change with the firmware: it stands
 in an archive (`launcher.pyz`) outside the state directory.
@@ -150,7 +150,7 @@ class Launcher:
         try:
             self._disk.put_back()
         except (OSError, sqlite3.Error) as err:
-            say(f"the state of before the update cannot be put back yet: {err}")
+            say(f"the previous state the update cannot be put back yet: {err}")
             return state
         state = self._save(replace(state, is_restoring=False))
         with suppress(OSError):
@@ -347,7 +347,7 @@ class Launcher:
         self._pause(min(self._limits.pause_s * 2.0 ** (self._failures - 1), LONGEST_PAUSE_S))
 
     def _give_up(self, state: BootState, reason: Reason) -> BootState:
-        """Return to the firmware of before."""
+        """Return to the previous firmware."""
         trial = state.trial
         assert trial is not None  # noqa: S101 - whoever calls has looked
         installed = self._disk.installed()
@@ -405,7 +405,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line and run."""
     parser = argparse.ArgumentParser(
         prog="launcher.pyz",
-        description="Starts the firmware of knxgw, and returns to the one of before if a new one fails.",
+        description="Starts the firmware of knxgw, and returns to the previous one if a new one fails.",
         epilog="Options that it does not know are given to `knxgw run`.",
     )
     parser.add_argument(

@@ -17,8 +17,8 @@ class Phase(StrEnum):
     ASKED = "asked"
     WAITING = "waiting"  # it holds, until somebody confirms it or the time is over
     KEPT = "kept"
-    RETURNED = "returned"  # the settings of before hold again
-    FAILED = "failed"  # it could not be made; the settings of before hold
+    RETURNED = "returned"  # the previous settings hold again
+    FAILED = "failed"  # it could not be made; the previous settings hold
 
 
 class Event(StrEnum):

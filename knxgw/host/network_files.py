@@ -1,7 +1,7 @@
 """The files of the network in a folder that belongs to root: begun, kept, given back.
 
 A process that is killed at any moment leaves the old settings or the new ones, and where the new ones are not
-confirmed, what leads back: the file of before, beside the one that holds. The way back needs no room on the
+confirmed, what leads back: the previous file, beside the one that holds. The way back needs no room on the
 disk. Source: website 40.
 """
 
@@ -21,7 +21,7 @@ _BACK = f"{FILE_NAME}.back"
 
 
 class NetworkFiles:
-    """The file that networkd reads, and beside it the one of before."""
+    """The file that networkd reads, and beside it the previous one."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -38,7 +38,7 @@ class NetworkFiles:
         return read_text(self._current)
 
     def begin(self, text: str) -> None:
-        """Let a text hold, with a way back to the one of before. Raises: OSError."""
+        """Let a text hold, with a way back to the previous one. Raises: OSError."""
         self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         if not self.is_unconfirmed:  # else the last one that was confirmed is there already
             write_readable(self._before, self.text())
@@ -49,7 +49,7 @@ class NetworkFiles:
         remove(self._before)
 
     def give_back(self, take: Callable[[], None]) -> None:
-        """Let the text of before hold again; `take` has networkd read it. Raises: OSError.
+        """Let the previous text hold again; `take` has networkd read it. Raises: OSError.
 
         The way back stays until `take` is done: whoever is killed before is tried again.
         """
@@ -81,7 +81,7 @@ class NetworkFiles:
         return bool(self.text())
 
     def _link_back(self) -> None:
-        """Put the file of before in the place of the current one, and leave it where it is."""
+        """Put the previous file in the place of the current one, and leave it where it is."""
         back = self.folder / _BACK
         with suppress(FileNotFoundError):
             back.unlink()

@@ -94,7 +94,7 @@ class DataSecureStage:
         The next number must be known, if a keyring secures group telegrams. With keys of ETS the link is there
         without: a tool must reach the device.
         """
-        self.use_groups(self.groups)  # the link of before may have taken telegrams since
+        self.use_groups(self.groups)  # the previous link may have taken telegrams since
         if self.has_groups and self.groups is self.keyring:
             await self._group().reserve()
 

@@ -424,7 +424,7 @@ class KnxManagement:
             self._downloads.ended(self.download.stage)
             if (
                 self.download.stage is not Stage.LOADING
-            ):  # what runs until then has the keys of before
+            ):  # what runs until then has the previous keys
                 self._use_group_keys()
             self._on_stage(self.download.stage)
 

@@ -81,7 +81,7 @@ class StateLost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateFailed:
-    """A new firmware was given up: the one that runs is the one of before."""
+    """A new firmware was given up: the one that runs is the previous one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ def read(directory: Path) -> str | None:
 def write(directory: Path, password: str) -> None:
     """Store the initial password for this user's eyes only. Raises: OSError.
 
-    A power cut leaves the file of before or the new one.
+    A power cut leaves the previous file or the new one.
     """
     write_private(directory / FILE_NAME, f"{password}\n".encode("ascii"))
 

@@ -10,7 +10,7 @@ PRIVATE = 0o600
 def write_private(path: Path, content: bytes, *, like: Path | None = None) -> None:
     """Store a file for this user's eyes only. Raises: OSError.
 
-    A power cut leaves the file of before or the new one. What root writes belongs to whoever owns
+    A power cut leaves the previous file or the new one. What root writes belongs to whoever owns
     the folder (`like`: another one), so that the gateway can read it.
     """
     new = path.with_name(f"{path.name}.new")

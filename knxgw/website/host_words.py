@@ -112,7 +112,7 @@ CHANGES: Mapping[Phase, tuple[str, str]] = {  # tone and words; what waits has a
     Phase.KEPT: ("good", marked("The last change is kept.")),
     Phase.RETURNED: (
         "warning",
-        marked("The last change was not confirmed in time: the settings of before hold again."),
+        marked("The last change was not confirmed in time: the previous settings hold again."),
     ),
-    Phase.FAILED: ("bad", marked("The last change was not made: the settings of before hold.")),
+    Phase.FAILED: ("bad", marked("The last change was not made: the previous settings hold.")),
 }

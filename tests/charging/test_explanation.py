@@ -88,7 +88,7 @@ def test_a_state_that_went_stale_is_silence_too() -> None:
 def test_a_charger_that_reports_less_than_it_has_taken_limits_itself() -> None:
     point = offer_acknowledged(seen(make_point(), CHARGING, 0), 16_000, 1)
     early = seen(point, {**CHARGING, Quantity.SETPOINT: 6000}, 3)
-    assert told(early, Reason.MAXIMUM, 3) is Reason.MAXIMUM, "that may be the setpoint of before"
+    assert told(early, Reason.MAXIMUM, 3) is Reason.MAXIMUM, "that may be the previous setpoint"
     late = seen(point, {**CHARGING, Quantity.SETPOINT: 10_000}, 7)
     assert told(late, Reason.MAXIMUM, 7) is Reason.CHARGER_LIMIT
     assert told(late, Reason.SETPOINT, 7, ma=8000) is Reason.SETPOINT, "that is not taken yet"

@@ -206,7 +206,7 @@ async def test_a_website_that_moves_comes_back_unless_somebody_follows_it(
     async def drive() -> None:
         form = await asyncio.to_thread(device.editor.form)
         post = partial(device.editor.send, "/config/apply", **{**form, "text": text})
-        with suppress(OSError):  # the answer leads to the address of before
+        with suppress(OSError):  # the answer leads to the previous address
             await asyncio.to_thread(post)
         await until(lambda: health(moved) == 200, 10, "the other address")
         assert (device.state / BEFORE_NAME).exists()
@@ -246,7 +246,7 @@ async def test_a_first_configuration_that_moves_the_website_is_taken_back_unless
         )
         assert f"answers at another address: 127.0.0.1:{moved}" in checked
         post = partial(device.editor.send, "/config/apply", **{**form, "text": text})
-        with suppress(OSError):  # the answer leads to the address of before
+        with suppress(OSError):  # the answer leads to the previous address
             await asyncio.to_thread(post)
         await until(lambda: health(moved) == 200, 10, "the other address")
         assert (device.state / BEFORE_NAME).exists()

@@ -235,7 +235,7 @@ def test_the_room_for_a_return_is_what_is_available_at_each_moment() -> None:
     house = slow_cars(House(participant(1), participant(2), settings=QUEUE))
     house.live(60, base_a=24)
     house.live(70, base_a=18)
-    assert 0 not in house.offers_ma, "the peak of before is remembered for 15 s, the minute is not"
+    assert 0 not in house.offers_ma, "the previous peak is remembered for 15 s, the minute is not"
 
 
 def test_one_that_was_shed_is_no_reason_to_yield_before_it_has_waited_for_a_turn() -> None:

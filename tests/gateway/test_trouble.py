@@ -85,7 +85,7 @@ async def test_an_interruption_is_kept_over_a_restart(tmp_path: Path) -> None:
         assert world.charger(2).offer_ma == 0
         await world.write("1/2/55", False)
         await world.sleep(2)
-        assert world.charger(2).offer_ma == 10_000, "the setpoint of before"
+        assert world.charger(2).offer_ma == 10_000, "the previous setpoint"
 
 
 @pytest.mark.long

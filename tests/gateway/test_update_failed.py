@@ -1,4 +1,4 @@
-"""After a firmware was given up, the one of before says so: LEDs, fault, group objects 8 and 9."""
+"""After a firmware was given up, the previous one says so: LEDs, fault, group objects 8 and 9."""
 
 from pathlib import Path
 

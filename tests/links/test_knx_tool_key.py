@@ -205,7 +205,7 @@ async def test_a_tool_key_can_come_change_and_go_while_the_device_runs() -> None
         stage.use_tool(ToolAccess(key))
         assert stage.received(await sealed(ask, number, key)) is not None
         assert await stage.outgoing(answer) is not None
-    assert stage.received(await sealed(ask, 4, KEY)) is None, "the key of before is no key"
+    assert stage.received(await sealed(ask, 4, KEY)) is None, "the previous key is no key"
     stage.use_tool(None)
     assert await stage.outgoing(answer) is None
 

@@ -25,7 +25,7 @@ BY_HAND = """[Service]
 ExecStart=/bin/sleep infinity
 """
 UPDATES = {"0.8": "exits", "0.9": "good"}  # firmware that is tried on the machine, and what it does
-SCHEMA = 99  # of its state: the firmware of before cannot read it
+SCHEMA = 99  # of its state: the previous firmware cannot read it
 ASK = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8080/health').read().decode())"
 
 
@@ -153,7 +153,7 @@ def test_a_gateway_lives_from_its_installation_to_its_purge(
         assert one.run("test", "-e", "/etc/default/knxgw").returncode == 1
         assert one.run("test", "-e", "/etc/knxgw").returncode == 1
 
-        # installed again: the state of before is taken up
+        # installed again: the previous state is taken up
         install(one, built.second)
         wait_until_ready(one)
         assert one.must("knxgw", "password", "--initial") == password
@@ -323,7 +323,7 @@ def test_a_firmware_is_tried_under_systemd_given_up_or_kept_and_commands_follow_
             lambda: "0.8 is given up (failed_start); 0.1 runs" in log_of(one), READY_S, "a return"
         )
         wait_until_ready(one)
-        assert one.must("knxgw", "password", "--initial") == password, "the state of before is back"
+        assert one.must("knxgw", "password", "--initial") == password, "the previous state is back"
         update(one, "0.9")
         wait_until(lambda: "0.9 is ready" in log_of(one), READY_S, lambda: log_of(one))
         assert one.must("systemctl", "is-active", "knxgw").strip() == "active"

@@ -16,7 +16,7 @@ class Own:
 
     def __init__(self, text: str, kept: Configurations | None = None) -> None:
         self.text = text
-        self.kept = kept  # the versions of before; None: there are none
+        self.kept = kept  # the previous versions; None: there are none
         self.proposed: list[Proposal] = []
 
     def check(self, text: str) -> Checked:

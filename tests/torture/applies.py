@@ -112,7 +112,7 @@ class Applies:
         """Kill it while somebody confirms such a change."""
         text = self._text(free_port())
         form = {**editor.form(), "text": text}
-        with suppress(*GONE):  # the answer leads to the address of before
+        with suppress(*GONE):  # the answer leads to the previous address
             editor.answered("/config/apply", **form)
         moved = Editor(_port_of(text))
         self._wait_ready(running, _port_of(text))

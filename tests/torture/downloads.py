@@ -1,6 +1,6 @@
 """A gateway that is killed while a tool downloads it, over a tunnel of its own server.
 
-Whatever the moment, each object is loaded with the octets of before or of the download, being loaded, or
+Whatever the moment, each object is loaded with the previous octets or of the download, being loaded, or
 unloaded; the individual address is there, and the next download is good.
 """
 

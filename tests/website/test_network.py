@@ -159,7 +159,7 @@ def test_a_link_of_a_change_that_has_returned_says_so() -> None:
     ("button", "phase", "says"),
     [
         ("keep", Phase.KEPT, "The change is kept."),
-        ("return", Phase.RETURNED, "The settings of before hold again."),
+        ("return", Phase.RETURNED, "The previous settings hold again."),
     ],
 )
 def test_whoever_is_logged_in_keeps_it_or_gives_it_back(
@@ -182,7 +182,7 @@ def test_a_change_that_nobody_confirmed_is_said_afterwards() -> None:
     change = NetworkAnswer(id=CHANGE, phase=Phase.RETURNED)
     with opened(Host(state=replace(OURS, change=change))) as found:
         page = text_of(found.get("/settings/network"))
-        assert "was not confirmed in time: the settings of before hold again" in page
+        assert "was not confirmed in time: the previous settings hold again" in page
         assert found.post("/settings/network/keep").headers["Location"] == "/settings/network"
 
 

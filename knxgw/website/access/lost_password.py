@@ -83,7 +83,7 @@ class InitialPassword:
         """Let the owner in with it for ten minutes, to change it.
 
         For the real programming button only, never for a page or a telegram. The owner's sessions
-        end; if nobody comes, the password of before holds again. May wait for the disk.
+        end; if nobody comes, the previous password holds again. May wait for the disk.
         Raises: BusyError.
         """
         ledger = self._ledger

@@ -178,7 +178,7 @@ SAYINGS = {  # what an address may have a page say after something was done; no 
     "configuration": ("good", marked("The new configuration is in force.")),
     "confirmed": ("good", marked("The change is kept.")),
     "network": ("good", marked("The settings of the network hold.")),
-    "network_returned": ("good", marked("The settings of before hold again.")),
+    "network_returned": ("good", marked("The previous settings hold again.")),
     "clock": ("good", marked("The clock was set.")),
     "programming_on": ("good", marked("The programming mode is on.")),
     "programming_off": ("good", marked("The programming mode is off.")),

@@ -143,7 +143,7 @@ PROBLEMS = {  # what is wrong, and what helps
         marked("Wait for two minutes, and run the self-test again."),
     ),
     Problem.FIRMWARE_GIVEN_UP: (
-        marked("The last update did not work; the firmware of before runs."),
+        marked("The last update did not work; the previous firmware runs."),
         marked("The page Firmware says why; take another version, or ask the support."),
     ),
     Problem.NO_FIRMWARE_KEY: (
@@ -160,7 +160,7 @@ PROBLEMS = {  # what is wrong, and what helps
     ),
     Problem.NETWORK_NOT_CONFIRMED: (
         marked("A change of the network waits for its confirmation."),
-        marked("Keep it on Settings, Network; otherwise the settings of before return."),
+        marked("Keep it on Settings, Network; otherwise the previous settings return."),
     ),
     Problem.NETWORK_WITHOUT_DHCP: (
         marked("No DHCP server answers: the device has an address of its own choice (169.254)."),
