@@ -42,6 +42,7 @@ from knxgw.website.listener import Address
 
 log = logging.getLogger(__name__)
 TRY_AGAIN_S = 2.0
+REFUSED_AGAIN_S = 60.0  # until a way back that was refused is tried again
 ANSWERED_WITHIN_S = 45.0  # a name server that is silent takes 20 s
 _BUSY = "another change of the configuration is being made: try again"
 _NO_ANSWER = "the device does not react"
@@ -72,6 +73,7 @@ class Changes:
         self._loop = asyncio.get_running_loop()
         self._in_force: Configuration | None = None  # of the device's own file
         self._answers_at: Address | None = None  # the website, with it
+        self._set_aside_text = ""  # of the host's file, of a device that is not configured
         self._unconfigured_at: Address | None = None  # the website, before the first configuration
         self.programmed: Programmed | None = None  # what ETS has made of the living device
         self._waiting: Pending | None = None
@@ -186,17 +188,23 @@ class Changes:
 
         What may cut off the browser has the previous text beside it, until it is confirmed.
         """
+        if current.configuration is None and not self.master.is_own:
+            self._set_aside_text = self._read()  # a reset has set the file of the host aside
         if self._must_be_confirmed(following, current, proposal):
-            self.master.begin_unconfirmed(current.text)
+            self.master.begin_unconfirmed(self._text_of_file(current))
         if following.configuration is None:
-            self.master.put_back("")  # there was no file
+            self.master.put_back(self._text_of_file(following))
         else:
             self.master.write(following.text)
+
+    def _text_of_file(self, prepared: Prepared) -> str:
+        """Return what the file says with a configuration, or beside none; "": there is no file then."""
+        return self._set_aside_text if prepared.configuration is None else prepared.text
 
     def write_back(self, current: Prepared) -> None:
         """Let the file say again what runs: the device could not take what was proposed."""
         try:
-            self.master.put_back(current.text)
+            self.master.put_back(self._text_of_file(current))
             self.master.confirm()
         except OSError:
             log.exception("the file of the configuration could not be put back")
@@ -224,7 +232,8 @@ class Changes:
 
         def keep() -> None:
             try:
-                self._set_aside.forget()
+                if proposal is None:
+                    self._set_aside.forget()
                 self.master.kept.keep(
                     prepared.text, at=at, origin=made.origin, account=made.account, note=made.note
                 )
@@ -256,6 +265,7 @@ class Changes:
         self._stop_waiting()
         try:
             self.master.confirm()
+            self._set_aside.forget()
         except OSError:
             log.exception("a confirmed change could not be noted")
 
@@ -272,6 +282,11 @@ class Changes:
             self._return = self._loop.call_later(TRY_AGAIN_S, self._go_back, text)
             return
         self._propose(Pending(Proposal(text=text, origin=Origin.RETURNED, note=_NOT_CONFIRMED)))
+
+    def go_back_again(self, refused: Proposal) -> None:
+        """Try the way back again in a while: it was refused, and whoever was cut off waits for it."""
+        self._stop_waiting()
+        self._return = self._loop.call_later(REFUSED_AGAIN_S, self._go_back, refused.text)
 
     def end(self) -> None:
         """Answer whoever still waits: the device ends."""

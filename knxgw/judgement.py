@@ -210,7 +210,10 @@ def judge_unconfigured_again(
     if website_at is not None and website_at != listener.address:
         listener = Listener(website_at)
         try:
-            listener.open()
+            if not _is_blocked_by(
+                running.listener, website_at
+            ):  # else it is opened once that one is closed
+                listener.open()
         except OSError as err:
             words, severity = _why_not(website_at, err, None)
             place = FileLine("no configuration", 0, LISTEN_KEY)

@@ -57,7 +57,7 @@ _NOT_JUDGED = (
 _NOT_CHECKED = "the configuration cannot be checked: please report this"
 _ENDS = "the device ends"
 _SET_ASIDE = (
-    "%s is the previous configuration the factory reset and is set aside: write another one on the website or into "
+    "%s is the configuration from before the factory reset and is set aside: write another one on the website or into "
     "the file, or send SIGHUP (systemctl reload knxgw) to take it as it is"
 )
 RESTART_DELAY_S = 1.5  # for the page that asked to load all it needs
@@ -430,25 +430,29 @@ class _Life:
             judging.add_done_callback(self._give_back)
             if not stop.is_ending():
                 log.error("%s", _NOT_JUDGED)
-            return self._refused(pending, Outcome(is_taken=False, failure=_NOT_JUDGED))
+            self._refused(pending, Outcome(is_taken=False, failure=_NOT_JUDGED))
+            return None
         try:
             judgement = judging.result()
         except Exception:
             log.exception("%s", _NOT_CHECKED)
-            return self._refused(pending, Outcome(is_taken=False, failure=_NOT_CHECKED))
+            self._refused(pending, Outcome(is_taken=False, failure=_NOT_CHECKED))
+            return None
         if pending is None:
             report(judgement.findings)
         elif judgement.prepared is None:
-            return self._refused(pending, refused(judgement.findings))
+            self._refused(pending, refused(judgement.findings))
         return judgement.prepared
 
-    @staticmethod
-    def _refused(pending: Pending | None, outcome: Outcome) -> None:
+    def _refused(self, pending: Pending | None, outcome: Outcome) -> None:
         """Answer whoever proposed what the device does not take."""
         if pending is None:
             return
         if pending.proposal.origin is Origin.RETURNED:
-            log.error("the previous configuration cannot be used any more: the last one stays")
+            log.error(
+                "the previous configuration cannot be used now: the last one stays for a while"
+            )
+            self._changes.go_back_again(pending.proposal)
         pending.end(outcome)
 
     def _give_back(self, judging: asyncio.Future[Judgement]) -> None:

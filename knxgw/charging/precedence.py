@@ -177,7 +177,7 @@ def caps_to_show(
 
 
 def requested_by_setpoint(limits: Limits, setpoint_ma: int) -> Decision:
-    """Return the offer that the setpoint [mA] asks for; it holds where load management is off.
+    """Return what the setpoint [mA] asks for, not yet in steps of the charger; it holds where load management is off.
 
     The setpoint is clamped to the limits. The reason is the setpoint; if the offer is the maximum or the
     minimum, that is the reason, because it tells more.

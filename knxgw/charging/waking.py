@@ -16,8 +16,8 @@ def unchanged_until(point: ChargingPoint, now_s: float) -> float:
 
     That is the first of several instants at which something ends, at the latest 10 s from now
     (`LOOK_AGAIN_S`), so that what moves slowly, like the duration of a session, is looked at as well. `now_s`
-    itself is returned while a violation of the offer, or its end, is timed: the point is then looked at in every
-    tick.
+    itself is returned where such an instant is now, and while a violation of the offer, or its end, is timed: the
+    point is then looked at in every tick.
     """
     compliance, paused_at = point.control.compliance, point.link.paused_at
     if compliance.is_timing_violation:

@@ -1,7 +1,8 @@
 """The demo without a configuration: simulated devices wait for somebody to configure the device.
 
-The device is as it is unpacked: without a name, a KNX connection and charging points. Whatever is configured, it
-stays on this computer: its website at the address of the demo, KNX routing in the demo's group on 127.0.0.1.
+The device is as it is unpacked: without a name, a KNX connection and charging points. Whatever is configured, its
+website stays at the address of the demo, and KNX routing in the demo's group on 127.0.0.1. Chargers, meters and KNX
+interfaces are those that somebody finds or names.
 """
 
 import asyncio

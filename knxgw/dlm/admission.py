@@ -102,7 +102,7 @@ def _rotate_if_due(
 
 
 def _give_turn(cycle: CycleState, leaving: Participant, next_one: Participant) -> None:
-    """Stop `leaving`, and give its turn to `next_one`, which is started once the current has been released.
+    """Stop `leaving`, and give its turn to `next_one`, which goes first for two minutes once the current is released.
 
     The caller takes `leaving` out of those that run.
     """

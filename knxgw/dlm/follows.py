@@ -198,7 +198,10 @@ class FollowCheck:
     finding: Answer | None = None  # what is wrong with its meter; None: nothing was found
 
     def with_trail(self, trail: Trail) -> "FollowCheck":
-        """Return the check with another trail; faster than `replace`: this is done for each meter value."""
+        """Return the check with another trail (the last telegrams of the meter).
+
+        Faster than `replace`: while the chargers rest, this is done for each meter value.
+        """
         return FollowCheck(
             trail=trail,
             rest=self.rest,
@@ -481,7 +484,10 @@ def _with_new_step(
 
 
 def _with_answer(check: FollowCheck, answer: Answer) -> FollowCheck:
-    """Return the check with one more answer of the meter to a step; the last `STEPS` (5) are kept."""
+    """Return the check with one more answer of the meter to a step, and with the finding that follows.
+
+    The last `STEPS` (5) answers are kept.
+    """
     return _with_finding(replace(check, answers=(*check.answers, answer)[-STEPS:]))
 
 

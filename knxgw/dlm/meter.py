@@ -48,7 +48,7 @@ class PhaseValue:
 class CompleteSets:
     """Complete sets of values, one of each phase and close together: the last ones, the next one so far."""
 
-    fresh_phases: frozenset[int] = frozenset()  # phases that came since the last complete set
+    fresh_phases: frozenset[int] = frozenset()  # phases that came in the present round
     completed_at: float | None = None  # when the last set became complete [monotonic s]
     count: int = 0  # how many sets there were
     spacings_s: tuple[float, ...] = ()  # between the last complete sets, the oldest first
@@ -207,9 +207,9 @@ def _updated_sets(
 ) -> CompleteSets:
     """Return what is known of complete sets after a value: one more set, or the set that is not complete yet.
 
-    `fresh_phases`: the phases that have come since the last complete set. Once they are all there, and no
-    value is too old, the set is complete, and the next one begins empty. The spacing is updated only for a
-    meter that sends cyclically: one that sends changes has none. Source: load-management 2.3, 3.1h.
+    `fresh_phases`: the phases that have come in the present round. Once they are all there, and no value is too
+    old, the set is complete, and the next one begins empty. The spacing is updated only for a meter that sends
+    cyclically: that of one that sends changes stays 10 s. Source: load-management 2.3, 3.1h.
     """
     spacings, spacing_s = sets.spacings_s, sets.spacing_s
     has_every_phase = len(fresh_phases) >= settings.phases

@@ -344,13 +344,16 @@ def _take_in_currents(
 
 
 def _note_draw(participant: Participant, drawn_at: float, now_s: float) -> None:
-    """Add a participant's draw to its history, as of `drawn_at`, and update which phases count (in place)."""
+    """Add a participant's draw to its history, as of `drawn_at` (in place).
+
+    Then update which phases its vehicle seems to use (`phases`): only these count in the allocation.
+    """
     participant.history = _history_with_reading(participant.history, drawn_at, participant.draw_ma)
     _update_phases(participant, now_s)
 
 
 def _history_with_reading(history: DrawHistory, read_at: float, draw_ma: Phases) -> DrawHistory:
-    """Return the history of a draw with one more reading, without those that are no longer needed.
+    """Return the history of a draw with one more reading; what is no longer needed goes as it grows.
 
     The history tells what was drawn when the smart meter took a sample (`draw_history`). Of equal readings in a
     row only the first and the last are kept: the draw stayed the same between them. It reaches back at least

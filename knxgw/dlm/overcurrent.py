@@ -65,7 +65,10 @@ class LockOut:
     # since when one of them would fit again, perhaps from before the lock-out; None: none fits
     restart_possible_since: float | None = None
     stopped_since: float | None = None  # since when none of them has drawn; None: one still does
-    is_released: bool = True  # the meter has shown what the line carries without them
+    is_released: bool = (
+        True  # nothing has to be waited for: the meter has shown the line without them, or a
+    )
+    # vehicle has not stopped although there was time enough
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,8 +276,8 @@ def _continue_lock_out(
     """Return what is known after one more cycle of a lock-out, which may end it.
 
     It ends when a restart has been possible for `restart_after_s` without a break (`may_restart`: it is
-    now), and the meter has shown what the line carries without the chargers (`is_released`). It lasts 5 s
-    at least. While nothing has changed the same object is returned. Source: load-management 12.4.
+    now), and the meter has shown what the line carries without the chargers, or has waited long enough for a
+    vehicle that does not stop (`is_released`). It lasts 5 s at least. While nothing has changed the same object is returned. Source: load-management 12.4.
     """
     possible_since = lock_out.restart_possible_since
     if not may_restart:  # the time begins again later

@@ -58,8 +58,8 @@ def next_to_test(
 ) -> Participant | None:
     """Return the participant that is to be lowered to its minimum now, to see which phases it uses.
 
-    None: there is no need to know, or not for `TEST_AFTER_S` (5 min) yet; a vehicle has moved since `line`,
-    the last line at rest; or none can be tested now. Source: load-management 4.7d.
+    None: there is no need to know, or not for `TEST_AFTER_S` (5 min) yet; a vehicle at a charger without
+    measurement has moved or gone since `line`, the last line at rest; or none can be tested now. Source: load-management 4.7d.
     """
     if line is None or line.reason_since is None or now_s < line.reason_since + TEST_AFTER_S:
         return None

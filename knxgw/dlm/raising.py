@@ -1,7 +1,7 @@
 """Raising: slowly, after the meter has measured, and only what has been released. Pure.
 
-A *small* raise, of less than 0.5 A (`raise_from_ma`) or a step of the charger, is hardly worth a write: it is
-made only once it has been possible for 30 s.
+A *small* raise, of less than 0.5 A (`raise_from_ma`), is hardly worth a write: it is made only once it has been
+possible for 30 s. One of less than 0.2 A, or of less than a step of the charger, is never made.
 
 Source: load-management 9.4.
 """
@@ -105,9 +105,10 @@ def _possible_raises(
 ) -> list[PossibleRaise]:
     """Return which of `running` may rise towards their target now, and by how much at most [mA].
 
-    A raise that is too small to be worth a write is made only after it has been possible for 30 s. While one
-    must wait for the meter or its spacing, the next cycle looks again (`is_next_cycle_needed`). `target_ma`:
-    by number.
+    A small raise is timed here, and left out until it is due; one that lacks nothing counts as small and never
+    is. Of the others, those may rise whose last raise is 5 s ago (`raise_spacing_s`) and measured
+    (`_may_participant_rise`); whether they may or must wait, the next cycle looks again
+    (`is_next_cycle_needed`). `target_ma`: by number.
     """
     settings = cycle.settings
     possible: list[PossibleRaise] = []
@@ -140,8 +141,9 @@ def _time_small_raise(participant: Participant, rise_ma: int, now_s: float) -> N
 def _is_small_raise_due(participant: Participant, now_s: float) -> bool:
     """Tell whether a small raise has been possible for `SMALL_RAISE_S` (30 s), so that it is worth a write.
 
-    Small means below 0.5 A (`raise_from_ma`), or below a step of the charger. If small raises were never made,
-    each of many vehicles would leave nearly 0.5 A unused, for hours. Source: load-management 9.4g.
+    Such a raise is below 0.5 A (`raise_from_ma`), but at least 0.2 A and a step of the charger: a smaller one is
+    never timed (`_time_small_raise`). If small raises were never made, each of many vehicles would leave nearly
+    0.5 A unused, for hours. Source: load-management 9.4g.
     """
     since = participant.small_raise_possible_since
     return since is not None and now_s - since >= SMALL_RAISE_S

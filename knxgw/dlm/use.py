@@ -194,8 +194,9 @@ def _has_had_time_to_obey(participant: Participant, settings: Settings, now_s: f
     """Tell whether a participant's draw was read after its vehicle must have followed its last offer.
 
     Until then a slow charger or vehicle does not count as overdrawing. The vehicle has T_ev (`obey_s`) from
-    when its charger acknowledged that offer; false until it has. If the charger acknowledges nothing, T_ev
-    runs from the offer itself, and the time of reading does not matter. Source: load-management 13.4.
+    when its charger acknowledged that offer; false while an earlier one is acknowledged. If the charger has
+    not acknowledged any offer, T_ev runs from the offer itself, and the time of reading does not matter.
+    Source: load-management 13.4.
     """
     observation = participant.observation
     if (
@@ -203,7 +204,7 @@ def _has_had_time_to_obey(participant: Participant, settings: Settings, now_s: f
         or observation.acknowledged_ma is None
         or observation.acknowledged_at is None
     ):
-        # the charger acknowledges nothing. `obey_by_at`: T_ev after the offer was last lowered
+        # `obey_by_at`: T_ev after the offer was last lowered for a vehicle that obeys
         transition = participant.transition
         return now_s >= max(transition.obey_by_at, transition.changed_at + settings.obey_s)
     read_at = now_s if participant.read_at is None else participant.read_at

@@ -101,8 +101,9 @@ def _look_once(contents: Any) -> None:  # noqa: ANN401 - of a library without ty
     for name in ("open_project_meta", "open_project_0"):
         with getattr(contents, name)() as document:
             data = document.read(LARGEST_XML + 1)
-        scan_xml(io.BytesIO(data))
-        documents[name] = _PLACES.sub(b"", data)
+        # looked at as the parser gets it: what is cut out must not join what stands on both sides of it
+        documents[name] = _PLACES.sub(b" ", data)
+        scan_xml(io.BytesIO(documents[name]))
     contents.open_project_meta = lambda: _AtOnce(documents["open_project_meta"])
     contents.open_project_0 = lambda: _AtOnce(documents["open_project_0"])
 

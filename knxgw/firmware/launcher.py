@@ -150,7 +150,7 @@ class Launcher:
         try:
             self._disk.put_back()
         except (OSError, sqlite3.Error) as err:
-            say(f"the previous state the update cannot be put back yet: {err}")
+            say(f"the state from before the update cannot be put back yet: {err}")
             return state
         state = self._save(replace(state, is_restoring=False))
         with suppress(OSError):

@@ -19,6 +19,9 @@ class Watched:
     """A device that is watched."""
 
     id: str  # as `config.devices` has it
+    connection: object = (
+        None  # of the draft that is watched: another device may have the number later
+    )
     is_heard: bool = False
     is_in_use: bool = False  # the gateway has its connection, so it is not asked
     values: Mapping[Quantity, Value] = field(default_factory=dict)

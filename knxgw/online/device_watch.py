@@ -35,9 +35,14 @@ class DeviceWatch:
         now: Callable[[], float] | None = None,
     ) -> None:
         """Watch some devices of a configuration. `known`: what the running gateway has of them."""
-        ids = [one.id for one in devices(configuration) if one.id in only]
         self.progress = WatchProgress(
-            number=number, is_running=True, watched=tuple(Watched(id=one) for one in ids)
+            number=number,
+            is_running=True,
+            watched=tuple(
+                Watched(id=one.id, connection=one.connection)
+                for one in devices(configuration)
+                if one.id in only
+            ),
         )
         self._configuration = configuration
         self._known = known

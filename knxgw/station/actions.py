@@ -1,6 +1,6 @@
 """What a person may do at a charging point now. Pure.
 
-Pages offer only these; a command that comes another way is refused with what is said here.
+Pages offer only these, and a request of a page for anything else is refused with what is said here.
 """
 
 from enum import StrEnum

@@ -26,6 +26,7 @@ class Inbox:
     """
 
     def __init__(self) -> None:
+        """Begin empty and closed: events are dropped until `open`."""
         self._events: deque[Event] = deque()
         self._filled = asyncio.Event()
         self._is_open = False
@@ -100,8 +101,9 @@ class Owner:
     def handle(self, event: Event, now_s: float) -> None:
         """Advance the station by one event and hand out the effects.
 
-        An event that raises an error is dropped, so that the station goes on with the others. From then on
-        all charging points are held at their minimum, and a fault is shown (`InternalErrorFound`).
+        An event that raises an error is dropped, so that the station goes on with the others; if only an
+        effect fails, the station stays changed. From then on all charging points are held at their minimum,
+        and a fault is shown (`InternalErrorFound`).
         """
         with self._guarded(event, now_s):
             self._apply(self.prepare(event, now_s))
@@ -121,7 +123,8 @@ class Owner:
     def take(self, event: Event, prepared: Prepared, now_s: float) -> None:
         """Make a prepared station the present one, and hand out its effects; `event`: what it follows from.
 
-        An effect that cannot be carried out is an internal error, as in `handle`; the station stays changed.
+        An effect that cannot be carried out raises nothing: the error is logged, and all charging points are
+        held at their minimum (`InternalErrorFound`). The station stays changed.
         """
         with self._guarded(event, now_s):
             self._apply(prepared)

@@ -8,7 +8,7 @@ charger does is unknown until it has been read. The session goes on in each case
 plugged in. A charging point that is removed ends its session, and its charger gets a last offer that is safe
 without the gateway, as at the end of the process.
 
-In names and arguments, `before` is the previous station the change; `old` and `new` are the same charging
+In names and arguments, `before` is the station before the change; `old` and `new` are the same charging
 point, or the same setting, before and after it.
 """
 

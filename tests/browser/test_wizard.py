@@ -21,6 +21,7 @@ from tests.browser.served_site import served_to
 from tests.browser.site import DemoSite, keep_screenshot, visit
 from tests.browser.test_configuration import EXAMPLE
 from tests.browser.test_everybody import MATRIX, Look, cut_off, findings
+from tests.config.sites import configuration
 from tests.support.own_configuration import Own
 from tests.support.plotted import site
 from tests.support.processes import health, process
@@ -198,8 +199,11 @@ def test_no_step_keeps_anybody_out(browser: Browser, tmp_path: Path, look: Look)
     )
     similar = replace(SMART_METER, others=(SIMILAR,))
     ask.search = SearchProgress(number=1, found=(CHARGER, similar, used))
-    watched = Watched(id="cp1/charger", is_heard=True, is_plugged=True, changed_at=1.0)
-    quiet = Watched(id="cp2/charger", is_heard=True, is_plugged=False)
+    first, second = (one.connection for one in configuration(own.text).points[:2])
+    watched = Watched(
+        id="cp1/charger", connection=first, is_heard=True, is_plugged=True, changed_at=1.0
+    )
+    quiet = Watched(id="cp2/charger", connection=second, is_heard=True, is_plugged=False)
     ask.watch = WatchProgress(number=1, watched=(watched, quiet), is_running=True)
     rows = (
         Row(step=Step.VEHICLE, result=Result.GOOD),

@@ -14,7 +14,7 @@ from tests.support.waiting import wait_until
 
 
 @pytest.mark.parametrize("link", ["routing", "tunnelling_tcp"])
-def test_whatever_is_configured_stays_on_this_computer(link: str) -> None:
+def test_website_and_routing_stay_on_this_computer_whatever_is_configured(link: str) -> None:
     demo = read(
         "device: {name: Demo}\n"
         "knx: {link: routing, local_ip: 127.0.0.1, multicast_group: 239.255.24.1, individual_address: 1.1.20}\n"

@@ -1,6 +1,7 @@
 """Which changes of the configuration somebody must confirm, because they may cut off a browser, or KNX."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,9 @@ from knxgw.changes import may_cut_off
 from knxgw.config.effects import Effect, EffectKind, effects_of
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration
-from knxgw.judgement import Prepared
+from knxgw.judgement import Prepared, judge_unconfigured_again
 from knxgw.website.listener import Address, Listener
-from tests.support.processes import GOOD
+from tests.support.processes import GOOD, free_port
 
 LISTENER = Listener(Address("127.0.0.1", 8080))
 
@@ -69,6 +70,21 @@ def test_the_first_configuration_must_be_confirmed_only_where_the_website_moves(
     before = prepared(configuration=None, link_origin=None)
     assert not may_cut_off(prepared(), before)
     assert may_cut_off(prepared(listener=Listener(Address("0.0.0.0", 8080))), before)  # noqa: S104
+
+
+@pytest.mark.real
+def test_the_way_back_is_open_though_the_website_itself_has_the_port(tmp_path: Path) -> None:
+    listener = Listener(Address("127.0.0.1", free_port()))
+    listener.open()
+    try:
+        before = Address("localhost", listener.address.port)
+        judgement = judge_unconfigured_again(prepared(listener=listener), tmp_path, before)
+        assert judgement.prepared is not None, [str(one) for one in judgement.findings]
+        assert judgement.prepared.configuration is None
+        assert judgement.prepared.listener.address == before
+        assert not judgement.prepared.listener.is_open, "it is opened once the other one is closed"
+    finally:
+        listener.close()
 
 
 @pytest.mark.proves("W45")

@@ -35,17 +35,20 @@ class Running:
     """A gateway, or another module, as a process of its own; what it says goes into a file."""
 
     def __init__(
-        self, output: Path, *arguments: str, module: str = "knxgw", user: int | None = None
+        self,
+        output: Path,
+        *arguments: str,
+        module: str = "knxgw",
+        started_by: tuple[str, ...] = (),
     ) -> None:
         self._output = output
         with output.open("w") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
+                [*started_by, sys.executable, "-m", module, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 env=os.environ | {"PYTHONUNBUFFERED": "1"},
-                user=user,
             )
 
     @property
@@ -65,10 +68,10 @@ class Running:
 
 @contextmanager
 def process(
-    output: Path, *arguments: str, module: str = "knxgw", user: int | None = None
+    output: Path, *arguments: str, module: str = "knxgw", started_by: tuple[str, ...] = ()
 ) -> Iterator[Running]:
-    """Run `knxgw`, or another module, for the length of a block; `user`: another one, None: this one."""
-    running = Running(output, *arguments, module=module, user=user)
+    """Run `knxgw`, or another module, for the length of a block; `started_by`: a command in front of it."""
+    running = Running(output, *arguments, module=module, started_by=started_by)
     try:
         yield running
     finally:

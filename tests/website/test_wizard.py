@@ -361,8 +361,11 @@ def test_whoever_plugs_a_vehicle_in_sees_which_charging_point_that_is_before_any
     ((what, configuration, ids),) = ask.asked
     assert (what, ids) == ("watch", {"cp1/charger", "cp2/charger"})
     assert [one.name for one in configuration.points] == ["Wall", "Right"], "what was typed is kept"
-    left = Watched(id="cp1/charger", is_heard=True, is_plugged=False)
-    right = Watched(id="cp2/charger", is_heard=True, is_plugged=True, changed_at=7.0)
+    there = [one.connection for one in configuration.points]
+    left = Watched(id="cp1/charger", connection=there[0], is_heard=True, is_plugged=False)
+    right = Watched(
+        id="cp2/charger", connection=there[1], is_heard=True, is_plugged=True, changed_at=7.0
+    )
     ask.watch = WatchProgress(number=1, watched=(left, right), is_running=True)
     told = visited.browser.get("/wizard/points/watch").json
     assert told is not None
@@ -370,6 +373,13 @@ def test_whoever_plugs_a_vehicle_in_sees_which_charging_point_that_is_before_any
     assert [row["state"] for row in told["rows"]] == ["no vehicle", "here"]
     assert [row["tone"] for row in told["rows"]] == ["", "accent"]
     assert "192.0.2.32:502, unit 255" in told["rows"][1]["words"]
+    # once the numbers are exchanged, what was seen under a number is of another charger
+    swapped = {"charging_points[0].number": "2", "charging_points[1].number": "1"}
+    went_to(visited, "/wizard/points", **swapped)
+    told = visited.browser.get("/wizard/points/watch").json
+    assert told is not None
+    assert told["rows"] == []
+    assert "This one" not in told["said"]
 
 
 @pytest.mark.proves("W47", "W48")

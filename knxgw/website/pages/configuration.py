@@ -306,10 +306,11 @@ def _by_ets(text_of_file: str, *, has_draft: bool) -> str:
         "configuration_by_ets.html",
         text=configuring.ets.text(),
         has_draft=has_draft,
+        # without a configuration of its own the device takes none beside that of ETS
         forms=[
             one
             for one in links_to_forms(text_of_file)
-            if one.path.rpartition("/")[2] in (*MACHINE_SECTIONS, "keyring")
+            if text_of_file and one.path.rpartition("/")[2] in (*MACHINE_SECTIONS, "keyring")
         ],
         confirm_until=configuring.confirm_until(),
     )

@@ -88,7 +88,11 @@ def _watched(words: Language) -> Shown:
         _configuration(draft_now().text),
     )
     points = () if configuration is None else configuration.points
-    shown = [(one, found) for one in points if (found := progress.of(charger_id(one.number)))]
+    shown = [
+        (one, found)
+        for one in points
+        if (found := progress.of(charger_id(one.number))) and found.connection == one.connection
+    ]
     if not shown:
         return Shown()
     latest = progress.latest
