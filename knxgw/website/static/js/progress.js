@@ -2,6 +2,14 @@
 // unless it is to be kept because somebody types there.
 
 const EVERY_MS = 1000;
+const ANSWERED_MS = 10_000;
+let leaves = false; // a form was sent: its answer says where to go on, also if all has ended meanwhile
+
+document.addEventListener("submit", (event) => {
+  if (event.defaultPrevented) return;
+  leaves = true;
+  setTimeout(() => { leaves = false; }, ANSWERED_MS);
+});
 
 function put(part, rows) {
   const table = part.querySelector("table"), body = table.tBodies[0], template = part.querySelector("template");
@@ -24,6 +32,7 @@ async function look(part) {
   } catch { /* the device is away: the line at the head of the page says so */ }
   const keeps = "keep" in part.dataset;
   if (shown) {
+    if (leaves) { setTimeout(look, EVERY_MS, part); return; }
     if (!shown.is_running && !keeps) { location.assign(location.pathname); return; }
     const said = part.querySelector(".said-so-far"), bar = part.querySelector("progress");
     if (said.textContent !== shown.said) said.textContent = shown.said;
