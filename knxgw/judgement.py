@@ -134,16 +134,22 @@ def judge_unconfigured(state: Path, address: Address | None = None) -> Judgement
     prepared = Prepared(
         configuration=None, link=None, listener=listener, lock=lock, certificate=certificate
     )
+    findings += _open_without_file(listener)
+    if any(one.severity is Severity.ERROR for one in findings):
+        prepared.release()
+        return Judgement(findings=tuple(findings))
+    return Judgement(findings=tuple(findings), prepared=prepared)
+
+
+def _open_without_file(listener: Listener) -> list[Finding]:
+    """Take the address of a website that no file names, or say why not."""
     try:
         listener.open()
     except OSError as err:
         words, severity = _why_not(listener.address, err, None)
         place = FileLine("no configuration", 0, LISTEN_KEY)
-        findings.append(Finding(place=place, words=words, severity=severity))
-    if any(one.severity is Severity.ERROR for one in findings):
-        prepared.release()
-        return Judgement(findings=tuple(findings))
-    return Judgement(findings=tuple(findings), prepared=prepared)
+        return [Finding(place=place, words=words, severity=severity)]
+    return []
 
 
 def _locked(state: Path) -> tuple[StateLock | None, list[Finding]]:
@@ -209,15 +215,8 @@ def judge_unconfigured_again(
     listener = running.listener
     if website_at is not None and website_at != listener.address:
         listener = Listener(website_at)
-        try:
-            if not _is_blocked_by(
-                running.listener, website_at
-            ):  # else it is opened once that one is closed
-                listener.open()
-        except OSError as err:
-            words, severity = _why_not(website_at, err, None)
-            place = FileLine("no configuration", 0, LISTEN_KEY)
-            findings.append(Finding(place=place, words=words, severity=severity))
+        if not _is_blocked_by(running.listener, website_at):  # else once that one is closed
+            findings += _open_without_file(listener)
     prepared = Prepared(
         configuration=None,
         link=None if running.configuration is not None else running.link,

@@ -12,13 +12,13 @@ from typing import IO
 from knxgw.catalogue.messages import message
 from knxgw.errors import Worded
 from knxgw.ets.address_list import LARGEST_LIST
+from knxgw.ets.archive_guard import ZIP
 from knxgw.ets.child_process import Bounds, Stop
 from knxgw.ets.project import EtsFileError, EtsProject
 from knxgw.ets.project_process import read_project
 from knxgw.ets.read_group_addresses import read_group_addresses
 from knxgw.website.uploads import Uploads, call_later
 
-ZIP = b"PK"
 CORRECTABLE = {"ets_password_missing", "ets_password_wrong"}  # by whoever has sent the file
 MOST_READINGS = 2  # of all accounts; the oldest one that has ended gives way
 KEPT_S = 15 * 60.0  # since somebody has last looked at it, as uploads wait
