@@ -106,6 +106,8 @@ def test_a_password_that_is_shown_is_not_kept_beyond_the_session(
         seen.expected = ["401"]
         page = seen.page
         page.clock.install()
+        left: list[str] = []  # departures to the log-in
+        page.on("request", lambda one: left.append(one.url) if "/login?" in one.url else None)
         seen.open("/password")
         page.get_by_label("New password", exact=True).fill("a quiet evening")
         page.get_by_role("button", name="Show").nth(1).click()
@@ -113,6 +115,7 @@ def test_a_password_that_is_shown_is_not_kept_beyond_the_session(
         page.clock.fast_forward(31 * 60_000)
         page.wait_for_url("**/login?next=*password*")
         assert "a quiet evening" not in page.evaluate("JSON.stringify({...sessionStorage})")
+        assert len(left) == 1  # a second departure breaks off the first
 
 
 def test_a_dark_page_is_two_taps_away_on_a_phone(owner: Visit) -> None:

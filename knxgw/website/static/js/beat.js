@@ -1,7 +1,8 @@
 // Pages without live values ask every few seconds whether the device still answers: a stream for each of
 // them would cost it memory.
 
-import { AWAY_MS, POLL_MS, heard, loggedOff } from "./connection.js";
+import { AWAY_MS, POLL_MS, heard } from "./connection.js";
+import { loggedOff } from "./leaving.js";
 
 const ADDRESS = document.body.dataset.beat;
 let timer = 0;

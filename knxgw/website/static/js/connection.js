@@ -19,11 +19,6 @@ export function heard() {
   tell();
 }
 
-export function loggedOff() {
-  document.dispatchEvent(new CustomEvent("knxgw:logged-off")); // keeps what was typed
-  location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
-}
-
 function tell() {
   const age = performance.now() - heardAt;
   const seconds = Math.round(age / 1000);

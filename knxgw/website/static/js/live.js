@@ -1,7 +1,8 @@
 // Keeps a page as fresh as the device: one event stream while the page is visible. It puts the values
 // of the server into the elements that name them; it knows no words and no formats of its own.
 
-import { AWAY_MS, OLD_MS, POLL_MS, become, heard, heardAt, loggedOff, mode } from "./connection.js";
+import { AWAY_MS, OLD_MS, POLL_MS, become, heard, heardAt, mode } from "./connection.js";
+import { loggedOff } from "./leaving.js";
 
 const STREAM = document.body.dataset.stream; // of a live list; live pages have their own
 const HIDDEN_MS = 10000, RETRY_STREAM_MS = 60000;

@@ -1,5 +1,7 @@
 // Warns before the session ends, and keeps what was typed beyond its end: in this tab only, and no passwords.
 
+import { loggedOff } from "./leaving.js";
+
 const WARNING_MS = 120000, LOOK_MS = 15000, KEY = `typed:${location.pathname}`;
 const SECRET = new Set(["password", "hidden", "file", "submit", "button"]);
 const box = document.getElementById("ending");
@@ -43,7 +45,7 @@ function restore() {
 async function look(ask = () => fetch("/api/v1/session")) {
   try {
     const answer = await ask();
-    if (answer.status === 401) { leave(); return false; }
+    if (answer.status === 401) { loggedOff(); return false; }
     if (answer.ok) endsAt = Date.now() + (await answer.json()).ends_in_s * 1000;
   } catch { /* the connection line says that the device is away */ }
   plan();
@@ -55,11 +57,6 @@ function plan() {
   const left = endsAt - Date.now();
   box.hidden = left > WARNING_MS;
   timer = setTimeout(look, left > WARNING_MS ? left - WARNING_MS : Math.max(1000, Math.min(left, LOOK_MS)));
-}
-
-function leave() {
-  keep();
-  location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
 }
 
 function stay() {

@@ -1,6 +1,6 @@
 // Reads the device of a form once: begins it with what is typed, shows how far it is, and can cancel it.
 
-import { loggedOff } from "./connection.js";
+import { loggedOff } from "./leaving.js";
 
 const ASK_MS = 400;
 

@@ -1,7 +1,7 @@
 // Has the device check what is typed, shortly after the last change, and puts what it finds beside the fields.
 // The texts are those of the server; focus, scroll position and what is typed stay as they are.
 
-import { loggedOff } from "./connection.js";
+import { loggedOff } from "./leaving.js";
 
 const CALM_MS = 400, PATIENCE_MS = 10000, AGAIN_MS = 3000;
 const form = document.querySelector("form[data-check]");
