@@ -26,19 +26,21 @@ def reconfigured(
     participants: Iterable[ParticipantSettings],
     now_s: float,
     *,
+    previous_settings: Settings,
     is_same_measurement: bool,
 ) -> LoadManagement:
     """Return load management with other settings and participants; `state` is not changed, and a cycle is due.
 
     A participant is kept if its number and its wired phases are the same; the last known draw of any other
     counts as the building's. What was remembered to compare the meter with the previous participants is
-    forgotten if these have changed. `is_same_measurement`: the smart meter still measures the same line in
-    the same way; otherwise load management begins as at a start (`_restarted`). Source: load-management 11.7,
-    16.70, 16.71.
+    forgotten if one was added, removed or rewired. After any change no vehicle starts before the meter has
+    measured (`starts_unmeasured`). `is_same_measurement`: the smart meter still measures the same line in
+    the same way; otherwise load management begins as at a start (`_begun_anew`). Source: load-management
+    11.7, 16.70, 16.71.
     """
     wanted_settings = {one.number: one for one in participants}
     if not is_same_measurement:
-        return _restarted(state, settings, wanted_settings, now_s)
+        return _begun_anew(state, settings, wanted_settings, now_s)
     kept = {
         number: _with_settings(participant, wanted_settings[number], settings, now_s)
         for number, participant in state.participants.items()
@@ -46,15 +48,17 @@ def reconfigured(
         and participant.settings.wired_phases == wanted_settings[number].wired_phases
     }
     phases = _phases_without_participants_left_out(state, settings, kept)
-    are_all_kept = len(kept) == len(wanted_settings) == len(state.participants)
-    if not are_all_kept:
+    are_the_same = len(kept) == len(wanted_settings) == len(state.participants)
+    are_settings_unchanged = kept == state.participants  # of those that were there; some may be added
+    if not are_the_same:
         # what is remembered here compares the meter with the previous participants
         for phase in phases:
             phase.follow_check, phase.pending_samples = follows.NEW, ()
     reasons = {n: reason for n, reason in state.outcome.reasons.items() if n in kept}
     meter = state.meter
-    if kept != state.participants:  # the line at rest depends on their settings, too
+    if not are_settings_unchanged:  # the line at rest depends on them, too
         meter = replace(meter, line_at_rest=None)
+    is_unchanged = are_the_same and are_settings_unchanged and settings == previous_settings
     return replace(
         state,
         meter=meter,
@@ -63,8 +67,7 @@ def reconfigured(
             for number, one in wanted_settings.items()
         },
         phases=tuple(phases),
-        # only what was there when the gateway started may start before the meter has measured
-        starts_unmeasured=state.starts_unmeasured and kept == state.participants,
+        starts_unmeasured=state.starts_unmeasured and is_unchanged,
         turn=state.turn if state.turn is not None and state.turn.number in kept else None,
         outcome=replace(state.outcome, reasons=reasons),
         due_at=now_s,
@@ -87,19 +90,23 @@ def _phases_without_participants_left_out(
     return phases
 
 
-def _restarted(
+def _begun_anew(
     state: LoadManagement,
     settings: Settings,
     wanted_settings: Mapping[int, ParticipantSettings],
     now_s: float,
 ) -> LoadManagement:
-    """Return load management as at a start, except that no participant has more than it had before.
+    """Return load management as at a start of the gateway, except that nothing adds current.
 
-    At a start all are offered their minimum, before anything is measured. Here one that would have more by
-    that on some phase begins with 0 A, because a change must not add current. So do all in a lock-out after
-    an overcurrent, which goes on where there is a meter. Source: load-management 11.7.
+    - No participant has more than it had before. At a start all are offered their minimum, before anything is
+      measured; here one that would have more by that on some phase begins with 0 A.
+    - No vehicle starts before the meter has measured.
+    - A lock-out after an overcurrent goes on where there is a meter, and all begin with 0 A in it.
+
+    Source: load-management 11.7.
     """
     begun = initial_state(settings, wanted_settings.values(), now_s)
+    has_meter = settings.static_limit_ma is None
     lock_out = state.overcurrent.lock_out  # while it lasts no participant begins with an offer
     participants = {
         number: participant
@@ -108,15 +115,15 @@ def _restarted(
         for number, participant in begun.participants.items()
     }
     overcurrent = begun.overcurrent
-    if lock_out is not None and settings.static_limit_ma is None:
-        # another meter does not prove that it may end: the time until a restart begins again
+    if lock_out is not None and has_meter:
+        # another meter does not prove that it may end: the time until charging may resume runs anew
         lasting = replace(lock_out, restart_possible_since=None)
         overcurrent = replace(state.overcurrent, lock_out=lasting)
     return replace(
         begun,
         participants=participants,
         overcurrent=overcurrent,
-        starts_unmeasured=False,  # unlike at a start, none starts before the meter has measured
+        starts_unmeasured=False,
     )
 
 

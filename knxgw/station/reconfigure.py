@@ -354,7 +354,12 @@ def _continued_load_management(
         old_settings, settings
     ) and _has_same_meter_setup(before.configuration, configuration)
     return load_management_reconfigured(
-        old, settings, wanted_participants, now_s, is_same_measurement=is_same_measurement
+        old,
+        settings,
+        wanted_participants,
+        now_s,
+        previous_settings=old_settings,
+        is_same_measurement=is_same_measurement,
     )
 
 

@@ -278,6 +278,32 @@ def test_a_change_adds_no_current_and_loses_nothing(
         life.live(3)
 
 
+@pytest.mark.proves("D11.7")
+@pytest.mark.parametrize(
+    ("changed", "offers_ma"),
+    [
+        (Drawn((1, 2, 3), 3, 0, 6, "", False), {1: 6000, 2: 6000}),  # one more
+        (Drawn((1, 2, 3), 4, 0, 6, "", False), {1: 6000, 2: 6000}),  # another fuse as well
+        (Drawn((1, 2), 3, 0, 10, "", False), {}),  # other settings of charging points
+        (Drawn((1, 2), 3, 0, 6, "", False), {1: 6000, 2: 6000}),  # nothing has changed
+    ],
+)
+def test_no_vehicle_starts_after_a_change_until_the_meter_has_measured(
+    changed: Drawn, offers_ma: dict[int, int]
+) -> None:
+    life = Life(site((1, 2), 3, 0, 6, "", linked=False))
+    life.change(changed.site())
+    for _ in range(5):
+        life.now_s += 1.0
+        for number in life.station.points:
+            life.read(number)
+        life.take(Tick())
+    allowed_ma = {number: life.allowed_ma(number) for number in life.station.points}
+    assert {number: ma for number, ma in allowed_ma.items() if ma} == offers_ma
+    life.live(60)
+    assert all(life.allowed_ma(number) for number in life.station.points)
+
+
 def test_an_overcurrent_is_not_over_because_the_meter_is_another_one() -> None:
     life = Life(site((1, 2), 3, 0, 6, "", linked=True))
     life.live(24)
