@@ -344,9 +344,11 @@ def _accept_as_counting_on(counter: EnergyCounter, doubt: Doubt, now_s: float) -
 def _accept_as_corrected(counter: EnergyCounter, doubt: Doubt, now_s: float) -> Counted:
     """Return the counter with the last doubted reading accepted as a correction downwards; it adds nothing.
 
-    What the register fell by has been counted already, and so has what doubted readings added in advance.
-    Until the register has grown by as much (`counted_ahead_mwh`), its growth adds nothing.
+    Ahead of the register (`counted_ahead_mwh`) are then: what was ahead before, the fall from the accepted
+    reading to the last doubted one, and what the doubted readings added. All of that is counted already. Until
+    the register has grown by as much, its growth adds nothing.
     """
+    # only what was counted in doubt has really flowed
     accepted = _with_accepted_reading(
         counter, doubt.reading_mwh, flowed_mwh=doubt.counted_mwh, now_s=now_s
     )

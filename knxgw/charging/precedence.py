@@ -177,10 +177,11 @@ def caps_to_show(
 
 
 def requested_by_setpoint(limits: Limits, setpoint_ma: int) -> Decision:
-    """Return what the setpoint [mA] asks for, not yet in steps of the charger; it holds where load management is off.
+    """Return what the setpoint [mA] asks for, not yet in steps of the charger; used while load management is off.
 
-    The setpoint is clamped to the limits. The reason is the setpoint; if the offer is the maximum or the
-    minimum, that is the reason, because it tells more.
+    The setpoint is clamped to the limits, but 0 A stays 0 A where that pauses the charger
+    (`Limits.clamp_setpoint`). The reason is the setpoint; if the offer is the maximum or the minimum, that is
+    the reason, because it says more.
     """
     offer_ma = limits.clamp_setpoint(setpoint_ma)
     if offer_ma == 0:

@@ -116,7 +116,7 @@ def observe_repeated(
     oldest_at = min(map(readings.read_at.__getitem__, values))
     if oldest_at < now_s - RECENT_S:
         return None  # a value may have gone stale, and is fresh again: that is news
-    if _counts_when_repeated(point, values):
+    if _matters_when_repeated(point, values):
         return None  # a power adds energy, a fault may end, or an energy may be confirmed
     spacings_s = readings.spacings_s
     # slow spacings have been noted before, or this reading comes late
@@ -143,12 +143,13 @@ def _repeats_known_values(
     return not unavailable or point.is_reported_unavailable(unavailable)
 
 
-def _counts_when_repeated(point: ChargingPoint, values: Mapping[Quantity, Value]) -> bool:
+def _matters_when_repeated(point: ChargingPoint, values: Mapping[Quantity, Value]) -> bool:
     """Tell whether values that repeat the ones before may change more of the point than their age.
 
     - Where energy follows from power (no device counts energy), each reading of the power adds some.
     - While a fault is present, the same values may end it.
-    - While a counter doubts an energy, the same value once more may confirm it.
+    - While a counter waits for a second reading, the same value once more may confirm the first: it doubts an
+      energy, or has no total yet.
     """
     adds_energy = Quantity.POWER in values and "energy" not in point.settings.capabilities
     return adds_energy or bool(point.faults.present) or point.awaits_confirmation

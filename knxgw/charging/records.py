@@ -133,16 +133,17 @@ def _restored_control(
 ) -> Control:
     """Return what KNX had commanded: interruption and setpoint.
 
-    What is not known of them counts as holding the point back, if its group object is in `linked_keys`: those
-    that have a group address. A stored setpoint is clamped, because limits may have changed; without one the
-    maximum stays.
+    What the store has, but cannot be read, counts as holding the point back, if its group object is in
+    `linked_keys`: those that have a group address. For the setpoint that is the lowest one that can have been
+    given. A setpoint that was never given (None) leaves the maximum. A stored one is clamped, because limits
+    may have changed.
     """
     is_interrupted = stored.is_interrupted
     if is_interrupted is None:  # not known
         is_interrupted = INTERRUPTION in linked_keys
     given_ma = stored.setpoint_ma
     if "setpoint_ma" in stored.unknown_fields and SETPOINT in linked_keys:
-        given_ma = 0  # clamped below to the lowest that it can have been
+        given_ma = 0  # which `clamp_setpoint` makes the lowest allowed
     setpoint_ma = point.control.setpoint_ma  # of a new point: the maximum
     if given_ma is not None:
         setpoint_ma = point.limits.clamp_setpoint(given_ma)
@@ -374,9 +375,10 @@ def _stored_counters(reader: RecordReader) -> StoredCounters:
 
 
 def _counters_record(point: ChargingPoint) -> dict[str, Any]:
-    """Return the plain data of the counters beside the one of the total: their readings [mWh], by quantity.
+    """Return the plain data of all counters except that of the total: their readings [mWh], by quantity.
 
-    With them: when a register last moved, and what is known of the charger's register of the session.
+    With them: when a register last moved, what the charger's register of the session showed when the vehicle was
+    plugged in, and whether the energy of the session follows that register (stored as `session_adopted`).
     """
     energy = point.energy
     return {

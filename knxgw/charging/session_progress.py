@@ -125,7 +125,7 @@ def follow_session(point: ChargingPoint, now_s: float, now: datetime | None) -> 
         point = _with_new_session(point, now_s, now)
     point = counting.adopt_session_register(point, now_s)
     current_ma = fresh_current_ma(point, now_s)
-    is_drawing = is_charging and _is_above_threshold(point, current_ma)
+    is_drawing = is_charging and _is_at_or_above_threshold(point, current_ma)
     process = _process_brought_up_to_now(point, current_ma, now_s, is_drawing=is_drawing)
     session = _session_brought_up_to_now(point, now_s, now, is_drawing=is_drawing)
     if session is point.session and process is point.process:
@@ -149,8 +149,8 @@ def _process_brought_up_to_now(
     if current_ma is None and process.has_charged:
         # not known: the time that passes now does not count
         return process if process.counted_until is None else replace(process, counted_until=None)
-    is_above_threshold = _is_above_threshold(point, current_ma)
-    return _with_time_below(point, process, now_s, is_above_threshold=is_above_threshold)
+    is_at_or_above = _is_at_or_above_threshold(point, current_ma)
+    return _with_time_below(point, process, now_s, is_at_or_above_threshold=is_at_or_above)
 
 
 def _session_brought_up_to_now(
@@ -229,7 +229,7 @@ def _extended_to_now(
     return sessions.extended(session, now, duration_s, details)
 
 
-def _is_above_threshold(point: ChargingPoint, current_ma: int | None) -> bool:
+def _is_at_or_above_threshold(point: ChargingPoint, current_ma: int | None) -> bool:
     """Tell whether the current is at or above the threshold below which charging counts as complete.
 
     Then the vehicle draws, if its charger reports charging. `current_ma`: None: not known. Then the answer is true
@@ -254,16 +254,18 @@ def with_start_time(
 
 
 def _with_time_below(
-    point: ChargingPoint, process: ChargingProcess, now_s: float, *, is_above_threshold: bool
+    point: ChargingPoint, process: ChargingProcess, now_s: float, *, is_at_or_above_threshold: bool
 ) -> ChargingProcess:
     """Return the process with the time for which the current has been below the "complete" threshold.
 
-    Once that is `complete_time_s`, charging is complete, until the current is at or above the threshold
-    again: then the time starts from 0. It also stays 0 until the vehicle has charged. While the offer is 0 A, what
-    was counted stays, but no time is added, because nothing can flow then. `is_above_threshold`: the current is at
-    or above it. `now_s`: monotonic.
+    Once that time (`below_s`) is `complete_time_s`, charging is complete, until the current is at or above the
+    threshold again: then the time starts from 0. Until the vehicle has charged, the time is 0. While the offer is
+    0 A the time stands still, because nothing can flow then. `counted_until`: up to when time was added, None: it
+    stands still. `now_s`: monotonic.
     """
-    if is_above_threshold or not process.has_charged:  # the vehicle charges, or has not begun to
+    if (
+        is_at_or_above_threshold or not process.has_charged
+    ):  # the vehicle charges, or has not begun to
         is_reset_already = (
             not process.below_s and process.counted_until is None and not process.is_complete
         )

@@ -43,7 +43,8 @@ def intrinsic_state(point: ChargingPoint, now_s: float) -> ChargingState | None:
     While what the charger reports may come from a pause that we ordered, 7 (manual start required) and 11
     (interruption) count as 6 (connected): else a point that load management has paused would take no part in
     it, and never start again. What only the gateway knows (an interruption, a missing start command) does not
-    count here, unlike in `shown_state`: it limits the offer by itself. Source: load-management 5.
+    count here, unlike in `shown_state`: it limits the offer by itself. So of all holds only the pause is handed
+    to `shown_state_of`, whose table turns 7 and 11 into 6. Source: load-management 5.
     """
     reported = fresh_value(point, Quantity.STATE, now_s)
     if not isinstance(reported, int):

@@ -169,10 +169,10 @@ def _spare_to_try_again_ma(
 ) -> int:
     """Return how much room a participant needs beyond its minimum [mA] before others give way for it again.
 
-    Mostly none. After a trial that failed it needs some: if its minimum only just fitted, the others would
-    be lowered and raised again and again, as meters round and no building rests. None is needed either
-    where it fits without anyone giving way (`has_room`). `available_ma`: the room per phase. Source:
-    load-management 9.2f.
+    For some time after a trial that failed (`Trial.try_again_at`) it needs `TRY_AGAIN_SPARE_MA`. Otherwise a
+    change by a few mA, as a meter rounds or the load of the building wavers, would lower and raise the others
+    again and again. After that time it needs none, nor if it fits without anyone giving way (`has_room`).
+    `available_ma`: the room per phase. Source: load-management 9.2f.
     """
     if cycle.now_s >= participant.trial.try_again_at or has_room(cycle, available_ma, participant):
         return 0

@@ -290,29 +290,29 @@ def _provisional_base_ma(
     """Return the base load [mA] to use until all chargers have been read since a sample arrived.
 
     `estimated_ma`: the base load by that sample; `before_ma`: the one used so far. The lower of the two
-    counts, because a rise may be that of a vehicle that was not read yet. But if the line carries more than
-    its limit, the estimate counts, rise or not: some vehicle must be lowered at once, whatever caused the
-    excess. Source: load-management 7.2e.
+    counts, because a rise may be that of a vehicle that was not read yet. But if the line carries so much
+    more than its limit that an offer must be lowered at once (`lower_from_ma`, 0.5 A), the estimate counts,
+    rise or not, whatever has caused the excess. Source: load-management 7.2e.
     """
     is_line_too_full = sample.current_ma > settings.limit_ma + settings.lower_from_ma
     return estimated_ma if is_line_too_full else min(estimated_ma, before_ma)
 
 
-def note_base_load(phase_state: PhaseState, now_s: float, window_s: float) -> None:
+def note_base_load(phase_state: PhaseState, now_s: float, peak_hold_s: float) -> None:
     """Note in a phase's history that its present base load is in force from `now_s` on (in place).
 
     The history serves to find the peak of any window. So it keeps only base loads that are higher than all
     later ones, and that ended within the longest window. If the load has risen, it also notes for how long it
-    had been lower: a load that keeps coming back lengthens the window (back-off). `window_s`: the window
+    had been lower: a load that keeps coming back lengthens the window (back-off). `peak_hold_s`: the window
     without back-off. Source: load-management 7.3, 9.4e.
     """
-    longest_window_began_at = now_s - window_s * 2**MOST_BACK_OFF
+    longest_window_began_at = now_s - peak_hold_s * 2**MOST_BACK_OFF
     base_ma = phase_state.base_ma or 0
     if phase_state.history and base_ma > phase_state.history[-1].base_ma + SAME_LEVEL_MA:
         absent_s = _time_below_level_s(phase_state.history, base_ma, now_s)
         phase_state.level_absent_s = absent_s
         # the load came back within the present window, which kept others from rising: its length was of use
-        if absent_s is not None and absent_s <= window_s * 2**phase_state.back_off:
+        if absent_s is not None and absent_s <= peak_hold_s * 2**phase_state.back_off:
             phase_state.back_off_useful_at = now_s
     kept = [
         past if past.until <= now_s else PastBase(now_s, past.base_ma)

@@ -142,8 +142,8 @@ def claim_from_free_points(
 def _offered_to_free_points_ma(cycle: CycleState) -> list[int]:
     """Return what free charging points are offered, per phase [mA].
 
-    A vehicle that was plugged in there a moment ago may draw as much. The offer to a charger that cannot be
-    reached is left out: that is held back for it already (`held_back_ma`).
+    A vehicle that was plugged in there a moment ago may draw as much. A charger that cannot be reached does
+    not count as free (`Participant.is_free`): its offer is held back for it already (`held_back_ma`).
     """
     offered_ma = [0] * len(cycle.phases)
     for participant in cycle.participants.values():

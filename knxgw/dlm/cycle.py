@@ -100,12 +100,13 @@ def cycle(
 def _observe(cycle: CycleState, observations: Mapping[int, Observation]) -> None:
     """Update every participant from its observation; set or clear the fault of invalid currents.
 
-    Where an observation says nothing new, only the instant of its reading is noted. `observations`: by
-    number of the charging point.
+    A draw that became known leaves the base load, and one that is not known any more becomes part of it. The
+    fault is present while a charger that can be reached has invalid currents. Where an observation says
+    nothing new, only the instant of its reading is noted. `observations`: by number of the charging point.
     """
     has_invalid = False
     for number, participant in cycle.participants.items():
-        # with invalid currents there is always something new, so `has_invalid` misses none
+        # never skipped with invalid currents (`use.next_change_at` is now then), so `has_invalid` misses none
         if says_nothing_new(participant, observations[number], cycle.now_s):
             note_reading_time(participant, observations[number])
             continue
@@ -145,7 +146,7 @@ def _reexamine_samples(cycle: CycleState) -> None:
     (`examine_at_rest`). Not so in an emergency, when the silence may mean that the meter has failed. A base
     load that has changed enters the history. Source: load-management 7.2f, 7.2g.
     """
-    participants, window_s = cycle.participants.values(), meters.window_s(cycle.state.meter)
+    participants, peak_hold_s = cycle.participants.values(), meters.peak_hold_s(cycle.state.meter)
     for index, phase in enumerate(cycle.phases):
         before_ma = phase.base_ma
         if phase.pending_samples:
@@ -156,10 +157,10 @@ def _reexamine_samples(cycle: CycleState) -> None:
                 index,
                 participants,
                 at_rest_since=cycle.now_s - cycle.settings.meter_delay_s - AT_REST_S,
-                long_at_rest_since=cycle.now_s - window_s,
+                long_at_rest_since=cycle.now_s - peak_hold_s,
             )
         if phase.base_ma != before_ma:
-            note_base_load(phase, cycle.now_s, window_s)
+            note_base_load(phase, cycle.now_s, peak_hold_s)
 
 
 def _add_to_base_load(cycle: CycleState, draw_ma: Phases) -> None:
@@ -185,7 +186,7 @@ def _take_from_base_load(cycle: CycleState, draw_ma: Phases) -> None:
             phase.possible_base_ma = phase.possible_base_ma.shifted(-draw_ma[index])
             value = cycle.state.meter.values[index]
             if value is not None:  # the lower base load is in force since that value came
-                note_base_load(phase, value.arrived_at, meters.window_s(cycle.state.meter))
+                note_base_load(phase, value.arrived_at, meters.peak_hold_s(cycle.state.meter))
 
 
 def _supervise_meter_age(cycle: CycleState) -> None:

@@ -97,7 +97,11 @@ class CycleState:
 
     @property
     def is_held_at_minimum(self) -> bool:
-        """Tell whether no participant may have more than its minimum: emergency, or high-power window."""
+        """Tell whether no participant may have more than its minimum.
+
+        So it is in an emergency (the meter is silent or wrong), and while a large consumer of the building
+        starts (the high-power window).
+        """
         return self.is_emergency or self.is_in_high_power_window
 
     @property
@@ -151,58 +155,67 @@ class CycleState:
         forget_trials(participant)
 
     def find_room(self) -> None:
-        """Find what all offers may add up to on each phase [mA]: by the latest base load and by its peak.
+        """Set what all offers may add up to on each phase [mA]: by the latest base load and by its peak.
 
         | base load | as estimated | as high as it may be |
         |---|---|---|
-        | the latest one | `room_now_ma`: lowering | `least_room_now_ma`: starts and raises in the window of a large consumer |
-        | the higher of it and its peak | `estimated_room_ma`: which may hope for a start | `room_to_raise_ma`: starts and raises |
+        | the latest one | `room_now_ma`: lowering | `least_room_now_ma`: starts and raises while a large consumer starts |
+        | the higher of it and its peak | `estimated_room_ma`: whether a waiting one may start at all | `room_to_raise_ma`: starts and raises |
+        | the latest one, by all that the last sample of a fast meter leaves possible | | `room_to_grant_ma`: starts and raises must fit it, too |
 
-        The uncertainty is added to the latest base load only, not to its peak. A start or a raise must also
-        fit `room_to_grant_ma`: with a fast meter, beside all that its last sample leaves possible. Where the
-        meter is over range, only `room_now_ma`, by which offers are lowered, may be above 0. Also noted is when
-        time alone makes a room larger (`peak_expires_at`), and a back-off that was of no use ends.
-        Source: load-management 7.3, 9.4e.
+        The uncertainty is added to the latest base load only, not to its peak. Where the meter is over range,
+        only `room_now_ma`, by which offers are lowered, may be above 0. Also set is when time alone makes a
+        room larger (`peak_expires_at`). Source: load-management 7.3, 9.4e.
         """
-        window_s = meters.window_s(self.state.meter)
-        claims = self._claims()
-        window_end_at = self._window_end_at()
+        self._end_useless_back_off()
+        peak_hold_s = meters.peak_hold_s(self.state.meter)
+        reserved = self._reserved_beside_offers()
+        peak_hold_end_at = self._peak_hold_end_at()
         for index, phase in enumerate(self.phases):
             value = self.state.meter.values[index]
             base_ma = phase.base_ma or 0
-            peak_ma = self._note_peak_ma(index, phase, window_s, window_end_at)
+            peak_ma = self._note_peak_ma(index, phase, peak_hold_s, peak_hold_end_at)
             # after `_note_peak_ma`, which sets `peak_expires_at`: this only brings it forward
-            most_ma = base_ma + self._note_uncertainty_ma(index, phase, window_s, window_end_at)
-            self.room_now_ma[index] = claims[index].room_ma(self.settings, base_ma)
-            self.least_room_now_ma[index] = claims[index].room_ma(self.settings, most_ma)
-            self.estimated_room_ma[index] = claims[index].room_ma(self.settings, peak_ma)
-            self.room_to_raise_ma[index] = claims[index].room_ma(
-                self.settings, max(peak_ma, most_ma)
+            highest_by_estimate_ma = base_ma + self._note_uncertainty_ma(
+                index, phase, peak_hold_s, peak_hold_end_at
+            )
+            self.room_now_ma[index] = reserved[index].room_ma(self.settings, base_ma)
+            self.least_room_now_ma[index] = reserved[index].room_ma(
+                self.settings, highest_by_estimate_ma
+            )
+            self.estimated_room_ma[index] = reserved[index].room_ma(self.settings, peak_ma)
+            self.room_to_raise_ma[index] = reserved[index].room_ma(
+                self.settings, max(peak_ma, highest_by_estimate_ma)
             )
             if value is not None and value.is_over_range:
+                # before `room_to_grant_ma`, which is never larger than `room_to_raise_ma`
                 self._leave_no_room_to_rise(index)
-            # a value older than the window leaves no more possible, as in `_note_uncertainty_ma`
-            is_recent = value is not None and window_end_at < value.arrived_at + window_s
-            possible_ma = self._possible_base_ma(phase) if is_recent else base_ma
+            # an older value leaves no more possible, as in `_note_uncertainty_ma`
+            is_recent = value is not None and peak_hold_end_at < value.arrived_at + peak_hold_s
+            highest_by_sample_ma = self._possible_base_ma(phase) if is_recent else base_ma
             self.room_to_grant_ma[index] = min(
-                self.room_to_raise_ma[index], claims[index].room_ma(self.settings, possible_ma)
+                self.room_to_raise_ma[index],
+                reserved[index].room_ma(self.settings, highest_by_sample_ma),
             )
 
+    def _end_useless_back_off(self) -> None:
+        """End the back-off of each phase for which it was of no use for 10 min. Source: load-management 9.4e."""
+        for phase in self.phases:
+            if phase.back_off and self.now_s - phase.back_off_useful_at > BACK_OFF_ENDS_S:
+                phase.back_off = 0
+
     def _note_peak_ma(
-        self, index: int, phase: PhaseState, window_s: float, window_end_at: float
+        self, index: int, phase: PhaseState, peak_hold_s: float, peak_hold_end_at: float
     ) -> int:
         """Return the highest base load [mA] that counts for raises on a phase, and note when that is forgotten.
 
-        A peak counts for the window W (`window_s`), which reaches back from `window_end_at`; during a
-        back-off for 2**k times as long, where k is `PhaseState.back_off`. A back-off that was of no use for
-        10 min (`BACK_OFF_ENDS_S`) ends here. `index`: of the phase (0 to 2). Source: load-management 7.3,
-        9.4e.
+        A peak counts for the time W (`peak_hold_s`) before `peak_hold_end_at`; during a back-off for 2**k
+        times as long, where k is `PhaseState.back_off`. `index`: of the phase (0 to 2). Source:
+        load-management 7.3, 9.4e.
         """
-        if phase.back_off and self.now_s - phase.back_off_useful_at > BACK_OFF_ENDS_S:
-            phase.back_off = 0
         base_ma = phase.base_ma or 0
-        remembered_s = window_s * 2**phase.back_off
-        peak = _peak(phase.history, window_end_at - remembered_s)
+        remembered_s = peak_hold_s * 2**phase.back_off
+        peak = _peak(phase.history, peak_hold_end_at - remembered_s)
         if peak.base_ma <= base_ma:
             return base_ma
         self.peak_expires_at[index] = peak.until + remembered_s
@@ -230,26 +243,26 @@ class CycleState:
         return phase.possible_base_ma.most_ma
 
     def _note_uncertainty_ma(
-        self, index: int, phase: PhaseState, window_s: float, window_end_at: float
+        self, index: int, phase: PhaseState, peak_hold_s: float, peak_hold_end_at: float
     ) -> int:
         """Return by how much a phase's base load may be higher than its estimate [mA], and note when that ends.
 
         Mostly the next sample of the meter ends the uncertainty, or a reading of the chargers for which
         samples wait. A meter that has nothing new to report sends no sample. So the uncertainty counts as 0
-        once its last value is older than `window_s`; otherwise no offer could ever rise. That instant is
+        once its last value is older than `peak_hold_s`; otherwise no offer could ever rise. That instant is
         noted in `peak_expires_at` if it is the earlier one. While samples wait, nothing is noted.
-        `window_end_at`: mostly now (`_window_end_at`).
+        `peak_hold_end_at`: mostly now (`_peak_hold_end_at`).
         """
         value = self.state.meter.values[index]
         if phase.pending_samples or not phase.uncertainty_ma or value is None:
             return phase.uncertainty_ma  # a reading will end it, or there is none
-        expires_at = value.arrived_at + window_s
-        if window_end_at >= expires_at:
+        expires_at = value.arrived_at + peak_hold_s
+        if peak_hold_end_at >= expires_at:
             return 0
         self.peak_expires_at[index] = min(self.peak_expires_at[index], expires_at)
         return phase.uncertainty_ma
 
-    def _window_end_at(self) -> float:
+    def _peak_hold_end_at(self) -> float:
         """Return the instant up to which the windows of the peak-hold reach [monotonic s]: mostly now.
 
         In an emergency it is when the oldest of the phases' last values came, so that no peak and no
@@ -258,35 +271,38 @@ class CycleState:
         arrivals = [value.arrived_at for value in self.state.meter.values if value is not None]
         return min(arrivals) if self.is_emergency and arrivals else self.now_s
 
-    def _claims(self) -> list[Claims]:
+    def _reserved_beside_offers(self) -> list[Claims]:
         """Return for each phase what is reserved beside the offers of all charging points.
 
         That is what chargers that cannot be lowered may take, what vehicles draw above their offers, and
         what is drawn without being read.
         """
-        claims = [Claims() for _ in self.phases]
+        reserved = [Claims() for _ in self.phases]
         for participant in self.participants.values():
             if participant.has_claims_beside_offer:  # mostly there is nothing to add
-                for index, claims_of_phase in enumerate(claims):
-                    claims_of_phase.add(participant, index)
-        return claims
+                for index, reserved_of_phase in enumerate(reserved):
+                    reserved_of_phase.add(participant, index)
+        return reserved
 
     def allocation_request(self, participant: Participant) -> AllocationRequest:
-        """Return what a participant asks of the allocation: at least its minimum, at most its highest offer.
+        """Return what a participant asks of the allocation: at least what it needs, at most its highest offer.
 
-        A stopped vehicle that is known to take more than its offer needs that much more than its minimum
-        (`required_ma`). It asks for no less even where its cap is lower: the allocation gives no less to
-        anyone.
+        It needs its minimum, and while it is stopped also what its vehicle is known to take beyond an offer
+        (`Participant.required_ma`). If its highest offer is lower than that, it asks for what it needs: with
+        less it could not charge.
         """
-        one = participant.settings
+        own_settings = participant.settings
         # the phase that needs most decides: a vehicle has one offer for all phases
-        required_ma = max(map(participant.required_ma, participant.phases), default=one.minimum_ma)
+        required_ma = max(
+            (participant.required_ma(phase) for phase in participant.phases),
+            default=own_settings.minimum_ma,
+        )
         return AllocationRequest(
             minimum_ma=required_ma,
             cap_ma=max(required_ma, participant.highest_offer_ma),
             constraints=mains_constraints(participant.phases),
-            is_prioritised=one.number == self.settings.priority,
-            resolution_ma=one.resolution_ma,
+            is_prioritised=own_settings.number == self.settings.priority,
+            resolution_ma=own_settings.resolution_ma,
             offer_ma=participant.offer_ma,
             energy_mwh=participant.energy_mwh,
         )

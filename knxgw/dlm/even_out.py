@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from knxgw.dlm.commitment import committed_ma
 from knxgw.dlm.cycle_state import CycleState
 from knxgw.dlm.participant import Participant
-from knxgw.dlm.settings import LOW_EXCESS_S
+from knxgw.dlm.settings import LACKING_S
 
 
 def even_out(
@@ -28,11 +28,14 @@ def even_out(
 ) -> None:
     """Lower offers that are a little above their share, once another one has lacked that current for 10 s.
 
-    All that share a phase with that participant go to their share, if they are at least a step above it. To be
-    called after `lower`, which leaves such offers as they are. `share_ma`: the share of each [mA];
-    `may_rise_to_ma`: up to what each may be raised; both by number. Since when a participant has lacked what
-    others keep is noted in `short_since` (None: it does not). A cycle does this for one participant only,
-    since then the room is another one. Source: load-management 9.3k.
+    All that share a phase with that participant go to their share, if they are at least a step above it. Since
+    when a participant has lacked what others keep is noted in `short_since` (None: it does not). A cycle serves
+    one participant only, because that changes the room; those behind it are looked at in the next cycle. To be
+    called after `lower`, which leaves such offers as they are.
+
+    `running`: the participants that have an offer. `share_ma`: the share of each [mA], to which it may be
+    lowered; `may_rise_to_ma`: up to what each may be raised, by a smaller room: never above its share, so one
+    that lacks current has no surplus; both by number. Source: load-management 9.3k.
     """
     surplus_ma = {  # what each keeps above its share, by number, if that is at least a step of its charger
         participant.settings.number: participant.offer_ma - share_ma[participant.settings.number]
@@ -59,7 +62,7 @@ def even_out(
         cycle.is_next_cycle_needed = True
         if participant.short_since is None:
             participant.short_since = cycle.now_s
-        elif cycle.now_s - participant.short_since >= LOW_EXCESS_S:
+        elif cycle.now_s - participant.short_since >= LACKING_S:
             for one in above_share:
                 if not set(one.phases).isdisjoint(participant.phases):
                     cycle.set_offer(one, share_ma[one.settings.number])

@@ -13,9 +13,11 @@ from knxgw.dlm.use import NEVER, next_change_at
 def finish(cycle: CycleState) -> LoadManagement:
     """Return the state that this cycle leaves, with when the next one is due (`due_at`).
 
-    The room is reported (`Outcome.available_ma`) only where it is measured: not in an emergency, and not
-    before the base load of every phase is known.
+    The room for all offers (`Outcome.available_ma`) is reported only where the base load is known: not in an
+    emergency, and not before every phase was measured; with a static limit always. The participants also note
+    until when nothing changes for them.
     """
+    due_at = _note_unchanged_and_next_due_at(cycle)
     is_room_known = not cycle.is_emergency and cycle.is_base_known
     padded = (*cycle.room_now_ma, 0, 0)  # a connection with one phase has no room on L2 and L3
     return LoadManagement(
@@ -32,11 +34,11 @@ def finish(cycle: CycleState) -> LoadManagement:
             reasons=cycle.reasons,
             available_ma=(padded[0], padded[1], padded[2]) if is_room_known else None,
         ),
-        due_at=_next_due_at(cycle),
+        due_at=due_at,
     )
 
 
-def _next_due_at(cycle: CycleState) -> float:
+def _note_unchanged_and_next_due_at(cycle: CycleState) -> float:
     """Return when the next cycle is due [monotonic s]: until then time alone changes nothing.
 
     It is now while every cycle has something to look at, else the first instant at which any wait, window
@@ -51,9 +53,9 @@ def _next_due_at(cycle: CycleState) -> float:
         alive_at = meters.alive_at(cycle.state.meter, cycle.settings)
         if alive_at is not None:  # the meter counts as silent from then on
             due_at = min(due_at, alive_at + cycle.settings.timeout_s)
-    window_s = meters.window_s(cycle.state.meter)
+    peak_hold_s = meters.peak_hold_s(cycle.state.meter)
     for phase, expires_at in zip(cycle.phases, cycle.peak_expires_at, strict=True):
-        due_at = min(due_at, expires_at, _next_change_of_phase_at(cycle, phase, window_s))
+        due_at = min(due_at, expires_at, _next_change_of_phase_at(cycle, phase, peak_hold_s))
     if cycle.turn is not None:  # a turn that was not used by then is over
         due_at = min(due_at, max(now_s, cycle.turn.since + queues.NEXT_WAITS_S))
     # a vehicle may then be lowered to see which phases it uses
@@ -79,15 +81,15 @@ def _is_next_cycle_due_at_once(cycle: CycleState) -> bool:
     )
 
 
-def _next_change_of_phase_at(cycle: CycleState, phase: PhaseState, window_s: float) -> float:
+def _next_change_of_phase_at(cycle: CycleState, phase: PhaseState, peak_hold_s: float) -> float:
     """Return when time alone changes something about a phase [monotonic s]; NEVER: nothing is timed.
 
     It is the first of three instants: the hold after a safety reduction (or a meter fault) ends, a small
     excess of the offers has lasted for 10 s (`LOW_EXCESS_S`) and must be lowered, or the back-off ends.
-    `window_s`: W, the window of the peak-hold.
+    `peak_hold_s`: W, the window of the peak-hold.
     """
     next_at = NEVER
-    hold_ends_at = phase.reduced_at + window_s * 2**phase.back_off
+    hold_ends_at = phase.reduced_at + peak_hold_s * 2**phase.back_off
     # >=, because by a rounding error `raising` may just have found a hold that ends now not over yet
     if hold_ends_at >= cycle.now_s:
         next_at = hold_ends_at

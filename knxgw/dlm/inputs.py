@@ -44,7 +44,7 @@ from knxgw.config.model import Monitoring
 from knxgw.dlm import follows
 from knxgw.dlm import meter as meters
 from knxgw.dlm.base_load import AT_REST_S, add_draw, add_sample, note_base_load
-from knxgw.dlm.meter import Meter, is_slow, window_s
+from knxgw.dlm.meter import Meter, is_slow, peak_hold_s
 from knxgw.dlm.observe import observe, unread_participant
 from knxgw.dlm.paired_report import Report
 from knxgw.dlm.participant import Claims, Observation, Participant, ParticipantSettings
@@ -147,7 +147,7 @@ def _update_phase(
         is_from_slow_meter=is_slow(meter, settings),
     )
     add_sample(phase_state, phase, sample, participants, settings)
-    note_base_load(phase_state, value.arrived_at, window_s(meter))
+    note_base_load(phase_state, value.arrived_at, peak_hold_s(meter))
     if not value.is_over_range:
         report = Report(value.arrived_at, value.current_ma, meter.total_ma)
         phase_state.follow_check = follows.add_report(

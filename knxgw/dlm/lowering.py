@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 
 from knxgw.dlm.cycle_state import CycleState
-from knxgw.dlm.meter import window_s
+from knxgw.dlm.meter import peak_hold_s
 from knxgw.dlm.participant import Participant
 from knxgw.dlm.settings import (
     BACK_OFF_AFTER_RAISE_S,
@@ -246,7 +246,7 @@ def _note_safety_reduction(cycle: CycleState, phase: PhaseState) -> None:
     if phase.reduced_at == now_s:
         return  # it was noted for another participant that was lowered in this cycle
     phase.reduced_at = now_s
-    level_absent_s, window = phase.level_absent_s, window_s(cycle.state.meter)
+    level_absent_s, window = phase.level_absent_s, peak_hold_s(cycle.state.meter)
     if level_absent_s is None or now_s - phase.raised_at > BACK_OFF_AFTER_RAISE_S:
         return  # the load is a new one, or no raise has led to this reduction
     if window * 2**phase.back_off < level_absent_s:

@@ -116,7 +116,7 @@ def is_slow(meter: Meter, settings: Settings) -> bool:
     return meter.spacing_s > settings.raise_spacing_s
 
 
-def window_s(meter: Meter) -> float:
+def peak_hold_s(meter: Meter) -> float:
     """Return W [s], the window of the peak-hold: for how long a peak of the base load limits raises.
 
     It is 15 s, or 1.5 spacings of complete sets if that is more, so that it always contains one.
@@ -328,7 +328,7 @@ def are_values_valid_again(meter: Meter, settings: Settings, now_s: float) -> bo
     if settings.monitoring is Monitoring.VALUES or telegrams is None or meter.sets.count == 0:
         return False  # the meter has to send values; or no such telegram, or no complete set, ever came
     has_gap = now_s - telegrams.last_at >= settings.timeout_s
-    return not has_gap and now_s - telegrams.since >= max(window_s(meter), ANSWER_S)
+    return not has_gap and now_s - telegrams.since >= max(peak_hold_s(meter), ANSWER_S)
 
 
 def alive_at(meter: Meter, settings: Settings) -> float | None:

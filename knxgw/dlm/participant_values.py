@@ -58,7 +58,7 @@ class Use:
     # since when it has drawn less than its offer less the headroom
     under_use_since: float | None = None
     # since when current has been scarce on its phases, so that others may lack what it does not use
-    others_lack_since: float | None = None
+    scarce_since: float | None = None
     cap: UseCap | None = None  # of a vehicle that draws less than its offer; None: none
 
 

@@ -18,7 +18,7 @@ from knxgw.dlm.allocation import (
 )
 from knxgw.dlm.commitment import committed_ma, is_awaiting_release
 from knxgw.dlm.cycle_state import CycleState
-from knxgw.dlm.meter import are_values_recent, is_moment_complete, window_s
+from knxgw.dlm.meter import are_values_recent, is_moment_complete, peak_hold_s
 from knxgw.dlm.participant import Participant
 from knxgw.dlm.settings import (
     SMALL_RAISE_MA,
@@ -198,5 +198,5 @@ def _may_phase_rise(cycle: CycleState, phase: PhaseState) -> bool:
     static limit there is no load of a building that could come back: always true. Source: load-management
     9.4b, 9.4e.
     """
-    hold_s = window_s(cycle.state.meter) * 2**phase.back_off
+    hold_s = peak_hold_s(cycle.state.meter) * 2**phase.back_off
     return cycle.is_static or cycle.now_s - phase.reduced_at >= hold_s

@@ -26,17 +26,16 @@ def reconfigured(
     participants: Iterable[ParticipantSettings],
     now_s: float,
     *,
-    previous_settings: Settings,
     is_same_measurement: bool,
 ) -> LoadManagement:
     """Return load management with other settings and participants; `state` is not changed, and a cycle is due.
 
     A participant is kept if its number and its wired phases are the same; the last known draw of any other
     counts as the building's. What was remembered to compare the meter with the previous participants is
-    forgotten if one was added, removed or rewired. After any change no vehicle starts before the meter has
-    measured (`starts_unmeasured`). `is_same_measurement`: the smart meter still measures the same line in
-    the same way; otherwise load management begins as at a start (`_begun_anew`). Source: load-management
-    11.7, 16.70, 16.71.
+    forgotten if one was added, removed or rewired. No vehicle starts before the meter has measured again
+    (`starts_unmeasured`): not to be called where nothing of load management has changed.
+    `is_same_measurement`: the smart meter still measures the same line in the same way; otherwise load
+    management begins as at a start (`_begun_anew`). Source: load-management 11.7, 16.70, 16.71.
     """
     wanted_settings = {one.number: one for one in participants}
     if not is_same_measurement:
@@ -48,17 +47,15 @@ def reconfigured(
         and participant.settings.wired_phases == wanted_settings[number].wired_phases
     }
     phases = _phases_without_participants_left_out(state, settings, kept)
-    are_the_same = len(kept) == len(wanted_settings) == len(state.participants)
-    are_settings_unchanged = kept == state.participants  # of those that were there; some may be added
-    if not are_the_same:
+    are_all_kept = len(kept) == len(wanted_settings) == len(state.participants)
+    if not are_all_kept:
         # what is remembered here compares the meter with the previous participants
         for phase in phases:
             phase.follow_check, phase.pending_samples = follows.NEW, ()
     reasons = {n: reason for n, reason in state.outcome.reasons.items() if n in kept}
     meter = state.meter
-    if not are_settings_unchanged:  # the line at rest depends on them, too
+    if kept != state.participants:  # the line at rest depends on their settings, too
         meter = replace(meter, line_at_rest=None)
-    is_unchanged = are_the_same and are_settings_unchanged and settings == previous_settings
     return replace(
         state,
         meter=meter,
@@ -67,7 +64,7 @@ def reconfigured(
             for number, one in wanted_settings.items()
         },
         phases=tuple(phases),
-        starts_unmeasured=state.starts_unmeasured and is_unchanged,
+        starts_unmeasured=False,
         turn=state.turn if state.turn is not None and state.turn.number in kept else None,
         outcome=replace(state.outcome, reasons=reasons),
         due_at=now_s,

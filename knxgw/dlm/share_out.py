@@ -134,7 +134,7 @@ def _is_next_sample_awaited(cycle: CycleState, newcomer: Participant) -> bool:
 def _update_scarcity(
     cycle: CycleState, running: Sequence[Participant], target_ma: Mapping[int, int]
 ) -> None:
-    """Note for each running participant since when current has been scarce on its phases (`Use.others_lack_since`).
+    """Note for each running participant since when current has been scarce on its phases (`Use.scarce_since`).
 
     While it is, a vehicle whose cap follows its draw (`Use.cap`) is left less headroom, so that others get
     more. Where no vehicle has such a cap, nothing counts as scarce. A phase is scarce while a participant
@@ -143,7 +143,7 @@ def _update_scarcity(
     """
     if all(participant.use.cap is None for participant in running):
         for participant in running:
-            _note_others_lack(participant, None)
+            _note_scarce_since(participant, None)
         return
     scarce_phases = {
         index
@@ -154,12 +154,15 @@ def _update_scarcity(
     }
     for participant in running:
         if not scarce_phases.intersection(participant.phases):
-            _note_others_lack(participant, None)
-        elif participant.use.others_lack_since is None:
-            _note_others_lack(participant, cycle.now_s)
+            _note_scarce_since(participant, None)
+        elif participant.use.scarce_since is None:
+            _note_scarce_since(participant, cycle.now_s)
 
 
-def _note_others_lack(participant: Participant, since: float | None) -> None:
-    """Note since when current has been scarce on a participant's phases; None: it is not (in place)."""
-    if participant.use.others_lack_since != since:
-        participant.use = replace(participant.use, others_lack_since=since)
+def _note_scarce_since(participant: Participant, since: float | None) -> None:
+    """Note in place since when current has been scarce on a participant's phases (None: it is not).
+
+    The same instant once more makes no new `Use`: a copy in each cycle would cost time.
+    """
+    if participant.use.scarce_since != since:
+        participant.use = replace(participant.use, scarce_since=since)

@@ -327,7 +327,7 @@ def _update_headroom(
     """
     if participant.highest_draw_ma <= UNDER_USE_FROM_MA:
         return  # it does not charge, so its draw says nothing of what it will use
-    lack_since, changed_at = participant.use.others_lack_since, cap.headroom_changed_at
+    lack_since, changed_at = participant.use.scarce_since, cap.headroom_changed_at
     if cap.is_narrow:
         if lack_since is None or now_s >= changed_at + WIDE_AGAIN_AFTER_S:
             _cap_at_draw(participant, settings.headroom_ma, now_s)
@@ -388,7 +388,7 @@ def _instants_of_change(participant: Participant, settings: Settings) -> list[fl
     if use.under_use_since is not None:
         instants.append(use.under_use_since + settings.observe_s)
     if use.cap is not None:
-        instants += _instants_of_use_cap_change(use.cap, use.others_lack_since)
+        instants += _instants_of_use_cap_change(use.cap, use.scarce_since)
     if evidence.charges_clearly_since is not None and evidence.unused_since:
         instants += [
             max(evidence.charges_clearly_since, unused_since) + UNUSED_AFTER_S
@@ -398,15 +398,15 @@ def _instants_of_change(participant: Participant, settings: Settings) -> list[fl
     return instants
 
 
-def _instants_of_use_cap_change(cap: UseCap, others_lack_since: float | None) -> list[float]:
+def _instants_of_use_cap_change(cap: UseCap, scarce_since: float | None) -> list[float]:
     """Return the instants [monotonic s] at which time alone may change a cap by use; some may be past.
 
     From these on the cap may be raised again, and its headroom made whole, or narrowed because others lack
-    current (`others_lack_since`; None: they do not).
+    current (`scarce_since`; None: they do not).
     """
     raisable_at, changed_at = cap.raised_at + CAP_STEP_S, cap.headroom_changed_at
     if cap.is_narrow:
         return [raisable_at, changed_at + WIDE_AGAIN_AFTER_S]
-    if others_lack_since is None:
+    if scarce_since is None:
         return [raisable_at]
-    return [raisable_at, max(others_lack_since + NARROW_AFTER_S, changed_at + WIDE_FOR_S)]
+    return [raisable_at, max(scarce_since + NARROW_AFTER_S, changed_at + WIDE_FOR_S)]

@@ -165,7 +165,7 @@ def _points_to_decide(
 
     They are in the order of the station's points.
     """
-    changed_points = _points_with_new_allocation(before, station)
+    changed_points = _points_changed_by_load_management(before, station)
     return tuple(
         number for number in station.points if number in dirty_points or number in changed_points
     )
@@ -174,9 +174,9 @@ def _points_to_decide(
 def _meter_values_to_request(before: Station, station: Station) -> Iterator[Ask]:
     """Yield a read telegram for the meter value of each phase that load management wants from the bus now.
 
-    Load management only notes when it asked for the value of a phase (`Meter.requested_at`). If that instant is
-    another one than before the event, the telegram has yet to be sent. If load management is off, or was off
-    before the event, there is none to send.
+    Load management only notes when it wanted the value of a phase (`Meter.requested_at`). A new instant there
+    is the request: the telegram has yet to be sent. None: nothing was wanted, or load management has begun
+    again meanwhile. If it is off, or was off before the event, there is no telegram to send.
     """
     old, new = before.load_management, station.load_management
     if old is None or new is None or old.meter.requested_at == new.meter.requested_at:
@@ -184,17 +184,19 @@ def _meter_values_to_request(before: Station, station: Station) -> Iterator[Ask]
     for phase, (old_at, new_at) in enumerate(
         zip(old.meter.requested_at, new.meter.requested_at, strict=True)
     ):
-        if old_at != new_at:
+        if new_at is not None and old_at != new_at:
             yield Ask(scope=DEVICE, key=SMART_METER[phase])
 
 
-def _points_with_new_allocation(before: Station, station: Station) -> tuple[PointNumber, ...]:
-    """Return the charging points for which load management has changed something that decides.
+def _points_changed_by_load_management(
+    before: Station, station: Station
+) -> tuple[PointNumber, ...]:
+    """Return the charging points whose decision may be another one because of load management.
 
     If a lock-out has begun or ended, these are all of them: it is a constraint of each. Otherwise they are
     those with another offer or reason, and those that have changed in any way since before the event: a cycle may
-    have set or cleared a fault there. If load management has not changed, there are none; nor are there if it was
-    switched on or off, because a new configuration makes everything dirty anyway.
+    have set or cleared a fault there. If load management has not changed, there are none. Not called after a
+    change of the configuration, which makes everything dirty: so both stations have the same charging points.
     """
     old, new = before.load_management, station.load_management
     if old is None or new is None or old is new:

@@ -408,12 +408,13 @@ def run_cycle(
     load_management, settings = station.load_management, station.load_management_settings
     if load_management is None or settings is None:
         return station
+    # a reading that repeats another one has changed its age only, by which stale currents are found
     observations = dict(_observations_with_reading_times(station))
     to_observe: Iterable[PointNumber] = station.points
     has_run_before = bool(observations)
     if changed_points is not None and has_run_before:
         to_observe = (*changed_points, *_points_with_stale_currents(observations, now_s))
-    for number in to_observe:  # the others stay as they were observed last
+    for number in to_observe:  # the values of the others stay as they were observed last
         observations[number] = _present_observation(station, station.points[number], now_s)
     load_management = cycle(
         load_management, settings, observations, now_s, new_phases=tuple(new_phases)

@@ -353,13 +353,13 @@ def _continued_load_management(
     is_same_measurement = _keeps_meaning_of_values(
         old_settings, settings
     ) and _has_same_meter_setup(before.configuration, configuration)
+    previous_participants = [one.settings for one in old.participants.values()]
+    if (settings, wanted_participants) == (old_settings, previous_participants) and (
+        is_same_measurement
+    ):
+        return replace(old, due_at=now_s)  # nothing that concerns it has changed
     return load_management_reconfigured(
-        old,
-        settings,
-        wanted_participants,
-        now_s,
-        previous_settings=old_settings,
-        is_same_measurement=is_same_measurement,
+        old, settings, wanted_participants, now_s, is_same_measurement=is_same_measurement
     )
 
 

@@ -15,8 +15,8 @@ from knxgw.dlm.meter import (
     age_s,
     alive_at,
     current_of_power,
+    peak_hold_s,
     phases_to_request,
-    window_s,
     with_in_operation,
     with_reading,
     with_values_requested,
@@ -115,7 +115,7 @@ def test_the_spacing_is_the_median_of_the_last_ones() -> None:
 def test_peaks_are_kept_for_one_and_a_half_spacings_and_at_least_15_s(
     spacing_s: float, kept_s: float
 ) -> None:
-    assert window_s(Meter(sets=CompleteSets(spacing_s=spacing_s))) == kept_s
+    assert peak_hold_s(Meter(sets=CompleteSets(spacing_s=spacing_s))) == kept_s
 
 
 @pytest.mark.proves("D3.2a")

@@ -25,6 +25,7 @@ from knxgw.config.model import Configuration, KnxLinkKind
 from knxgw.dlm.overcurrent import LockOut, Overcurrent
 from knxgw.station.initial import BUS_ANSWER_S, initial
 from knxgw.station.model import (
+    Ask,
     ConfigurationChanged,
     Effect,
     FaultChanged,
@@ -302,6 +303,17 @@ def test_no_vehicle_starts_after_a_change_until_the_meter_has_measured(
     assert {number: ma for number, ma in allowed_ma.items() if ma} == offers_ma
     life.live(60)
     assert all(life.allowed_ma(number) for number in life.station.points)
+
+
+def test_another_meter_is_not_asked_for_what_was_wanted_of_the_previous_one() -> None:
+    life = Life(site((1, 2), 3, 0, 6, "", linked=False))
+    life.live(24)
+    managed = life.station.load_management
+    assert managed is not None
+    meter = replace(managed.meter, requested_at=(life.now_s, None, None))
+    life.station = replace(life.station, load_management=replace(managed, meter=meter))
+    effects = life.change(site((1, 2), 3, 1, 6, "", linked=False))
+    assert not [one for one in effects if isinstance(one, Ask)]
 
 
 def test_an_overcurrent_is_not_over_because_the_meter_is_another_one() -> None:
