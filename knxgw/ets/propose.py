@@ -20,6 +20,8 @@ STATE_MARKS = (" – state", " – Status")  # in the functions of `objects.yaml
 PHASES = ("l1", "l2", "l3")
 LONGEST_NUMBER = 5  # digits of the number of a group object
 
+_Mark = tuple[str, str | None, int | None]  # a word, a phase, the number of a charging point
+
 
 class Confidence(StrEnum):
     """How sure a proposal is."""
@@ -74,6 +76,16 @@ class _Described:
 
 
 @dataclass(frozen=True, slots=True)
+class _Groups:
+    """The groups of a group address by their words; many addresses have the same."""
+
+    point: int | None  # that they name, the nearest one first
+    words: frozenset[str]
+    is_about_charging: bool
+    is_about_meter: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Named:
     """A group address by its words."""
 
@@ -102,17 +114,23 @@ def propose(
     points = {point_of(number, one) for number, one in here.items()} - {None}
     phrases = {key: _phrases(one, words) for key, one in _by_key(here).items()}
     stated = _keys_with_a_state(here)
-    numbers = _numbers_by_word(here, phrases)
+    numbers = _numbers_by_words(here, phrases)
+    known_words = {word for word, *_ in numbers}
     called = {point: plain_words(name) for point, name in (names or {}).items()}
     described = _by_description(project, here, words)
     found = []
+    groups: dict[tuple[str, ...], _Groups] = {}
     for entry in project.addresses.values():
         if entry.address in described.entries:
             continue
-        if numbers.keys().isdisjoint(plain_words(entry.name)):
+        own = plain_words(entry.name)
+        if known_words.isdisjoint(own):
             continue  # most of a house: lights, shutters
-        named = _named(entry, words, called)
-        for number in {number for word in named.words for number in numbers.get(word, ())}:
+        around = groups.get(entry.ranges)
+        if around is None:
+            around = groups[entry.ranges] = _groups(entry.ranges, words, called)
+        named = _named(entry, own, around, words, called)
+        for number in _fitting(named, numbers, len(points)):
             one = here[number]
             best = _score(named, number, one, phrases[one.definition.key], stated, len(points))
             if best >= LEAST[Confidence.LOW]:
@@ -122,16 +140,39 @@ def propose(
     return tuple(sorted(every, key=lambda one: one.number))
 
 
-def _numbers_by_word(
+def _numbers_by_words(
     here: Mapping[int, Expected], phrases: Mapping[str, Iterable[frozenset[str]]]
-) -> Mapping[str, frozenset[int]]:
-    """Return the numbers of the objects that have a word in one of their names."""
-    found: dict[str, set[int]] = {}
+) -> Mapping[_Mark, frozenset[int]]:
+    """Return the numbers of the objects that have a word in one of their names, by their phase and point, too."""
+    found: dict[_Mark, set[int]] = {}
     for number, one in here.items():
         for phrase in phrases[one.definition.key]:
             for word in phrase:
-                found.setdefault(word, set()).add(number)
-    return {word: frozenset(numbers) for word, numbers in found.items()}
+                mark = word, _phase_of(one), point_of(number, one)
+                found.setdefault(mark, set()).add(number)
+    return {mark: frozenset(numbers) for mark, numbers in found.items()}
+
+
+def _fitting(named: _Named, numbers: Mapping[_Mark, frozenset[int]], points: int) -> set[int]:
+    """Return the numbers of the objects that share a word with a name, and may be of its phase and point.
+
+    They are a small part of those that share a word, and comparing the words takes longest.
+    """
+    possible: list[int | None] = [named.point]
+    if named.point is None:
+        possible += POINTS if points == 1 else POINTS[:1]
+    return {
+        number
+        for word in named.words
+        for point in possible
+        for number in numbers.get((word, named.phase, point), ())
+    }
+
+
+def _phase_of(one: Expected) -> str | None:
+    """Return the phase of the mains connection that an object is about, None: it is about none."""
+    phase = one.definition.key[-2:]
+    return phase if phase in PHASES else None
 
 
 def _by_description(
@@ -269,13 +310,31 @@ def _is_number(word: str) -> bool:
     return word.isdigit() and len(word) <= LONGEST_NUMBER
 
 
-def _named(entry: GroupAddressEntry, words: EtsWords, called: Mapping[int, Phrase]) -> _Named:
-    """Return what the words of a name say; `called`: the names of the charging points."""
-    own = plain_words(entry.name)
-    groups = [plain_words(name) for name in entry.ranges]
-    everything = [own, *reversed(groups)]  # what stands nearer comes first
-    found = (_point_named(phrase, words, called) for phrase in everything)
-    point = next((one for one in found if one is not None), None)
+def _groups(ranges: Sequence[str], words: EtsWords, called: Mapping[int, Phrase]) -> _Groups:
+    """Return what the words of groups say, from the outer to the inner one."""
+    phrases = [plain_words(name) for name in reversed(ranges)]  # what stands nearer comes first
+    found = (_point_named(phrase, words, called) for phrase in phrases)
+    about_charging = words.charging_point | words.charging
+    return _Groups(
+        point=next((one for one in found if one is not None), None),
+        words=frozenset(word for phrase in phrases for word in phrase),
+        is_about_charging=any(_has_any(phrase, about_charging) for phrase in phrases),
+        is_about_meter=any(_has_any(phrase, words.smart_meter) for phrase in phrases),
+    )
+
+
+def _named(
+    entry: GroupAddressEntry,
+    own: Phrase,
+    around: _Groups,
+    words: EtsWords,
+    called: Mapping[int, Phrase],
+) -> _Named:
+    """Return what a name says: by its `own` words, and by its groups; `called`: the names of the points."""
+    point = _point_named(own, words, called)
+    point = around.point if point is None else point
+    is_about_charging = _has_any(own, words.charging_point | words.charging)
+    is_about_meter = _has_any(own, words.smart_meter)
     name = called.get(point or 0, ())
     own = _without(own, (name,)) if name else own
     phases = [word for word in own if word in PHASES]
@@ -286,11 +345,10 @@ def _named(entry: GroupAddressEntry, words: EtsWords, called: Mapping[int, Phras
         point=point,
         phase=phases[0] if len(phases) == 1 else None,
         words=_counted(rest or own, words),
-        around=frozenset(word for group in groups for word in group),
+        around=around.words,
         is_state=_has_any(own, words.state),
-        is_about_charging=bool(name)
-        or any(_has_any(one, words.charging_point | words.charging) for one in everything),
-        is_about_meter=any(_has_any(one, words.smart_meter) for one in everything),
+        is_about_charging=bool(name) or is_about_charging or around.is_about_charging,
+        is_about_meter=is_about_meter or around.is_about_meter,
     )
 
 
@@ -337,11 +395,8 @@ def _score(  # noqa: PLR0913, PLR0917 - one place calls it
     stated: frozenset[str],
     points: int,
 ) -> float:
-    """Return how well an address fits an object, 0 to 1."""
+    """Return how well an address fits an object of its phase, 0 to 1."""
     definition = one.definition
-    phase = definition.key[-2:] if definition.key[-2:] in PHASES else None
-    if phase != named.phase:
-        return 0.0
     doubt = _point_factor(named, point_of(number, one), points)
     doubt = doubt and doubt * _type_factor(named.entry.dpt, definition.dpts)
     if not doubt:
