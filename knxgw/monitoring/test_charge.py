@@ -3,13 +3,15 @@
 A person plugs a vehicle in, and the rest goes by itself: the vehicle charges, gets 6 A, then 10 A, is paused and
 charges again. Everything is asked of the station as a person asks on a page, so every limit stays in force. While
 load management is on it decides the current: then the current only has to stay within what it offers. It may also
-offer nothing for a while, such as after an overcurrent. The test waits as long as that may take, and says why.
+offer nothing for a while, such as after an overcurrent. The test waits as long as that may take, and says why. What
+a person or a command ends, such as an interruption or a missing card, is not waited for so long.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from knxgw.catalogue.codes import Reason
 from knxgw.dlm.overcurrent import LONGEST_RESTART_S, OTHERS_AFTER_S
 from knxgw.station.actions import Action
 from knxgw.station.view import PointView
@@ -147,8 +149,9 @@ class TestCharge:
     # --- inside
 
     def _is_held(self, step: Step, view: PointView) -> bool:
-        """Tell whether load management offers nothing though the vehicle is to charge."""
-        return not self._sets_current and step in _CHARGES and not view.offer_ma
+        """Tell whether load management offers nothing for a while though the vehicle is to charge."""
+        is_offered_nothing = not self._sets_current and step in _CHARGES and not view.offer_ma
+        return is_offered_nothing and view.reason_code in _END_BY_THEMSELVES
 
     def _problem(self, step: Step, view: PointView) -> Problem | None:
         """Return what is not yet as the step expects it."""
@@ -225,6 +228,23 @@ class TestCharge:
 
 
 _CHARGES = frozenset({Step.CHARGE, Step.FOLLOWS, Step.AGAIN})  # where something must be offered
+# why load management offers nothing for a while; every other reason stays until somebody does something
+_END_BY_THEMSELVES = frozenset(
+    {
+        Reason.LOCK_OUT,
+        Reason.RESTORING,
+        Reason.METER_LOST,
+        Reason.HIGH_POWER,
+        Reason.WAITING_FOR_CURRENT,
+        Reason.INVALID_CURRENT,
+        Reason.PRIORITY,
+        Reason.FUSE_L1,
+        Reason.FUSE_L2,
+        Reason.FUSE_L3,
+        Reason.RAISING,
+        Reason.NOT_READ_YET,
+    }
+)
 _LONGEST_S = {Step.VEHICLE: VEHICLE_S, Step.CHARGE: CHARGE_S, Step.AGAIN: CHARGE_S}
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from knxgw.catalogue.codes import Reason
 from knxgw.monitoring.test_charge import NO_OFFER_S, Problem, Result, Row, Step, TestCharge
 from knxgw.station.actions import Action
 from knxgw.station.view import InstalledView, LimitView, PointView
@@ -133,7 +134,12 @@ def locked_out(point: PointView = POINT) -> PointView:
     )
     actions = (Action.INTERRUPT,)
     return replace(
-        point, actions=actions, offer_ma=0, reason="overcurrent lock-out", limits=(limit,)
+        point,
+        actions=actions,
+        offer_ma=0,
+        reason="overcurrent lock-out",
+        reason_code=6,
+        limits=(limit,),
     )
 
 
@@ -167,6 +173,19 @@ def test_a_charging_point_that_offers_nothing_is_no_vehicle_that_is_full() -> No
     row = rig.run()[-1]
     assert (row.problem, row.reason) == (Problem.NOT_OFFERED, "grid-supporting control")
     assert row.took_s < 200.0, "only load management ends such a wait by itself"
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [Reason.INTERRUPTION, Reason.GRID_CONTROL, Reason.WAITING_FOR_START, Reason.FAULT, Reason.IDLE],
+)
+def test_with_load_management_only_what_ends_by_itself_is_waited_for(reason: Reason) -> None:
+    point = replace(POINT, actions=(Action.INTERRUPT,), offer_ma=0, reason="another cause")
+    rig = Rig(replace(point, reason_code=int(reason)))
+    rig.plug()
+    row = rig.run()[-1]
+    assert (row.problem, row.reason) == (Problem.NOT_OFFERED, "another cause")
+    assert row.took_s < 200.0
 
 
 def test_without_a_vehicle_it_waits_ten_minutes_and_changes_nothing() -> None:
