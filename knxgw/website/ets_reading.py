@@ -21,6 +21,7 @@ from knxgw.website.uploads import Uploads, call_later
 
 CORRECTABLE = {"ets_password_missing", "ets_password_wrong"}  # by whoever has sent the file
 MOST_READINGS = 2  # of all accounts; the oldest one that has ended gives way
+STOPPED_WITHIN_S = 5.0  # one that is given up: its process is ended
 KEPT_S = 15 * 60.0  # since somebody has last looked at it, as uploads wait
 LOOK_S = 30.0  # how often it is looked for readings that nobody goes on with
 
@@ -77,6 +78,7 @@ class Readings:
         self._bounds, self._later = bounds, later
         self._lock = threading.Lock()
         self._readings: dict[str, Reading] = {}
+        self._last: Reading | None = None  # that was started, given up or not
         self._is_looking = False  # `later` was asked to call
 
     def start(self, question: Question, password: str | None) -> Reading:
@@ -86,14 +88,16 @@ class Readings:
 
         `password`: of the project, None: nobody has typed one. It is not kept.
         """
-        self.forget(question.account, except_upload=question.upload_id)
+        given_up = self.forget(question.account, except_upload=question.upload_id)
+        if given_up is not None:
+            given_up.ended.wait(STOPPED_WITHIN_S)
         now_s = self._now_s()
         reading = Reading(question=question, started_at=now_s, touched_at=now_s)
         with self._lock:
-            if any(one.is_running for one in self._readings.values()):
+            if self._last is not None and self._last.is_running:
                 raise AnotherIsReadError
             file = self._uploads.lend(question.account, question.upload_id)
-            self._readings[question.account] = reading
+            self._readings[question.account] = self._last = reading
             self._make_room()
             self._look_later()
         threading.Thread(
@@ -116,14 +120,15 @@ class Readings:
         """Return for how long it has been read."""
         return max(0.0, self._now_s() - reading.started_at)
 
-    def forget(self, account: str, *, except_upload: str = "") -> None:
-        """Forget the reading of an account, with its file; one that goes on is stopped."""
+    def forget(self, account: str, *, except_upload: str = "") -> Reading | None:
+        """Forget the reading of an account, with its file; one that goes on is stopped, and returned."""
         with self._lock:
             found = self._readings.pop(account, None)
         if found is not None:
             found.stop.call()
             if found.question.upload_id != except_upload:
                 self._uploads.give_up(account, found.question.upload_id)
+        return found
 
     def look(self) -> None:
         """Forget what nobody looks at any more: too old, or without a session."""

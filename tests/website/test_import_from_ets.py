@@ -2,6 +2,7 @@
 
 import io
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from html import unescape
@@ -33,7 +34,7 @@ from tests.support.website import Clock, Website, website
 from tests.website.test_configuration_forms import EXAMPLES
 from tests.website.test_configuration_objects import draft
 from tests.website.test_pages import POINT
-from tests.website.test_upload_interface import Sender
+from tests.website.test_upload_interface import Sender, large_list
 
 HERE = "/config/objects/import"
 HOME = next(path for path in EXAMPLES if path.stem == "one-charger-at-home")
@@ -337,6 +338,8 @@ def test_while_a_project_is_read_the_page_says_so_and_cancel_ends_it(
     page = refused.get_data(as_text=True)
     assert "Another import is running." in page
     assert hidden(page, "upload") == theirs, "it need not be sent again"
+    assert "Password of the project, if it has one" in page
+    assert "required" not in page.split('id="project-password"')[1].split(">")[0]
     another.uploads.give_up("guest", theirs)
     answer = visited.post(f"{HERE}/cancel", then="wizard")
     assert answer.headers["Location"] == "/wizard/knx"
@@ -344,6 +347,29 @@ def test_while_a_project_is_read_the_page_says_so_and_cancel_ends_it(
     assert visited.readings.of(owner(visited)) is None
     assert not visited.uploads._uploads
     assert not visited.browser.get(f"{HERE}/progress").get_json()["is_running"]
+
+
+@pytest.mark.proves("W49")
+@pytest.mark.real
+def test_a_reading_that_is_given_up_counts_until_it_has_ended(
+    visited: Website, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PYTHON_VARIABLE, str(slow_python(tmp_path)))
+    monkeypatch.setattr("knxgw.website.pages.configuration_import.PATIENCE_S", 0.0)
+    visited.post(HERE, upload=Sender(visited).send(knxproj(project(OURS))), file_name="a")
+    reading = visited.readings.of(owner(visited))
+    assert reading is not None
+    visited.post(f"{HERE}/cancel")
+    assert reading.ended.wait(10)
+    reading.ended = threading.Event()  # as if it took its time to end
+    another = visited.guest(Role.ADMINISTRATOR)
+    theirs = Sender(another).send(large_list(3))
+    assert another.post(HERE, upload=theirs, file_name="b").status_code == 409
+    reading.ended.set()
+    another.post(HERE, upload=theirs, file_name="b")
+    found = another.readings.of("guest")
+    assert found is not None
+    assert found.ended.wait(10)
 
 
 @pytest.mark.proves("W49")

@@ -95,7 +95,9 @@ def import_file() -> AnyResponse | str | tuple[str, int]:
     except AnotherIsReadError:
         wrong = words.text("Another import is running. Wait until it has ended, and try again.")
         frame = {"file": plain_text(name), "upload_id": upload_id, "then": came_from()}
-        return render_template("configuration_import.html", wrong=wrong, **frame), 409
+        return render_template(
+            "configuration_import.html", wrong=wrong, is_read=False, **frame
+        ), 409
     except OSError as err:
         reason = message("file_unreadable", reason=err.strerror or str(err))
         return refused([reason.problem(words.code)])
@@ -197,7 +199,7 @@ def _shown(reading: Reading) -> str | tuple[str, int]:
     if reading.project is None:
         reason = reading.refusal or message("ets_project_damaged")
         if reading.can_be_corrected:
-            frame["upload_id"] = reading.question.upload_id
+            frame |= {"upload_id": reading.question.upload_id, "is_read": True}
         wrong = f"{reading.question.name}: {said(reason, words)}"
         return render_template("configuration_import.html", wrong=wrong, **frame), 409
     return _found(reading, reading.project, words, frame)
