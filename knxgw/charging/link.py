@@ -13,9 +13,9 @@ def link_changed(point: ChargingPoint, condition: LinkCondition) -> ChargingPoin
     """Return the point after the link to its charger changed, with the link's faults raised and cleared.
 
     If the charger is not reachable, or another model answers, the charger's values are dropped; those of the
-    electricity meter stay. If it gives wrong answers (`COMM`), its values stay until they are stale. Whether a vehicle is connected stays as well: if the charger later reports none, it
-    must be noticed that the vehicle was unplugged meanwhile. Across any change, the time below the "complete"
-    threshold is not counted.
+    electricity meter stay. If it gives wrong answers (`COMM`), its values stay until they are stale. Whether a
+    vehicle is connected stays as well: if the charger later reports none, it must be noticed that the vehicle was
+    unplugged meanwhile. Across any change, the time below the "complete" threshold is not counted.
     """
     faults = point.faults
     for fault, cause in _LINK_FAULTS.items():

@@ -21,9 +21,9 @@ class PowerCounter:
 
         The energy is the mean of both powers over the time between them, but never below 0. The first power adds
         nothing, and neither does one after a gap of more than a minute (`MAX_GAP_S`), in which nobody knows what
-        flowed. A power above `most_w` is taken for wrong, and ignored. `now_s`: monotonic.
+        flowed. A power above `most_w`, in either direction, is taken for wrong, and ignored. `now_s`: monotonic.
         """
-        if power_w > self.most_w:
+        if abs(power_w) > self.most_w:
             return PowerCounted(self, added_mwh=0)
         added_mwh = 0
         if self.measured_at is not None and 0 < now_s - self.measured_at <= MAX_GAP_S:

@@ -15,9 +15,10 @@ def unchanged_until(point: ChargingPoint, now_s: float) -> float:
     """Return until when time alone changes nothing about the point, if nothing is reported [monotonic s].
 
     That is the first of several instants at which something ends, at the latest 10 s from now
-    (`LOOK_AGAIN_S`), so that what moves slowly, like the duration of a session, is looked at as well. `now_s`
-    itself is returned where such an instant is now, and while a violation of the offer, or its end, is timed: the
-    point is then looked at in every tick.
+    (`LOOK_AGAIN_S`), so that what moves slowly, like the duration of a session, is looked at as well. Examples: a
+    reading becomes stale, the vehicle must have obeyed an offer. `now_s` itself is returned where such an instant
+    is now, and while it is timed whether a vehicle takes too much, or has stopped doing so: the point is then
+    looked at in every tick.
     """
     compliance, paused_at = point.control.compliance, point.link.paused_at
     if compliance.is_timing_violation:

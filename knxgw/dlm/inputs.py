@@ -91,16 +91,17 @@ def after_meter_value(
     now_s: float,
     observations: Mapping[int, Observation] = MappingProxyType({}),
 ) -> LoadManagement:
-    """Return the state after a meter value of one phase; a cycle is due if it changes base load or findings.
+    """Return the state after a meter value of one phase.
 
-    One is also due while samples wait for readings. An implausible value is only counted. A value that
-    completes a set (one of each phase) also ends an emergency, and may show which phases vehicles use.
+    A cycle is due if it changes the base load, its uncertainty, or what is known to be wrong with the meter
+    (`follows`); and while samples wait for readings. Of an implausible value only the number grows. A value
+    that completes a set (one of each phase) also ends an emergency, and may show which phases vehicles use.
     `observations`: the last one of each charging point, by number; they show up to when draws are known.
     Source: load-management 3.1, 4.7, 7, 11.2.
     """
     meter, is_plausible = meters.with_reading(state.meter, settings, reading, now_s)
     if not is_plausible:
-        return replace(state, meter=meter)  # it does not count
+        return replace(state, meter=meter)
     participants = [
         _with_latest_reading_time(participant, observations.get(number))
         for number, participant in state.participants.items()

@@ -33,17 +33,18 @@ def lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, i
     difference costs no write to the charger: the offer stays. Lowering on a phase with a large excess
     (`Danger.LARGE`) is a *safety reduction*: raises wait after it.
 
-    An offer goes to its minimum at once where lowering it by less may not help (`_needs_minimum`). While
-    there is danger it goes no higher than what the charger has acknowledged. Source: load-management 9.3.
+    An offer that is lowered goes to its minimum at once where lowering it by less may not help
+    (`_needs_minimum`). While there is danger it goes no higher than what the charger has acknowledged.
+    Source: load-management 9.3.
     """
     danger = _update_dangers(cycle, running)
-    reduced_in_vain = _phases_reduced_in_vain(cycle, danger) | _phases_above_fuse(cycle)
-    still_over_range = _phases_still_over_range(cycle)
+    minimum_if_unmeasured = _phases_reduced_in_vain(cycle, danger) | _phases_above_fuse(cycle)
+    minimum_for_all = _phases_still_over_range(cycle)
     for participant in running:
         target_ma = down_ma[participant.settings.number]
         if target_ma >= participant.offer_ma:
             continue
-        if _needs_minimum(participant, reduced_in_vain, still_over_range):
+        if _needs_minimum(participant, minimum_if_unmeasured, minimum_for_all):
             target_ma = participant.settings.minimum_ma
         is_in_danger = any(danger[index] is not Danger.NONE for index in participant.phases)
         # a charger with whole amperes would otherwise lose an ampere to each flicker
@@ -60,18 +61,19 @@ def lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, i
 
 
 def _needs_minimum(
-    participant: Participant, reduced_in_vain: set[int], still_over_range: set[int]
+    participant: Participant, minimum_if_unmeasured: set[int], minimum_for_all: set[int]
 ) -> bool:
     """Tell whether a participant that is lowered goes to its minimum at once, because less may not help.
 
-    True where the meter of one of its phases is still over range: by how much that carries too much is not
-    known. Also true where one of its phases was reduced in vain, or is above the fuse, and the participant
-    does not measure: how far its draw is below its offer is not known. Both sets hold phases (0 to 2).
+    `minimum_for_all`: the phases (0 to 2) whose meter is still over range after a safety reduction: by how
+    much they carry too much is not known. `minimum_if_unmeasured`: those that were reduced in vain or are
+    above the fuse; there it is not known how far the draw of a vehicle that is not measured is below its
+    offer.
     """
-    if not still_over_range.isdisjoint(participant.phases):
+    if not minimum_for_all.isdisjoint(participant.phases):
         return True
     is_measured = participant.settings.measures_current
-    return not is_measured and not reduced_in_vain.isdisjoint(participant.phases)
+    return not is_measured and not minimum_if_unmeasured.isdisjoint(participant.phases)
 
 
 def _without_raise_in_flight_ma(participant: Participant, target_ma: int) -> int:

@@ -117,7 +117,7 @@ def is_slow(meter: Meter, settings: Settings) -> bool:
 
 
 def peak_hold_s(meter: Meter) -> float:
-    """Return W [s], the window of the peak-hold: for how long a peak of the base load limits raises.
+    """Return W [s], the window of the peak-hold: for how long no offer is raised into a peak of the base load.
 
     It is 15 s, or 1.5 spacings of complete sets if that is more, so that it always contains one.
     Source: load-management 7.3.
@@ -231,11 +231,11 @@ def _updated_sets(
 
 
 def is_moment_complete(meter: Meter, phases: Iterable[int], now_s: float) -> bool:
-    """Tell whether no more telegrams of the meter's last sampling are awaited for these phases (0 to 2).
+    """Tell whether the meter's last sampling is complete for these phases (0 to 2), so that none is waited for.
 
-    A meter sends the phases of one sampling within 0.5 s (`APART_S`). Until then a phase that has not come
-    may carry more than it reported last, so nothing is raised on it. After that time none is waited for, nor
-    for a phase that never had a value. Source: load-management 3.1k.
+    A meter sends the phases of one sampling within a moment of 0.5 s (`APART_S`). Until then a phase that has
+    not come may carry more than it reported last, so no vehicle is started or raised on it. After that time
+    none is waited for, nor for a phase that never had a value. Source: load-management 3.1k.
     """
     newest_at = max((value.arrived_at for value in meter.values if value), default=now_s - APART_S)
     if now_s - newest_at >= APART_S:

@@ -77,10 +77,11 @@ def _transition_to(
 
 
 def _was_lowered_unseen(participant: Participant, settings: Settings, now_s: float) -> bool:
-    """Tell whether a participant was lowered last, and not read since its vehicle must have obeyed that.
+    """Tell whether a participant that is about to be raised was lowered before, and may have followed unseen.
 
-    Then no reading shows how far it followed. False if it was never read, or if it was lowered at this very
-    instant: that offer was never sent.
+    So it is while no reading was taken after its vehicle must have obeyed (`must_be_obeyed_at`, which may
+    still be ahead): none shows how far the draw fell. False if the charger was never read, or if it was
+    lowered at this very instant: the raise takes the place of that offer before it is sent.
     """
     transition, read_at = participant.transition, last_read_at(participant)
     was_lowered = participant.offer_ma < transition.previous_offer_ma
@@ -117,8 +118,8 @@ def _ignores_offer(participant: Participant) -> bool:
 def _with_previous_offer(participant: Participant, settings: Settings, now_s: float) -> Transition:
     """Return the transition with the offer that ends now as the previous one, and with the present draw.
 
-    The offer before that is kept as `second_last_offer_ma` if the vehicle need not have left it yet, because
-    current by it may still flow. Otherwise both fields hold the offer that ends now.
+    The previous offer of until now becomes `second_last_offer_ma` if the vehicle need not have left it yet,
+    because current by it may still flow. Otherwise that field holds the offer that ends now, too.
     """
     is_obeyed = now_s >= must_be_obeyed_at(participant, settings)
     transition = participant.transition
@@ -271,7 +272,7 @@ def _update_under_use(participant: Participant, settings: Settings, now_s: float
 
 
 def _note_under_use_since(participant: Participant, since: float | None) -> None:
-    """Note since when a vehicle has drawn less than its offer less the headroom; None: it does not (in place)."""
+    """Note since when a vehicle has drawn less than its offer minus the headroom; None: it does not (in place)."""
     if participant.use.under_use_since != since:
         participant.use = replace(participant.use, under_use_since=since)
 

@@ -66,9 +66,10 @@ class LineAtRest(NamedTuple):
     most_since_ma: tuple[int, ...] = ()
 
     def with_later_values(self, values_ma: Sequence[int]) -> "LineAtRest":
-        """Return the line with new values [mA, of each phase] in the range that the meter has shown since.
+        """Return the line with the range that the meter has shown since then, widened to `values_ma`.
 
-        That range tells whether the building may have hidden a vehicle in between (`_has_stayed_between`).
+        `values_ma`: of each phase [mA]. By the range it is judged whether a phase dipped or peaked before the
+        next line at rest: then the building may have hidden what a vehicle did (`_has_stayed_between`).
         """
         return self._replace(
             least_since_ma=tuple(map(min, self.least_since_ma or values_ma, values_ma)),
@@ -242,9 +243,10 @@ def _found_once_more(
 ) -> FoundPhases:
     """Return the finding that a vehicle uses the phases `used`, with how often in a row that was found.
 
-    A start is certain at once where all wired phases followed it, or only one of three. The building could
-    feign the latter only by a change on two phases at the same moment. All else must be found twice.
-    `known`: what was found before, if anything. Source: load-management 4.7b.
+    After a start of the vehicle (`is_start`) it is certain at once where all wired phases followed, or only
+    one of three: the building could look like the latter only by a change on two phases at the same moment.
+    All else must be found twice (`CERTAIN_TIMES`, more is not counted). `known`: what was found before, if
+    anything. Source: load-management 4.7b.
     """
     left_out_count = wired_count - len(used)
     is_clear_start = is_start and left_out_count != 1  # none is left out, or two are

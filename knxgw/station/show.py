@@ -94,6 +94,7 @@ def view(
 def _fault_views(look: _Look, scope: Scope) -> tuple[FaultView, ...]:
     """Return the present faults of a scope (the device, or a charging point) in words, the most severe first.
 
+    Among equals the newest comes first, as in the fault text of the scope (`FaultRegister.current`).
     `CHARGER_ERROR` comes with the error codes that the charger itself reports (`info`).
     """
     station, language = look.station, look.language
@@ -103,7 +104,7 @@ def _fault_views(look: _Look, scope: Scope) -> tuple[FaultView, ...]:
         if point_scope(number) == scope:
             register, own_codes = point.faults, " ".join(_own_error_codes(station, number))
     severities = register.severities
-    shown = sorted(register.present, key=lambda code: -severities[code])
+    shown = sorted(reversed(register.present), key=lambda code: -severities[code])
     definitions = station.configuration.product.faults.definitions
     return tuple(
         FaultView(

@@ -143,12 +143,12 @@ def _after_load_management_event(
     """
     new_phases = (event.phase,) if isinstance(event, GridMeterReading) else ()
     updated = load_management.apply_event(station, event, now_s)
-    return _applied_to_load_management(
+    return _with_cycle_if_urgent(
         station, updated, new_phases, now_s, must_run_cycle=isinstance(event, HighPowerStarted)
     )
 
 
-def _applied_to_load_management(
+def _with_cycle_if_urgent(
     before: Station,
     updated: Station,
     new_phases: tuple[int, ...],
@@ -156,10 +156,10 @@ def _applied_to_load_management(
     *,
     must_run_cycle: bool = False,
 ) -> Applied:
-    """Return the station `updated` by what load management has noted, and whether that needs a cycle at once.
+    """Return `updated`, in which load management has already noted an event, with a cycle at once if that needs one.
 
-    It has noted values of the smart meter, its sign of life, or that a large consumer starts. If no cycle is
-    needed at once, the next one that is due takes it in, at a tick. `before`: the station before that.
+    The event is a value of the smart meter, its sign of life, or the start of a large consumer. If no cycle is
+    needed at once, the next one that is due takes it in, at a tick. `before`: the station before the event.
     `new_phases`: the phases (0 to 2) with a new meter value. `must_run_cycle`: a cycle runs in any case.
     """
     if not must_run_cycle and load_management.may_wait_for_tick(before, updated, new_phases, now_s):
@@ -354,7 +354,7 @@ def _after_grid_meter_event(station: Station, event: DeviceEvent, now_s: float) 
     match event:
         case MeterSeen(values=values):
             updated, new_phases = load_management.apply_grid_meter(station, values, now_s)
-            return _applied_to_load_management(station, updated, new_phases, now_s)
+            return _with_cycle_if_urgent(station, updated, new_phases, now_s)
         case MeterConditionChanged():
             return _with_condition_noted(station, event, now_s)
         case _:

@@ -173,6 +173,14 @@ def test_a_gap_in_the_power_counts_nothing() -> None:
     assert counter.add_power(11_000, 61)[1] == 0
 
 
+@pytest.mark.parametrize("wrong_w", [PowerCounter().most_w + 1, -PowerCounter().most_w - 1])
+def test_a_power_that_cannot_be_takes_no_energy_away(wrong_w: int) -> None:
+    counter, _ = PowerCounter().add_power(3600, 0)
+    counter, added = counter.add_power(wrong_w, 5)
+    assert added == 0
+    assert counter.add_power(3600, 10)[1] == 10_000
+
+
 @pytest.mark.proves("2.33")
 def test_a_replaced_meter_adds_nothing() -> None:
     counter, _ = EnergyCounter().add_reading(5_000_000, 0.0)

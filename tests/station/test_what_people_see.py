@@ -1,5 +1,6 @@
 """What the view says of limits, actions and times."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -137,6 +138,16 @@ def test_a_fault_says_since_when_it_is_present() -> None:
     times: FaultTimes = {(DEVICE, FaultCode.STATE_LOST): NOON}
     (fault,) = view(station, 1.0, "de", times).faults
     assert fault.since == NOON
+
+
+def test_of_equally_severe_faults_the_list_begins_with_the_one_of_the_fault_text() -> None:
+    station, _ = after(started())
+    for code in (FaultCode.COMM, FaultCode.NOT_FOLLOWING, FaultCode.NOT_STOPPING):
+        point = station.points[CP1]
+        changed = replace(point, faults=point.faults.set(code, is_present=True))
+        station = replace(station, points={**station.points, CP1: changed})
+        seen = view(station, 1.0).points[0]
+        assert seen.faults[0].code == seen.fault
 
 
 @pytest.mark.proves("W20")
