@@ -152,10 +152,10 @@ def _forget_draw(participant: Participant, settings: Settings) -> None:
     """Forget a participant's draw, which is no longer known; all its wired phases count again (in place).
 
     The last draw is kept as `unread_draw_ma`, because it may still flow over the chargers' own line, and
-    leaves less room there. Not with a static limit: then what a lost charger may take is held back as a whole
-    (`_update_reachability`), which already makes that room smaller.
+    leaves less room there. Not of a lost charger with a static limit: then what it may take is held back as a
+    whole (`_update_reachability`), which already makes the room smaller.
     """
-    if settings.static_limit_ma is None:
+    if settings.static_limit_ma is None or participant.is_reachable:
         participant.unread_draw_ma = participant.draw_ma
     participant.draw_ma = participant.overdraw_ma = NO_CURRENT
     participant.currents_ma = None

@@ -365,8 +365,11 @@ class Claims:
         """Return what all offers may add up to on this phase [mA] beside a base load; it may be negative.
 
         The mains and the chargers' own line (`chargers_ma`) each leave some room: the smaller one counts.
-        Draws that are no longer read are part of the base load, so they take room from the own line only.
+        Draws that are no longer read are part of the base load, so they take room from the own line only; but
+        with a static limit there is no base load, and they take room from both.
         """
         mains_ma = settings.limit_ma - base_ma
+        if settings.static_limit_ma is not None:
+            mains_ma -= self.unread_draw_ma
         feeder_ma = settings.chargers_ma - self.unread_draw_ma
         return min(mains_ma, feeder_ma) - self.held_back_ma - self.overdraw_ma

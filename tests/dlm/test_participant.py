@@ -186,6 +186,25 @@ def test_a_current_that_is_told_no_more_is_invalid_after_10_s() -> None:
         assert house.participant(2).has_valid_currents
 
 
+@pytest.mark.proves("D13.1c")
+def test_with_a_static_limit_a_draw_that_is_not_believed_is_reserved_until_it_has_ended() -> None:
+    static = Settings(fuse_ma=35_000, static_limit_ma=24_000, feeder_ma=40_000)
+    house = House(participant(1), participant(2), settings=static)
+    house.meter_s = 0
+    house.live(300)
+    assert house.offers_ma == [12_000, 12_000]
+    one = house.cars[1]
+    one.state, one.read_ma = ChargingState.CHARGE, 99_000  # nobody knows with how much it goes on
+    house.live(300)
+    assert house.offers_ma == [0, 12_000]
+    one.state = ChargingState.CONNECTED  # it has stopped, and says so
+    house.live(300)
+    assert house.offers_ma == [0, 16_000]
+    one.state = one.read_ma = None
+    house.live(300)
+    assert house.offers_ma == [12_000, 12_000]
+
+
 @pytest.mark.proves("D13.1d")
 def test_currents_must_be_good_for_5_s_before_they_are_believed_again() -> None:
     house = House(participant(1))
