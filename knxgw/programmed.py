@@ -18,7 +18,7 @@ from knxgw.config.as_text import text_of_loaded
 from knxgw.config.from_ets import configuration_from_ets
 from knxgw.config.model import Configuration, GroupObjectLink
 from knxgw.device.certificate import certificate_text
-from knxgw.device.download import Stage
+from knxgw.device.download import APPLICATION, Stage
 from knxgw.device.group_object_links import group_object_links
 from knxgw.device.identity import Identity, serial_number_of, serial_text
 from knxgw.device.kept_state import last_download, restore
@@ -45,8 +45,16 @@ class Surroundings:
     learn_key: Callable[[bytes], None] = lambda _key: None  # that no log may show
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What ETS had loaded when that began to hold; nothing of it changes while a tool goes on."""
+
+    parameters: bytes  # memory of the parameters
+    links: Mapping[int, GroupObjectLink]  # by number of the group object
+
+
 class Programmed:
-    """One device; in the event loop only."""
+    """One device; in the event loop only, but for what says otherwise."""
 
     def __init__(self, surroundings: Surroundings, own: Configuration | None) -> None:
         """Restore a device; `own`: what its own file says, None: there is none."""
@@ -67,6 +75,7 @@ class Programmed:
             surroundings.now,
         )
         self.management.on_key = surroundings.learn_key
+        self._holds = self._loaded_now()
         surroundings.outside.sending_number = lambda: self.management.sending_number
         self._has_other_stage = asyncio.Event()
         self.on_stage: Callable[[Stage], None] = lambda _stage: None  # e.g. for the history
@@ -117,26 +126,31 @@ class Programmed:
 
     def configuration(self) -> Configuration | None:
         """Return the configuration that holds; None: the device is not to do anything."""
-        return self._loaded(*self._image()) if self.stage is Stage.LOADED else self._of_stage()
+        return self._of_stage() if self._holds is None else self._understood(self._holds)
 
     def loaded_text(self) -> str:
         """Return what ETS has loaded as the text of a configuration file, for people; from any thread.
 
         "": nothing is loaded, or not to the end.
         """
-        return text_of_loaded(*self._image(), self._catalogue) if self._is_loaded() else ""
-
-    def _is_loaded(self) -> bool:
-        return self.stage is Stage.LOADED
+        holds = self._holds  # the memory itself may be written meanwhile
+        return (
+            "" if holds is None else text_of_loaded(holds.parameters, holds.links, self._catalogue)
+        )
 
     def _of_stage(self) -> Configuration | None:
         return self.own if self.stage is Stage.UNTOUCHED else None
 
-    def _image(self) -> tuple[bytes, Mapping[int, GroupObjectLink]]:
-        return self.model.loadables[4].segment.content, group_object_links(self.model)
+    def _loaded_now(self) -> Loaded | None:
+        """Return what ETS has loaded, None: nothing, or not to the end."""
+        if self.stage is not Stage.LOADED:
+            return None
+        parameters = self.model.loadables[APPLICATION].segment.content
+        return Loaded(parameters=parameters, links=group_object_links(self.model))
 
-    def _loaded(self, image: bytes, links: Mapping[int, GroupObjectLink]) -> Configuration | None:
-        loaded = configuration_from_ets(image, links, self._catalogue, self.own)
+    def _understood(self, holds: Loaded) -> Configuration | None:
+        """Return the configuration that was loaded, None: the device cannot run with it."""
+        loaded = configuration_from_ets(holds.parameters, holds.links, self._catalogue, self.own)
         self.findings, self.cannot_run = loaded.findings, loaded.configuration is None
         for finding in loaded.findings:
             log.warning("what ETS has loaded: %s", finding)
@@ -144,10 +158,10 @@ class Programmed:
 
     async def configuration_soon(self) -> Configuration | None:
         """Return the same, without holding up the loop while models are looked up."""
-        if self.stage is not Stage.LOADED:
+        if self._holds is None:
             return self._of_stage()
-        found = await self._loop.run_in_executor(self._executor, self._loaded, *self._image())
-        return found if self._is_loaded() else None  # a tool may have begun again
+        found = await self._loop.run_in_executor(self._executor, self._understood, self._holds)
+        return None if self._holds is None else found  # a tool may have begun again
 
     def _restored(self, surroundings: Surroundings) -> DeviceModel:
         """Return the device as it was stored, or as it is configured at first."""
@@ -175,6 +189,7 @@ class Programmed:
 
     def _note_stage(self, stage: Stage) -> None:
         log.info("the KNX device is %s", stage.value)
+        self._holds = self._loaded_now()
         self.cannot_run = False  # until somebody has looked
         self.on_stage(stage)
         self._has_other_stage.set()

@@ -9,7 +9,8 @@ from knxgw.catalogue.load import catalogue
 from knxgw.charging.scope import PointNumber
 from knxgw.config.model import ConfigurationSource
 from knxgw.config.parameter_memory import image_of
-from knxgw.device.download import UNLOADED_S, Stage
+from knxgw.device.download import APPLICATION, UNLOADED_S, Stage
+from knxgw.device.memory import ARENAS
 from knxgw.device.panel import Led
 from tests.support.ets_image import texts_of_file
 from tests.support.line_tool import LineTool, tables
@@ -122,6 +123,45 @@ async def test_what_is_written_to_the_file_meanwhile_waits_for_the_end_of_ets(
         await world.until(lambda: _name(world) == "Carport", 10.0)
         await world.change(SITE.replace("Garage", "Yard"))
         assert _name(world) == "Carport", "ETS is the master of what it has loaded"
+
+
+async def test_a_page_reads_what_holds_while_a_tool_writes_something_else(tmp_path: Path) -> None:
+    async with World(SITE, tmp_path) as world:
+        world.strict = False
+        programmed = world.gateway.programmed
+        assert programmed.loaded_text() == ""
+        await LineTool(world.line).download(contents())
+        await world.until(lambda: _name(world) == "Carport", 10.0)
+        holds = programmed.loaded_text()
+        assert "name: Carport" in holds
+        # what a tool writes stands in the memory before it is stored, and counts only after that
+        other = image_of(texts_of_file(BY_ETS.replace("Carport", "Yard")), catalogue())
+        for one in programmed.model.loadables.values():
+            if one.has_memory:
+                one.segment.write(one.segment.address, bytes(len(one.segment.content)))
+        programmed.model.loadables[APPLICATION].segment.write(ARENAS[APPLICATION].address, other)
+        assert programmed.loaded_text() == holds
+        await world.change(SITE.replace("Garage", "Shed"))
+        assert _name(world) == "Carport", "a change of the file takes nothing half written either"
+
+
+async def test_the_text_of_what_is_loaded_is_there_after_a_start_and_gone_while_ets_loads(
+    tmp_path: Path,
+) -> None:
+    async with World(SITE, tmp_path) as world:
+        world.strict = False
+        await LineTool(world.line).download(contents())
+        await world.until(lambda: _name(world) == "Carport", 10.0)
+        holds = world.gateway.programmed.loaded_text()
+        await world.stop_gateway()
+        world.start_gateway()
+        assert world.gateway.programmed.loaded_text() == holds
+        await world.until(lambda: world.gateway.is_ready, 60.0)
+        tool = LineTool(world.line)
+        await tool.connect()
+        await tool.unload()
+        await world.until(lambda: world.gateway.application is None, 3.0)
+        assert world.gateway.programmed.loaded_text() == ""
 
 
 def _name(world: World) -> str:
