@@ -1,5 +1,7 @@
 """While ETS holds the device, its configuration is shown and cannot be changed, but for what belongs to the machine."""
 
+import io
+import zipfile
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +15,7 @@ from tests.website.test_configuration_forms import EXAMPLES
 from tests.website.test_pages import POINT
 
 LOADED = "device:\n  name: Carport of ETS\n"
+OWN_FILE = "device:\n  name: Garage\nknx:\n  keyring_password: sesame42\n"
 EDITING = (
     "/config/form/device",
     "/config/form/charging_points/1",
@@ -47,7 +50,8 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> HeldOwn:
 @pytest.fixture
 def visited(own: HeldOwn) -> Iterator[Website]:
     device = own.control(ets=HeldByEts(is_held=lambda: own.held, text=lambda: own.loaded))
-    with website(lambda _language: site(POINT), device=device) as found:
+    view = {"device": device, "configuration": lambda: OWN_FILE}
+    with website(lambda _language: site(POINT), **view) as found:
         yield found
 
 
@@ -108,3 +112,31 @@ def test_no_version_is_called_in_force(own: HeldOwn, visited: Website) -> None:
     assert "None of them is in force now" in visited.get("/config/versions")
     own.held = False
     assert "None of them is in force now" not in visited.get("/config/versions")
+
+
+def packed(visited: Website) -> dict[str, str]:
+    """Return the configurations of the log file, by name."""
+    answer = visited.post("/support/log.zip")
+    assert answer.status_code == 200
+    with zipfile.ZipFile(io.BytesIO(answer.get_data())) as archive:
+        return {
+            name: archive.read(name).decode()
+            for name in archive.namelist()
+            if name.endswith(".yaml")
+        }
+
+
+@pytest.mark.proves("W14", "W36", "W46")
+def test_the_log_file_has_what_is_in_force_and_says_of_the_own_file_that_it_is_not(
+    own: HeldOwn, visited: Website
+) -> None:
+    files = packed(visited)
+    assert files["configuration.yaml"] == LOADED
+    kept = files["own-configuration-not-in-force.yaml"]
+    assert "name: Garage" in kept
+    assert "sesame42" not in kept
+    own.loaded = ""
+    assert packed(visited)["configuration.yaml"].startswith("# ETS is loading the device")
+    own.held = False
+    assert set(packed(visited)) == {"configuration.yaml"}
+    assert "name: Garage" in packed(visited)["configuration.yaml"]

@@ -15,6 +15,7 @@ from knxgw.monitoring.requests import request_lines, requests_csv
 from knxgw.monitoring.telegram_export import telegrams_csv
 from knxgw.monitoring.telegrams import lines_of
 from knxgw.website.access.roles import Right
+from knxgw.website.bridge import Bridge
 from knxgw.website.exports import download
 from knxgw.website.knx_facts import knx_device_text
 from knxgw.website.language import Language
@@ -29,6 +30,12 @@ from knxgw.website.table_words import table_words
 
 pages = Blueprint("support", __name__)
 LIBRARIES = ("xknx", "pymodbus", "flask", "waitress", "cryptography", "flask-babel", "argon2-cffi")
+IN_FORCE, NOT_IN_FORCE = "configuration.yaml", "own-configuration-not-in-force.yaml"
+NOTHING_IN_FORCE = "# ETS is loading the device, or a download was cut off: nothing is in force\n"
+OWN_WHILE_HELD = (
+    "# The device's own file. ETS holds the device: of this file only knx, website, firmware, panel and "
+    "device.ntp_servers are in force.\n"
+)
 _MAKING = threading.Lock()  # a log file may take 12 MiB while it is made
 
 
@@ -96,7 +103,7 @@ def _parts(words: Language) -> Iterator[Part]:
     yield Part(name="support.txt", text=lambda: (text,))
     yield Part(name="status.html", text=lambda: (page,))
     yield Part(name="status.json", text=lambda: (values,))
-    yield Part(name="configuration.yaml", text=lambda: (bridge.setup.configuration(),))
+    yield from _configurations(bridge)
     yield Part(name="findings.txt", text=lambda: (f"{one}\n" for one in bridge.facts().warnings))
     yield Part(name="objects.csv", text=lambda: objects_table(seen.objects.listed(code), words))
     yield Part(name="knx-device.json", text=lambda: (knx_device_text(seen.knx_device()),))
@@ -125,6 +132,16 @@ def _parts(words: Language) -> Iterator[Part]:
     yield Part(
         name="knxgw.log", text=lambda: (f"{one.row.written()}\n" for one in seen.logs.ring.rows())
     )
+
+
+def _configurations(bridge: Bridge) -> Iterator[Part]:
+    """Yield what is in force; of a device that ETS holds, its own file beside it, under a name that says so."""
+    own, ets = bridge.setup.configuration, bridge.device.configuring.ets
+    if not ets.is_held():
+        yield Part(name=IN_FORCE, text=lambda: (own(),))
+        return
+    yield Part(name=IN_FORCE, text=lambda: (ets.text() or NOTHING_IN_FORCE,))
+    yield Part(name=NOT_IN_FORCE, text=lambda: (OWN_WHILE_HELD, own()))
 
 
 def _versions() -> dict[str, str]:
