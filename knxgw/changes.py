@@ -20,9 +20,11 @@ from knxgw.device.download import Stage
 from knxgw.errors import Finding, RejectedError
 from knxgw.factory_reset import SetAside
 from knxgw.host.clock import system_clock
+from knxgw.host.on_loop import begun_on
 from knxgw.judgement import Judgement, Prepared, check_text, judge_unconfigured_again
+from knxgw.kept_drafts import KeptDrafts
 from knxgw.links.keyring_contents import read_keyring
-from knxgw.living import Store
+from knxgw.living import Living, Store
 from knxgw.master_file import MasterFile
 from knxgw.programmed import Programmed
 from knxgw.store.configurations import Origin
@@ -38,12 +40,14 @@ from knxgw.website.configuring import (
     Proposal,
     sum_of,
 )
+from knxgw.website.drafts import Draft
 from knxgw.website.listener import Address
 
 log = logging.getLogger(__name__)
 TRY_AGAIN_S = 2.0
 REFUSED_AGAIN_S = 60.0  # until a way back that was refused is tried again
 ANSWERED_WITHIN_S = 45.0  # a name server that is silent takes 20 s
+CONFIRMED_WITHIN_S = 5.0  # that a page waits for its confirmation to count
 _BUSY = "another change of the configuration is being made: try again"
 _NO_ANSWER = "the device does not react"
 _NOT_CONFIRMED = "nobody confirmed the change before"
@@ -76,11 +80,20 @@ class Changes:
         self._set_aside_text = ""  # of the host's file, of a device that is not configured
         self._unconfigured_at: Address | None = None  # the website, before the first configuration
         self.programmed: Programmed | None = None  # what ETS has made of the living device
+        self._drafts: KeptDrafts | None = None  # of the accounts of the living device
         self._waiting: Pending | None = None
         self._keyrings = Lock()
         self._set_aside = SetAside(store.database.directory)
         self._confirm_until: datetime | None = None
+        self._unconfirmed: Proposal | None = None
         self._return: asyncio.TimerHandle | None = None
+
+    def join(self, device: Living) -> None:
+        """Change a device that lives from now on; what its start has taken back is a draft again."""
+        self.programmed, self._drafts = device.gateway.programmed, device.drafts
+        given_up, self.master.given_up = self.master.given_up, None
+        if given_up is not None:
+            self._give_back(given_up.account, given_up.text)
 
     def for_pages(self) -> Configuring:
         """Return what pages may ask; safe from any thread."""
@@ -94,7 +107,7 @@ class Changes:
             versions=self.master.kept.versions,
             version=self.master.kept.version,
             keep_keyring=self._keep_keyring,
-            confirm=self._confirm_soon,
+            confirm=self._confirm_from_page,
             confirm_until=lambda: self._confirm_until,
             ets=HeldByEts(is_held=self.is_held_by_ets, text=self._text_by_ets),
         )
@@ -212,8 +225,12 @@ class Changes:
     def taken(self, following: Prepared, current: Prepared, proposal: Proposal) -> Outcome:
         """Note that a proposal is in force; return what whoever made it is answered."""
         self._stop_waiting()
+        unconfirmed, self._unconfirmed = self._unconfirmed, None
+        if unconfirmed is not None and proposal.origin is Origin.RETURNED:
+            self._give_back(unconfirmed.account, unconfirmed.text)
         must_be_confirmed = self._must_be_confirmed(following, current, proposal)
         if must_be_confirmed:
+            self._unconfirmed = proposal
             self._confirm_until = system_clock() + timedelta(seconds=CONFIRM_S)
             self._return = self._loop.call_later(CONFIRM_S, self._go_back, current.text)
         else:
@@ -257,12 +274,13 @@ class Changes:
 
     # --- confirmed or not
 
-    def _confirm_soon(self) -> None:
-        """Confirm the last change; from any thread."""
-        self._loop.call_soon_threadsafe(self._confirm)
+    def _confirm_from_page(self) -> None:
+        """Confirm the last change, before the next page is shown; from any thread."""
+        begun_on(self._loop, self._confirm, limit_s=CONFIRMED_WITHIN_S)
 
     def _confirm(self) -> None:
         self._stop_waiting()
+        self._unconfirmed = None
         try:
             self.master.confirm()
             self._set_aside.forget()
@@ -282,6 +300,18 @@ class Changes:
             self._return = self._loop.call_later(TRY_AGAIN_S, self._go_back, text)
             return
         self._propose(Pending(Proposal(text=text, origin=Origin.RETURNED, note=_NOT_CONFIRMED)))
+
+    def _give_back(self, account: str | None, text: str) -> None:
+        """Let an account go on with what was taken back: else it would stand among the versions only."""
+        if account is None or self._drafts is None:
+            return
+        try:
+            based_on = sum_of(self._read())
+        except OSError:
+            log.exception("what was taken back stands among the versions only")
+            return
+        draft = Draft(text=text, based_on=based_on, was_taken_back=True)
+        self._drafts.give_back(account, draft)
 
     def go_back_again(self, refused: Proposal) -> None:
         """Try the way back again in a while: it was refused, and whoever was cut off waits for it."""

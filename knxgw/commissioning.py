@@ -5,11 +5,9 @@ this?" ask the station as a person does on a page.
 """
 
 import asyncio
-import contextlib
 import logging
 import socket
 from collections.abc import Callable, Container, Coroutine, Iterable, Mapping
-from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -23,6 +21,7 @@ from knxgw.config.model import Configuration, Connection, ConnectionKind
 from knxgw.errors import LinkError, Place
 from knxgw.gateway import Gateway
 from knxgw.host.network import own_addresses
+from knxgw.host.on_loop import begun_on
 from knxgw.host.serial_lines import serial_lines
 from knxgw.host.subnets import subnets_of
 from knxgw.links.modbus_buses import devices_by_endpoint
@@ -131,7 +130,7 @@ class SettingUp:
             task.cancel()
 
     def _soon(self, what: Callable[..., None]) -> Callable[..., None]:
-        return partial(_ask, self._loop, what)
+        return partial(begun_on, self._loop, what, limit_s=BEGINS_S)
 
     def _begin(self, kind: str, running: Coroutine[Any, Any, None]) -> None:
         """Begin something, unless the same goes on. An error of its own is no reason to end the device."""
@@ -357,21 +356,6 @@ class SettingUp:
         finally:
             self._gateway.act(number, Action.RESUME, None)
             self._identified = None
-
-
-def _ask(loop: asyncio.AbstractEventLoop, what: Callable[..., None], *given: object) -> None:
-    """Do something on the loop, from a page's thread; wait until it has begun, so that the next page shows it."""
-    begun: Future[None] = Future()
-
-    def begin() -> None:
-        try:
-            what(*given)
-        finally:
-            begun.set_result(None)
-
-    loop.call_soon_threadsafe(begin)
-    with contextlib.suppress(TimeoutError):  # the loop is busy: it is done all the same
-        begun.result(BEGINS_S)
 
 
 async def _used(

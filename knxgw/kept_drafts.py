@@ -5,6 +5,7 @@ from concurrent.futures import Executor
 from typing import NoReturn
 
 from knxgw.store.unapplied_file import UnappliedFile
+from knxgw.website.drafts import Draft
 from knxgw.website.unapplied import Unapplied
 
 DRAFTS_S = 30.0  # at most, what is typed is lost by a power cut
@@ -24,6 +25,11 @@ class KeptDrafts:
         while True:
             await asyncio.sleep(DRAFTS_S)
             self.keep()
+
+    def give_back(self, account: str, draft: Draft) -> None:
+        """Let an account go on with what it had applied and was taken back; kept at once, it stands nowhere else."""
+        self.unapplied.give_back(account, draft)
+        self.keep()
 
     def keep(self) -> None:
         """Write what was begun, if it is something else than before."""

@@ -82,8 +82,8 @@ def open_store(directory: Path) -> Iterator[Store]:
 class Living:
     """A device that lives, and its website; both take another configuration while they do.
 
-    What it owns: the `gateway`; the `accounts` of the website and its `encryption`; the `machine` that they run on; and
-    beside them what serves tools, tells the network of the device, updates it, and keeps what people have begun. The
+    What it owns: the `gateway`; the `accounts` of the website, its `encryption` and the `drafts` that people have begun; the
+    `machine` that they run on; and beside them what serves tools, tells the network of the device, and updates it. The
     pages get none of these, only a `Bridge` of functions. Everything that runs is a task of one group, until `end`.
     """
 
@@ -105,7 +105,7 @@ class Living:
         self.encryption = self._new_encryption()
         self.gateway = Gateway(prepared.configuration, catalogue(), self._world())
         self.accounts = self._new_accounts(device)
-        self._drafts = KeptDrafts(UnappliedFile(store.database.directory), store.executor)
+        self.drafts = KeptDrafts(UnappliedFile(store.database.directory), store.executor)
         self._updating = self._new_updating(device)
         self._announcement = self._new_announcement()
         self.machine = Machine(
@@ -227,7 +227,7 @@ class Living:
         """Return what pages have for another configuration."""
         self._setting_up = SettingUp(self.gateway, self._group, device.surroundings)
         return Setup(
-            unapplied=self._drafts.unapplied,
+            unapplied=self.drafts.unapplied,
             commissioning=self._setting_up.for_pages(),
             trials=self._trials.for_pages(),
             configuration=self._configuration_text,
@@ -258,7 +258,7 @@ class Living:
         reset = FactoryReset(self._store.database.directory)
         return [
             self._task("certificate", renew_in_time(self.encryption)),
-            self._task("drafts", self._drafts.look_after()),
+            self._task("drafts", self.drafts.look_after()),
             self._task("KNXnet/IP server", self.knx_server.run()),
             self._task("health", health),
             self._task("firmware", self._updating.look_daily()),
@@ -299,7 +299,7 @@ class Living:
 
     def end(self) -> None:
         """Let both end in order."""
-        self._drafts.keep()
+        self.drafts.keep()
         self._trials.end()
         self._setting_up.end()
         self._updating.close()

@@ -5,7 +5,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from knxgw.store.configurations import Configurations
+from knxgw.store.configurations import Configurations, Version
 from knxgw.store.private_files import remove, sync_folder, write_private
 
 BEFORE_NAME = "knxgw.configuration-before.yaml"
@@ -24,6 +24,7 @@ class MasterFile:
         self._given = given
         self._may_be_missing = may_be_missing
         self._before = state / BEFORE_NAME
+        self.given_up: Version | None = None  # what was taken back at the start
 
     @property
     def path(self) -> Path:
@@ -104,4 +105,6 @@ class MasterFile:
             return False
         self.put_back(before)
         self.confirm()
+        newest = self.kept.newest()
+        self.given_up = newest if newest is not None and newest.text != before else None
         return True

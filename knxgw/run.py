@@ -338,7 +338,7 @@ class _Life:
             show_initial_password(device.accounts)
             show_device_certificate(device.gateway.programmed)
             self._changes.keep(self.prepared)
-            self._changes.programmed = device.gateway.programmed
+            self._changes.join(device)
             while (following := await self._next(stop)) is not None:
                 await self._take(device, *following)
             if (ending := _ENDINGS.get(stop.after)) is not None:

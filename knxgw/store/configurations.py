@@ -58,6 +58,11 @@ class Configurations:
         found = (self.version(number) for number in sorted(self._numbers(), reverse=True))
         return tuple(version for version in found if version is not None)
 
+    def newest(self) -> Version | None:
+        """Return the newest version, None: there is none, or it cannot be read."""
+        numbers = self._numbers()
+        return self.version(max(numbers)) if numbers else None
+
     def version(self, number: int) -> Version | None:
         """Return a version, None: there is none, or it cannot be read."""
         path = self._path(number)
@@ -77,7 +82,7 @@ class Configurations:
         The oldest ones beyond 50 are removed. Returns the newest version. Raises: StateError.
         """
         numbers = sorted(self._numbers())
-        newest = self.version(numbers[-1]) if numbers else None
+        newest = self.newest()
         if newest is not None and newest.text == text:
             return newest
         version = Version(

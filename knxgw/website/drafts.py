@@ -22,6 +22,7 @@ class Draft:
     text: str
     based_on: str  # `configuring.sum_of` the text that was in the file then
     typing: Typing | None = None
+    was_taken_back: bool = False  # it was in force, but nobody had confirmed it in time
 
 
 class Drafts:

@@ -17,11 +17,21 @@ class Unapplied:
         for account, one in _entries(kept or {}):
             text, based_on, marks = one.get("text"), one.get("based_on"), one.get("marks")
             if isinstance(text, str) and isinstance(based_on, str):
-                self.drafts.keep(account, Draft(text=text, based_on=based_on))
+                was_taken_back = one.get("was_taken_back") is True
+                draft = Draft(text=text, based_on=based_on, was_taken_back=was_taken_back)
+                self.drafts.keep(account, draft)
             if isinstance(marks, dict):
                 for step, mark in marks.items():
                     if step in tuple(Step) and mark in tuple(Mark):
                         self.wizards.mark(account, Step(step), Mark(mark))
+
+    def give_back(self, account: str, draft: Draft) -> None:
+        """Let an account go on with what it had applied and was taken back.
+
+        What it has begun meanwhile comes before that; the last step of the wizard is to be done again in any case.
+        """
+        self.drafts.exchange(account, None, draft)
+        self.wizards.unmark(account, Step.APPLY)
 
     def told(self) -> dict[str, Any]:
         """Return all of it as plain data; {}: there is nothing."""
@@ -37,6 +47,8 @@ def _told(draft: Draft | None, way: Way | None) -> dict[str, Any]:
     told: dict[str, Any] = {}
     if draft is not None:
         told |= {"text": draft.text, "based_on": draft.based_on}
+        if draft.was_taken_back:
+            told["was_taken_back"] = True
     if way is not None:
         told["marks"] = {step.value: mark.value for step, mark in way.marks.items()}
     return told

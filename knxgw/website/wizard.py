@@ -241,6 +241,14 @@ class Wizards:
             while len(self._ways) > MOST_ACCOUNTS:
                 del self._ways[next(iter(self._ways))]
 
+    def unmark(self, account: str, step: Step) -> None:
+        """Note that what an account did with a step does not hold any more."""
+        with self._lock:
+            way = self._ways.get(account)
+            if way is not None and step in way.marks:
+                marks = {one: mark for one, mark in way.marks.items() if one is not step}
+                self._ways[account] = Way(marks=marks)
+
     def forget(self, account: str) -> None:
         """Begin at the first step again."""
         with self._lock:

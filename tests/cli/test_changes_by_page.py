@@ -9,6 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from html import unescape
 from pathlib import Path
@@ -22,6 +23,7 @@ from knxgw.living import open_store
 from knxgw.master_file import BEFORE_NAME, MasterFile
 from knxgw.run import serve_configurations
 from knxgw.store.configurations import Configurations, Origin
+from knxgw.website.configuring import sum_of
 from knxgw.website.listener import Address, Listener
 from tests.cli.test_run_to_end import BrokenLink
 from tests.support.editor import Editor
@@ -225,6 +227,36 @@ async def test_a_website_that_moves_comes_back_unless_somebody_follows_it(
     assert not (device.state / BEFORE_NAME).exists()
 
 
+async def goes_on_with_the_draft(device: Device, text: str) -> None:
+    """See that what was taken back is the draft, and that the wizard goes on with its last step."""
+    page = await asyncio.to_thread(device.editor.page, "/wizard/apply")
+    assert "Your change was taken back" in page
+    form = await asyncio.to_thread(device.editor.form, "/wizard/apply")
+    assert form["text"] == text
+    assert form["based_on"] == sum_of("")
+    assert ">done<" not in await asyncio.to_thread(device.editor.page, "/wizard")
+
+
+@pytest.mark.proves("W45", "W47")
+async def test_a_first_configuration_that_a_power_cut_has_taken_back_is_the_draft_again(
+    tmp_path: Path,
+) -> None:
+    device = Device(tmp_path, is_own=True)
+    device.state.mkdir()
+    device.master.begin_unconfirmed("")
+    device.master.write(device.text)
+    device.master.kept.keep(
+        device.text, at=datetime(2026, 3, 1, tzinfo=UTC), origin=Origin.WEBSITE, account="owner"
+    )
+    assert device.master.take_back_unconfirmed()
+    assert not device.master.path.exists()
+
+    async def drive() -> None:
+        await goes_on_with_the_draft(device, device.text)
+
+    await device.run(drive)
+
+
 @pytest.mark.long
 @pytest.mark.proves("W45")
 @pytest.mark.parametrize("is_confirmed", [True, False])
@@ -245,7 +277,7 @@ async def test_a_first_configuration_that_moves_the_website_is_taken_back_unless
             partial(device.editor.send, "/config/check", **{**form, "text": text})
         )
         assert f"answers at another address: 127.0.0.1:{moved}" in checked
-        post = partial(device.editor.send, "/config/apply", **{**form, "text": text})
+        post = partial(device.editor.send, "/wizard/apply", **{**form, "text": text})
         with suppress(OSError):  # the answer leads to the previous address
             await asyncio.to_thread(post)
         await until(lambda: health(moved) == 200, 10, "the other address")
@@ -259,6 +291,7 @@ async def test_a_first_configuration_that_moves_the_website_is_taken_back_unless
             await until(lambda: health(device.web) == 200, 20, "the way back")
             await asyncio.to_thread(device.editor.log_in)
             assert "not configured yet" in await asyncio.to_thread(device.editor.page, "/config")
+            await goes_on_with_the_draft(device, text)
             # and the way is open for the next one
             page = await asyncio.to_thread(device.editor.apply, device.text)
             assert "The new configuration is in force." in page

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from knxgw.kept_drafts import DRAFTS_S, KeptDrafts
@@ -51,3 +52,9 @@ async def test_at_the_end_nothing_that_was_typed_is_lost(tmp_path: Path) -> None
     kept.unapplied.drafts.keep("owner", DRAFT)
     kept.keep()
     assert drafts_of(tmp_path).unapplied.drafts.of("owner") == DRAFT
+
+
+async def test_what_was_taken_back_is_kept_at_once(tmp_path: Path) -> None:
+    taken_back = replace(DRAFT, was_taken_back=True)
+    drafts_of(tmp_path).give_back("owner", taken_back)
+    assert drafts_of(tmp_path).unapplied.drafts.of("owner") == taken_back

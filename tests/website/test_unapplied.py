@@ -38,3 +38,26 @@ def test_what_cannot_be_understood_is_left_out(kept: dict[str, Any]) -> None:
     found = Unapplied(kept)
     assert found.drafts.of("owner") is None
     assert found.wizards.of("owner").marks == {}
+
+
+TAKEN_BACK = Draft(text="device: {}\n", based_on="1", was_taken_back=True)
+
+
+def test_what_was_taken_back_is_the_draft_again_and_the_last_step_is_to_be_done_again() -> None:
+    begun = Unapplied()
+    for step in Step:
+        begun.wizards.mark("owner", step, Mark.DONE)
+    begun.give_back("owner", TAKEN_BACK)
+    found = Unapplied(json.loads(json.dumps(begun.told())))
+    assert found.drafts.of("owner") == TAKEN_BACK
+    assert found.wizards.of("owner").next_step is Step.APPLY
+    assert Step.CHECK in found.wizards.of("owner").marks
+    begun.give_back("guest", TAKEN_BACK)
+    assert begun.wizards.of("guest").marks == {}
+
+
+def test_what_somebody_has_begun_meanwhile_comes_before_what_was_taken_back() -> None:
+    begun, other = Unapplied(), Draft(text="device: {name: Other}\n", based_on="2")
+    begun.drafts.keep("owner", other)
+    begun.give_back("owner", TAKEN_BACK)
+    assert begun.drafts.of("owner") == other

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from html import unescape
 from typing import Any
 
@@ -26,6 +27,8 @@ from knxgw.website.commissioning import (
     KnxProgress,
     SearchPlaces,
 )
+from knxgw.website.configuring import sum_of
+from knxgw.website.drafts import Draft
 from knxgw.website.wizard import STEPS, Mark
 from tests.support.own_configuration import Own
 from tests.support.plotted import site
@@ -482,6 +485,52 @@ def test_the_first_charge_begins_ends_and_stands_in_the_protocol(
     page = visited.get("/wizard/protocol")
     assert "The first charge: passed" in page
     assert "Signature" in page
+
+
+@pytest.mark.proves("W45", "W47")
+def test_the_first_charge_waits_until_the_change_is_confirmed_that_may_be_taken_back(
+    ask: Ask,
+) -> None:
+    until: list[datetime | None] = [datetime(2026, 3, 1, 12, 2, tzinfo=UTC)]
+    own = Own("device: {name: Garage}\nknx: {link: none}\n")
+    device = own.control(confirm_until=lambda: until[0], confirm=lambda: until.__setitem__(0, None))
+    with website(
+        lambda _language: site(POINT), device=device, commissioning=ask.pages()
+    ) as visited:
+        page = visited.get("/wizard/apply")
+        assert "Keep the change first" in page
+        assert "Test Charging point" not in page
+        assert went_to(visited, "/wizard/charge/1") == "/wizard/apply#confirm"
+        assert ask.asked == []
+        hidden = re.search(r'name="next" value="([^"]*)"', page)
+        assert hidden is not None
+        then = went_to(visited, "/config/confirm", next=hidden[1])
+        assert then == "/wizard/apply?said=confirmed"
+        assert "Test Charging point" in visited.get(then)
+        went_to(visited, "/wizard/charge/1")
+        assert ask.asked == [("charge", 1)]
+        assert went_to(visited, "/config/confirm") == "/config?said=confirmed"
+
+
+@pytest.mark.proves("W45", "W47")
+def test_the_wizard_goes_on_where_it_stood_before_a_change_that_was_taken_back(
+    visited: Website,
+) -> None:
+    text = "device: {name: Garage}\nknx: {link: none}\n"
+    begun = visited.app.extensions["knxgw"]
+    for step in STEPS:
+        begun.wizards.mark("owner", step, Mark.DONE)
+    given_back = Draft(text=text, based_on=sum_of(""), was_taken_back=True)
+    visited.bridge.setup.unapplied.give_back("owner", given_back)
+    assert 'href="/wizard/apply">Go on' in visited.get("/wizard")
+    for path in ("/wizard", "/wizard/apply", "/config"):
+        page = visited.get(path)
+        assert "Your change was taken back" in page
+        assert "Nobody has confirmed it in time" in page
+    assert draft(visited) == values_of(text)
+    went_to(visited, "/wizard/device", **{"device.name": "Yard"})
+    assert "Your change was taken back" not in visited.get("/wizard")
+    assert draft(visited)["device"]["name"] == "Yard"
 
 
 @pytest.mark.proves("W47")

@@ -26,7 +26,7 @@ from knxgw.website.language import Language, marked
 from knxgw.website.pages.common import address, checked, error_page, language, session, site
 from knxgw.website.pages.configuration_forms import links_to_forms, new_page
 from knxgw.website.pages.held_by_ets import MACHINE_SECTIONS, is_held_by_ets
-from knxgw.website.security import needs
+from knxgw.website.security import local_target, needs
 from knxgw.website.text_diff import difference
 
 log = logging.getLogger(__name__)
@@ -183,9 +183,10 @@ def _proposed(proposal: Proposal) -> Outcome:
 @pages.post("/config/confirm")
 @needs(Right.CONFIGURATION)
 def confirm() -> AnyResponse:
-    """Confirm the last change: the browser still reaches the device."""
+    """Confirm the last change: the browser still reaches the device. Then its form says where it goes on."""
     _configuring().confirm()
-    return redirect("/config?said=confirmed", 303)
+    then = local_target(request.form["next"]) if "next" in request.form else "/config"
+    return redirect(f"{then}?said=confirmed", 303)
 
 
 # --- versions
@@ -291,6 +292,7 @@ def _form(now: str, draft: Draft) -> str:
         page=new_page(),
         seen=sum_of(draft.text),
         forms=links_to_forms(draft.text),
+        was_taken_back=draft.was_taken_back,
         place=configuring.place(),
         is_writable=configuring.is_writable(),
         is_configured=bool(now),

@@ -156,6 +156,7 @@ def path_after(step: Step) -> str:
 def frame(step: Step | None) -> dict[str, Any]:
     """Return what the template of every step needs; None: the list of steps."""
     words, marks = language(), way().marks
+    draft = site().drafts.of(session().account)
     marked_as = {Mark.DONE: words.text("done"), Mark.SKIPPED: words.text("left out")}
     lines = [
         StepLine(
@@ -174,6 +175,8 @@ def frame(step: Step | None) -> dict[str, Any]:
         "step": None if step is None else lines[STEPS.index(step)],
         "skipping": "" if step is None else words.text(SKIPPED[step]),
         "confirm_until": site().bridge.device.configuring.confirm_until(),
+        "confirm_next": "/wizard" if step is None else path_of(step),
+        "was_taken_back": draft is not None and draft.was_taken_back,
     }
 
 

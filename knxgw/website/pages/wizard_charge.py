@@ -104,9 +104,11 @@ def apply() -> AnyResponse | tuple[str, int]:
 @pages.post("/wizard/charge/<int:number>")
 @needs(Right.CONFIGURATION)
 def start(number: int) -> AnyResponse:
-    """Begin a first charge at a charging point."""
+    """Begin a first charge at a charging point, once the change is confirmed that has brought it."""
     if not session().may_charge(number):
         abort(403)
+    if site().bridge.device.configuring.confirm_until() is not None:
+        return redirect(f"{APPLY}#confirm", 303)  # the return would end the charge
     site().bridge.setup.commissioning.start_charge(number)
     site().bridge.accounts.note(session(), "first_charge", address=address(), after=f"cp{number}")
     return redirect(f"{APPLY}#charge", 303)
