@@ -9,13 +9,13 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Lock
 
 from knxgw.config.effects import effects_of
-from knxgw.config.from_ets import is_same_but_for_machine
-from knxgw.config.model import Configuration
+from knxgw.config.from_ets import about_machine, is_same_but_for_machine
+from knxgw.config.model import Configuration, KnxLinkKind
 from knxgw.device.download import Stage
 from knxgw.errors import Finding, RejectedError
 from knxgw.factory_reset import SetAside
@@ -48,6 +48,7 @@ TRY_AGAIN_S = 2.0
 REFUSED_AGAIN_S = 60.0  # until a way back that was refused is tried again
 ANSWERED_WITHIN_S = 45.0  # a name server that is silent takes 20 s
 CONFIRMED_WITHIN_S = 5.0  # that a page waits for its confirmation to count
+_SAYS_NOTHING = "{}\n"  # a configuration file without a word
 _BUSY = "another change of the configuration is being made: try again"
 _NO_ANSWER = "the device does not react"
 _NOT_CONFIRMED = "nobody confirmed the change before"
@@ -137,10 +138,27 @@ class Changes:
         loaded = check_text(self.master.path, text)
         if loaded.configuration is None:
             return Checked(findings=loaded.findings)
+        findings, before = loaded.findings, self._in_force
+        if self.is_held_by_ets():
+            findings, before = about_machine(findings), before or self._held_without_own()
         return Checked(
-            findings=loaded.findings,
+            findings=findings,
             can_run=True,
-            effects=effects_of(self._in_force, loaded.configuration, self._answers_at),
+            effects=effects_of(before, loaded.configuration, self._answers_at),
+        )
+
+    def _held_without_own(self) -> Configuration:
+        """Return what belongs to the machine of a device that ETS holds and that has no file of its own.
+
+        It has a website and no link to KNX; nothing else of it holds.
+        """
+        nothing = check_text(self.master.path, _SAYS_NOTHING).configuration
+        assert nothing is not None and self._answers_at is not None  # noqa: S101, PT018 - it lives
+        host, port = self._answers_at
+        return replace(
+            nothing,
+            knx=replace(nothing.knx, link=KnxLinkKind.NONE),
+            website=replace(nothing.website, host=host, port=port),
         )
 
     def _read(self) -> str:
@@ -187,14 +205,13 @@ class Changes:
 
         While ETS holds the device, what it has loaded is in force: a file that says anything else about
         chargers or group objects would be called in force and would not be. What belongs to the machine may
-        change. Source: website 46.
+        change; a device without a file of its own gets one that says nothing else. Source: website 46.
         """
         if proposal.origin is Origin.RETURNED or not self.is_held_by_ets():
             return True
-        before, after = current.configuration, following.configuration
-        if before is None or after is None:
-            return False
-        return is_same_but_for_machine(before, after)
+        before = current.configuration or self._held_without_own()
+        after = following.configuration
+        return after is not None and is_same_but_for_machine(before, after)
 
     def write(self, following: Prepared, current: Prepared, proposal: Proposal) -> None:
         """Replace the file by what is about to be taken. Raises: OSError.

@@ -161,7 +161,7 @@ class Programmed:
         if self._holds is None:
             return self._of_stage()
         found = await self._loop.run_in_executor(self._executor, self._understood, self._holds)
-        return None if self._holds is None else found  # a tool may have begun again
+        return found if self.stage is Stage.LOADED else None  # a tool may have begun again
 
     def _restored(self, surroundings: Surroundings) -> DeviceModel:
         """Return the device as it was stored, or as it is configured at first."""

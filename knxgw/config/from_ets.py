@@ -4,7 +4,7 @@ What ETS does not know, because it reaches the device by it (KNX link, website, 
 the device's own file.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from knxgw.catalogue.parameters import ParameterDefinition
@@ -75,6 +75,11 @@ def _of_this_machine(configuration: Configuration, own: Configuration) -> Config
 def is_same_but_for_machine(before: Configuration, after: Configuration) -> bool:
     """Tell whether two configurations differ at most in what belongs to the machine."""
     return _of_this_machine(after, before) == before
+
+
+def about_machine(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return what was found about the machine: of its own file nothing else holds while ETS holds the device."""
+    return tuple(one for one in findings if one.place.key.startswith(OWN))
 
 
 class _EtsSection:

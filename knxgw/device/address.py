@@ -24,10 +24,15 @@ class DeviceAddress:
         return UNASSIGNED
 
     def configure(self, address: int | None) -> bool:
-        """Take what the own configuration says, None: nothing; tell whether that is something new."""
+        """Take what the own configuration says, None: nothing; tell whether that is something new.
+
+        The address of a new device is one that nobody has given: it displaces none that a tool has.
+        """
         if address is None or address == self.configured:
             return False
-        self.configured, self.programmed = address, None
+        self.configured = address
+        if address != UNASSIGNED:
+            self.programmed = None
         return True
 
     def program(self, address: int) -> bool:

@@ -301,35 +301,96 @@ async def test_a_first_configuration_that_moves_the_website_is_taken_back_unless
     assert not (device.state / BEFORE_NAME).exists()
 
 
+def reached_by_tools(text: str, server: int) -> str:
+    """Return a configuration with which a tool reaches the device on this machine."""
+    knx = f"{{link: none, individual_address: 1.1.20, server_port: {server}}}"
+    return text.replace("{link: none}", knx)
+
+
+async def load_by_ets(device: Device, server: int) -> None:
+    """Load another name of the site, as ETS does, and wait until that holds."""
+    by_ets = device.state.parent / "ets.yaml"
+    by_ets.write_text(device.text.replace("Test", "Carport"), encoding="utf-8")
+    way = ("--way", f"udp:127.0.0.1:{server}", "--device", "1.1.20")
+    command = (sys.executable, "-m", "tools.knx_tool", *way, "load", str(by_ets))
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
+    assert await process.wait() == 0
+    for _ in range(100):
+        if "Carport" in await asyncio.to_thread(device.editor.page, "/"):
+            break
+        await asyncio.sleep(0.2)
+
+
 @pytest.mark.long
 @pytest.mark.proves("W46")
-async def test_what_ets_has_loaded_stays_in_force_whatever_is_applied(
-    device: Device, tmp_path: Path
+async def test_a_device_that_ets_holds_takes_what_belongs_to_the_machine_without_a_file_of_its_own(
+    tmp_path: Path,
 ) -> None:
-    server = free_port()
-    device.text = device.text.replace(
-        "{link: none}", f"{{link: none, individual_address: 1.1.20, server_port: {server}}}"
-    )
-    device.file.write_text(device.text, encoding="utf-8")
-    by_ets = tmp_path / "ets.yaml"
-    by_ets.write_text(device.text.replace("Test", "Carport"), encoding="utf-8")
+    device, server = Device(tmp_path, is_own=True), free_port()
+    device.text = reached_by_tools(device.text, server)
+    device.state.mkdir()
+    device.master.write(device.text)
 
-    async def tool(*arguments: str) -> None:
-        way = ("--way", f"udp:127.0.0.1:{server}", "--device", "1.1.20")
-        command = (sys.executable, "-m", "tools.knx_tool", *way, *arguments)
-        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
-        assert await process.wait() == 0
+    async def load() -> None:
+        await load_by_ets(device, server)
+
+    text = (
+        f"knx: {{link: none, server_port: {server}}}\n"
+        f'website: {{listen: "127.0.0.1:{device.web}", host_names: [garage.example]}}\n'
+    )
+
+    async def drive() -> None:
+        form = await asyncio.to_thread(device.editor.form)
+        assert 'href="/config/form/website"' in await asyncio.to_thread(
+            device.editor.page, "/config"
+        )
+        checked = await asyncio.to_thread(
+            partial(device.editor.send, "/config/check", **{**form, "text": text})
+        )
+        assert "no charging point is completely configured" not in checked
+        assert "reached by other names" in checked
+        assert "configured for the first time" not in checked
+        more = text + "device: {name: Other}\n"
+        answer = await asyncio.to_thread(
+            partial(device.editor.answered, "/config/apply", **{**form, "text": more})
+        )
+        assert "Not applied. ETS has loaded this device" in answer
+        assert not device.master.path.exists()
+        answer = await asyncio.to_thread(
+            partial(device.editor.answered, "/config/apply", **{**form, "text": text})
+        )
+        assert "The new configuration is in force." in answer
+        assert device.said() == text
+        assert "name: Carport" in await asyncio.to_thread(device.editor.page, "/config")
+        # and the next one is made from it
+        again = text.replace("garage.example", "garage.example, house.example")
+        answer = await asyncio.to_thread(
+            partial(device.editor.answered, "/config/apply", **{**form, "text": again})
+        )
+        assert device.said() == again, answer
+
+    await device.run(load)
+    device.master.path.unlink()
+    device.editor.first_log_in = lambda _state: device.editor.log_in()  # type: ignore[method-assign,assignment]
+    await device.run(drive)
+    again = judge_start(device.master.path, device.state).prepared
+    assert again is not None, "and so it starts the next time"
+    again.release()
+
+
+@pytest.mark.long
+@pytest.mark.proves("W46")
+async def test_what_ets_has_loaded_stays_in_force_whatever_is_applied(device: Device) -> None:
+    server = free_port()
+    device.text = reached_by_tools(device.text, server)
+    device.file.write_text(device.text, encoding="utf-8")
 
     async def page(path: str = "/config") -> str:
         return await asyncio.to_thread(device.editor.page, path)
 
     async def drive() -> None:
         form = await asyncio.to_thread(device.editor.form)
-        await tool("load", str(by_ets))
-        for _ in range(100):
-            if "Carport" in await page("/"):
-                break
-            await asyncio.sleep(0.2)
+        await load_by_ets(device, server)
         assert "name: Carport" in await page()
         other = device.text.replace("One", "Two")
         answer = await asyncio.to_thread(

@@ -39,3 +39,14 @@ def test_a_tunnel_has_the_address_of_its_interface() -> None:
     assert address.current == INTERFACE
     address.of_interface = None
     assert address.current == PROGRAMMED
+
+
+def test_a_configuration_that_names_no_address_displaces_none_that_a_tool_has_given() -> None:
+    address = DeviceAddress()
+    address.program(PROGRAMMED)
+    assert address.configure(UNASSIGNED)
+    assert address.current == PROGRAMMED
+    address = DeviceAddress()
+    address.configure(CONFIGURED)
+    assert address.configure(UNASSIGNED)
+    assert address.current == UNASSIGNED

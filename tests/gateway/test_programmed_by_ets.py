@@ -125,6 +125,36 @@ async def test_what_is_written_to_the_file_meanwhile_waits_for_the_end_of_ets(
         assert _name(world) == "Carport", "ETS is the master of what it has loaded"
 
 
+OF_MACHINE = "website: {host_names: [garage.example]}\n"
+
+
+async def test_a_device_without_a_file_takes_what_belongs_to_the_machine_beside_that_of_ets(
+    tmp_path: Path,
+) -> None:
+    async with World(SITE, tmp_path) as world:
+        world.strict = False
+        await LineTool(world.line).download(contents())
+        await world.until(lambda: _name(world) == "Carport", 10.0)
+        await world.change(None)
+        assert _name(world) == "Carport"
+        await world.change(OF_MACHINE)
+        configuration = world.gateway.configuration
+        assert configuration is not None
+        assert configuration.website.host_names == ("garage.example",)
+        assert [one.number for one in configuration.points] == [PointNumber(1)]
+        assert not configuration.faults, "it lacks no charging point"
+        tool = LineTool(world.line)
+        await tool.connect()
+        await tool.unload()
+        await tool.leave()
+        await world.until(lambda: world.gateway.application is None, 3.0)
+        await world.until(lambda: world.gateway.configuration is not None, UNLOADED_S + 5)
+        configuration = world.gateway.configuration
+        assert configuration is not None
+        assert configuration.points == ()
+        assert configuration.website.host_names == ("garage.example",)
+
+
 async def test_a_page_reads_what_holds_while_a_tool_writes_something_else(tmp_path: Path) -> None:
     async with World(SITE, tmp_path) as world:
         world.strict = False

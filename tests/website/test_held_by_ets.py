@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from knxgw.config.edit_yaml import values_of
 from knxgw.store.configurations import Configurations
-from knxgw.website.configuring import HeldByEts, Outcome, Proposal
+from knxgw.website.configuring import HeldByEts, Outcome, Proposal, sum_of
+from knxgw.website.drafts import Draft
 from tests.support.own_configuration import Own
 from tests.support.plotted import site
 from tests.support.website import Website, website
@@ -79,6 +81,29 @@ def test_what_edits_the_file_leads_to_that_page(own: HeldOwn, visited: Website, 
 def test_the_forms_of_the_machine_stay_open(visited: Website, path: str) -> None:
     assert f'href="{path}"' in visited.get("/config")
     visited.get(path)
+
+
+@pytest.mark.proves("W46")
+def test_a_device_without_a_file_of_its_own_has_the_forms_of_the_machine_too(
+    own: HeldOwn, visited: Website
+) -> None:
+    own.text = ""
+    page = visited.get("/config")
+    for path in OF_MACHINE:
+        assert f'href="{path}"' in page
+        visited.get(path)
+    assert "/config/form/device" not in page
+    answer = visited.post("/config/form/knx", **{"knx.link": "none"})
+    assert answer.headers["Location"] == "/config/draft"
+    draft = visited.app.extensions["knxgw"].drafts.of("owner")
+    assert (values_of(draft.text), draft.based_on) == ({"knx": {"link": "none"}}, sum_of(""))
+    given_back = Draft(text=draft.text, based_on=draft.based_on, was_taken_back=True)
+    visited.app.extensions["knxgw"].drafts.keep("owner", given_back)
+    assert "Your change was taken back" in visited.get("/config")
+    # a draft that says more is of no use meanwhile, and in the way of the next form
+    page = visited.get("/config")
+    assert "it can be applied if it changes nothing but what belongs to this machine" in page
+    assert 'action="/config/draft/discard"' in page
 
 
 @pytest.mark.proves("W46")

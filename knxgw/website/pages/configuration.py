@@ -88,7 +88,7 @@ def configuration() -> str:
     now = text_now()
     draft = site().drafts.of(session().account)
     if is_held_by_ets():
-        return _by_ets(now, has_draft=draft is not None)
+        return _by_ets(now, draft)
     if draft is None or draft.text == now:
         return _form(now, Draft(text=now, based_on=sum_of(now)))
     return _form(now, draft)
@@ -301,18 +301,18 @@ def _form(now: str, draft: Draft) -> str:
     )
 
 
-def _by_ets(text_of_file: str, *, has_draft: bool) -> str:
+def _by_ets(text_of_file: str, draft: Draft | None) -> str:
     """Return the page of a device that ETS holds: what it has loaded, to be read."""
     configuring = _configuring()
     return render_template(
         "configuration_by_ets.html",
         text=configuring.ets.text(),
-        has_draft=has_draft,
-        # without a configuration of its own the device takes none beside that of ETS
+        has_draft=draft is not None,
+        was_taken_back=draft is not None and draft.was_taken_back,
         forms=[
             one
             for one in links_to_forms(text_of_file)
-            if text_of_file and one.path.rpartition("/")[2] in (*MACHINE_SECTIONS, "keyring")
+            if one.path.rpartition("/")[2] in (*MACHINE_SECTIONS, "keyring")
         ],
         confirm_until=configuring.confirm_until(),
     )
