@@ -86,7 +86,7 @@ class Changes:
         self._keyrings = Lock()
         self._set_aside = SetAside(store.database.directory)
         self._confirm_until: datetime | None = None
-        self._unconfirmed: Proposal | None = None
+        self._unconfirmed: Proposal | None = None  # last; a confirmation may come too late for it
         self._return: asyncio.TimerHandle | None = None
 
     def join(self, device: Living) -> None:
@@ -297,7 +297,6 @@ class Changes:
 
     def _confirm(self) -> None:
         self._stop_waiting()
-        self._unconfirmed = None
         try:
             self.master.confirm()
             self._set_aside.forget()
