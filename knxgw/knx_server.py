@@ -328,11 +328,11 @@ class LocalManagement:
         return None if result is None else FunctionAnswer(return_code=result.code, data=result.data)
 
     async def reset(self) -> bool:
-        """Start the IP side anew: it follows its settings by itself; False: whoever asks may not do that."""
+        """Restart the IP side: it follows its settings by itself; False: whoever asks may not do that."""
         if not self._programmed.model.may_ask("restart", WITHOUT_LINE):
             return False
         self._programmed.management.note_restart()
-        log.info("a tool asked the KNXnet/IP server to start anew")
+        log.info("a tool asked the KNXnet/IP server to restart")
         return True
 
     def take_local(

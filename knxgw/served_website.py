@@ -1,4 +1,4 @@
-"""The website while the device lives: served at one listener after the other, anew where encryption changes."""
+"""The website while the device lives: served at one listener after the other, and once more where encryption changes."""
 
 import asyncio
 from typing import NoReturn
@@ -47,7 +47,7 @@ class ServedWebsite:
             self._group.create_task(self.serve_anew(self._listener), name="encrypt")
 
     def end(self) -> None:
-        """Serve no longer, and begin nothing anew."""
+        """Serve no longer, and begin nothing new."""
         self._is_ending = True
         self._serving.cancel()
 

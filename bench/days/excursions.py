@@ -23,7 +23,7 @@ from knxgw.sim.bench.scenario import (
 
 OBEYS_S, STOPS_S = 5.0, 3.0
 CYCLE_S = 1.0
-STEP_MA = 500  # a rise of the building by more than this begins the time anew
+STEP_MA = 500  # a rise of the building by more than this begins the time again
 Times = tuple[float, float]
 DEAF = (Trouble.IGNORES, Trouble.REFUSES)
 DEFAULTS = Settings(fuse_ma=50_000)

@@ -1,7 +1,7 @@
 """What a change of the configuration brings about while the device runs. Pure.
 
 It says what people want to know before they apply a change: which charging points go on untouched, which are
-read anew, whether KNX or the website is cut off for a moment. Source: website 44.
+read again, whether KNX or the website is cut off for a moment. Source: website 44.
 """
 
 from dataclasses import replace

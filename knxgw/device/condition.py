@@ -17,7 +17,7 @@ class Condition(StrEnum):
     ETS = "ets"
     CANNOT_RUN = "cannot_run"  # ETS has loaded what does not run
     LOADING = "loading"
-    WAITS = "waits"  # all is loaded; the tool has not let it start anew
+    WAITS = "waits"  # all is loaded; the tool has not restarted it
     UNLOADED = "unloaded"  # a moment ago; it may be the begin of a download
     CUT_OFF = "cut_off"
     FAILED = "failed"

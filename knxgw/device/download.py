@@ -1,6 +1,6 @@
 """How far a download is, and from when on the device runs with it. Pure; time is handed in.
 
-ETS unloads objects, loads them, and has the device start anew; it disconnects and connects in between. While any
+ETS unloads objects, loads them, and restarts the device; it disconnects and connects in between. While any
 object is neither as it was nor loaded to the end, nothing may run. A device that ETS has unloaded goes back to its
 own configuration only after a while: ETS does the same for a moment in each download.
 """
@@ -49,9 +49,7 @@ class Download:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage  # that holds
         self.is_full = False  # everything was unloaded before
-        self._is_changed = (
-            stage is Stage.LOADING
-        )  # since it was loaded, and it has not started anew
+        self._is_changed = stage is Stage.LOADING  # since it was loaded, and it has not restarted
         self._holds_at: float | None = None  # [s], what was made of it, unless a tool goes on
 
     def note_change(self) -> None:
@@ -63,7 +61,7 @@ class Download:
         self.is_full = True
 
     def seen(self, stage: Stage, now_s: float, *, is_connected: bool, has_restarted: bool) -> bool:
-        """See the device after something has happened; tell whether another stage holds, or the same anew."""
+        """See the device after something has happened; tell whether another stage holds, or the same again."""
         if stage is Stage.LOADING:
             self._is_changed, self._holds_at = True, None
             return self._take(Stage.LOADING)

@@ -1,6 +1,6 @@
 """IP settings that a tool writes: properties 55 and 60 to 62 of the KNXnet/IP parameter object. Pure.
 
-What is written is kept beside what holds, until the device starts anew: a tool writes one property after the
+What is written is kept beside what holds, until the device restarts: a tool writes one property after the
 other, and what it has written so far may be half of it. Until then, and again after it, the properties say what
 holds, whoever has set it. Source: product 9.6; [knx-standard] 3/8/3 (management).
 """

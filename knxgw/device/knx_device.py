@@ -57,7 +57,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """The device starts anew, once everything before is out."""
+    """The device restarts, once everything before is out."""
 
     erases: EraseCode
 
@@ -151,7 +151,7 @@ class KnxDevice:
         return [self._out(one) for one in self._transport.tick(now_s)]
 
     def restart(self, erases: EraseCode, now_s: float) -> None:
-        """Start anew: connections end without a word, programming mode and verify mode too."""
+        """Restart: connections end without a word, programming mode and verify mode too."""
         self._services.erase(erases)
         self._transport.close()
         self._level = FREE_LEVEL

@@ -265,7 +265,7 @@ class DeviceModel:
             self.keep(name, value)
 
     def _write_ip_setting(self, name: str, value: bytes) -> None:
-        """Keep a setting until the device starts anew; what is not written stays as it holds. Raises: PropertyError."""
+        """Keep a setting until the device restarts; what is not written stays as it holds. Raises: PropertyError."""
         if not self.outside.ip().is_settable:
             raise PropertyError(ReturnCode.E_ACCESS_READ_ONLY)
         if not ip_settings.is_possible(name, value):

@@ -67,7 +67,7 @@ class Answer:
 
     apdu: bytes | None = None  # None: it has no answer
     restart: EraseCode | None = (
-        None  # what is erased, and the device starts anew, once the answer is out
+        None  # what is erased, and the device restarts, once the answer is out
     )
     level: int | None = None  # of access, which the connection has from now on
 

@@ -113,7 +113,7 @@ def _begun_anew(
     }
     overcurrent = begun.overcurrent
     if lock_out is not None and has_meter:
-        # another meter does not prove that it may end: the time until charging may resume runs anew
+        # another meter does not prove that it may end: the time until charging may resume starts again
         lasting = replace(lock_out, restart_possible_since=None)
         overcurrent = replace(state.overcurrent, lock_out=lasting)
     return replace(

@@ -36,7 +36,7 @@ _BROADCAST = 0  # 0/0/0 is no group address
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedRange:
-    """Where new group addresses shall be: those of the device first, then the charging points."""
+    """Where new group addresses go: those of the device first, then the charging points."""
 
     main: int | None = None  # None: where the site has addresses already, else `USUAL_MAIN`
     middle: int = USUAL_MIDDLE

@@ -34,7 +34,7 @@ class AddressWishes:
 
     @property
     def range(self) -> WantedRange:
-        """Return where new addresses shall be."""
+        """Return where new addresses go."""
         return WantedRange(
             main=self.main, middle=USUAL_MIDDLE if self.middle is None else self.middle
         )

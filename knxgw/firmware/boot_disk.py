@@ -105,7 +105,7 @@ class BootDisk:
     # --- the state of the launcher
 
     def load(self) -> BootState:
-        """Return the state; one that cannot be read is made anew from what is there."""
+        """Return the state; one that cannot be read is made again from what is there."""
         try:
             with self._state_file.open("rb") as file:
                 state = decode(file.read(LARGEST_FILE))

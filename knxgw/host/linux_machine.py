@@ -53,7 +53,7 @@ class LinuxMachine:
 
     def take_network(self) -> None:
         """Let the network be as the files say. Raises: HostError."""
-        # An adapter whose file has changed begins anew by this. To have it begin a second time at once, with
+        # An adapter whose file has changed begins again by this. To have it begin a second time at once, with
         # `reconfigure`, could leave it without its address: networkd 252 has the same lease again then, and
         # the address is gone until much of the lease is over.
         _run("networkctl", "reload")

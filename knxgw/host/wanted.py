@@ -140,7 +140,7 @@ def _time_parts(wanted: TimeWanted) -> Mapping[str, Any]:
 
 
 def read_network_wanted(content: bytes) -> NetworkWanted:
-    """Return what a file asks of the network, every value read anew. Raises: WantedError."""
+    """Return what a file asks of the network, every value read again. Raises: WantedError."""
     root = _root(content, _NETWORK_PARTS)
     return NetworkWanted(
         network=_network(root["network"]) if "network" in root else None,
@@ -151,7 +151,7 @@ def read_network_wanted(content: bytes) -> NetworkWanted:
 
 
 def read_time_wanted(content: bytes) -> TimeWanted:
-    """Return what a file asks of time and machine, every value read anew. Raises: WantedError."""
+    """Return what a file asks of time and machine, every value read again. Raises: WantedError."""
     root = _root(content, _TIME_PARTS)
     if "reboot" in root and len(root) > 2:
         raise WantedError("a restart of the machine comes with something else")

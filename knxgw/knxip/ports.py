@@ -101,7 +101,7 @@ class PropertyServer(Protocol):
         """Read the state of a function property; return None where there is none."""
 
     async def reset(self) -> bool:
-        """Note that the IP side is to start anew, without waiting for that; False: this client may not ask it."""
+        """Note that the IP side is to restart, without waiting for that; False: this client may not ask it."""
 
     def take_local(
         self, tpdu: bytes, answer: Callable[[bytes], None], *, is_connected: bool

@@ -268,7 +268,7 @@ class RunningServer:
             return
         self.apply(self._endpoint.managed(channel, answer, self._now_s()))
         if is_ending:
-            log.info("KNXnet/IP server: a client has the IP side start anew; connections end")
+            log.info("KNXnet/IP server: a client restarts the IP side; connections end")
             self.apply(self._endpoint.end())
 
     def _tick(self) -> None:

@@ -120,7 +120,7 @@ class KnxIpServer:
             self._running.apply(endpoint.described_anew(_now_s()))
 
     def admit_anew(self) -> None:
-        """Note that the device has started anew: who may not be connected any more is disconnected."""
+        """Note that the device has restarted: who may not be connected any more is disconnected."""
         endpoint = self._endpoint()
         if endpoint is not None and self._running is not None:
             self._running.apply(endpoint.admit_anew(_now_s()))

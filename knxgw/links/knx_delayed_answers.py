@@ -56,7 +56,7 @@ class DelayedAnswers:
         self._waiting[said] = _Waiting(data, asker, security, timer)
 
     def clear(self) -> None:
-        """Forget all of them: the link is lost, or the device starts anew."""
+        """Forget all of them: the link is lost, or the device restarts."""
         for one in self._waiting.values():
             one.timer.cancel()
         self._waiting.clear()

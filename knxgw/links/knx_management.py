@@ -36,7 +36,7 @@ from knxgw.links.knx_tool_key import ToolAccess
 
 log = logging.getLogger(__name__)
 MOST_WAITING = 64  # frames; a tool sends one after the other
-SENT_S = 3.0  # for the last answers, before the device starts anew
+SENT_S = 3.0  # for the last answers, before the device restarts
 _SOONEST_S = 0.001
 
 StoreDevice = Callable[
@@ -303,7 +303,7 @@ class KnxManagement:
             await self._store_changes()
 
     def note_restart(self) -> None:
-        """Note that the device, or its IP side, has started anew: what was written before is to hold."""
+        """Note that the device, or its IP side, has restarted: what was written before is to hold."""
         self.on_restart()
         self.ip_settings = self.device.model.written_ip_settings
 

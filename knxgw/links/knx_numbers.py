@@ -5,7 +5,7 @@ stamps them with a timer that all members share. Who forgets the numbers takes r
 again, so they are stored; what for, and how often, is in docs/decisions/secure-numbers.md.
 
 A name in the store holds a hash of the key the number belongs to: with another key nothing that was
-recorded can be replayed, and the numbers count anew.
+recorded can be replayed, and the numbers count from the start.
 """
 
 import hashlib
@@ -210,7 +210,7 @@ class SecureNumbers:
 class TimerNumbers:
     """The timer [ms] that the members of secure routing share, over all our sessions.
 
-    It is stored ahead of what was sent and heard, and starts anew behind all of that by the latency
+    It is stored ahead of what was sent and heard, and starts again behind all of that by the latency
     tolerance: a recorded telegram is too old, however young the machine's own clock is.
     """
 

@@ -1,7 +1,7 @@
 """A copy of a site's file in which some values are others; comments stay where they can.
 
 The text is changed in place. Where the file is written in a way that does not allow it (one section
-used twice by an alias), it is written anew without comments. Either way the result is read again and
+used twice by an alias), it is written again without comments. Either way the result is read again and
 must say exactly what was wanted.
 """
 
@@ -80,7 +80,7 @@ def _path(data: object, key: Key) -> Path:
     return path
 
 
-# --- written anew ----------------------------------------------------------------------------
+# --- written again ----------------------------------------------------------------------------
 
 
 def _written_anew(text: str, edits: tuple[Edit, ...]) -> str | None:

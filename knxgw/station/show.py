@@ -104,7 +104,8 @@ def _fault_views(look: _Look, scope: Scope) -> tuple[FaultView, ...]:
         if point_scope(number) == scope:
             register, own_codes = point.faults, " ".join(_own_error_codes(station, number))
     severities = register.severities
-    shown = sorted(reversed(register.present), key=lambda code: -severities[code])
+    newest_first = tuple(reversed(register.present))
+    shown = sorted(newest_first, key=lambda code: -severities[code])
     definitions = station.configuration.product.faults.definitions
     return tuple(
         FaultView(

@@ -22,7 +22,7 @@ class Encryption:
     """The certificate that the website uses now; safe from any thread.
 
     Each connection takes the one that holds when it comes. `on_change` is called where encryption
-    begins or ends: then the website has to be served anew.
+    begins or ends: then the website has to be served again.
     """
 
     def __init__(

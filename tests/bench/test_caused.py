@@ -133,7 +133,7 @@ def test_a_charger_that_starts_anew_with_another_limit_is_not_the_controllers() 
 
 
 def test_a_charger_that_starts_anew_a_moment_before_a_raise_could_not_be_known() -> None:
-    """Two vehicles of 6 A beside 18 A: one charger starts anew with 16 A, the other is raised to 8 A."""
+    """Two vehicles of 6 A beside 18 A: one charger restarts with 16 A, the other is raised to 8 A."""
     text = site(18, "{at: 49.3, point: 1, charger: reboots, to_a: 16}", more="points: [{}, {}]")
     blamed, part_as = caused_by(text, {0: {1: 6, 2: 6}, 50: {2: 8}})
     assert blamed == 0

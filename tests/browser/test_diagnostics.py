@@ -70,7 +70,7 @@ def test_the_page_of_the_knx_device_follows_a_download(browser: Browser, tmp_pat
                 tool.process.send_signal(signal.SIGCONT)
                 tool.wait_to_say("restarted")
             front = (
-                f"{device.site.base}/"  # asked beside the page, which loads itself anew just now
+                f"{device.site.base}/"  # asked beside the page, which loads itself again just now
             )
             wait_until(
                 lambda: "Yard" in page.request.get(front).text(), 10.0, "the download to hold"

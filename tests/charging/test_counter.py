@@ -142,7 +142,7 @@ def test_a_register_of_a_session_that_counts_with_each_reading_is_believed(start
     readings = [start, *(start + 10 * turn for turn in range(1, 10))]
     assert life(readings, anew)[1] == pytest.approx(90), "however fast: no peak does that"
     again = [*readings, 8, 16, 24]
-    assert life(again, anew)[1] == pytest.approx(90 + 24), "and so one that begins anew"
+    assert life(again, anew)[1] == pytest.approx(90 + 24), "and so one that begins again"
 
 
 @pytest.mark.parametrize("lasts", [1, 8])

@@ -192,7 +192,7 @@ def test_without_a_clock_a_large_rise_over_a_restart_is_taken_when_it_lasts() ->
 @pytest.mark.proves("3.57", "3.51")
 @pytest.mark.parametrize("then", [(0.35, 0.4), (0.05, 0.06, 0.07, 0.1)])
 def test_the_register_of_a_session_is_followed_over_a_restart(then: tuple[float, ...]) -> None:
-    """Also where the restart of the gateway, a start command, lets it begin anew."""
+    """Also where the restart of the gateway, a start command, lets it begin again."""
     life, of = Life(make_point()), Quantity.SESSION_ENERGY
     life.reads(WAITING, 0, of=of)
     life.reads(CHARGING, 0.1, 0.2, 0.3, of=of)

@@ -1,4 +1,4 @@
-"""The state of the rules is made of small frozen values, and a copy derives what it must anew."""
+"""The state of the rules is made of small frozen values, and a copy derives what it must again."""
 
 import dataclasses
 import importlib

@@ -1,4 +1,4 @@
-"""A tool writes IP settings: they are kept, answered, and hold once the device has started anew."""
+"""A tool writes IP settings: they are kept, answered, and hold once the device has restarted."""
 
 from dataclasses import replace
 from ipaddress import IPv4Address

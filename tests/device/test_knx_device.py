@@ -35,7 +35,7 @@ def test_only_a_device_in_programming_mode_answers_and_takes_an_address(rig: Dev
     assert rig.broadcast("0100") == ["0140"]
     assert rig.broadcast("00c01107") == []
     assert str(rig.device.individual_address) == "1.1.7"
-    assert rig.is_programming, "until it starts anew"
+    assert rig.is_programming, "until it restarts"
     assert str(DeviceRig(rig.disk).device.individual_address) == "1.1.7"
 
 

@@ -133,7 +133,7 @@ async def test_xknx_finds_and_addresses_a_device_in_programming_mode() -> None:
         assert await nm_individual_address_read(xknx, timeout=0.3) == [DEVICE]
         await nm_individual_address_write(xknx, "1.1.30")
         assert device.model.individual_address == IndividualAddress("1.1.30").raw
-        assert not device.is_programming, "it has started anew"
+        assert not device.is_programming, "it has restarted"
         assert await nm_individual_address_check(xknx, "1.1.30")
     assert device.restarts == 1
     assert Device(device.state).model.individual_address == IndividualAddress("1.1.30").raw
@@ -144,7 +144,7 @@ async def test_a_tool_that_connects_at_once_to_the_address_it_has_given_is_heard
     async with on_routing(device) as xknx:
         device.is_programming = True
         await nm_individual_address_write(xknx, "1.1.30")
-        assert not device.is_programming, "it has started anew"
+        assert not device.is_programming, "it has restarted"
 
 
 async def test_xknx_addresses_a_device_by_its_serial_number() -> None:

@@ -43,7 +43,7 @@ async def test_charging_is_complete_after_the_whole_time_below_the_threshold(
         await world.sleep(2)
         draw(world, 1.9)
         await world.sleep(57)
-        assert await world.read("5/1/53") == OFF, "one moment above it starts the time anew"
+        assert await world.read("5/1/53") == OFF, "one moment above it starts the time again"
         await world.sleep(6)
         assert world.last("5/1/53") == await world.read("5/1/53") == ON
         draw(world, 2.1)

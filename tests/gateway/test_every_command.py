@@ -128,7 +128,7 @@ async def test_start_and_stop(tmp_path: Path) -> None:
         for _ in range(2):
             await world.write("5/1/54", True)
             await world.sleep(20)
-            assert await world.read("5/1/50") == DPTArray((4,)), "until plugged in anew"
+            assert await world.read("5/1/50") == DPTArray((4,)), "until plugged in again"
             assert box.offer_ma == 0
         box.unplug()
         await world.sleep(20)

@@ -1,4 +1,4 @@
-"""IP settings that a tool writes over KNX reach the host once the device starts anew, and the way back stays."""
+"""IP settings that a tool writes over KNX reach the host once the device restarts, and the way back stays."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -114,7 +114,7 @@ class Site:
         return tool
 
     async def written(self) -> None:
-        """Let a tool write settings and have the device start anew."""
+        """Let a tool write settings and have the device restart."""
         await self.look()  # the start of the program
         tool = await self.write()
         await self.look()

@@ -169,7 +169,7 @@ async def test_once_security_mode_is_on_nobody_without_a_key_has_the_ip_side_sta
         local = LocalManagement(gateway)
         assert await local.reset()
         gateway.programmed.model.keep(MODE_NAME, b"\1")
-        management.on_restart = lambda: pytest.fail("the IP side starts anew")
+        management.on_restart = lambda: pytest.fail("the IP side restarts")
         assert not await local.reset()
 
 

@@ -92,7 +92,7 @@ async def test_interruption_setpoint_and_cancel_hold_after_anything(
         await offered(world, 9000, 0)
         await event(world)
         await world.sleep(20)
-        assert await world.read("5/2/50") == DPTArray((4,)), "cancelled until plugged in anew"
+        assert await world.read("5/2/50") == DPTArray((4,)), "cancelled until plugged in again"
         await offered(world, 9000, 0, seconds=0.1)
 
 

@@ -133,7 +133,7 @@ async def test_start_and_stop_and_unlock(tmp_path: Path) -> None:
         await world.until(lambda: world.last("1/2/50") == DPTArray((4,)), 30)
         await world.write("1/2/54", True, "1.010")
         await world.sleep(10)
-        assert world.charger(2).offer_ma == 0, "cancelled until plugged in anew"
+        assert world.charger(2).offer_ma == 0, "cancelled until plugged in again"
         world.charger(2).unplug()
         await world.until(lambda: world.last("1/2/50") == DPTArray((5,)), 10)
         world.charger(2).plug(Vehicle())

@@ -296,7 +296,7 @@ def test_own_time_servers_are_asked_instead_of_those_of_the_dhcp_server(rig: Hos
         assert answer.time_servers == PartAnswer(id=change)
         assert not answer.uses_time_servers
         assert "UseNTP=no" in dropped.read_text("ascii")
-        assert rig.machine.takes == ["192.0.2.10/24"], "nothing begins anew for what is there"
+        assert rig.machine.takes == ["192.0.2.10/24"], "nothing begins again for what is there"
     assert rig.run(use_time_servers(FIRST, are_used=True)).uses_time_servers
     assert not dropped.exists()
     assert rig.machine.takes == ["192.0.2.10/24"] * 2

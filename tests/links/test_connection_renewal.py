@@ -26,7 +26,7 @@ async def test_the_simulated_charger_ends_a_connection_after_its_time() -> None:
         assert len(rig.simulator.clients) == 1
         await asyncio.sleep(3.0)
         assert len(rig.simulator.clients) == 2
-        assert rig.conditions() == [LinkCondition.GOOD], "it is made anew before anybody notices"
+        assert rig.conditions() == [LinkCondition.GOOD], "it is made again before anybody notices"
 
 
 @pytest.mark.proves("4.16")

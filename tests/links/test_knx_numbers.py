@@ -46,7 +46,7 @@ class Device:
         self.restart()
 
     def restart(self) -> None:
-        """Start anew, after a power cut: only what is in the store is left."""
+        """Restart, after a power cut: only what is in the store is left."""
         self.store = MemoryStore(self.store.numbers)
         self.numbers = SecureNumbers(
             self.store.numbers, self.store, lambda: self.clock, lambda: self.time_s
@@ -95,7 +95,7 @@ def test_the_numbers_of_the_keyring_are_the_lowest_that_may_be() -> None:
         keys=KEYRING.keys,
         senders={IndividualAddress(BUTTON): 120, IndividualAddress(METER): 0},
     )
-    device.restart()  # with a keyring exported anew, yet older than what was heard
+    device.restart()  # with a keyring exported again, yet older than what was heard
     assert not device.hears(telegram(150))
     device.keyring = GroupKeys(
         keys=KEYRING.keys,
@@ -319,7 +319,7 @@ def test_the_timer_of_a_backbone_starts_behind_all_that_was_heard(
 
 
 async def follow_timer(steps: list[tuple[str, int]]) -> None:
-    """Let the timer run, be set by others, and start anew."""
+    """Let the timer run, be set by others, and restart."""
     device = Device()
     monotonic_ms = 5_000_000
     timer = device.numbers.timer(KEY)

@@ -36,7 +36,7 @@ GROUP = 0x10  # control octet of a secured group telegram
 
 
 async def restart(tool: SecureTool) -> None:
-    """Let the device start anew, and what was loaded hold."""
+    """Let the device restart, and what was loaded hold."""
     await tool.ask("0380")
     await asyncio.sleep(3.0)
 

@@ -79,7 +79,7 @@ def test_an_unchanged_offer_is_held_for_three_times_the_watchdogs_patience(
 
 @pytest.mark.parametrize("model", ARMED, ids=name_of)
 def test_a_fail_safe_that_was_lost_unnoticed_is_armed_again(model: DeviceModel) -> None:
-    """A charger that starts anew with the very offer it has would else never be armed again."""
+    """A charger that restarts with the very offer it has would else never be armed again."""
     assert model.watchdog is not None
     points = [model.points[step.point] for step in model.watchdog.arm if step.read_back]
     site = Watched(model, minimum_ma=8000)

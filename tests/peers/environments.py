@@ -61,7 +61,7 @@ class Environment:
         return HOME / self.name / "made-from.txt"
 
     def make(self) -> None:
-        """Make it anew. Raises: NoPythonError, subprocess.CalledProcessError."""
+        """Make it again. Raises: NoPythonError, subprocess.CalledProcessError."""
         interpreter = python_from(self.oldest)
         shutil.rmtree(HOME / self.name, ignore_errors=True)
         subprocess.run([interpreter, "-m", "venv", str(HOME / self.name)], check=True)

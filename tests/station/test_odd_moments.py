@@ -72,7 +72,7 @@ def test_a_bus_that_cannot_be_asked_does_not_hold_the_chargers_for_ever() -> Non
     station, effects = after(station, Tick(), now_s=LONGEST_BUS_WAIT_S)
     assert offers(effects) == [16_000]
     station, effects = after(station, BusAsked(), now_s=20.0)
-    assert offers(effects) == [], "a link that comes later does not begin it anew"
+    assert offers(effects) == [], "a link that comes later does not begin it again"
     assert offers(after(station, GridControlCommanded(is_active=True), now_s=20.2)[1]) == [6000]
 
 

@@ -37,7 +37,7 @@ class Recording:
     database: bytes  # as it was before the log began
     log: bytes
     lengths: tuple[int, ...]  # of the log, when creation and then each save had returned
-    contents: tuple[Contents, ...]  # what is read then; the last one is of the log begun anew
+    contents: tuple[Contents, ...]  # what is read then; the last one is of the log begun again
     checkpointed: bytes  # the database with all of the log
     log_anew: bytes  # the log with one more save, over the old one
 

@@ -86,7 +86,7 @@ class LineTool:
             assert await self.control(index, "02") == "01"
 
     async def restart(self) -> None:
-        """Have the device start anew, and go."""
+        """Have the device restart, and go."""
         await self.ask("0380", has_answer=False)
         await self.leave()
 

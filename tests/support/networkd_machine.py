@@ -159,7 +159,7 @@ class NetworkdMachine:
         return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
     def restarts(self) -> int:
-        """Return how often the time service was started anew."""
+        """Return how often the time service was restarted."""
         return len(Path(f"/proc/{self.pid}/root/run/systemctl.log").read_text().splitlines())
 
     def end(self) -> None:

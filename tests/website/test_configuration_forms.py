@@ -112,7 +112,7 @@ def test_what_is_typed_at_the_bounds_of_a_parameter_is_what_the_file_says(key: s
         ]
         assert wrong == [], text
         again = groups_of(section, entry, values_of(text), catalogue(), "en")
-        assert changes_of(again, {field.name: shown}, catalogue()) == {}, "nothing is typed anew"
+        assert changes_of(again, {field.name: shown}, catalogue()) == {}, "nothing is typed again"
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)

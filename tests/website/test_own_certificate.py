@@ -84,7 +84,7 @@ def test_it_names_all_that_may_be_typed_and_is_for_this_website_only(device: Dev
     constraints = leaf.extensions.get_extension_for_class(x509.BasicConstraints)
     assert not constraints.value.ca, "nothing that this key signs is trusted"
     assert device.files.own.stat().st_mode & 0o777 == 0o600
-    assert device.changes == 1, "the website has to be served anew"
+    assert device.changes == 1, "the website has to be served again"
 
 
 @pytest.mark.proves("W15")
@@ -204,7 +204,7 @@ def test_an_uploaded_one_takes_the_place_and_its_removal_goes_back(device: Devic
     assert device.encryption.is_uploaded, "after a restart as well"
     device.encryption.remove_uploaded()
     assert device.fingerprint == own
-    assert device.changes == 1, "nothing has to be served anew: the next connection takes it"
+    assert device.changes == 1, "nothing has to be served again: the next connection takes it"
     assert not device.files.uploaded.exists()
 
 

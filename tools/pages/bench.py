@@ -1,4 +1,4 @@
-"""Writes what the examples of docs/bench.md print anew: `python -m tools.pages.bench docs/bench.md`.
+"""Writes what the examples of docs/bench.md print, once more: `python -m tools.pages.bench docs/bench.md`.
 
 A block of output stands behind the scenario that prints it; the name of its file is in the text before.
 """
@@ -29,7 +29,7 @@ def _shown(example: re.Match[str]) -> str:
 
 
 def main() -> None:
-    """Write the page that is named on the command line anew."""
+    """Write the page that is named on the command line, with what its examples print now."""
     path = Path(sys.argv[1])
     path.write_text(with_output(path.read_text(encoding="utf-8")), encoding="utf-8")
 

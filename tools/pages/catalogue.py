@@ -1,7 +1,7 @@
 """Writes the reference pages of group objects and chargers from the catalogue; pure.
 
 `python -m tools.pages.catalogue objects > docs/objects.md` and so on make them
-anew; `tests/test_documents.py` compares.
+again; `tests/test_documents.py` compares.
 """
 
 import sys

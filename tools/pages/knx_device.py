@@ -21,7 +21,7 @@ _INTRODUCTION = f"""\
 
 For integrators who want to know what ETS meets, and for contributors. The gateway is a KNX IP device of mask
 version {MASK_VERSION:04X} (System B). KNX tools find it, give it an individual address, read its properties, download and
-unload it, and have it start anew: over routing, through a KNX IP interface or router, and through its own
+unload it, and have it restart: over routing, through a KNX IP interface or router, and through its own
 KNXnet/IP server (`knx.server_port`), which on a machine without a KNX connection listens at 127.0.0.1:3671.
 
 **There is no product entry for ETS yet**, so ETS cannot make a download for it. xknx's management procedures do
@@ -39,7 +39,7 @@ python -m xknx group read --gateway 127.0.0.1 1/1/50   # the state of charging p
 
 - While any object is being loaded, or some are loaded and others not, nothing is controlled: the APP LED flashes slowly, as
   without a configuration, and chargers keep the offer for the time without the gateway.
-- When all are loaded and the device starts anew (or no tool has had a connection for six seconds), parameters and tables become the running
+- When all are loaded and the device restarts (or no tool has had a connection for six seconds), parameters and tables become the running
   configuration. The program does not start again; KNX connection and website stay.
 - A device that ETS has unloaded does what its own configuration file says, {UNLOADED_S:.0f} s later.
 - ETS does not know the settings by which it reaches the device (KNX connection, website, front panel, firmware, time servers): they come from
@@ -61,7 +61,7 @@ _SERVICES = f"""\
 | A_FunctionPropertyCommand, StateRead; A_FunctionPropertyExt… | group object diagnostics, see below; what is no function: no return code, or FE by type |
 | A_Memory_Read, Write; A_UserMemory_…; A_MemoryExtended_… | memory that is allocated; written only while its object is being loaded, as a whole or not at all. Verify mode is bit 2 of device control |
 | A_Authorize_Request | level 0 for the key FFFFFFFF, 3 for others |
-| A_Restart | the device starts anew: connections, programming mode and verify mode end. Chargers and telegrams go on |
+| A_Restart | the device restarts: connections, programming mode and verify mode end. Chargers and telegrams go on |
 | master reset (A_Restart with erase code) | see below; the answer leaves first |
 | A_IndividualAddress_Read, Write | in programming mode |
 | A_IndividualAddressSerialNumber_Read, Write | with our serial number |
@@ -103,7 +103,7 @@ opens the device from then on. The factory key is made at the first start, outli
 others the tunnels of property 97. A family of property 94 is refused plain; searches and descriptions stay plain. A session ends 10 s after its
 begin without a user, after 60 s without a frame, or with its TCP connection; then its tunnels end, too. Sixteen sessions have room, four of
 one TCP connection; those without a user give way, and a host that has given five wrong passwords waits. When the device starts
-anew, connections end that could not be opened any more.
+again, connections end that could not be opened any more.
 
 The column *access*: who may write and read while security mode is off, and while it is on. Each is a number of ten bits: write and read for
 anybody, for a role (encrypted, then only authenticated), and for a tool (the same).

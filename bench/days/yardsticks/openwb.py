@@ -1,7 +1,7 @@
 """openWB (software 2), its load management in mode "Sofortladen", at policy level.
 
 Ported: a loop each 10 s on the newest values. What the counter of the line leaves, the charging points'
-own measured currents added back, is given away per phase and anew each time: first a minimum to
+own measured currents added back, is given away per phase, from the start each time: first a minimum to
 each, one charging point after the other, and nothing to whom it does not fit; then, to those that
 charge already, the rest in even shares of each phase, where what one cannot use is left to the next.
 A vehicle that starts has its minimum until it draws. A charging point counts on the phases on which it
@@ -73,7 +73,7 @@ class _Load:
 
 
 class OpenWb(Yardstick):
-    """Minima first, then even shares of each phase, all anew each 10 s."""
+    """Minima first, then even shares of each phase, all of it from the start each 10 s."""
 
     def __init__(self, scenario: Scenario) -> None:
         super().__init__(scenario)

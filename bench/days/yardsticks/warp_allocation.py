@@ -1,6 +1,6 @@
 """Who gets what of a WARP charge manager's current; see warp.py for the sources and what is left out.
 
-Each run decides anew, in this order. (1) Each quarter of an hour, when somebody waits, all that could
+Each run decides everything, in this order. (1) Each quarter of an hour, when somebody waits, all that could
 make room lose their places. (2) Who has just come has a place, whatever the limits. (3) Where the
 minima of all places are more than a phase has, places are lost: first by who was switched on first,
 last by who has just come. (4) Who has a place has the minimum. (5) Others get places, the least served

@@ -19,14 +19,14 @@ NOON = datetime(2026, 6, 1, 10, 0, tzinfo=UTC)  # wall-clock time of the same mo
 
 
 class Controller(Protocol):
-    """Takes what happens, and says what chargers shall offer; it keeps no other time."""
+    """Takes what happens, and says what chargers are to offer; it keeps no other time."""
 
     @property
     def station(self) -> Station | None:
         """Return the gateway's station, None for anything else."""
 
     def start(self, records: Mapping[Scope, Mapping[str, Any]], now_s: float) -> None:
-        """Begin, or begin anew after a power cut, with what was stored."""
+        """Begin, or begin again after a power cut, with what was stored."""
 
     def tell(self, event: Event, now_s: float) -> tuple[Effect, ...]:
         """Take an event and return what is to be done."""

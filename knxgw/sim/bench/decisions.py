@@ -16,7 +16,7 @@ from knxgw.sim.bench.recording import PointLog
 from knxgw.sim.bench.scenario import CarModel, PointModel
 from knxgw.sim.bench.vehicle import MINIMUM_OFFER_MA, Input, Vehicle
 
-CYCLE_S = 1.0  # a controller decides anew at least this often
+CYCLE_S = 1.0  # a controller decides again at least this often
 NEVER_S = float("inf")
 Reached = tuple[float, Input, int, float]  # see PointLog.inputs
 

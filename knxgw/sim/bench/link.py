@@ -128,7 +128,7 @@ class Link:
         return self._change(LinkCondition.NOT_REACHABLE)
 
     def back(self) -> list[DeviceEvent]:
-        """Take that it answers again: it is told everything anew."""
+        """Take that it answers again: everything is written to it again."""
         self._commander.forget()
         self._health.opened()
         self._taken_ma = None

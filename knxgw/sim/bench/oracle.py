@@ -7,7 +7,7 @@ that takes whole amperes is told whole amperes. It needs no time: no ramp, no de
 Where not all minima fit, *possible* is what is given when those the run itself served at that moment are
 admitted first, then the others by their number: it is judged how well the current is used, not who
 waits. *Fair* is what is given when those are admitted first who had the least since they were plugged
-in, at every moment anew: by that it is judged who waits.
+in, for each moment from scratch: by that it is judged who waits.
 Source: load-management 22. Currents are mA per phase, times s.
 """
 

@@ -99,7 +99,7 @@ class _Phase:
         self._excused = _merged(self._excused)
 
     def _take(self, scenario: Scenario, at_s: float, value: MeterValue | None) -> None:
-        """Take a value of the meter; None: the gateway begins anew and knows nothing."""
+        """Take a value of the meter; None: the gateway begins again and knows nothing."""
         known_ma = 0.0
         if value is not None:
             sampled_at = value.sampled_at

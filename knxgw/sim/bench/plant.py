@@ -42,7 +42,7 @@ class Charger:
         self.wanted_ma: int | None = None  # the newest command
         self.troubles: Spells[Trouble] = Spells()
         self.is_off = False
-        self.has_forgotten = False  # what it was told before it started anew
+        self.has_forgotten = False  # what it was told before it restarted
         self.reports: Spells[ChargingState | None] = Spells()
         self.scheduled_at = float("inf")  # when the vehicle is looked at next
         self.log = PointLog(

@@ -5,7 +5,7 @@ from knxgw.sim.bench.fields import Place, current_ma, seconds
 from knxgw.sim.bench.read_settings import read_settings
 from knxgw.sim.bench.scenario import Happening, Number, Reconfigured
 
-OFF_S = 1.0  # the gateway says goodbye to the chargers, and begins anew
+OFF_S = 1.0  # the gateway says goodbye to the chargers, and begins again
 CURRENTS = ("fuse_a", "reserve_a", "feeder_a", "static_limit_a")
 KEYS = (*CURRENTS, "priority", "grid_setpoint_a", "queue", "settings", "points")
 POINT_KEYS = ("minimum_a", "maximum_a")

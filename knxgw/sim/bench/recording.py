@@ -116,7 +116,7 @@ class Recording:
         return present
 
     def end_faults(self, at_s: float) -> None:
-        """Note that the faults of the run before are over: what still holds is raised anew."""
+        """Note that the faults of the run before are over: what still holds is raised again."""
         known = {(fault.point, fault.code): fault.present for fault in self.faults}
         for (point, code), present in known.items():
             if present:

@@ -276,7 +276,7 @@ class Run:
                 assert_never(happening)
 
     def _reconfigure(self, change: Reconfigured) -> None:
-        """End the gateway in order, as after SIGHUP; it begins anew with what was stored."""
+        """End the gateway in order, as after SIGHUP; it begins again with what was stored."""
         self.tell(Stopping())
         self.is_up = False
         self.agenda.at(self.agenda.now_s + change.off_s, HAPPENING, self._begin_with, change)

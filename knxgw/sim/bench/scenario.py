@@ -235,7 +235,7 @@ class ChargerTroubled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargerReboots:
-    """A charger starts anew: it forgets what it was told and announces something else.
+    """A charger restarts: it forgets what it was told and announces something else.
 
     While it is off it cannot be reached and its contactor is open.
     """
@@ -274,7 +274,7 @@ class Restarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconfigured:
-    """The configuration file was changed and is read again: the gateway begins anew with it."""
+    """The configuration file was changed and is read again: the gateway begins again with it."""
 
     happens_at: float
     off_s: float  # from its goodbye to the chargers until it begins

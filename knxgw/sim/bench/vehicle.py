@@ -17,9 +17,7 @@ class Input(StrEnum):
     """What reaches a vehicle or changes it, each with a whole number."""
 
     LIMIT = "limit"  # the charger offers so much [mA]
-    RESET = (
-        "reset"  # the charger starts anew and offers so much [mA]; below 6 A its contactor opens
-    )
+    RESET = "reset"  # the charger restarts and offers so much [mA]; below 6 A its contactor opens
     PLUG = "plug"
     UNPLUG = "unplug"
     MAXIMUM = "maximum"  # it can use [mA]
@@ -126,7 +124,7 @@ class Vehicle:
         self.opens_at = at_s + (self.model.contactor_s or 0.0) if opens else NEVER_S
 
     def _reset(self, at_s: float, limit_ma: int) -> None:
-        """Let its charger start anew: without power the contactor is open at once."""
+        """Let its charger restart: without power the contactor is open at once."""
         self.offer(at_s, limit_ma)
         if limit_ma < MINIMUM_OFFER_MA:
             self.pending, self.opens_at = [], NEVER_S

@@ -108,7 +108,7 @@ class VehicleSide:
         self._tell(charger, Input.UNPLUG, 0)
 
     def start_anew(self, charger: Charger) -> None:
-        """Let the vehicle see that its charger starts anew, or has no power."""
+        """Let the vehicle see that its charger restarts, or has no power."""
         self._tell(charger, Input.RESET, charger.limit_ma)
 
     def _tell(self, charger: Charger, what: Input, value: int) -> None:
