@@ -297,7 +297,7 @@ def _update_currents(
         or _may_draw_by_earlier_maximum(participant, currents_ma, now_s)
     ):
         _invalidate_currents_if_stale(participant, now_s)
-    elif not _was_taken_in(participant, observation):
+    elif not _is_reading_processed(participant, observation):
         _take_in_currents(participant, currents_ma, observation.read_at, now_s)
     elif participant.has_valid_currents:
         # there is no new reading, but an unused phase may be due to leave
@@ -314,11 +314,11 @@ def _invalidate_currents_if_stale(participant: Participant, now_s: float) -> Non
         participant.has_valid_currents, participant.plausible_since = False, None
 
 
-def _was_taken_in(participant: Participant, observation: Observation) -> bool:
-    """Tell whether the reading in this observation has been taken in already, and is still remembered.
+def _is_reading_processed(participant: Participant, observation: Observation) -> bool:
+    """Tell whether the reading in this observation has been processed already, and is still remembered.
 
     When a charger is lost its currents are forgotten (None, though `has_valid_currents` stays true): the same
-    reading as before then has to be taken in again. Currents that are None because they are invalid are not
+    reading as before then has to be processed again. Currents that are None because they are invalid are not
     forgotten: only a new reading makes them valid.
     """
     is_forgotten = participant.currents_ma is None and participant.has_valid_currents

@@ -35,11 +35,11 @@ def reconfigured(
     forgotten if one was added, removed or rewired. No vehicle starts before the meter has measured again
     (`starts_unmeasured`): not to be called where nothing of load management has changed.
     `is_same_measurement`: the smart meter still measures the same line in the same way; otherwise load
-    management begins as at a start (`_begun_anew`). Source: load-management 11.7, 16.70, 16.71.
+    management begins as at a start (`_begun_from_start`). Source: load-management 11.7, 16.70, 16.71.
     """
     wanted_settings = {one.number: one for one in participants}
     if not is_same_measurement:
-        return _begun_anew(state, settings, wanted_settings, now_s)
+        return _begun_from_start(state, settings, wanted_settings, now_s)
     kept = {
         number: _with_settings(participant, wanted_settings[number], settings, now_s)
         for number, participant in state.participants.items()
@@ -87,7 +87,7 @@ def _phases_without_participants_left_out(
     return phases
 
 
-def _begun_anew(
+def _begun_from_start(
     state: LoadManagement,
     settings: Settings,
     wanted_settings: Mapping[int, ParticipantSettings],
