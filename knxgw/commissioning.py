@@ -6,35 +6,30 @@ this?" ask the station as a person does on a page.
 
 import asyncio
 import logging
-import socket
-from collections.abc import Callable, Container, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Container, Coroutine, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.messages import Message, message
 from knxgw.charging.events import LinkCondition
-from knxgw.charging.quantities import PHASE_CURRENTS, Quantity, Value
-from knxgw.config.devices import GRID_METER_ID, DeviceRole, devices
+from knxgw.config.devices import devices
 from knxgw.config.model import Configuration, Connection, ConnectionKind
 from knxgw.errors import LinkError, Place
 from knxgw.gateway import Gateway
+from knxgw.held_devices import addresses_beside, known_by, known_values, used_lines, used_places
 from knxgw.host.network import own_addresses
 from knxgw.host.on_loop import begun_on
 from knxgw.host.serial_lines import serial_lines
 from knxgw.host.subnets import subnets_of
-from knxgw.links.modbus_buses import devices_by_endpoint
-from knxgw.links.modbus_endpoint import TcpEndpoint
 from knxgw.monitoring.device_search import SearchProgress
 from knxgw.monitoring.device_watch import WatchProgress
-from knxgw.monitoring.direction import measured
 from knxgw.monitoring.online_check import State
 from knxgw.monitoring.test_charge import TestCharge, TestRun
-from knxgw.online.check import OnlineCheck, Scope, name_of
+from knxgw.online.check import OnlineCheck, Scope
 from knxgw.online.device_search import DeviceSearch, ports_of
-from knxgw.online.device_watch import DeviceWatch, Known
-from knxgw.online.knx_connection import KNX, METER
+from knxgw.online.device_watch import DeviceWatch
+from knxgw.online.held_connections import NOT_ASKED
 from knxgw.online.ports import Ports
 from knxgw.station.actions import Action
 from knxgw.station.view import PointView
@@ -94,6 +89,7 @@ class SettingUp:
         self._watch: DeviceWatch | None = None
         self._watches = 0
         self._watch_asked_at = 0.0  # by a page
+        self._addresses = NOT_ASKED  # of the hosts of what is watched
         self._knx = KnxProgress()
         self._run = TestRun()
         self._charge: TestCharge | None = None
@@ -171,12 +167,14 @@ class SettingUp:
             self._begin_search(lambda one: one.in_network(network.hosts, network.ports))
 
     def _search_address(self, host: str, port: int, units: tuple[int, ...] | None) -> None:
-        self._begin_search(lambda one: one.at_address(host, port, units))
+        self._begin_search(lambda one: one.at_address(host, port, units), host)
 
     def _search_line(self, line: str) -> None:
         self._begin_search(lambda one: one.on_line(line))
 
-    def _begin_search(self, look: Callable[[DeviceSearch], Coroutine[Any, Any, None]]) -> None:
+    def _begin_search(
+        self, look: Callable[[DeviceSearch], Coroutine[Any, Any, None]], host: str | None = None
+    ) -> None:
         if self._goes_on("search"):
             return
         self._cancel("watch")  # many devices take one connection only
@@ -185,7 +183,8 @@ class SettingUp:
         self._search = search
 
         async def run() -> None:
-            search.used = await _used(self._gateway.configuration)
+            search.used = await used_places(self._gateway.configuration, host)
+            search.used_lines = used_lines(self._gateway.configuration)
             try:
                 await look(search)
             finally:
@@ -238,14 +237,15 @@ class SettingUp:
             on_change=lambda _one: self._show_check(online),
             ports=self._ports,
         )
-        scope = Scope(only=only, known=known_by(self._gateway, configuration))
-        self._begin("check", self._checked(online, configuration, scope))
+        self._begin("check", self._checked(online, configuration, only))
 
     async def _checked(
-        self, online: OnlineCheck, configuration: Configuration, scope: Scope
+        self, online: OnlineCheck, configuration: Configuration, only: Container[str] | None
     ) -> None:
         try:
-            await online.run(CHECK_S, scope=scope)
+            addresses = await addresses_beside(self._gateway.configuration, configuration)
+            known = known_by(self._gateway, configuration, addresses)
+            await online.run(CHECK_S, scope=Scope(only=only, known=known))
         finally:
             self._show_check(online)
             good = {one.id for one in self._check.seen if one.state is State.GOOD}
@@ -274,11 +274,13 @@ class SettingUp:
             configuration,
             only,
             number=self._watches,
-            known=lambda: known_values(self._gateway, configuration),
+            known=lambda: known_values(self._gateway, configuration, self._addresses),
         )
-        self._begin("watch", self._watched(self._watch, before))
+        self._begin("watch", self._watched(self._watch, configuration, before))
 
-    async def _watched(self, watch: DeviceWatch, before: asyncio.Task[None] | None) -> None:
+    async def _watched(
+        self, watch: DeviceWatch, configuration: Configuration, before: asyncio.Task[None] | None
+    ) -> None:
         in_force = self._gateway.configuration
 
         def goes_on() -> bool:  # the gateway needs the connections of what has come into force
@@ -290,6 +292,7 @@ class SettingUp:
                 await asyncio.wait([before])
             if self._goes_on("check"):
                 await asyncio.wait([self._tasks["check"]])
+            self._addresses = await addresses_beside(in_force, configuration)
             await watch.run(WATCH_S, goes_on)
         finally:
             watch.end()
@@ -356,119 +359,3 @@ class SettingUp:
         finally:
             self._gateway.act(number, Action.RESUME, None)
             self._identified = None
-
-
-async def _used(
-    configuration: Configuration | None,
-) -> Mapping[tuple[str, int], tuple[Message, ...]]:
-    """Return what the gateway has at which address of the network."""
-    if configuration is None:
-        return {}
-    found: dict[tuple[str, int], tuple[Message, ...]] = {}
-    loop = asyncio.get_running_loop()
-    for endpoint, shared in devices_by_endpoint(configuration).items():
-        if not isinstance(endpoint, TcpEndpoint):
-            continue
-        names = tuple(name_of(one) for one in shared)
-        found[endpoint.host, endpoint.port] = names
-        try:
-            answers = await loop.getaddrinfo(endpoint.host, None, family=socket.AF_INET)
-        except OSError:
-            continue
-        for answer in answers:
-            found[str(answer[4][0]), endpoint.port] = names
-    return found
-
-
-KnownState = tuple[State, Message]
-
-
-def known_by(gateway: Gateway, configuration: Configuration) -> dict[str, KnownState]:
-    """Return how things of a configuration are that the running gateway has in use, so nobody else looks.
-
-    That is everything that stays as it is. What only shares a connection with it is looked at once the
-    configuration is in force: many devices take one connection only.
-    """
-    running, application = gateway.configuration, gateway.application
-    if running is None or application is None:
-        return {}
-    found: dict[str, KnownState] = {}
-    before = {one.id: one for one in devices(running)}
-    used = set(devices_by_endpoint(running))
-    endpoints = {
-        one.id: endpoint
-        for endpoint, shared in devices_by_endpoint(configuration).items()
-        for one in shared
-    }
-    for device in devices(configuration):
-        driver = application.buses.driver_of(device.id)
-        if driver is not None and before.get(device.id) == device:
-            found[device.id] = _running(is_good=driver.condition is LinkCondition.GOOD)
-        elif endpoints.get(device.id) in used:
-            found[device.id] = (State.SKIPPED, message("online_in_use"))
-    if configuration.knx == running.knx:
-        found[KNX] = _running(is_good=gateway.knx_is_up)
-        found[METER] = (State.SKIPPED, message("online_in_use"))
-    meter = _mains(gateway)
-    if meter is not None and configuration.load_management == running.load_management:
-        found[METER] = meter
-        if GRID_METER_ID in found:
-            found[GRID_METER_ID] = meter
-    return found
-
-
-def known_values(gateway: Gateway, configuration: Configuration) -> Known:
-    """Return what the running gateway reads of devices of a configuration; None: it only has the connection."""
-    running = gateway.configuration
-    if running is None or gateway.application is None:
-        return {}
-    used = set(devices_by_endpoint(running))
-    same = {(one.connection, one.model.id): one for one in devices(running)}
-    view = gateway.view(None)
-    points = {one.number: one for one in view.points}
-    found: dict[str, Mapping[Quantity, Value] | None] = {}
-    for endpoint, shared in devices_by_endpoint(configuration).items():
-        for device in shared if endpoint in used else ():
-            before = same.get((device.connection, device.model.id))
-            found[device.id] = None
-            if before is None:
-                continue
-            if before.role is DeviceRole.CHARGER and before.point in points:
-                found[device.id] = _values_of(points[before.point])
-            elif before.role is DeviceRole.GRID_METER and view.load_management is not None:
-                measured_ma = (one.measured_ma for one in view.load_management.phases)
-                found[device.id] = _by_quantity(measured_ma)
-    return found
-
-
-def _values_of(point: PointView) -> Mapping[Quantity, Value] | None:
-    """Return what a page sees of a charger; None: it does not answer."""
-    if point.connected is None:
-        return None
-    return {**_by_quantity(point.phases_ma), Quantity.CONNECTED: point.connected}
-
-
-def _by_quantity(currents_ma: Iterable[int | None]) -> dict[Quantity, Value]:
-    pairs = zip(PHASE_CURRENTS, currents_ma, strict=False)
-    return {quantity: ma for quantity, ma in pairs if ma is not None}
-
-
-def _running(*, is_good: bool) -> KnownState:
-    if is_good:
-        return State.GOOD, message("online_runs")
-    return State.WARNING, message("online_runs_badly")
-
-
-def _mains(gateway: Gateway) -> KnownState | None:
-    """Return what the smart meter of the running gateway measures; None: it has none."""
-    shown = gateway.view(None).load_management
-    if shown is None or not shown.has_meter:
-        return None
-    values = {
-        phase: float(one.measured_ma)
-        for phase, one in enumerate(shown.phases, 1)
-        if one.measured_ma is not None
-    }
-    if not shown.is_meter_alive or not values:
-        return _running(is_good=False)
-    return State.GOOD, measured(values, is_power=False)

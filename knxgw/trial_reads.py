@@ -26,6 +26,7 @@ from knxgw.modbus.examination import Examination
 from knxgw.modbus.requests import ILLEGAL_ADDRESS, Read
 from knxgw.monitoring.online_check import OPEN
 from knxgw.online.check import name_of
+from knxgw.online.held_connections import NOT_ASKED, Addresses, HeldConnections, addresses_in
 from knxgw.online.modbus_devices import EndpointLook, ExaminedDevice, examined_device
 from knxgw.online.ports import Examine, Ports
 from knxgw.online.progress import Board
@@ -94,10 +95,13 @@ class TrialReads:
         found = self._reads.get(number)
         return None if found is None else found.trial()
 
-    def start(self, wanted: OneDevice) -> int:
-        """Begin to read a device, or note why that cannot be; return the number to ask by."""
+    def start(self, wanted: OneDevice, addresses: Addresses = NOT_ASKED) -> int:
+        """Begin to read a device, or note why that cannot be; return the number to ask by.
+
+        `addresses`: of hosts, which the running configuration may spell otherwise.
+        """
         device, configuration = wanted.device, wanted.configuration
-        endpoint = endpoint_of(device, configuration, framing_of([device.model]))
+        endpoint = _endpoint_of(wanted)
         board = Board(lambda key: FileLine("", 0, key), lambda _seen: None)
         board.add(device.id, name_of(device))
         examined = examined_device(device, configuration, tuple(catalogue().models), endpoint)
@@ -112,7 +116,7 @@ class TrialReads:
         if is_busy:
             self._refuse(read, message("trial_runs", address=read.address))
             return number
-        way = self._way(endpoint, read)
+        way = self._way(endpoint, read, addresses)
         if way is None:
             self._refuse(read, message("trial_in_use", address=read.address))
             return number
@@ -143,15 +147,20 @@ class TrialReads:
         read.board.skip(device.id, words)
         read.is_over = True
 
-    def _way(self, endpoint: ModbusEndpoint, read: _Running) -> Ports | None:
+    def _way(self, endpoint: ModbusEndpoint, read: _Running, addresses: Addresses) -> Ports | None:
         """Return how the device is reached: over a connection of its own, through the gateway, or not at all."""
         buses, device = self._buses(), read.wanted.device
-        served = () if buses is None else buses.served_at(endpoint.name)
-        if buses is None or not served:
+        if buses is None:
+            return self._ports
+        held = HeldConnections((at for at, _ in buses.served), addresses)
+        wanted = held.canonical(endpoint)
+        all_served = ((held.canonical(at), driver) for at, driver in buses.served)
+        served = [(at, driver) for at, driver in all_served if at.name == wanted.name]
+        if not served:
             return self._ports
         unit = device_address(device.connection, device.model).unit
         same = next(
-            (driver for at, driver in served if at == endpoint and driver.unit_id == unit), None
+            (driver for at, driver in served if at == wanted and driver.unit_id == unit), None
         )
         if same is not None and same.condition is LinkCondition.GOOD:
             read.is_through_gateway = True
@@ -203,12 +212,19 @@ class TrialReads:
         board.end_all(message("online_not_finished"))
 
     async def _start(self, wanted: OneDevice) -> int:
-        return self.start(wanted)
+        buses = self._buses()
+        used = () if buses is None else [at for at, _ in buses.served]
+        return self.start(wanted, await addresses_in(used, [_endpoint_of(wanted)]))
 
     async def _ended(self, number: int) -> None:
         found = self._reads.get(number)
         if found is not None and found.task is not None:
             await asyncio.wait([found.task])
+
+
+def _endpoint_of(wanted: OneDevice) -> ModbusEndpoint:
+    device = wanted.device
+    return endpoint_of(device, wanted.configuration, framing_of([device.model]))
 
 
 async def _known(_host: str) -> None:

@@ -219,10 +219,10 @@ class ModbusBuses:
 
     # --- what a person asks
 
-    def served_at(self, name: str) -> tuple[tuple[ModbusEndpoint, Driver], ...]:
-        """Return the drivers at the endpoints of that name, whatever the settings of the line."""
-        served = self._served.values()
-        return tuple((one.endpoint, one.driver) for one in served if one.endpoint.name == name)
+    @property
+    def served(self) -> tuple[tuple[ModbusEndpoint, Driver], ...]:
+        """Return the drivers of all devices with their endpoints."""
+        return tuple((one.endpoint, one.driver) for one in self._served.values())
 
     def driver_of(self, device: DeviceId) -> Driver | None:
         """Return the driver of a device, None: there is none of it; safe from any thread."""

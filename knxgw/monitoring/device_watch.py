@@ -24,6 +24,7 @@ class Watched:
     )
     is_heard: bool = False
     is_in_use: bool = False  # the gateway has its connection, so it is not asked
+    is_used_otherwise: bool = False  # the gateway has its connection with other settings
     values: Mapping[Quantity, Value] = field(default_factory=dict)
     is_plugged: bool | None = None  # None: not known
     changed_at: float | None = None  # when `is_plugged` did, the last time [monotonic s]

@@ -7,9 +7,10 @@ help a person to tell one from another.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 from typing import Protocol
 
 from knxgw.catalogue.device_model import DeviceKind, DeviceModel, Transport
@@ -78,6 +79,7 @@ class DeviceSearch:
         """Look for any of `models`. `used`: what the gateway has at (host, port): it is left alone."""
         self._models = models
         self.used = used or {}
+        self.used_lines: Collection[str] = ()  # device files of the lines that the gateway has
         self._connects = connects
         self._ask = ask
         self.progress = SearchProgress(number=number, is_running=True)
@@ -124,6 +126,9 @@ class DeviceSearch:
     async def on_line(self, port: str) -> None:
         """Look who is on a serial line, with the likely settings, until somebody answers."""
         attempts = tries(Target(kind=ConnectionKind.SERIAL, host=port), self._models, None)
+        if self._is_used(port):
+            attempts = ()
+            self._set(trouble=message("search_line_in_use", address=port))
         self._set(total=len(attempts))
         try:
             async with asyncio.timeout(LINE_S):
@@ -139,6 +144,10 @@ class DeviceSearch:
             self._end()
 
     # --- inside
+
+    def _is_used(self, port: str) -> bool:
+        """Tell whether the gateway has a serial line, by whichever of its device files."""
+        return Path(port).resolve() in {Path(one).resolve() for one in self.used_lines}
 
     async def _ask_in_turn(self, host: str, port: int, turns: asyncio.Semaphore) -> None:
         async with turns:

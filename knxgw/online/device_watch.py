@@ -5,7 +5,7 @@ What the running gateway has in use is not asked again: many devices take one co
 
 import asyncio
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from knxgw.charging.quantities import Quantity, Value
 from knxgw.config.devices import devices
@@ -19,7 +19,17 @@ from knxgw.monitoring.device_watch import Watched, WatchProgress, seen_again
 
 LOOK_S = 0.5  # between two looks at what was read
 AGAIN_S = 2.0  # until a connection that was refused or lost is tried again
-Known = Mapping[str, Mapping[Quantity, Value] | None]  # by device; None: in use, no value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InUse:
+    """What the running gateway has of a device whose connection it has."""
+
+    values: Mapping[Quantity, Value] | None = None  # None: it reads none of it
+    is_otherwise: bool = False  # it has the connection with other settings
+
+
+Known = Mapping[str, InUse]  # by device
 
 
 class DeviceWatch:
@@ -100,7 +110,6 @@ class DeviceWatch:
         asker = self._askers.get(one.id)
         if asker is not None:
             return seen_again(one, asker.values, now_s, is_heard=asker.is_heard)
-        values = known.get(one.id)
-        return replace(
-            seen_again(one, values or {}, now_s, is_heard=values is not None), is_in_use=True
-        )
+        in_use = known.get(one.id, InUse())
+        seen = seen_again(one, in_use.values or {}, now_s, is_heard=in_use.values is not None)
+        return replace(seen, is_in_use=True, is_used_otherwise=in_use.is_otherwise)

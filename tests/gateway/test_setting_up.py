@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from knxgw.commissioning import IDENTIFY_S, UNASKED_S, SettingUp, known_by
+from knxgw.commissioning import IDENTIFY_S, UNASKED_S, SettingUp
 from knxgw.config.devices import charger_id
+from knxgw.config.model import ConnectionKind
+from knxgw.held_devices import known_by, known_values
 from knxgw.monitoring.online_check import State
 from knxgw.monitoring.test_charge import Result, Step
 from knxgw.online.knx_connection import METER
@@ -111,6 +113,8 @@ async def test_the_check_of_a_draft_leaves_alone_what_the_gateway_uses(tmp_path:
         assert known_of() == (State.GOOD, "online_runs")
         assert known_of(unit=2) == (State.SKIPPED, "online_in_use")
         assert known_of(port=point.connection.port + 1) is None
+        otherwise = known_of(kind=ConnectionKind.RTU_OVER_TCP)
+        assert otherwise == (State.SKIPPED, "online_in_use_otherwise")
 
 
 @pytest.mark.proves("W48")
@@ -154,6 +158,53 @@ async def test_a_charger_that_the_gateway_reads_is_watched_by_what_it_reads(tmp_
         setting_up._cancel("watch")
         await world.sleep(2)
         assert not pages.watch().is_running
+
+
+@pytest.mark.proves("W47", "W48")
+async def test_a_connection_that_the_gateway_has_with_other_settings_is_not_watched_beside_it(
+    tmp_path: Path,
+) -> None:
+    async with World(SITE, tmp_path) as world:
+        setting_up = SettingUp(world.gateway, world._group)
+        pages = setting_up.for_pages()
+        await world.sleep(20)
+        running = world.gateway.configuration
+        assert running is not None
+        (point,) = running.points
+        other = replace(point.connection, kind=ConnectionKind.RTU_OVER_TCP)
+        draft = replace(running, points=(replace(point, connection=other),))
+        (server,) = world.site.servers.values()
+        before = list(server.clients)
+        setting_up._start_watch(draft, {charger_id(1)})
+        await world.sleep(5)
+        (watched,) = pages.watch().watched
+        assert (watched.is_in_use, watched.is_used_otherwise, watched.is_heard) == (
+            True,
+            True,
+            False,
+        )
+        assert server.clients == before, "nobody else has connected"
+
+
+@pytest.mark.proves("W47", "W48")
+async def test_a_host_that_is_spelled_otherwise_is_the_one_that_the_gateway_has(
+    tmp_path: Path,
+) -> None:
+    async with World(SITE, tmp_path) as world:
+        await world.sleep(20)
+        running = world.gateway.configuration
+        assert running is not None
+        (point,) = running.points
+        by_address = replace(point.connection, host="192.0.2.31")
+        draft = replace(running, points=(replace(point, connection=by_address),))
+        assert point.connection.host is not None
+        addresses = {point.connection.host.lower(): ("192.0.2.31",)}
+        known = known_values(world.gateway, draft, addresses)[charger_id(1)]
+        assert known.values is not None, "the gateway reads this very charger"
+        assert not known.is_otherwise
+        state, words = known_by(world.gateway, draft, addresses)[charger_id(1)]
+        assert (state, words.id) == (State.SKIPPED, "online_in_use")
+        assert known_values(world.gateway, draft) == {}, "a name that nobody knows is another host"
 
 
 async def test_the_end_of_the_device_waits_for_nothing_that_goes_on(tmp_path: Path) -> None:

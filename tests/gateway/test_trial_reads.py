@@ -186,6 +186,18 @@ async def test_other_settings_of_a_connection_are_not_tried_through_the_old_ones
     assert ids(other) == ["trial_in_use"]
 
 
+@pytest.mark.proves("W64")
+async def test_a_host_that_is_spelled_otherwise_is_asked_through_the_gateway_as_well() -> None:
+    text = HEAD + point(1, "vestel_evc04_webasto_unite", HERE, free_port(0), 255)
+    async with simulated(text) as site, polled(text) as buses, reads(buses) as reading:
+        pages, by_name = reading.for_pages(), wanted(text.replace(HERE, "localhost"))
+        trial = await end_of(reading, await asyncio.to_thread(pages.start, by_name))
+        (server,) = site.servers.values()
+        assert server.clients == [1], "the charger takes one program only"
+    assert trial.is_through_gateway
+    assert trial.values
+
+
 @pytest.mark.long
 @pytest.mark.proves("W64")
 async def test_one_read_at_a_time_and_a_cancelled_one_makes_room() -> None:

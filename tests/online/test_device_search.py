@@ -1,6 +1,7 @@
 """The search for devices, against simulated ones on real sockets and pseudo terminals; it only reads."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +63,27 @@ async def test_what_the_gateway_has_already_is_named_and_left_alone() -> None:
     (found,) = search.progress.found
     assert (found.used_as, found.model) == ((name,), None)
     assert found.address == f"{HERE}:{port}"
+
+
+@pytest.mark.proves("W48")
+async def test_a_serial_line_that_the_gateway_has_is_left_alone_whatever_its_device_file_is_called(
+    tmp_path: Path,
+) -> None:
+    async def ask(*_given: object) -> bool:
+        raise AssertionError("nobody may ask on the line of the gateway")
+
+    device, by_id = tmp_path / "ttyUSB0", tmp_path / "adapter"
+    device.touch()
+    by_id.symlink_to(device)
+    search = DeviceSearch(MODELS, ask=ask)
+    search.used_lines = (str(device),)
+    await search.on_line(str(by_id))
+    progress = search.progress
+    assert progress.trouble is not None
+    assert progress.trouble.id == "search_line_in_use"
+    assert str(by_id) in progress.trouble.problem()
+    assert "by hand" in progress.trouble.remedy()
+    assert not progress.is_running
 
 
 @pytest.mark.proves("W48")

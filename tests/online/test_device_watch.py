@@ -9,7 +9,7 @@ import pytest
 from knxgw.charging.quantities import Quantity
 from knxgw.charging.scope import PointNumber
 from knxgw.monitoring.device_watch import Watched, seen_again
-from knxgw.online.device_watch import DeviceWatch, Known
+from knxgw.online.device_watch import DeviceWatch, InUse, Known
 from knxgw.sim.loopback import free_port
 from knxgw.sim.vehicle import Vehicle
 from tests.online.looking import HEAD, point, read, simulated
@@ -68,7 +68,7 @@ async def test_what_the_gateway_has_in_use_is_shown_by_its_values_and_not_asked(
     plugged: dict[Quantity, int] = {Quantity.CONNECTED: 0}
     async with (
         simulated(text) as site,
-        watching(text, lambda: {"cp1/charger": dict(plugged)}) as watch,
+        watching(text, lambda: {"cp1/charger": InUse(values=dict(plugged))}) as watch,
     ):
         await until(lambda: watch.progress.watched[0].is_heard)
         plugged[Quantity.CONNECTED] = 1

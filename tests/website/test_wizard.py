@@ -385,6 +385,31 @@ def test_whoever_plugs_a_vehicle_in_sees_which_charging_point_that_is_before_any
     assert "This one" not in told["said"]
 
 
+@pytest.mark.proves("W47")
+def test_a_charger_whose_connection_the_device_has_with_other_settings_is_said_with_the_remedy(
+    own: Own, ask: Ask, visited: Website
+) -> None:
+    own.text = TWO_POINTS
+    went_to(visited, "/wizard/points/watch")
+    ((_, configuration, _),) = ask.asked
+    left, right = (one.connection for one in configuration.points)
+    ask.watch = WatchProgress(
+        number=1,
+        watched=(
+            Watched(id="cp1/charger", connection=left, is_in_use=True),
+            Watched(id="cp2/charger", connection=right, is_in_use=True, is_used_otherwise=True),
+        ),
+        is_running=True,
+    )
+    told = visited.browser.get("/wizard/points/watch").json
+    assert told is not None
+    plain, otherwise = told["rows"]
+    assert [row["state"] for row in (plain, otherwise)] == ["in use", "in use"]
+    assert "with other settings: apply the configuration" in otherwise["words"]
+    assert "192.0.2.32:502, unit 255" in otherwise["words"]
+    assert "other settings" not in plain["words"]
+
+
 @pytest.mark.proves("W47", "W48")
 def test_the_smart_meter_is_watched_and_its_direction_judged_as_it_changes(
     ask: Ask, visited: Website

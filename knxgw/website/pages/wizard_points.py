@@ -14,7 +14,7 @@ from knxgw.monitoring.csv_table import plain_text
 from knxgw.monitoring.device_watch import Watched
 from knxgw.station.actions import Action
 from knxgw.website.access.roles import Right
-from knxgw.website.language import Language
+from knxgw.website.language import Language, marked
 from knxgw.website.pages.common import address, language, session, site
 from knxgw.website.pages.configuration_forms import draft_now, not_editable
 from knxgw.website.pages.wizard import form_page, gone_on, with_typed
@@ -23,6 +23,9 @@ from knxgw.website.security import needs
 from knxgw.website.wizard import Step
 
 pages = Blueprint("wizard_points", __name__)
+_USED_OTHERWISE = marked(
+    "The device uses this connection now with other settings: apply the configuration, then watch the chargers again."
+)
 
 
 @pages.get("/wizard/points")
@@ -124,6 +127,8 @@ def _row(point: PointSettings, found: Watched, words: Language, *, is_latest: bo
         state, tone = words.text("does not answer yet"), "muted"
         if found.is_in_use:
             state = words.text("in use")
+        if found.is_used_otherwise:
+            tone, place = "warning", f"{words.text(_USED_OTHERWISE)} · {place}"
     elif is_latest:
         state, tone = words.text("here"), "accent"
         place = f"{_plugged_words(found, words)} · {place}"
