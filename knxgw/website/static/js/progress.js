@@ -1,15 +1,10 @@
 // Shows how far something is that takes a while: asks every second, and loads the page again at its end,
-// unless it is to be kept because somebody types there.
+// unless it is to be kept because somebody types there. A page that is open no more, because ETS has loaded the
+// device or the session has ended, is loaded again in any case.
+
+import { isJson, isLeaving, isRefused, loadAgain } from "./leaving.js";
 
 const EVERY_MS = 1000;
-const ANSWERED_MS = 10_000;
-let leaves = false; // a form was sent: its answer says where to go on, also if all has ended meanwhile
-
-document.addEventListener("submit", (event) => {
-  if (event.defaultPrevented) return;
-  leaves = true;
-  setTimeout(() => { leaves = false; }, ANSWERED_MS);
-});
 
 function put(part, rows) {
   const table = part.querySelector("table"), body = table.tBodies[0], template = part.querySelector("template");
@@ -25,15 +20,17 @@ function put(part, rows) {
 }
 
 async function look(part) {
-  let shown = null;
+  let shown = null, isOver = false;
   try {
-    const answer = await fetch(part.dataset.progress, { cache: "no-store" });
-    if (answer.ok && !answer.redirected) shown = await answer.json();
+    const answer = await fetch(part.dataset.progress, { cache: "no-store", redirect: "manual" });
+    isOver = isRefused(answer);
+    if (isJson(answer)) shown = await answer.json();
   } catch { /* the device is away: the line at the head of the page says so */ }
-  const keeps = "keep" in part.dataset;
+  const { page } = part.dataset;
+  if (isLeaving()) { setTimeout(look, EVERY_MS, part); return; }
+  if (isOver) { loadAgain(page); return; }
   if (shown) {
-    if (leaves) { setTimeout(look, EVERY_MS, part); return; }
-    if (!shown.is_running && !keeps) { location.assign(location.pathname); return; }
+    if (!shown.is_running && !("keep" in part.dataset)) { loadAgain(page); return; }
     const said = part.querySelector(".said-so-far"), bar = part.querySelector("progress");
     if (said.textContent !== shown.said) said.textContent = shown.said;
     if (bar) { bar.max = shown.total || 1; bar.value = shown.done; bar.hidden = !(shown.is_running && shown.total); }

@@ -66,7 +66,7 @@ function stay() {
 
 box.querySelector("button").addEventListener("click", () => look(stay));
 document.addEventListener("input", (event) => touched.add(event.target));
-document.addEventListener("knxgw:logged-off", keep);
+document.addEventListener("knxgw:leaves", keep);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
 addEventListener("submit", async (event) => {
   if (Date.now() < endsAt) return;

@@ -1,8 +1,8 @@
 // Reads the device of a form once: begins it with what is typed, shows how far it is, and can cancel it.
 
-import { loggedOff } from "./leaving.js";
+import { isJson, isLeaving, isRefused, loadAgain, loggedOff } from "./leaving.js";
 
-const ASK_MS = 400;
+const ASK_MS = 400, WAITS_MS = 1000;
 
 function element(name, text, tone) {
   const made = document.createElement(name);
@@ -40,13 +40,19 @@ function serve(box) {
 
   async function ask(address, options) {
     try {
-      const answer = await fetch(address, { ...options, headers: { Accept: "application/json" }, redirect: "error" });
+      const answer = await fetch(address, { ...options, headers: { Accept: "application/json" }, redirect: "manual" });
       if (answer.status === 401) { loggedOff(); return; }
-      if (!answer.ok || !answer.headers.get("Content-Type")?.startsWith("application/json")) { fail(); return; }
+      if (isRefused(answer)) { leave(); return; }
+      if (!isJson(answer)) { fail(); return; }
       const trial = await answer.json();
       show(trial);
       if (trial.is_running) setTimeout(ask, ASK_MS, `/config/trials/${trial.number}`);
     } catch { fail(); }
+  }
+
+  function leave() { // a form that was sent leads on by itself, unless it is not answered
+    if (isLeaving()) setTimeout(leave, WAITS_MS);
+    else loadAgain();
   }
 
   begin.addEventListener("click", (event) => {

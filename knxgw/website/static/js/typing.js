@@ -1,7 +1,7 @@
 // Has the device check what is typed, shortly after the last change, and puts what it finds beside the fields.
 // The texts are those of the server; focus, scroll position and what is typed stay as they are.
 
-import { loggedOff } from "./leaving.js";
+import { isLeaving, loadAgain, loggedOff } from "./leaving.js";
 
 const CALM_MS = 400, PATIENCE_MS = 10000, AGAIN_MS = 3000;
 const form = document.querySelector("form[data-check]");
@@ -40,6 +40,7 @@ async function ask() {
     if (answer.status === 401) { loggedOff(); return; }
     const found = answer.headers.get("Content-Type")?.startsWith("application/json") ? await answer.json() : null;
     if (asking !== mine) return;
+    if (answer.status === 409 && !found) { if (!isLeaving()) loadAgain(); return; } // ETS has loaded the device
     if (answer.ok) { checked = about; show(found); } else {
       put(notice, found?.notice ?? form.dataset.away);
       if (answer.status === 429 || answer.status >= 500) again(about);
