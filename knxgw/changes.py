@@ -30,6 +30,7 @@ from knxgw.programmed import Programmed
 from knxgw.store.configurations import Origin
 from knxgw.store.keyring_files import KeyringFiles
 from knxgw.store.trouble import StateError
+from knxgw.website.commissioning import UNCONFINED, Surroundings
 from knxgw.website.configuring import (
     CONFIRM_S,
     Checked,
@@ -70,9 +71,19 @@ class Pending:
 class Changes:
     """The way from a page's proposal to the file and back; of one run, on its loop."""
 
-    def __init__(self, master: MasterFile, store: Store, ask: Callable[[], None]) -> None:
-        """Change the file `master`. `ask`: has the device look for what waits here."""
+    def __init__(
+        self,
+        master: MasterFile,
+        store: Store,
+        ask: Callable[[], None],
+        surroundings: Surroundings = UNCONFINED,
+    ) -> None:
+        """Change the file `master`. `ask`: has the device look for what waits here.
+
+        `surroundings`: those in which the device takes it, so that a check means the same.
+        """
         self.master = master
+        self._surroundings = surroundings
         self._store = store
         self._ask = ask
         self._loop = asyncio.get_running_loop()
@@ -135,7 +146,7 @@ class Changes:
 
     def _check(self, text: str) -> Checked:
         """Return what a text would mean; from any thread, and nothing is taken."""
-        loaded = check_text(self.master.path, text)
+        loaded = check_text(self.master.path, text, self._surroundings)
         if loaded.configuration is None:
             return Checked(findings=loaded.findings)
         findings, before = loaded.findings, self._in_force

@@ -12,12 +12,21 @@ from functools import partial
 from typing import Any
 
 from knxgw.catalogue.load import catalogue
+from knxgw.catalogue.messages import Message
 from knxgw.charging.events import LinkCondition
 from knxgw.config.devices import devices
 from knxgw.config.model import Configuration, Connection, ConnectionKind
+from knxgw.config.reached import reached
 from knxgw.errors import LinkError, Place
 from knxgw.gateway import Gateway
-from knxgw.held_devices import addresses_beside, known_by, known_values, used_lines, used_places
+from knxgw.held_devices import (
+    KnownState,
+    addresses_beside,
+    known_by,
+    known_values,
+    used_lines,
+    used_places,
+)
 from knxgw.host.network import own_addresses
 from knxgw.host.on_loop import begun_on
 from knxgw.host.serial_lines import serial_lines
@@ -35,6 +44,7 @@ from knxgw.station.actions import Action
 from knxgw.station.view import PointView
 from knxgw.website.answered import Place as Answered
 from knxgw.website.commissioning import (
+    UNCONFINED,
     CheckProgress,
     Commissioning,
     KnxProgress,
@@ -71,12 +81,12 @@ class SettingUp:
         group: asyncio.TaskGroup,
         surroundings: Surroundings | None = None,
     ) -> None:
-        around = surroundings or Surroundings()
+        around = surroundings or UNCONFINED
         self._gateway = gateway
         self._group = group
         self._loop = asyncio.get_running_loop()
         self._networks = around.networks or own_networks
-        self._confined = around.confined
+        self._confined, self._refuses = around.confined, around.refuses
         ports = Ports()
         self._ports = (
             ports if around.search_knx is None else replace(ports, search=around.search_knx)
@@ -167,13 +177,19 @@ class SettingUp:
             self._begin_search(lambda one: one.in_network(network.hosts, network.ports))
 
     def _search_address(self, host: str, port: int, units: tuple[int, ...] | None) -> None:
-        self._begin_search(lambda one: one.at_address(host, port, units), host)
+        self._begin_search(
+            lambda one: one.at_address(host, port, units), host, refused=self._refuses(host)
+        )
 
     def _search_line(self, line: str) -> None:
-        self._begin_search(lambda one: one.on_line(line))
+        self._begin_search(lambda one: one.on_line(line), refused=self._refuses(None))
 
     def _begin_search(
-        self, look: Callable[[DeviceSearch], Coroutine[Any, Any, None]], host: str | None = None
+        self,
+        look: Callable[[DeviceSearch], Coroutine[Any, Any, None]],
+        host: str | None = None,
+        *,
+        refused: Message | None = None,
     ) -> None:
         if self._goes_on("search"):
             return
@@ -181,6 +197,9 @@ class SettingUp:
         self._searches += 1
         search = DeviceSearch(catalogue().models, number=self._searches)
         self._search = search
+        if refused is not None:
+            search.refuse(refused)
+            return
 
         async def run() -> None:
             search.used = await used_places(self._gateway.configuration, host)
@@ -244,13 +263,21 @@ class SettingUp:
     ) -> None:
         try:
             addresses = await addresses_beside(self._gateway.configuration, configuration)
-            known = known_by(self._gateway, configuration, addresses)
+            known: dict[str, KnownState] = known_by(self._gateway, configuration, addresses)
+            known |= {
+                id_: (State.SKIPPED, why) for id_, why in self._refused(configuration).items()
+            }
             await online.run(CHECK_S, scope=Scope(only=only, known=known))
         finally:
             self._show_check(online)
             good = {one.id for one in self._check.seen if one.state is State.GOOD}
             self._note_answers(one.connection for one in devices(configuration) if one.id in good)
             self._check = replace(self._check, is_running=False)
+
+    def _refused(self, configuration: Configuration) -> dict[str, Message]:
+        """Return what of a configuration is not reached from here, and why."""
+        whys = {one.id: self._refuses(one.host) for one in reached(configuration)}
+        return {id_: why for id_, why in whys.items() if why is not None}
 
     def _show_check(self, online: OnlineCheck) -> None:
         self._check = replace(self._check, seen=tuple(online.board.seen.values()))
@@ -270,9 +297,10 @@ class SettingUp:
         before = self._tasks.pop("watch", None)
         self._watches += 1
         self._watch_asked_at = self._loop.time()
+        refused = self._refused(configuration)
         self._watch = DeviceWatch(
             configuration,
-            only,
+            {one.id for one in devices(configuration) if one.id in only and one.id not in refused},
             number=self._watches,
             known=lambda: known_values(self._gateway, configuration, self._addresses),
         )

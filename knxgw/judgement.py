@@ -8,7 +8,7 @@ takes.
 import errno
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -34,6 +34,7 @@ from knxgw.store.certificate_files import CertificateFiles
 from knxgw.store.lock import FILE_NAME as LOCK_NAME
 from knxgw.store.lock import StateInUseError, StateLock
 from knxgw.store.trouble import unusable
+from knxgw.website.commissioning import UNCONFINED, Surroundings
 from knxgw.website.listener import Address, Listener
 from knxgw.website.names import certificate_names
 
@@ -166,21 +167,19 @@ def judge_reload(
     *,
     state: Path | None = None,
     text: str | None = None,
-    confined: Callable[[Configuration], Configuration] | None = None,
+    surroundings: Surroundings = UNCONFINED,
 ) -> Judgement:
     """Judge a file for a reload; what the running gateway has is handed over where it fits.
 
     `state`: where the device keeps certificates of its own. `text`: what the file is about to say; without
-    it, what it says now. `confined`: what its configuration means in the surroundings of the device.
+    it, what it says now. `surroundings`: of the device, in which its configuration means something else.
     """
     if text is None and running.configuration is None and state is not None and not path.exists():
         return judge_unconfigured_again(running, state)
     text, loaded = _read(path, text)
+    loaded = surroundings.meant(loaded)
     if loaded.configuration is None:
         return Judgement(findings=loaded.findings)
-    if confined is not None:
-        loaded = replace(loaded, configuration=confined(loaded.configuration))
-    assert loaded.configuration is not None  # noqa: S101 - see above
     link, findings = _link(loaded, loaded.configuration)
     certificate, risks = _certificate(loaded, loaded.configuration, state, may_renew=True)
     findings += risks
@@ -229,9 +228,14 @@ def judge_unconfigured_again(
     return Judgement(findings=tuple(findings), prepared=prepared)
 
 
-def check_text(path: Path, text: str) -> LoadedConfiguration:
-    """Return what `check` would find in a file if it said `text`; nothing is taken or asked."""
-    return _read(path, text).loaded
+def check_text(
+    path: Path, text: str, surroundings: Surroundings = UNCONFINED
+) -> LoadedConfiguration:
+    """Return what `check` would find in a file if it said `text`; nothing is taken or asked.
+
+    `surroundings`: of the device that would take it.
+    """
+    return surroundings.meant(_read(path, text).loaded)
 
 
 def _read(path: Path, text: str | None) -> ReadFile:

@@ -114,7 +114,9 @@ class Living:
             self.accounts.note_of_host,
             on_moved=self.encryption.renew_if_due,  # its certificate names the addresses
         )
-        self._trials = TrialReads(lambda: _buses_of(self.gateway), group)
+        self._trials = TrialReads(
+            lambda: _buses_of(self.gateway), group, refuses=device.surroundings.refuses
+        )
         self._seen = SeenDevice(self.gateway, prepared.warnings, self.encryption.has_settled)
         self.knx_server = KnxServer(
             self.gateway,

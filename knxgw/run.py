@@ -5,7 +5,7 @@ import logging
 import math
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from enum import Enum
@@ -43,7 +43,7 @@ from knxgw.store.lock import StateLock
 from knxgw.store.runs import RunEnding
 from knxgw.store.trouble import StateError
 from knxgw.website.bridge import DeviceControl
-from knxgw.website.commissioning import Surroundings
+from knxgw.website.commissioning import UNCONFINED, Surroundings
 from knxgw.website.configuring import Outcome
 from knxgw.website.listener import Address, Listener
 
@@ -229,15 +229,15 @@ class Judge(Protocol):
 def judge_of(
     master: MasterFile,
     state: Path,
-    confined: Callable[[Configuration], Configuration] | None = None,
+    surroundings: Surroundings = UNCONFINED,
 ) -> Judge:
     """Return how the configuration of a file is judged; where it stands may change while the device runs.
 
-    `confined`: what it means in these surroundings.
+    `surroundings`: those of the device, in which it means something else.
     """
 
     def judge(running: Prepared, /, *, text: str | None = None) -> Judgement:
-        return judge_reload(master.path, running, state=state, text=text, confined=confined)
+        return judge_reload(master.path, running, state=state, text=text, surroundings=surroundings)
 
     return judge
 
@@ -269,7 +269,7 @@ async def serve_configurations(
     store: Store,
     judge: Judge,
     master: MasterFile,
-    surroundings: Surroundings | None = None,
+    surroundings: Surroundings = UNCONFINED,
 ) -> AfterEnd:
     """Run a device, with one configuration after the other, until it is stopped.
 
@@ -277,10 +277,10 @@ async def serve_configurations(
 
     `judge` prepares the next one, beside the one that runs. One that ends the device soon after it
     was taken gives way to the one before. `master`: the file that says what the device does. `surroundings`: where
-    the set-up looks; None: in the networks of the machine.
+    the set-up looks, and what a configuration means there.
     """
     stop = Stop()
-    changes = Changes(master, store, stop.asked.set)
+    changes = Changes(master, store, stop.asked.set, surroundings)
     life = _Life(first, judge, changes)
     try:
         while True:
@@ -288,7 +288,7 @@ async def serve_configurations(
                 await life.run(
                     stop,
                     store,
-                    replace(stop.control(), surroundings=surroundings or Surroundings()),
+                    replace(stop.control(), surroundings=surroundings),
                 )
                 break
             except Exception:

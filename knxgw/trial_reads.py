@@ -72,11 +72,16 @@ class TrialReads:
         buses: Callable[[], ModbusBuses | None],
         group: asyncio.TaskGroup,
         ports: Ports | None = None,
+        refuses: Callable[[str | None], Message | None] = lambda _host: None,
     ) -> None:
-        """Read beside the `buses` of the running gateway; each read is a task of the group."""
+        """Read beside the `buses` of the running gateway; each read is a task of the group.
+
+        `refuses`: why a host, or None: a serial line, is not reached from here.
+        """
         self._buses = buses
         self._group = group
         self._ports = ports or Ports()
+        self._refuses = refuses
         self._loop = asyncio.get_running_loop()
         self._numbers = count(1)
         self._reads: dict[int, _Running] = {}
@@ -115,6 +120,9 @@ class TrialReads:
             del self._reads[old]
         if is_busy:
             self._refuse(read, message("trial_runs", address=read.address))
+            return number
+        if (why := self._refuses(device.connection.host)) is not None:
+            self._refuse(read, why)
             return number
         way = self._way(endpoint, read, addresses)
         if way is None:

@@ -2,7 +2,7 @@
 
 The device is as it is unpacked: without a name, a KNX connection and charging points. Whatever is configured, its
 website stays at the address of the demo, and KNX routing in the demo's group on 127.0.0.1. Chargers, meters and KNX
-interfaces are those that somebody finds or names.
+interfaces are on this computer: those of anybody's installation are refused, because the demo would control them.
 """
 
 import asyncio
@@ -10,10 +10,12 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 
 import click
 
+from knxgw.catalogue.messages import Message, message
 from knxgw.config.devices import devices
 from knxgw.config.model import Configuration, KnxLinkKind
 from knxgw.errors import GatewayError
@@ -62,13 +64,13 @@ async def _run(
     prepared = judge_unconfigured(state, where).prepared
     if prepared is None:
         raise GatewayError("the demo cannot start: its address or its folder is in use")
-    confined = partial(_confined, demo=configuration)
     interface = knx_interface()
     await interface.start()
     surroundings = Surroundings(
         networks=lambda: (_network_of(configuration),),
         search_knx=partial(_search_knx, interface.port),
-        confined=confined,
+        confined=partial(_confined, demo=configuration),
+        refuses=_refused,
     )
     try:
         with open_store(state) as store:
@@ -85,7 +87,7 @@ async def _run(
                         await serve_configurations(
                             prepared,
                             store,
-                            judge_of(master, state, confined),
+                            judge_of(master, state, surroundings),
                             master,
                             surroundings,
                         )
@@ -106,6 +108,18 @@ def _confined(configuration: Configuration, *, demo: Configuration) -> Configura
         group = demo.knx.multicast_group
         knx = replace(knx, local_ip=demo.knx.local_ip, multicast_group=group)
     return replace(configuration, website=here, knx=knx)
+
+
+def _refused(host: str | None) -> Message | None:
+    """Return why something is not reached from the demo; None: it is on this computer, as all simulated devices are."""
+    return None if host is not None and _is_here(host) else message("demo_only_simulated")
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost"
 
 
 async def _search_knx(port: int, _local_ip: str | None) -> Sequence[KnxIpDevice]:

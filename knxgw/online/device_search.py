@@ -244,6 +244,11 @@ class DeviceSearch:
     def _end(self) -> None:
         self._set(is_running=False, asking=(), found=_in_order(self.progress.found))
 
+    def refuse(self, why: Message) -> None:
+        """Note that nothing is searched for there."""
+        self._set(trouble=why)
+        self._end()
+
     def cancelled(self) -> None:
         """Note that a person ended it."""
         self._end()

@@ -4,9 +4,12 @@ Plain callables, safe from any thread; each returns at once, and what goes on is
 """
 
 from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from knxgw.catalogue.messages import Message
+from knxgw.config.load import LoadedConfiguration
 from knxgw.config.model import Configuration
+from knxgw.config.reached import reached
 from knxgw.errors import Place
 from knxgw.links.knx_discovery import KnxIpDevice
 from knxgw.monitoring.device_search import SearchProgress
@@ -33,6 +36,25 @@ class Surroundings:
     # asks for KNX IP interfaces, from a local address; None: in the networks of the machine
     search_knx: Callable[[str | None], Awaitable[Sequence[KnxIpDevice]]] | None = None
     confined: Callable[[Configuration], Configuration] = lambda configuration: configuration
+    # why a host, or None: a serial line, is not reached from here; None: it is
+    refuses: Callable[[str | None], Message | None] = lambda _host: None
+
+    def meant(self, loaded: LoadedConfiguration) -> LoadedConfiguration:
+        """Return what a configuration means here; a connection that leads out of here is an error."""
+        configuration = loaded.configuration
+        if configuration is None:
+            return loaded
+        refused = tuple(
+            loaded.finding(one.key, why)
+            for one in reached(configuration)
+            if (why := self.refuses(one.host)) is not None
+        )
+        if refused:
+            return replace(loaded, configuration=None, findings=(*loaded.findings, *refused))
+        return replace(loaded, configuration=self.confined(configuration))
+
+
+UNCONFINED = Surroundings()  # of a device in an installation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

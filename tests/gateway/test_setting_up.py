@@ -6,17 +6,24 @@ from typing import Any
 
 import pytest
 
+from knxgw.catalogue.messages import Message, message
 from knxgw.commissioning import IDENTIFY_S, UNASKED_S, SettingUp
 from knxgw.config.devices import charger_id
-from knxgw.config.model import ConnectionKind
+from knxgw.config.model import ConnectionKind, KnxLinkKind, SerialLine
+from knxgw.errors import FileLine
 from knxgw.held_devices import known_by, known_values
 from knxgw.monitoring.online_check import State
 from knxgw.monitoring.test_charge import Result, Step
 from knxgw.online.knx_connection import METER
 from knxgw.sim.vehicle import Vehicle
+from knxgw.website.commissioning import Surroundings
 from tests.gateway.test_load_management import DYNAMIC, House
 from tests.support.world import World
 
+HERE = "127.0.0.1"
+LINE = SerialLine(
+    port="/dev/ttyUSB0", protocol="rtu", baud=9600, data_bits=8, parity="E", stop_bits=1
+)
 SITE = """
 device: {name: Garage}
 knx: {link: none}
@@ -205,6 +212,41 @@ async def test_a_host_that_is_spelled_otherwise_is_the_one_that_the_gateway_has(
         state, words = known_by(world.gateway, draft, addresses)[charger_id(1)]
         assert (state, words.id) == (State.SKIPPED, "online_in_use")
         assert known_values(world.gateway, draft) == {}, "a name that nobody knows is another host"
+
+
+async def test_what_is_not_reached_from_here_is_neither_searched_nor_checked_nor_watched(
+    tmp_path: Path,
+) -> None:
+    def refuses(host: str | None) -> Message | None:
+        return None if host == HERE else message("demo_only_simulated")
+
+    async with World(SITE, tmp_path) as world:
+        setting_up = SettingUp(world.gateway, world._group, Surroundings(refuses=refuses))
+        pages = setting_up.for_pages()
+        for number in range(2):
+            if number:
+                setting_up._search_line("/dev/ttyUSB0")
+            else:
+                setting_up._search_address("192.0.2.31", 502, None)
+            trouble = pages.search().trouble
+            assert trouble is not None
+            assert (trouble.id, pages.search().number) == ("demo_only_simulated", number + 1)
+            assert not pages.search().is_running
+        running = world.gateway.configuration
+        assert running is not None
+        (point,) = running.points
+        away = replace(point.connection, kind=ConnectionKind.SERIAL, host=None)
+        tunnel = replace(running.knx, link=KnxLinkKind.TUNNELLING_TCP, gateway_host="192.0.2.9")
+        draft = replace(running, points=(replace(point, connection=away),), knx=tunnel, serial=LINE)
+        setting_up._start_check(draft, lambda key: FileLine("", 0, key), "sum", None)
+        setting_up._start_watch(draft, {charger_id(1)})
+        await world.until(lambda: not pages.check().is_running, 10.0)
+        said = {one.id: (one.state, one.words and one.words.id) for one in pages.check().seen}
+        assert said == {
+            charger_id(1): (State.SKIPPED, "demo_only_simulated"),
+            "knx": (State.SKIPPED, "demo_only_simulated"),
+        }
+        assert pages.watch().watched == ()
 
 
 async def test_the_end_of_the_device_waits_for_nothing_that_goes_on(tmp_path: Path) -> None:

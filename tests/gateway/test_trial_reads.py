@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
 
 from knxgw.catalogue.load import catalogue
-from knxgw.catalogue.messages import Message
+from knxgw.catalogue.messages import Message, message
 from knxgw.charging.quantities import Quantity
 from knxgw.config.edit_yaml import values_of
 from knxgw.config.one_device import OneDevice, Part, one_device
@@ -42,11 +42,13 @@ def wanted(text: str, part: Part = Part.CHARGER, entry: int = 0) -> OneDevice:
 
 @asynccontextmanager
 async def reads(
-    buses: ModbusBuses | None = None, ports: Ports | None = None
+    buses: ModbusBuses | None = None,
+    ports: Ports | None = None,
+    refuses: Callable[[str | None], Message | None] = lambda _host: None,
 ) -> AsyncIterator[TrialReads]:
     """Give the reads of a device that has these buses."""
     async with asyncio.TaskGroup() as group:
-        found = TrialReads(lambda: buses, group, ports)
+        found = TrialReads(lambda: buses, group, ports, refuses)
         yield found
         found.end()
 
@@ -196,6 +198,17 @@ async def test_a_host_that_is_spelled_otherwise_is_asked_through_the_gateway_as_
         assert server.clients == [1], "the charger takes one program only"
     assert trial.is_through_gateway
     assert trial.values
+
+
+async def test_what_is_not_reached_from_here_is_not_read_and_it_is_said_why() -> None:
+    async def examine(*_given: object) -> bool:
+        raise AssertionError("nobody may connect")
+
+    text = HEAD + point(1, "goe_charger", "192.0.2.31", 502, 1)
+    ports = Ports(examine=examine, resolve=examine)  # type: ignore[arg-type]
+    async with reads(ports=ports, refuses=lambda _host: message("demo_only_simulated")) as reading:
+        trial = await end_of(reading, reading.start(wanted(text)))
+    assert ids(trial) == ["demo_only_simulated"]
 
 
 @pytest.mark.long

@@ -69,7 +69,7 @@ async def test_what_the_gateway_has_already_is_named_and_left_alone() -> None:
 async def test_a_serial_line_that_the_gateway_has_is_left_alone_whatever_its_device_file_is_called(
     tmp_path: Path,
 ) -> None:
-    async def ask(*_given: object) -> bool:
+    async def ask(endpoint: object, askers: object, on_progress: object, limit_s: float) -> bool:
         raise AssertionError("nobody may ask on the line of the gateway")
 
     device, by_id = tmp_path / "ttyUSB0", tmp_path / "adapter"
