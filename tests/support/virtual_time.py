@@ -6,27 +6,35 @@ The loop raises when every task waits and no timer is set, because then nothing 
 import asyncio
 import math
 import selectors
-from collections.abc import Coroutine
+import threading
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor, Future
+from contextvars import Context
 from datetime import UTC, datetime, timedelta
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
 P = ParamSpec("P")
+Ts = TypeVarTuple("Ts")
 START = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)  # a Monday
+OWN_SOCKETS = 1  # by which another thread or a signal wakes the loop
 
 
 class _JumpingSelector(selectors.SelectSelector):
-    """Never waits: lets the loop's time jump instead."""
+    """Never waits: lets the loop's time jump instead.
+
+    It asks the system only if there are sockets of the test, or something may have woken the loop.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.now_s = 0.0
+        self.is_awaited = False  # whether a thread or a signal may have woken the loop
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout == 0:  # callbacks wait; what is real can wait until they are done
             return []
-        ready = super().select(0)
+        ready = super().select(0) if self.is_awaited or len(self.get_map()) > OWN_SOCKETS else []
         if not ready and timeout is None:
             raise RuntimeError("every task waits and no timer is set: deadlock")
         if not ready and timeout is not None and timeout > 0:
@@ -39,7 +47,29 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self._jumping = _JumpingSelector()
+        self._thread = threading.get_ident()
         super().__init__(self._jumping)
+
+    def call_soon_threadsafe(
+        self,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.Handle:
+        """Call it soon. Only another thread has to wake the loop, by a byte through a socket.
+
+        pymodbus' server takes this way for each request, from the thread of the loop.
+        """
+        if threading.get_ident() == self._thread:
+            return self.call_soon(callback, *args, context=context)
+        handle = super().call_soon_threadsafe(callback, *args, context=context)
+        self._jumping.is_awaited = True
+        return handle
+
+    def add_signal_handler(self, sig: int, callback: Callable[[*Ts], object], *args: *Ts) -> None:
+        """Call it when the signal comes, which wakes the loop through its own socket."""
+        self._jumping.is_awaited = True
+        super().add_signal_handler(sig, callback, *args)
 
     def time(self) -> float:
         """Return the virtual time [s]."""
