@@ -64,8 +64,8 @@ def _of_parameters(given: ast.expr, file: str) -> Iterator[tuple[str, str]]:
             continue
         named = {keyword.arg: keyword.value for keyword in one.keywords}
         name, marks = named.get("id", one.args[0]), named.get("marks")
-        if isinstance(marks, ast.Call):
-            for row in _proven(marks, file):
+        for mark in marks.elts if isinstance(marks, ast.List | ast.Tuple) else [marks]:
+            for row in _proven(mark, file) if isinstance(mark, ast.Call) else ():
                 if not (isinstance(name, ast.Constant) and isinstance(name.value, str)):
                     raise TypeError(f"{file}:{one.lineno}: name the parameter by a plain `id`")
                 yield row, f"[{name.value}]"

@@ -103,13 +103,14 @@ def test_marks_of_single_parameters_are_found_in_the_decorator_and_in_a_list(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "test_it.py").write_text(
-        "ALL = [pytest.param('S01', marks=pytest.mark.proves('1.1')), pytest.param('S02')]\n"
+        "ALL = [pytest.param('S01', marks=pytest.mark.proves('1.1')), pytest.param('S02'),\n"
+        "pytest.param('S03', marks=[LONG, pytest.mark.proves('1.1')])]\n"
         "@pytest.mark.parametrize('name', ALL)\ndef test_a(name): ...\n"
         "@pytest.mark.proves('1.1')\n@pytest.mark.parametrize('a', [1, "
         "pytest.param(2, id='two', marks=pytest.mark.proves('1.2'))])\ndef test_b(a): ...\n"
     )
     assert collect(tmp_path, tmp_path) == {
-        "1.1": ("test_it.py::test_a[S01]", "test_it.py::test_b"),
+        "1.1": ("test_it.py::test_a[S01]", "test_it.py::test_a[S03]", "test_it.py::test_b"),
         "1.2": ("test_it.py::test_b[two]",),
     }
 
