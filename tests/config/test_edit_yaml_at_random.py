@@ -28,6 +28,7 @@ from knxgw.errors import Problems
 from tests.config.random_sites import sites
 from tests.config.test_edit_yaml import FILES, difference, leaves, text_of
 from tests.gateway.test_every_parameter_is_read import BASES, OTHERS, changed
+from tests.support.one_of_each import in_turn
 
 KEYS = [one.key.replace("[]", ".0") for one in catalogue().parameters]
 PARAMETERS: list[Path] = [
@@ -258,8 +259,11 @@ TEXTS = {
 }
 
 
-@pytest.mark.parametrize("start", TEXTS)
-@pytest.mark.parametrize("path", PARAMETERS, ids=KEYS)
+def _named(path: Path, start: str) -> str:
+    return f"{KEYS[PARAMETERS.index(path)]}-{start}"
+
+
+@pytest.mark.parametrize(("path", "start"), in_turn(PARAMETERS, list(TEXTS), name=_named))
 def test_each_parameter_at_its_bounds_is_read_as_it_was_given(
     path: Path, start: str, tmp_path: File
 ) -> None:

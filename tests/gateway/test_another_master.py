@@ -12,12 +12,14 @@ from knxgw.modbus.writing import StepWriter
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle
 from tests.gateway.test_main_job import SITE
+from tests.support.one_of_each import in_turn
 from tests.support.world import World, from_payload
 
 STATIC = SITE.replace('mode: "off"', "mode: static, static_limit_a: 32").replace(
     "60: [1/1/60], ", ""
 )
-MODELS = [("keba_p30", 255), ("sungrow_ac", 248), ("em2go_daheimladen", 255)]
+MODES = {"off": SITE, "static": STATIC}
+MODELS = {"keba_p30": 255, "sungrow_ac": 248, "em2go_daheimladen": 255}  # unit
 SLOW = [("keba_p30", 255), ("keba_p40", 255), ("nrgkick_gen2", 1), ("alfen_eve", 1)]
 
 
@@ -33,12 +35,11 @@ def switch_on(charger: SimulatedCharger, current_a: int = 16) -> None:
 
 
 @pytest.mark.proves("H.52")
-@pytest.mark.parametrize("site", [SITE, STATIC], ids=["off", "static"])
-@pytest.mark.parametrize(("model", "unit"), MODELS)
+@pytest.mark.parametrize(("model", "mode"), in_turn(list(MODELS), list(MODES)))
 async def test_an_interruption_holds_although_another_master_switches_the_charger_on(
-    model: str, unit: int, site: str, tmp_path: Path
+    model: str, mode: str, tmp_path: Path
 ) -> None:
-    async with World(site % (model, unit), tmp_path) as world:
+    async with World(MODES[mode] % (model, MODELS[model]), tmp_path) as world:
         world.strict = False
         charger = world.charger()
         charger.plug(Vehicle(capacity_wh=1e9))

@@ -14,6 +14,7 @@ from xknx.dpt.dpt_10 import KNXDay, KNXTime
 from knxgw.sim.charger import SimulatedCharger
 from knxgw.sim.vehicle import Vehicle
 from tests.support.everything import links, models, site
+from tests.support.one_of_each import in_turn
 from tests.support.world import World, from_payload
 
 Shown = Mapping[str, float | str]
@@ -232,14 +233,14 @@ def expected(charger: SimulatedCharger, key: str) -> object:
     "GO 66", "GO 67", "GO 68", "GO 69", "GO 70", "GO 71", "GO 72", "GO 73", "GO 74", "GO 75",
     "GO 80", "GO 81", "GO 82", "GO 83", "GO 94", "GO 95", "GO 96",
 )  # fmt: skip
-@pytest.mark.parametrize("meter", ["", METER], ids=["alone", "with a meter"])
-@pytest.mark.parametrize("model", SHIPPED)
+@pytest.mark.parametrize(("model", "meter"), in_turn(list(SHIPPED), ["alone", "with a meter"]))
 async def test_every_object_of_a_charging_model_says_what_its_simulator_does(
     model: str, meter: str, tmp_path: Path
 ) -> None:
     unit = models().chargers[model].unit_id
     entry = f"number: 2, model: {model}, connection: {{host: 127.0.0.1, port: 5022, unit: {unit}}}"
-    text = f"knx: {{link: none}}\ncharging_points:\n  - {{{entry}{meter}}}\n{links(2)}"
+    entry += METER if meter == "with a meter" else ""
+    text = f"knx: {{link: none}}\ncharging_points:\n  - {{{entry}}}\n{links(2)}"
     async with World(text, tmp_path) as world:
         world.strict = False
         charger = world.charger(2)

@@ -1,5 +1,6 @@
 """Every electricity meter of the catalogue behind a charger that measures nothing, in virtual time."""
 
+from collections.abc import Hashable
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from knxgw.catalogue.device_model import DeviceModel, Transport
 from knxgw.catalogue.load import catalogue
 from knxgw.modbus.codec import decode
 from knxgw.sim.vehicle import VOLTAGE_V, Vehicle
+from tests.support.one_of_each import in_turn, one_of_each
 from tests.support.world import World, configure, from_payload, on_null_modem
 
 MEASURED_S = 30.0  # until a vehicle draws steadily and every register has been read
@@ -52,6 +54,12 @@ def of_the_catalogue(model: DeviceModel) -> str:
     return f"{{model: {model.id}, connection: {{{place}}}}}"
 
 
+def kind_of_meter(model: DeviceModel) -> Hashable:
+    """Return what tells apart meters that are read in different ways."""
+    types = {model.points[one].type for one in model.capabilities if one in model.points}
+    return model.capabilities, bool(model.chain), frozenset(types), "ct_ratio" in model.points
+
+
 def expected(world: World, capability: str) -> float:
     """Return what an object must say while a vehicle draws steadily [A, W, Wh]."""
     box = world.charger()
@@ -84,7 +92,7 @@ async def compare(world: World, capabilities: frozenset[str]) -> None:
 
 
 @pytest.mark.proves("4.40")
-@pytest.mark.parametrize("model", METERS, ids=lambda model: str(model.id))
+@pytest.mark.parametrize("model", one_of_each(METERS, kind_of_meter, lambda model: str(model.id)))
 async def test_what_a_meter_of_the_catalogue_measures_is_told(
     model: DeviceModel, tmp_path: Path
 ) -> None:
@@ -207,26 +215,30 @@ async def test_the_registers_of_a_known_device_entered_by_hand_tell_the_same(
         assert from_payload("1.002", await world.read("1/1/94")) is False
 
 
+VALUES = [  # type, scale, registers
+    ("u16", 0.01, 1),
+    ("i16", 0.01, 1),
+    ("u32", 0.001, 2),
+    ("i32", 0.001, 2),
+    ("u64", 0.001, 4),
+    ("i64", 0.001, 4),
+    ("f32", 1, 2),
+    ("f64", 0.001, 4),
+    ("i32", -0.001, 2),
+]
+ACCESSES = [(3, "big"), (4, "little"), (4, "big"), (3, "little")]  # function, order
+
+
+def _kind_of_value(value: tuple[str, float, int], access: tuple[int, str]) -> str:
+    return "-".join(map(str, (*value, *access)))
+
+
 @pytest.mark.proves("4.44")
-@pytest.mark.parametrize("function", [3, 4])
-@pytest.mark.parametrize("order", ["big", "little"])
-@pytest.mark.parametrize(
-    ("kind", "scale", "step"),
-    [
-        ("u16", 0.01, 1),
-        ("i16", 0.01, 1),
-        ("u32", 0.001, 2),
-        ("i32", 0.001, 2),
-        ("u64", 0.001, 4),
-        ("i64", 0.001, 4),
-        ("f32", 1, 2),
-        ("f64", 0.001, 4),
-        ("i32", -0.001, 2),
-    ],
-)
-async def test_every_kind_of_value_is_simulated_and_read(  # noqa: PLR0917 - what a value can be
-    function: int, order: str, kind: str, scale: float, step: int, tmp_path: Path
+@pytest.mark.parametrize(("value", "access"), in_turn(VALUES, ACCESSES, name=_kind_of_value))
+async def test_every_kind_of_value_is_simulated_and_read(
+    value: tuple[str, float, int], access: tuple[int, str], tmp_path: Path
 ) -> None:
+    (kind, scale, step), (function, order) = value, access
     registers = ", ".join(f"l{phase}: {100 + step * phase}" for phase in (1, 2, 3))
     manual = (
         f"function: {function}, word_order: {order}, byte_order: {order}, "

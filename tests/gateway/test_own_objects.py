@@ -13,6 +13,7 @@ from xknx.telegram.apci import GroupValueWrite
 from knxgw.charging.scope import PointNumber
 from knxgw.sim.vehicle import Vehicle
 from tests.support.everything import models, site
+from tests.support.one_of_each import in_turn
 from tests.support.world import World, from_payload
 
 OFFER, REASON, TEXT = ("6/{point}/10", "6/{point}/11", "6/{point}/12")
@@ -81,8 +82,7 @@ REASONS: dict[Deed, tuple[float, int, str, str]] = {
 
 
 @pytest.mark.proves("GO 510", "GO 511", "GO 512", "2.4")
-@pytest.mark.parametrize("language", ["en", "de"])
-@pytest.mark.parametrize("deed", REASONS)
+@pytest.mark.parametrize(("deed", "language"), in_turn(list(REASONS), ["en", "de"]))
 async def test_the_offer_and_its_reason_are_told(deed: Deed, language: str, tmp_path: Path) -> None:
     offer_a, number, english, german = REASONS[deed]
     text = site(1, 3).replace("device: {", f"device: {{language: {language}, ")

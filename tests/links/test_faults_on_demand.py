@@ -15,6 +15,7 @@ from knxgw.sim.console import HELP, obey
 from knxgw.sim.misbehaviour import Misbehaviour
 from knxgw.sim.vehicle import Vehicle
 from tests.support.modbus_rig import TRANSPORTS, rig_of
+from tests.support.one_of_each import in_turn
 from tests.support.world import World, from_payload
 
 ABB = catalogue().chargers["abb_terra_ac"]
@@ -43,10 +44,9 @@ FAULTS: dict[str, tuple[Callable[[Misbehaviour], None], LinkCondition]] = {
 
 
 @pytest.mark.proves("H.16", "H.17", "4.13")
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize(("fault", "transport"), in_turn(list(FAULTS), TRANSPORTS))
 async def test_a_fault_has_its_name_shows_nothing_wrong_and_heals(
-    transport: str, fault: str
+    fault: str, transport: str
 ) -> None:
     make, condition = FAULTS[fault]
     async with rig_of(ABB, (1, 2), transport).running() as rig:
@@ -71,11 +71,13 @@ async def test_a_fault_has_its_name_shows_nothing_wrong_and_heals(
         assert set(rig.seen(Quantity.CURRENT, 2)) == {27_000}
 
 
+DELAYS_S = (0.3, 1.9, 2.1, 2.5, 2.9, 3.0, 3.1, 3.5, 4.9, 6.0, 9.0)
+
+
 @pytest.mark.proves("H.17", "4.13")
-@pytest.mark.parametrize("delay_s", [0.3, 1.9, 2.1, 2.5, 2.9, 3.0, 3.1, 3.5, 4.9, 6.0, 9.0])
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize(("delay_s", "transport"), in_turn(DELAYS_S, TRANSPORTS))
 async def test_a_slow_answer_is_never_taken_for_the_next_requests(
-    transport: str, delay_s: float
+    delay_s: float, transport: str
 ) -> None:
     """Every request of a KEBA asks for two registers: an answer looks like any other one."""
     async with rig_of(KEBA, transport=transport).running() as rig:

@@ -1,6 +1,7 @@
 """Sweeps over data: one case of each kind in every run of the tests, the rest in `make long`."""
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from itertools import product
 from typing import TypeVar
 
 import pytest
@@ -30,6 +31,24 @@ def one_of_each(
         seen.add(kind(case))
         values: tuple[object, ...] = case if unpacked and isinstance(case, tuple) else (case,)
         found.append(pytest.param(*values, marks=marks, id=name(case)))
+    return found
+
+
+def in_turn(
+    *arguments: Sequence[object], name: Callable[..., str] | None = None
+) -> list[ParameterSet]:
+    """Return every combination of what arguments can be for `parametrize`; most are marked `long`.
+
+    In every run there is each combination of all but the last argument, whose values take turns. So
+    each value of each argument is there, if the last one has the fewest; of three arguments with as
+    many values, any two values of two arguments meet.
+    """
+    found = []
+    for places in product(*(range(len(values)) for values in arguments)):
+        values = [one[place] for one, place in zip(arguments, places, strict=True)]
+        *others, last = places
+        marks = () if sum(others) % len(arguments[-1]) == last else pytest.mark.long
+        found.append(pytest.param(*values, marks=marks, id=name(*values) if name else None))
     return found
 
 
