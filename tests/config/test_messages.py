@@ -98,15 +98,16 @@ def test_a_text_takes_exactly_the_arguments_it_is_given(language: str) -> None:
     assert [(use, names) for use, names in taken if names != use.arguments] == []
 
 
-@pytest.mark.parametrize("id_", TEXTS)
-def test_every_text_is_there_in_both_languages(id_: str) -> None:
-    texts = TEXTS[id_]
-    there = {part for part in PARTS if f"{part}en" in texts}
-    assert "" in there
-    assert set(texts) == {f"{part}{language}" for part in there for language in ("en", "de")}
-    for part in there:
-        assert texts[f"{part}en"].strip()
-        assert texts[f"{part}de"].strip()
+def test_every_text_is_there_in_both_languages() -> None:
+    assert TEXTS
+    for id_, texts in TEXTS.items():
+        there = {part for part in PARTS if f"{part}en" in texts}
+        assert "" in there, id_
+        wanted = {f"{part}{language}" for part in there for language in ("en", "de")}
+        assert set(texts) == wanted, id_
+        for part in there:
+            assert texts[f"{part}en"].strip(), id_
+            assert texts[f"{part}de"].strip(), id_
 
 
 def test_only_what_is_said_of_a_file_speaks_of_keys_lines_and_yaml() -> None:

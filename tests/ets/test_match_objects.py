@@ -76,15 +76,14 @@ def take(project: EtsProject, **more: object) -> Imported:
     return import_project(project, wanted, place)
 
 
-@pytest.mark.parametrize("number", EXPECTED)
-def test_an_object_as_the_catalogue_has_it_is_taken_without_a_word(number: int) -> None:
-    ours = EXPECTED[number]
-    found = match(linked(number, "1/0/2", "1/0/1", dpt=ours.dpt))
-    assert (found.outcome, found.addresses, said(found)) == (
-        Outcome.TAKEN,
-        ("1/0/2", "1/0/1"),
-        [],
-    )
+def test_an_object_as_the_catalogue_has_it_is_taken_without_a_word() -> None:
+    addresses = ("1/0/2", "1/0/1")
+    found = {
+        number: match(linked(number, *addresses, dpt=ours.dpt)) for number, ours in EXPECTED.items()
+    }
+    assert found
+    said_of = {number: (one.outcome, one.addresses, said(one)) for number, one in found.items()}
+    assert said_of == dict.fromkeys(EXPECTED, (Outcome.TAKEN, addresses, []))
 
 
 def test_the_type_of_the_address_counts_where_the_object_has_none() -> None:
