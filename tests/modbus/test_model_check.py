@@ -36,7 +36,7 @@ def talk_of(configured: str, answering: str) -> Talk:
 # --- the configured model
 
 
-@pytest.mark.parametrize("model_id", CHARGERS)
+@pytest.mark.parametrize("model_id", EACH_KIND)
 def test_a_charger_of_the_model_is_known_at_its_first_answers(model_id: str) -> None:
     talk = talk_of(model_id, model_id)
     talk.until(CERTAIN_S)
@@ -73,9 +73,17 @@ def test_one_register_that_a_firmware_does_not_have_makes_no_other_model(model_i
         assert talk.writes, missing
 
 
+REFUSED = [(one, CODES[(n + step) % 5]) for n, one in enumerate(CHARGERS) for step in (0, 2)]
+
+
 @pytest.mark.parametrize(
     ("model_id", "code"),
-    [(one, CODES[(n + step) % 5]) for n, one in enumerate(CHARGERS) for step in (0, 2)],
+    one_of_each(
+        REFUSED,
+        lambda case: kind_of_charger(catalogue().chargers[case[0]]),
+        lambda case: f"{case[0]}-{case[1]}",
+        unpacked=True,
+    ),
 )
 def test_a_charger_that_refuses_everything_while_it_starts_is_its_model(
     model_id: str, code: int
@@ -90,7 +98,7 @@ def test_a_charger_that_refuses_everything_while_it_starts_is_its_model(
     assert talk.writes
 
 
-@pytest.mark.parametrize("model_id", CHARGERS)
+@pytest.mark.parametrize("model_id", EACH_KIND)
 def test_an_unknown_state_alone_makes_no_other_model(model_id: str) -> None:
     model = model_of(model_id)
     point = model.points["state"]

@@ -5,7 +5,7 @@ import math
 import re
 import shutil
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import suppress
 
 import pytest
@@ -338,10 +338,16 @@ async def mbpoll(port: int, block: Block) -> list[int]:
     return [int(one) for one in re.findall(r"^\[\d+\]:\s+(\d+)", output.decode(), re.MULTILINE)]
 
 
+def kind_of_blocks(model: DeviceModel) -> Hashable:
+    """Return what tells apart models whose registers are served in different ways."""
+    blocks = {(block.table, block.count == 1) for block in blocks_of(model)}
+    return frozenset(blocks), unit_of(model) == 1, model.wake_after_s is None
+
+
 @pytest.mark.real
 @pytest.mark.peers
 @pytest.mark.proves("H.25")
-@pytest.mark.parametrize("model", BY_ADDRESS, ids=name_of)
+@pytest.mark.parametrize("model", one_of_each(BY_ADDRESS, kind_of_blocks, name_of))
 async def test_mbpoll_reads_what_the_simulator_shows(model: DeviceModel) -> None:
     require_peers("mbpoll")
     quiet_pymodbus()
