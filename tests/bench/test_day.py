@@ -37,6 +37,7 @@ def test_the_same_seed_gives_the_same_day_and_another_one_another() -> None:
     assert day(7, series, 2.0).happenings != day(8, series, 2.0).happenings
 
 
+@pytest.mark.long
 def test_building_and_vehicles_are_the_same_in_every_series() -> None:
     """But for the factor of the house and what its vehicles draw too much."""
     days = {one.name: day(3, one, 3.0).happenings for one in EVERY_SERIES}
@@ -85,6 +86,7 @@ def test_loads_are_as_big_as_long_and_as_often_as_they_should_be() -> None:
     assert {one.phases for one in appliances} == {(0,), (1,), (2,)}
 
 
+@pytest.mark.long
 def test_vehicles_stay_and_are_missed_as_long_as_they_should() -> None:
     for seed in SEEDS:
         moves = [one for one in whole_day(seed).happenings if isinstance(one, CarMoved)]

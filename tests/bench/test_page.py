@@ -203,6 +203,7 @@ def test_a_rule_that_changes_is_another_program_and_a_page_that_changes_is_not(
         before = changed
 
 
+@pytest.mark.long
 def test_one_command_runs_what_is_missing_and_writes_the_page(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

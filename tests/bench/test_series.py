@@ -74,6 +74,7 @@ def test_the_monitoring_interval_is_the_default_one_with_the_10_s_meter_and_faul
     assert None not in scenario.meter.answers_s
 
 
+@pytest.mark.long
 def test_chargers_of_1_a_take_whole_amperes() -> None:
     assert {one.resolution_ma for one in of("1a-chargers").points} == {1000}
     recording = Run(of("1a-chargers")).run()
@@ -120,6 +121,7 @@ def test_values_on_change_are_few_and_in_operation_comes_between() -> None:
     assert of("on-change").meter.in_operation_s == 20.0
 
 
+@pytest.mark.long
 def test_the_meter_is_silent_for_2_min_of_each_hour() -> None:
     scenario = of("outages", 4.0)
     lost = scenario.meter.lost

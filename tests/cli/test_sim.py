@@ -152,6 +152,7 @@ def test_a_site_that_is_here_already_needs_no_copy(tmp_path: Path) -> None:
         quit_in_order(simulator)
 
 
+@pytest.mark.long
 def test_the_demos_site_can_be_written_and_rehearsed_too(tmp_path: Path) -> None:
     if not is_free(USUAL_GROUP):
         pytest.skip("a demo or another program on this computer has the demo's multicast group")
@@ -204,6 +205,7 @@ def test_lines_pasted_at_once_are_all_obeyed_in_order(tmp_path: Path) -> None:
         quit_in_order(simulator)
 
 
+@pytest.mark.long
 def test_commands_may_come_from_a_file(tmp_path: Path) -> None:
     site, commands = plain(tmp_path), tmp_path / "commands"
     commands.write_text("house 7 8 9\nstate\nquit")
@@ -234,6 +236,7 @@ def test_a_taken_port_is_said(tmp_path: Path) -> None:
     assert not isinstance(result.exception, Exception) or isinstance(result.exception, SystemExit)
 
 
+@pytest.mark.long
 def test_a_taken_port_beside_a_serial_line_is_said_too(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -288,7 +291,9 @@ def test_a_faulty_file_is_reported_as_by_check(tmp_path: Path) -> None:
     assert "cannot be read" in missing.output
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
+)
 def test_a_signal_ends_it_in_order(number: signal.Signals, tmp_path: Path) -> None:
     with typed("sim", "--site", str(plain(tmp_path))) as simulator:
         simulator.wait_to_say("help, quit")

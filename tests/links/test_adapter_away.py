@@ -91,7 +91,7 @@ def lost_once_and_back(house: House, times: int = 1) -> None:
 
 
 @pytest.mark.proves("H.30")
-@pytest.mark.parametrize("local_ip", ["given", "found"])
+@pytest.mark.parametrize("local_ip", [pytest.param("given", marks=pytest.mark.long), "found"])
 def test_routing_joins_again_after_the_adapter_was_pulled(house: House, local_ip: str) -> None:
     house.start(
         "--link", "routing", *(("--local-ip", house.address) if local_ip == "given" else ())
@@ -184,7 +184,7 @@ def test_a_tunnel_over_udp_comes_back_after_the_adapter_was_pulled(
         lost_once_and_back(house)
 
 
-@pytest.mark.parametrize("loss", ["pulled", "unplugged"])
+@pytest.mark.parametrize("loss", ["pulled", pytest.param("unplugged", marks=pytest.mark.long)])
 def test_a_tunnel_over_tcp_need_not_wait_for_its_server_to_say_nothing(
     house: House, loss: str
 ) -> None:
