@@ -1,17 +1,15 @@
-"""Running a device to its end: signals, a changed configuration, order of exit."""
+"""Running a device to its end: one configuration after the other, and the order of exit."""
 
 import asyncio
 import logging
 import math
-import signal
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import click
 
@@ -19,13 +17,13 @@ from knxgw import __version__
 from knxgw.changes import Changes, Pending, refused
 from knxgw.config.model import Configuration
 from knxgw.config.summary import summary
+from knxgw.ending import AfterEnd, Stop, run_to_end
 from knxgw.errors import ConfigError, Finding, GatewayError, Severity
 from knxgw.factory_reset import FactoryReset, SetAside
 from knxgw.first_start import show_device_certificate, show_initial_password, take_password
 from knxgw.gateway import Gateway
 from knxgw.host.network import is_of_people, own_addresses
 from knxgw.host.service import RESTART_STATUS, is_supervised
-from knxgw.host.threads import LooseThreads
 from knxgw.judgement import (
     Judgement,
     Prepared,
@@ -45,7 +43,7 @@ from knxgw.store.trouble import StateError
 from knxgw.website.bridge import DeviceControl
 from knxgw.website.commissioning import UNCONFINED, Surroundings
 from knxgw.website.configuring import Outcome
-from knxgw.website.listener import Address, Listener
+from knxgw.website.listener import EVERYWHERE, Address, Listener
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -60,7 +58,6 @@ _SET_ASIDE = (
     "%s is the configuration from before the factory reset and is set aside: write another one on the website or into "
     "the file, or send SIGHUP (systemctl reload knxgw) to take it as it is"
 )
-RESTART_DELAY_S = 1.5  # for the page that asked to load all it needs
 PROVED_S = 60.0  # a device that has run so long with a configuration can live with it
 THREAD_SLICE_S = 0.0005  # a page that is being made may hold up the loop this long, not 5 ms
 _LEVELS = {
@@ -68,17 +65,6 @@ _LEVELS = {
     Severity.WARNING: logging.WARNING,
     Severity.NOTE: logging.INFO,
 }
-
-
-EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - only compared with
-
-
-class AfterEnd(Enum):
-    """What is to be done when a run has ended."""
-
-    NOTHING = "the program ends"
-    RESTART = "it ends with the status that asks to be started again"
-    RESET = "the same, with the device reset to its factory settings"
 
 
 _ENDINGS = {AfterEnd.RESTART: RunEnding.RESTARTED, AfterEnd.RESET: RunEnding.RESET}
@@ -91,55 +77,14 @@ def _port_after_reset() -> int | None:
         return None
 
 
-class Stop:
-    """What ends a run: SIGTERM and SIGINT stop, SIGHUP asks to read the configuration again.
-
-    Pages may ask for a restart, too.
-    """
-
-    def __init__(self) -> None:
-        self._loop = loop = asyncio.get_running_loop()
-        self.after = AfterEnd.NOTHING
-        self.asked, self.ending = asyncio.Event(), loop.create_future()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._end, number)
-        loop.add_signal_handler(signal.SIGHUP, self.asked.set)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
-
-    def _end(self, number: signal.Signals) -> None:
-        if not self.ending.done():
-            self.ending.set_result(None)
-            log.info(
-                "%s: the gateway ends and sends the chargers their offers for the time without it",
-                number.name,
-            )
-        self.asked.set()
-
-    def control(self) -> DeviceControl:
-        """Return how pages ask for a restart; safe from any thread."""
-        return DeviceControl(
-            can_restart=is_supervised(),
-            restart=partial(self._ask, AfterEnd.RESTART),
-            reset=partial(self._ask, AfterEnd.RESET),
-            reset_port=_port_after_reset(),
-        )
-
-    def _ask(self, after: AfterEnd) -> None:
-        later = partial(self._loop.call_later, RESTART_DELAY_S, self._end_for, after)
-        self._loop.call_soon_threadsafe(later)
-
-    def _end_for(self, after: AfterEnd) -> None:
-        if self.after is AfterEnd.RESTART and after is AfterEnd.RESET:
-            self.after = after  # its page says so, whatever was pressed before
-        if not self.ending.done():
-            self.after = after
-            self.ending.set_result(None)
-            log.info("the website asked for a restart: %s", after.value)
-        self.asked.set()
-
-    def is_ending(self) -> bool:
-        """Tell whether the run is to end, whatever else was asked for."""
-        return self.ending.done()
+def _control(stop: Stop) -> DeviceControl:
+    """Return how pages ask for a restart; safe from any thread."""
+    return DeviceControl(
+        can_restart=is_supervised(),
+        restart=partial(stop.ask, AfterEnd.RESTART),
+        reset=partial(stop.ask, AfterEnd.RESET),
+        reset_port=_port_after_reset(),
+    )
 
 
 @asynccontextmanager
@@ -288,7 +233,7 @@ async def serve_configurations(
                 await life.run(
                     stop,
                     store,
-                    replace(stop.control(), surroundings=surroundings),
+                    replace(_control(stop), surroundings=surroundings),
                 )
                 break
             except Exception:
@@ -495,25 +440,3 @@ def report(findings: tuple[Finding, ...]) -> None:
     """Write findings to the log."""
     for finding in findings:
         log.log(_LEVELS[finding.severity], "%s", finding)
-
-
-async def _with_loose_threads(main: Coroutine[Any, Any, Result]) -> Result:
-    asyncio.get_running_loop().set_default_executor(LooseThreads())
-    return await main
-
-
-def run_to_end(main: Coroutine[Any, Any, Result]) -> Result:
-    """Run a coroutine and return its result; of a group of our errors a person sees the first.
-
-    No `raise` in an `except*`: Python 3.11 before 3.11.4 makes another group of it.
-    """
-    try:
-        return asyncio.run(_with_loose_threads(main))
-    except BaseExceptionGroup as group:
-        _, others = group.split(GatewayError)
-        if others is not None:
-            raise  # a bug: all of it is of interest
-        first: BaseException = group
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    raise first

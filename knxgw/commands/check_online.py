@@ -14,11 +14,11 @@ from rich.table import Table
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.messages import Message, message
 from knxgw.commands.check import report
+from knxgw.ending import run_to_end
 from knxgw.errors import FileLine, Finding, Severity
 from knxgw.judgement import gateway_on, judge_file
 from knxgw.monitoring.online_check import OPEN, Seen, State
 from knxgw.online.check import OnlineCheck
-from knxgw.run import run_to_end
 
 NOT_SEEN = frozenset({State.SKIPPED, State.UNFINISHED})
 STYLES = {State.GOOD: "green", State.WARNING: "yellow", State.UNFINISHED: "yellow"}

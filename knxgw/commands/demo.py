@@ -16,9 +16,10 @@ from knxgw.commands.demo_view import live_view, plain_lines
 from knxgw.commands.terminal import Screen
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration
+from knxgw.ending import Stop, run_to_end
 from knxgw.errors import ConfigError
 from knxgw.gateway import Gateway
-from knxgw.run import Stop, run_to_end, running
+from knxgw.run import running
 from knxgw.sim.demo import (
     FIRST_WEB_PORT,
     METER_S,

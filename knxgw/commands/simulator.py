@@ -14,8 +14,8 @@ from knxgw.commands.terminal import Screen
 from knxgw.config.load import LoadedConfiguration, parse_configuration, read_configuration
 from knxgw.config.model import Configuration
 from knxgw.config.objects import smart_meter_on_knx
+from knxgw.ending import Stop, run_to_end
 from knxgw.errors import ConfigError, GatewayError, RejectedError
-from knxgw.run import Stop, run_to_end
 from knxgw.sim.console import HELP, obey
 from knxgw.sim.demo import DEVICES, FIRST_DEVICE_PORT, FIRST_WEB_PORT, USUAL_GROUP, demo_site
 from knxgw.sim.knx_meter import knx_meter

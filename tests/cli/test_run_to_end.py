@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from knxgw.cli import main
+from knxgw.ending import AfterEnd, Stop, run_to_end
 from knxgw.errors import ConfigError, GatewayError, LinkError
 from knxgw.judgement import (
     Judgement,
@@ -26,8 +27,7 @@ from knxgw.judgement import (
 )
 from knxgw.living import open_store
 from knxgw.master_file import MasterFile
-from knxgw.run import AfterEnd, Stop, _announce, run_to_end, serve_configurations
-from knxgw.website.bridge import DeviceControl
+from knxgw.run import _announce, _control, serve_configurations
 from knxgw.website.listener import Address, Listener
 from tests.support.knx_line import MemoryLine
 from tests.support.processes import GOOD, free_port, health
@@ -95,7 +95,7 @@ async def test_an_end_is_not_lost_behind_a_reload_that_was_asked_for_first() -> 
 @pytest.mark.parametrize("first", ["restart", "reset"])
 async def test_a_reset_is_done_also_where_a_restart_was_asked_for_too(first: str) -> None:
     stop = Stop()
-    control = stop.control()
+    control = _control(stop)
     for ask in (getattr(control, first), control.restart, control.reset, control.restart):
         ask()
     await asyncio.wait_for(stop.asked.wait(), 2)
@@ -372,16 +372,16 @@ async def test_an_end_in_the_middle_of_a_reload_is_in_order(
 async def test_a_page_that_asks_for_a_restart_ends_the_run_in_order(
     first: Prepared, tmp_path: Path, asked: str, after: AfterEnd
 ) -> None:
-    controls: list[DeviceControl] = []
+    stops: list[Stop] = []
 
     class Noting(Stop):
-        def control(self) -> DeviceControl:
-            controls.append(super().control())
-            return controls[-1]
+        def __init__(self) -> None:
+            super().__init__()
+            stops.append(self)
 
     async def drive() -> None:
         await until(lambda: health(first.listener.address.port) == 200, 10, "the website")
-        await asyncio.to_thread(getattr(controls[0], asked))
+        await asyncio.to_thread(getattr(_control(stops[0]), asked))
 
     with open_store(tmp_path / "state") as store, pytest.MonkeyPatch.context() as patch:
         patch.setattr("knxgw.run.Stop", Noting)

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from knxgw import run as run_module
+from knxgw.ending import run_to_end
 from knxgw.host.threads import LooseThreads
 from knxgw.judgement import Judgement, Prepared, judge_start
 from knxgw.living import open_store
 from knxgw.master_file import MasterFile
-from knxgw.run import Judge, run_to_end, serve_configurations
+from knxgw.run import Judge, serve_configurations
 from knxgw.website.listener import Address, Listener
 from tests.support.processes import GOOD, free_port, gateway, health
 from tests.support.waiting import until
