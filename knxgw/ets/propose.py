@@ -40,6 +40,9 @@ OTHER_UNIT = 0.5  # 13.010 and 13.013
 SUBTYPE_UNKNOWN = 0.9
 STATE_NOT_MARKED = 0.85  # there is a command of the same name
 MARKED_AS_STATE = 0.45  # but the object commands
+NAMED_OTHERWISE = (
+    0.6  # the name fits another object better, which has another type, or is not there
+)
 ALSO_ELSEWHERE = 0.7  # another address fits as well
 MOST_RIVALS = 5  # that are named
 
@@ -112,9 +115,9 @@ def propose(
     """
     here = {number: one for number, one in expected.items() if one.is_here}
     points = {point_of(number, one) for number, one in here.items()} - {None}
-    phrases = {key: _phrases(one, words) for key, one in _by_key(here).items()}
-    stated = _keys_with_a_state(here)
-    numbers = _numbers_by_words(here, phrases)
+    phrases = {key: _phrases(one, words) for key, one in _by_key(expected).items()}
+    stated = _keys_with_a_state(expected)
+    numbers = _numbers_by_words(expected, phrases)
     known_words = {word for word, *_ in numbers}
     called = {point: plain_words(name) for point, name in (names or {}).items()}
     described = _by_description(project, here, words)
@@ -130,11 +133,16 @@ def propose(
         if around is None:
             around = groups[entry.ranges] = _groups(entry.ranges, words, called)
         named = _named(entry, own, around, words, called)
-        for number in _fitting(named, numbers, len(points)):
-            one = here[number]
-            best = _score(named, number, one, phrases[one.definition.key], stated, len(points))
-            if best >= LEAST[Confidence.LOW]:
-                found.append(_proposal(number, one, [entry], best))
+        fitting = {
+            number: _name_score(named, expected[number], phrases, stated)
+            * _point_factor(named, point_of(number, expected[number]), len(points))
+            for number in _fitting(named, numbers, len(points))
+        }
+        found += [
+            _proposal(number, expected[number], [entry], score)
+            for number, score in _with_types(entry, fitting, expected).items()
+            if score >= LEAST[Confidence.LOW]
+        ]
     free = (one for one in found if one.number not in described.proposals)
     every = (*described.proposals.values(), *_best(free))
     return tuple(sorted(every, key=lambda one: one.number))
@@ -387,25 +395,55 @@ def _without(phrase: Phrase, parts: Iterable[Phrase]) -> Phrase:
     return tuple(word for i, word in enumerate(phrase) if i not in gone | numbers)
 
 
-def _score(  # noqa: PLR0913, PLR0917 - one place calls it
+def _with_types(
+    entry: GroupAddressEntry, fitting: Mapping[int, float], expected: Mapping[int, Expected]
+) -> Mapping[int, float]:
+    """Return how well an address fits each object that is here, by name and datapoint type.
+
+    `fitting`: by the number of an object how well the name alone fits it. If it fits another object better, or
+    as well a command that the address cannot be for (by its type, or because there is none), it is rather that
+    one: a setpoint of the visualisation must not become the address of a value that goes out.
+    """
+    types = {
+        number: _type_factor(entry.dpt, expected[number].definition.dpts) for number in fitting
+    }
+    best = max(fitting.values(), default=0.0)
+    best_command = max(
+        (
+            by_name
+            for number, by_name in fitting.items()
+            if _is_command(expected[number])
+            and not (expected[number].is_here and types[number] > OTHER_UNIT)
+        ),
+        default=0.0,
+    )
+    scores = {}
+    for number, by_name in fitting.items():
+        one = expected[number]
+        is_another = by_name < best or (not _is_command(one) and by_name <= best_command)
+        if one.is_here:
+            scores[number] = by_name * types[number] * (NAMED_OTHERWISE if is_another else 1.0)
+    return scores
+
+
+def _is_command(one: Expected) -> bool:
+    """Tell whether an object only receives."""
+    return "T" not in one.definition.flags.replace("WT", "")
+
+
+def _name_score(
     named: _Named,
-    number: int,
     one: Expected,
-    phrases: Sequence[frozenset[str]],
+    phrases: Mapping[str, Sequence[frozenset[str]]],
     stated: frozenset[str],
-    points: int,
 ) -> float:
-    """Return how well an address fits an object of its phase, 0 to 1."""
+    """Return how well a name fits an object of its phase, 0 to 1; datapoint types do not count here."""
     definition = one.definition
-    doubt = _point_factor(named, point_of(number, one), points)
-    doubt = doubt and doubt * _type_factor(named.entry.dpt, definition.dpts)
-    if not doubt:
-        return 0.0  # before the words are compared, which takes longest
-    score = doubt * max((_likeness(named, phrase) for phrase in phrases), default=0.0)
+    score = max((_likeness(named, phrase) for phrase in phrases[definition.key]), default=0.0)
     is_meter = definition.dpt_choice == "smart_meter"
     if not (named.is_about_meter if is_meter else named.is_about_charging):
         score *= NOTHING_ABOUT_CHARGING
-    if named.is_state and not _is_state(one) and "T" not in definition.flags.replace("WT", ""):
+    if named.is_state and not _is_state(one) and _is_command(one):
         score *= MARKED_AS_STATE
     if definition.key in stated and _is_state(one) and not named.is_state:
         score *= STATE_NOT_MARKED

@@ -12,7 +12,7 @@ from knxgw.ets.imported import Imported, Wanted, import_project
 from knxgw.ets.match_objects import expected_objects
 from knxgw.ets.project import EtsProject, GroupAddressEntry
 from knxgw.ets.propose import Confidence, Proposal, propose
-from tests.config.sites import HOME, configuration
+from tests.config.sites import DYNAMIC, HOME, configuration
 
 EXPECTED = expected_objects(catalogue(), None)
 
@@ -88,6 +88,28 @@ def test_what_people_call_an_object_is_understood(name: str, dpt: str, number: i
 )
 def test_what_is_something_else_is_not_sure(name: str, dpt: str) -> None:
     assert [one for one in proposed((name, dpt)) if one.confidence is not Confidence.LOW] == []
+
+
+MANAGED = HOME + DYNAMIC
+
+
+@pytest.mark.parametrize(
+    ("name", "dpt", "site"),
+    [
+        ("Ladepunkt 1: Sollwert Ladestrom", "14.019", MANAGED),  # there is no setpoint to write
+        ("Ladepunkt 1: Sollwert Ladestrom", "7.012", None),
+        ("LP 1 Vorgabe Strom", "9.021", None),
+        ("LP 1 Vorgabe Strom", "7.012", HOME),
+        ("LP 1 Vorgabe Leistung", "14.056", None),  # no object takes one
+        ("LP1 Soll Leistung", "9.024", None),
+    ],
+)
+def test_a_command_is_not_taken_for_the_value_that_goes_out(
+    name: str, dpt: str, site: str | None
+) -> None:
+    assert [
+        one for one in proposed((name, dpt), site=site) if one.confidence is not Confidence.LOW
+    ] == []
 
 
 def test_doubts_lower_the_confidence() -> None:
