@@ -246,6 +246,17 @@ def is_moment_complete(meter: Meter, phases: Iterable[int], now_s: float) -> boo
     )
 
 
+def is_round_complete(meter: Meter) -> bool:
+    """Tell whether the phases of a meter that sends cyclically have all come in its last round, and none since.
+
+    Then nothing of that round is to come any more, also where its telegrams are spread over more than the 0.5 s
+    of `is_moment_complete`. False until the spacing of complete sets is known (`FEWEST_SPACINGS`): before,
+    a set may mix two rounds. Not to be asked of a meter that sends changes only, which has no rounds. Source:
+    load-management 3.1h, 3.1k.
+    """
+    return len(meter.sets.spacings_s) >= FEWEST_SPACINGS and not meter.sets.fresh_phases
+
+
 def are_values_recent(meter: Meter, settings: Settings, now_s: float) -> bool:
     """Tell whether each configured phase has a value that is recent enough to raise offers by it.
 

@@ -24,7 +24,7 @@ from knxgw.dlm.commitment import (
 from knxgw.dlm.cycle_state import CycleState
 from knxgw.dlm.even_out import even_out
 from knxgw.dlm.lowering import lower, lower_for_newcomer
-from knxgw.dlm.meter import is_moment_complete
+from knxgw.dlm.meter import is_moment_complete, is_round_complete
 from knxgw.dlm.participant import Participant
 from knxgw.dlm.phase_test import next_to_test, note_test
 from knxgw.dlm.raising import raise_offers
@@ -107,7 +107,7 @@ def _start_if_possible(cycle: CycleState, newcomer: Participant) -> None:
     """
     must_wait_for_meter = (
         cycle.is_phase_test_open
-        or not is_moment_complete(cycle.meter, newcomer.phases, cycle.now_s)
+        or _is_telegram_awaited(cycle, newcomer)
         or _is_next_sample_awaited(cycle, newcomer)
     )
     if must_wait_for_meter:
@@ -117,6 +117,19 @@ def _start_if_possible(cycle: CycleState, newcomer: Participant) -> None:
     else:  # a cycle is due once the others have released current, or offers to free points are withdrawn
         claim_from_free_points(cycle, cycle.room_to_raise_ma, newcomer)
         begin_trial(newcomer, cycle.now_s)
+
+
+def _is_telegram_awaited(cycle: CycleState, newcomer: Participant) -> bool:
+    """Tell whether telegrams of the meter's newest moment may still come for a newcomer's phases.
+
+    None is awaited once 0.5 s have passed without one (`is_moment_complete`), nor, from a meter that sends
+    cyclically, once its last round is complete. A meter that spreads its phases over most of a second leaves
+    no such pause in which a cycle would run, so that without the round a newcomer would wait for ever. Source:
+    load-management 3.1k.
+    """
+    if not cycle.has_meter_on_change and is_round_complete(cycle.meter):
+        return False
+    return not is_moment_complete(cycle.meter, newcomer.phases, cycle.now_s)
 
 
 def _is_next_sample_awaited(cycle: CycleState, newcomer: Participant) -> bool:
