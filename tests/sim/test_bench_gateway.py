@@ -122,6 +122,15 @@ def test_a_command_that_comes_while_the_gateway_has_no_power_orders_nothing() ->
     assert not recording.violations
 
 
+def test_a_charger_that_did_not_obey_before_a_restart_is_told_again_after_it() -> None:
+    text = "duration_s: 200\nevents:\n  - {at: 60, until: 120, point: 1, charger: ignores}\n"
+    text += "  - {at: 70, point: 1, interruption: on}\n"
+    text += "  - {at: 80, gateway: restart, off_s: 1}\n"
+    _, recording, _ = ran(text)
+    assert recording.points[0].draw.at(119.0) == 16_000
+    assert recording.points[0].draw.at(140.0) == 0, "its offer has not changed since the restart"
+
+
 def test_a_fault_ends_with_the_gateway_and_is_raised_anew_if_it_still_holds() -> None:
     text = "duration_s: 200\nmeter: {lost: [{from: 60, to: 190}]}\n"
     text += "events: [{at: 100, gateway: restart, off_s: 5}]\n"

@@ -217,6 +217,12 @@ expect:
     assert result.metrics["overcurrent_as"] == {"limit": 0, "fuse": 0}
 
 
+def test_telegrams_that_are_lost_without_an_end_never_come_again() -> None:
+    text = "duration_s: 200\nmeter: {lost: [{from: 60, phase: 3}]}\nexpect:\n"
+    text += "  - {becomes: [70, 75], to: 200, fault: SmartMeterTOut}\n"
+    assert run_scenario(parse_scenario(text)).failures == ()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -236,6 +242,11 @@ expect:
         (
             "meter:\n  slow:\n    - {from: 9, to: 5, late_s: 1}",
             "s.yaml:3: error: meter.slow[0].to: it ends before it begins; "
+            "let `to` be no earlier than `from`",
+        ),
+        (
+            "meter:\n  lost:\n    - {from: 9, to: 5}",
+            "s.yaml:3: error: meter.lost[0].to: it ends before it begins; "
             "let `to` be no earlier than `from`",
         ),
         (

@@ -103,10 +103,13 @@ def _answer_s(node: Node) -> float | None:
 
 
 def _lost(node: Node) -> LostTelegrams:
+    """Return when telegrams are lost, or late; without an end for good."""
     node.only_keys(("from", "to", "phase", "late_s"))
+    from_s, to_s = seconds(node, "from", 0.0, None), seconds(node, "to", float("inf"), None)
+    _want_in_order(node, from_s, to_s)
     return LostTelegrams(
-        begins_at=seconds(node, "from", 0.0, None),
-        ends_at=seconds(node, "to", 0.0, None),
+        begins_at=from_s,
+        ends_at=to_s,
         phase=phase_of(node),
         late_s=optional_seconds(node, "late_s", None),
     )
@@ -150,6 +153,12 @@ def _times(node: Node) -> tuple[float, float]:
     """Return the two moments of an entry."""
     first, last = node.require("from"), node.require("to")
     from_s, to_s = first.number() if first else None, last.number() if last else None
-    if from_s is not None and to_s is not None and to_s < from_s and last is not None:
-        last.report("it ends before it begins", "let `to` be no earlier than `from`")
+    _want_in_order(node, from_s, to_s)
     return from_s or 0.0, to_s or 0.0
+
+
+def _want_in_order(node: Node, from_s: float | None, to_s: float | None) -> None:
+    """Report an entry that ends before it begins: it would mean nothing."""
+    last = node.get("to")
+    if last is not None and from_s is not None and to_s is not None and to_s < from_s:
+        last.report("it ends before it begins", "let `to` be no earlier than `from`")

@@ -134,8 +134,9 @@ class Run:
         self.controller.start(self.records, self.agenda.now_s)
         self.is_up = True
         self.watch.started()
+        conditions = self.chargers.connect()  # first: what the start offers goes over the new links
         self.tell(Started())
-        for condition in self.chargers.connect():
+        for condition in conditions:
             self.tell(condition)
         self.meter.started()
 
