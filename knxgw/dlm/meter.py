@@ -33,6 +33,8 @@ APART_S = 0.5  # within this time the telegrams of one moment come
 ANSWER_S = 5.0  # so long a phase may take to answer a read (11.6)
 # the part of the spacing in which telegrams of one round come, also where they are spread evenly
 ROUND = 0.7
+# a set that is later than all of these, although every phase has come: the measured spacing is not true
+OVERDUE_SPACINGS, OVERDUE_S = 10, 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +213,8 @@ def _updated_sets(
     old, the set is complete, and the next one begins empty. The spacing is updated only for a meter that sends
     cyclically: that of one that sends changes stays 10 s. Source: load-management 2.3, 3.1h.
     """
+    if _is_spacing_too_short(sets, values, settings, now_s):
+        sets = CompleteSets(completed_at=sets.completed_at, count=sets.count)  # measured anew
     spacings, spacing_s = sets.spacings_s, sets.spacing_s
     has_every_phase = len(fresh_phases) >= settings.phases
     if not has_every_phase or not _are_recent(values, spacing_s, settings, now_s):
@@ -227,6 +231,27 @@ def _updated_sets(
             spacing_s = sorted(spacings)[len(spacings) // 2]
     return CompleteSets(
         completed_at=now_s, count=sets.count + 1, spacings_s=spacings, spacing_s=spacing_s
+    )
+
+
+def _is_spacing_too_short(
+    sets: CompleteSets, values: Sequence[PhaseValue | None], settings: Settings, now_s: float
+) -> bool:
+    """Tell whether a cyclic meter sends, but no set becomes complete, because the measured spacing is too short.
+
+    The values that answer the reads of the start may come among the first telegrams. Then the median of the
+    first spacings is near 0, every phase counts as one of the round before, and no further set would ever
+    correct it: nothing would be raised, and no emergency would end. It is so when every phase has come since
+    the last set, and that is ten spacings ago, and 30 s: so often in turn no telegram is lost. Source:
+    load-management 2.3, 3.1h.
+    """
+    if settings.monitoring is not Monitoring.VALUES or sets.completed_at is None:
+        return False
+    if now_s - sets.completed_at <= max(OVERDUE_S, OVERDUE_SPACINGS * sets.spacing_s):
+        return False
+    return all(
+        value is not None and value.arrived_at > sets.completed_at
+        for value in values[: settings.phases]
     )
 
 

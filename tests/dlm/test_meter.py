@@ -86,6 +86,30 @@ def test_after_a_lost_telegram_phases_told_apart_make_sets_of_one_moment_again(l
     assert report(report(report(meter, 10.0, 0), 10.5, 1), 11.0, 2).sets.completed_at == 11.0
 
 
+@pytest.mark.proves("D2.3", "D3.1h")
+@pytest.mark.parametrize("apart_s", [0.0, 0.2], ids=["at once", "0.2 s apart"])
+def test_answers_among_the_first_telegrams_do_not_keep_sets_from_becoming_complete_for_good(
+    apart_s: float,
+) -> None:
+    meter = Meter()
+    for now_s in (0.0, 0.0, 0.0, 1.0):  # telegrams, and answers to reads at the same instant
+        meter = report(meter, now_s, 0, 1, 2)
+    assert meter.spacing_s < 0.1
+    for second in range(2, 60):
+        for phase in range(3):
+            meter = report(meter, second + phase * apart_s, phase)
+    assert meter.spacing_s == pytest.approx(1.0)
+    assert meter.sets.completed_at == pytest.approx(59 + 2 * apart_s)
+
+
+def test_a_phase_that_was_lost_for_a_while_does_not_change_the_spacing() -> None:
+    meter = Meter()
+    for second in range(0, 80, 2):
+        meter = report(meter, float(second), *((0, 2) if 40 <= second < 66 else (0, 1, 2)))
+    assert meter.spacing_s == 2.0
+    assert len(meter.sets.spacings_s) == 9
+
+
 def test_phases_that_are_told_in_turn_make_a_set_each_round_although_one_is_lost() -> None:
     meter = Meter()
     for place in range(30):
