@@ -165,7 +165,14 @@ def with_reading(
     fresh_phases = _fresh_phases_of_this_round(meter, now_s) | {phase}
     updated = Meter(  # as `replace` would, but faster: this is for each value
         values=values,
-        sets=_updated_sets(meter.sets, fresh_phases, values, settings, now_s),
+        sets=_updated_sets(
+            meter.sets,
+            fresh_phases,
+            values,
+            settings,
+            now_s,
+            hold_since=_values_hold_since(meter, settings, now_s),
+        ),
         in_operation=meter.in_operation,
         requested_at=meter.requested_at,
         supervised_since=meter.supervised_since,
@@ -206,18 +213,25 @@ def _updated_sets(
     values: Sequence[PhaseValue | None],
     settings: Settings,
     now_s: float,
+    *,
+    hold_since: float,
 ) -> CompleteSets:
     """Return what is known of complete sets after a value: one more set, or the set that is not complete yet.
 
     `fresh_phases`: the phases that have come in the present round. Once they are all there, and no value is too
     old, the set is complete, and the next one begins empty. The spacing is updated only for a meter that sends
-    cyclically: that of one that sends changes stays 10 s. Source: load-management 2.3, 3.1h.
+    cyclically: that of one that sends changes stays 10 s. `hold_since`: values that came since then are not
+    too old for the first set (`_values_hold_since`). Source: load-management 2.3, 3.1h.
     """
     if _is_spacing_too_short(sets, values, settings, now_s):
         sets = CompleteSets(completed_at=sets.completed_at, count=sets.count)  # measured anew
     spacings, spacing_s = sets.spacings_s, sets.spacing_s
     has_every_phase = len(fresh_phases) >= settings.phases
-    if not has_every_phase or not _are_recent(values, spacing_s, settings, now_s):
+    does_first_hold = sets.count == 0 and all(
+        value is not None and value.arrived_at >= hold_since for value in values[: settings.phases]
+    )
+    is_recent = does_first_hold or _are_recent(values, spacing_s, settings, now_s)
+    if not has_every_phase or not is_recent:
         return CompleteSets(
             fresh_phases=fresh_phases,
             completed_at=sets.completed_at,
@@ -232,6 +246,20 @@ def _updated_sets(
     return CompleteSets(
         completed_at=now_s, count=sets.count + 1, spacings_s=spacings, spacing_s=spacing_s
     )
+
+
+def _values_hold_since(meter: Meter, settings: Settings, now_s: float) -> float:
+    """Return since when the values of a meter that sends changes only hold [monotonic s]; now: none of before.
+
+    They hold while In-operation telegrams come without a gap, and since a timeout before the first of these,
+    because a value is a sign of life too. The first set after a start may so gather over any time: a meter
+    that does not answer reads reports a phase when that changes. Source: load-management 3.1i.
+    """
+    telegrams = meter.in_operation
+    if settings.monitoring is Monitoring.VALUES or telegrams is None:
+        return now_s
+    has_gap = now_s - telegrams.last_at >= settings.timeout_s
+    return now_s if has_gap else telegrams.since - settings.timeout_s
 
 
 def _is_spacing_too_short(

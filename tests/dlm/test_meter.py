@@ -110,6 +110,17 @@ def test_a_phase_that_was_lost_for_a_while_does_not_change_the_spacing() -> None
     assert len(meter.sets.spacings_s) == 9
 
 
+@pytest.mark.proves("D3.1i")
+@pytest.mark.parametrize(("gap_s", "sets"), [(0, 1), (80, 0)], ids=["no gap", "a gap"])
+def test_the_first_set_of_changes_gathers_while_in_operation_comes(gap_s: int, sets: int) -> None:
+    meter = report(Meter(), 1.0, 0, settings=ON_CHANGE)
+    for now_s in (5, 15, *range(25 + gap_s, 290 + gap_s, 10)):
+        meter = with_in_operation(meter, ON_CHANGE, float(now_s))
+    meter = report(meter, 286.0 + gap_s, 1, settings=ON_CHANGE)
+    assert meter.sets.count == 0
+    assert report(meter, 290.0 + gap_s, 2, settings=ON_CHANGE).sets.count == sets
+
+
 def test_phases_that_are_told_in_turn_make_a_set_each_round_although_one_is_lost() -> None:
     meter = Meter()
     for place in range(30):
