@@ -224,7 +224,7 @@ def _updated_sets(
     too old for the first set (`_values_hold_since`). Source: load-management 2.3, 3.1h.
     """
     if _is_spacing_too_short(sets, values, settings, now_s):
-        sets = CompleteSets(completed_at=sets.completed_at, count=sets.count)  # measured anew
+        sets = CompleteSets(completed_at=sets.completed_at, count=sets.count)  # measured again
     spacings, spacing_s = sets.spacings_s, sets.spacing_s
     has_every_phase = len(fresh_phases) >= settings.phases
     does_first_hold = sets.count == 0 and all(
