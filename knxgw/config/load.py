@@ -10,7 +10,7 @@ from knxgw.catalogue.messages import Message, message
 from knxgw.catalogue.product import Catalogue
 from knxgw.catalogue.yaml_loader import Loader
 from knxgw.catalogue.yaml_tree import Node, parse_tree
-from knxgw.config.assemble import assemble
+from knxgw.config.assemble import assembled
 from knxgw.config.check_files import check_files, warn_about_readers
 from knxgw.config.model import Configuration, ConfigurationSource
 from knxgw.config.report import Report
@@ -32,6 +32,9 @@ class LoadedConfiguration:
     configuration: Configuration | None
     findings: tuple[Finding, ...]  # by line; faults of the configuration are errors here too
     places: YamlPlaces
+    understood: Configuration | None = (
+        None  # also of a file with mistakes; None: it has no keys and values
+    )
 
     def finding(self, key: str, words: Worded, severity: Severity = Severity.ERROR) -> Finding:
         """Return a finding of somebody else about a key of this file."""
@@ -112,9 +115,10 @@ def parse_configuration(
     if not is_offline:
         check_files(file.named_files, report)
     warn_about_readers(file.named_files, report)
-    configuration = assemble(values, links, catalogue, report, source=ConfigurationSource.FILE)
+    found = assembled(values, links, catalogue, report, source=ConfigurationSource.FILE)
     return LoadedConfiguration(
-        configuration=configuration,
+        configuration=found.configuration,
+        understood=found.understood,
         findings=_in_order(report),
         places=places,
     )
