@@ -21,7 +21,8 @@ from knxgw.config.group_objects import POINTS
 from knxgw.config.load import load_configuration
 from knxgw.config.model import Configuration
 from knxgw.config.objects import ExistingObject, existing_objects
-from knxgw.errors import ConfigError
+from knxgw.errors import ConfigError, GatewayError
+from knxgw.ets.address_plan import NoRoomError
 from knxgw.ets.exported import AddressWishes, Shape, group_addresses
 
 _KINDS = {"chargers": DeviceKind.CHARGER, "meters": DeviceKind.METER}
@@ -48,7 +49,10 @@ def list_objects(
         content = object_lines(rows, None if output else _terminal_width()) + "\n"
     else:
         numbers = {row["number"] for row in rows}
-        content = group_addresses(site, catalogue, Shape(shape), addresses, numbers)
+        try:
+            content = group_addresses(site, catalogue, Shape(shape), addresses, numbers)
+        except NoRoomError as err:
+            raise GatewayError(f"{err} (--main, --middle)") from err
     if rows or (output is None and shape in {"json", "table"}):
         put(content, output)
     return _are_there(rows, "object", words)

@@ -8,8 +8,7 @@ from knxgw.catalogue.product import Catalogue
 from knxgw.config.group_objects import definitions
 from knxgw.config.model import Configuration, GroupAddress
 from knxgw.config.objects import ExistingObject, existing_objects, possible_objects
-from knxgw.errors import GatewayError
-from knxgw.ets.address_plan import USUAL_MIDDLE, NoRoomError, WantedRange, plan_addresses
+from knxgw.ets.address_plan import USUAL_MIDDLE, WantedRange, plan_addresses
 from knxgw.ets.group_address_table import group_address_table, site_names
 from knxgw.ets.write_group_addresses import config_lines, ets_csv, ets_xml
 
@@ -45,15 +44,12 @@ def planned_links(
 ) -> Mapping[int, tuple[GroupAddress, ...]]:
     """Return the addresses of every object, of a site or of the whole map: its own, else planned ones.
 
-    Raises: GatewayError.
+    Raises: NoRoomError.
     """
     kept = configuration.group_objects.values() if configuration else ()
     linked = [address for link in kept for address in link.addresses]
     every = _objects(configuration, catalogue)
-    try:
-        return plan_addresses(every, linked, wishes.range, catalogue.product.texts.names)
-    except NoRoomError as err:
-        raise GatewayError(f"{err} (--main, --middle)") from err
+    return plan_addresses(every, linked, wishes.range, catalogue.product.texts.names)
 
 
 def _objects(configuration: Configuration | None, catalogue: Catalogue) -> Sequence[ExistingObject]:
@@ -72,7 +68,7 @@ def group_addresses(
     """Return the file for the objects with these numbers, of a site or of the whole map.
 
     Objects that are left out keep their place: each gets the address it has in the file of all.
-    Raises: GatewayError.
+    Raises: NoRoomError.
     """
     every = _objects(configuration, catalogue)
     kept = dict(configuration.group_objects) if configuration else {}

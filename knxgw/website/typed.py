@@ -27,6 +27,7 @@ class Basis:
     text: str
     may_be_kept: bool  # nothing that somebody did elsewhere gets lost
     is_overtaken: bool = False  # the same page has typed something newer already
+    is_own: bool = False  # what the page began with: nobody else has changed anything since
 
 
 def basis_of(draft: Draft, sheet: Sheet, shown: Callable[[str], str]) -> Basis:
@@ -37,7 +38,12 @@ def basis_of(draft: Draft, sheet: Sheet, shown: Callable[[str], str]) -> Basis:
     typing = draft.typing
     if typing is not None and sheet.page and typing.page == sheet.page:
         is_overtaken = 0 < sheet.turn <= typing.turn
-        return Basis(text=typing.base, may_be_kept=not is_overtaken, is_overtaken=is_overtaken)
+        return Basis(
+            text=typing.base,
+            may_be_kept=not is_overtaken,
+            is_overtaken=is_overtaken,
+            is_own=True,
+        )
     return Basis(text=draft.text, may_be_kept=shown(draft.text) == sheet.seen)
 
 

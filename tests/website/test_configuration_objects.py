@@ -31,7 +31,7 @@ def visited(own: Own) -> Iterator[Website]:
 
 def linked(page: str) -> dict[int, str]:
     """Return the addresses in the table by the number of the group object."""
-    found = re.findall(r'name="object:(\d+)" value="([^"]*)"', page)
+    found = re.findall(r'name="group_objects\.(\d+)" value="([^"]*)"', page)
     return {int(number): addresses for number, addresses in found}
 
 
@@ -47,9 +47,9 @@ def test_addresses_that_are_typed_change_their_line_of_the_draft_only(
     own: Own, visited: Website
 ) -> None:
     page = visited.get("/config/objects")
-    typed = {f"object:{number}": text for number, text in linked(page).items()}
-    assert typed["object:60"] == "1/1/60"
-    typed |= {"object:60": "1/2/60, 1/2/61", "object:61": ""}
+    typed = {f"group_objects.{number}": text for number, text in linked(page).items()}
+    assert typed["group_objects.60"] == "1/1/60"
+    typed |= {"group_objects.60": "1/2/60, 1/2/61", "group_objects.61": ""}
     assert visited.post("/config/objects", **typed).headers["Location"] == "/config/draft"
     changed = visited.get("/config/draft")
     assert [line.split("#")[0].strip() for line in re.findall(r"<ins>\+ (.*?)</ins>", changed)] == [
@@ -163,8 +163,8 @@ def test_a_file_that_is_none_of_ets_is_refused_with_words(
     assert words in page
 
 
-def test_a_draft_with_errors_has_no_table_and_says_why(own: Own, visited: Website) -> None:
-    own.text = own.text.replace("number: 1", "number: 9")
+def test_a_text_without_keys_has_no_table_and_says_why(own: Own, visited: Website) -> None:
+    own.text = "device: [\n"
     page = visited.get("/config/objects")
     assert "The draft has errors" in page
     assert 'href="/config/draft"' in page
@@ -187,12 +187,12 @@ def test_an_address_of_several_objects_says_whose_it_is_too(own: Own, visited: W
         "group_objects: {55: [4/1/55, 4/0/55], 56: [4/0/55], 60: [4/1/60]}\n"
     )
     page = visited.get("/config/objects")
-    rows = dict(re.findall(r'name="object:(\d+)".*?data-label="Remarks">(.*?)</td>', page))
+    rows = dict(re.findall(r'id="said:group_objects\.(\d+)">(.*?)</td>', page))
     assert "4/0/55 also at 56" in rows["55"]
     assert "4/0/55 also at 55" in rows["56"]
-    assert rows["60"] == ""
-    visited.post("/config/objects", **{"object:60": "4/1/61"})
+    assert "<span" not in rows["60"]
+    visited.post("/config/objects", **{"group_objects.60": "4/1/61"})
     page = visited.get("/config/objects")
-    rows = dict(re.findall(r'name="object:(\d+)".*?data-label="Remarks">(.*?)</td>', page))
+    rows = dict(re.findall(r'id="said:group_objects\.(\d+)">(.*?)</td>', page))
     assert "changed in the draft" in rows["60"]
     assert "changed" not in rows["55"]

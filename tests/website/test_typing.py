@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -64,13 +65,14 @@ def shared() -> Iterator[tuple[Own, Website]]:
 class OpenPage:
     """A page of the configuration in a browser, and what its script sends."""
 
-    def __init__(self, visitor: Website, path: str) -> None:
+    def __init__(self, visitor: Website, path: str, html: str = "") -> None:
+        """Open a page, or take it as it was answered."""
         self.visitor, self.path = visitor, path
         self.turn = 0
-        html = visitor.get(path)
+        html = html or visitor.get(path)
         self.hidden = {
-            name: re.findall(rf'name="{name}" value="([^"]*)"', html)[0]
-            for name in ("page", "seen")
+            name: unescape(value)
+            for name, value in re.findall(r'name="(page|seen|was)" value="([^"]*)"', html)
         }
         self.typed = typed_in(html)
 
@@ -93,7 +95,7 @@ class OpenPage:
         )
         assert answer.status_code == 200, answer.get_data(as_text=True)
         found: dict[str, Any] = answer.get_json()
-        self.hidden["seen"] = found["seen"]
+        self.hidden |= {name: found[name] for name in ("seen", "was")}
         return found
 
     def shown(self) -> Mapping[str, str]:

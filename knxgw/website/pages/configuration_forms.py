@@ -1,7 +1,7 @@
 """Forms of the configuration, section by section; what is typed becomes a draft. Source: website 43, 44."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from secrets import token_urlsafe
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -32,7 +32,8 @@ from knxgw.website.language import Language, marked
 from knxgw.website.pages.common import checked, error_page, language, session, site
 from knxgw.website.pages.models import facts_of_chosen
 from knxgw.website.security import needs
-from knxgw.website.typed import Sheet, basis_of
+from knxgw.website.two_windows import changed_elsewhere, changed_here, shown_before, shown_in
+from knxgw.website.typed import Basis, Sheet, basis_of
 
 pages = Blueprint("configuration_forms", __name__)
 SECTIONS = {
@@ -125,34 +126,80 @@ def form(section: str, number: int | None) -> str | tuple[str, int]:
 @needs(Right.CONFIGURATION)
 def save(section: str, number: int | None) -> AnyResponse | str | tuple[str, int]:
     """Take what was typed into the draft; nothing is applied."""
-    entry, draft = entry_of(section, number), draft_now()
+    entry = entry_of(section, number)
     try:
-        basis = basis_of(draft, sheet_of_request(), lambda text: shown_sum(section, entry, text))
-        changed = Draft(text=with_typed(section, entry, basis.text), based_on=draft.based_on)
+        draft, taken = take_into_draft(
+            lambda basis: with_typed(section, entry, basis),
+            lambda text: shown_sum(section, entry, text),
+        )
     except NotEditableError as err:
         return not_editable(err)
-    keep_draft(changed)
+    if taken.overlaps:
+        return form_page(section, entry, draft, taken=taken), 409
     if "reset" in request.form:
         return redirect(f"{_path(section, entry)}#{quote(request.form['reset'])}", 303)
-    page = form_page(section, entry, changed, only_if_wrong=True)
-    return page or redirect("/config/draft", 303)
+    if found_in(section, entry, draft.text).errors_here:
+        return form_page(section, entry, draft)
+    return redirect("/config/draft", 303)
 
 
-def with_typed(section: str, entry: int | None, text: str) -> str:
+class Taken(NamedTuple):
+    """What becomes of a draft with what was typed into a form."""
+
+    kept: str  # the text without what another window has changed otherwise
+    text: str  # with all of it
+    overlaps: Mapping[str, str] = {}  # by field: what another window made of it
+
+
+def take_into_draft(
+    typed: Callable[[Basis], Taken], shown: Callable[[str], str]
+) -> tuple[Draft, Taken]:
+    """Keep what was typed in the draft as it is at that moment. Raises: NotEditableError."""
+    account, drafts = session().account, site().drafts
+    while True:
+        before = drafts.of(account)
+        draft = before or file_as_draft()
+        taken = typed(basis_of(draft, sheet_of_request(), shown))
+        changed = Draft(text=taken.kept, based_on=draft.based_on)
+        if drafts.exchange(account, before, changed):
+            return changed, taken  # else another window has kept something meanwhile
+
+
+def with_typed(section: str, entry: int | None, basis: Basis) -> Taken:
     """Return a text with what was typed into the form of a section. Raises: NotEditableError."""
-    if request.form.get("wanted") == "remove" and entry is not None:
-        return edited(text, {(section, entry): None})
+    text, before = basis.text, before_in(basis)
     groups = fields_of(section, entry, text)
-    changes = changes_of(groups, request.form, catalogue())
-    if (reset := _reset(groups)) is not None:
-        changes[reset.path] = None
-    return edited(text, changes)
+    fields = [one for group in groups for one in group.fields]
+    if request.form.get("wanted") == "remove" and entry is not None:
+        others = changed_elsewhere(fields, before)
+        return Taken(text, text, others) if others else _as_it_is(_removed(section, entry, text))
+    number = f"{section}[{entry}].number"  # what tells one entry from another
+    is_another = before is not None and any(
+        one.value != before.get(number, "") for one in fields if one.name == number
+    )
+    typed = dict(request.form)
+    if (name := typed.get("reset")) in {one.name for one in fields}:
+        typed[name] = ""
+    here = changed_here(fields, typed, before, is_another=is_another)
+    kept = {name: one for name, one in here.texts.items() if name not in here.overlaps}
+    return Taken(
+        edited(text, changes_of(groups, kept, catalogue())),
+        edited(text, changes_of(groups, here.texts, catalogue())),
+        here.overlaps,
+    )
 
 
-def _reset(groups: Iterable[FieldGroup]) -> Field | None:
-    """Return the field that is to have its default again; None: none was asked for."""
-    name = request.form.get("reset")
-    return next((one for group in groups for one in group.fields if one.name == name), None)
+def _as_it_is(text: str) -> Taken:
+    return Taken(text, text)
+
+
+def _removed(section: str, entry: int, text: str) -> str:
+    return edited(text, {(section, entry): None})
+
+
+def before_in(basis: Basis) -> Mapping[str, str] | None:
+    """Return what the fields of a window showed before somebody typed; None: that is in the text itself."""
+    return None if basis.is_own else shown_before(request.form.get("was", ""))
 
 
 def fields_of(section: str, entry: int | None, text: str) -> tuple[FieldGroup, ...]:
@@ -173,6 +220,12 @@ def found_in(section: str, entry: int | None, text: str) -> FoundInForm:
     groups = fields_of(section, entry, text)
     idle = idle_in(place, groups, values_of(text), catalogue(), words)
     return found_in_form(checked(text), groups, dotted(place), words, idle)
+
+
+def shown_fields(section: str, entry: int | None, text: str) -> str:
+    """Return what the fields of a form show of a text, as the form carries it. Raises: NotEditableError."""
+    groups = fields_of(section, entry, text)
+    return shown_in(one for group in groups for one in group.fields)
 
 
 def sheet_of_request() -> Sheet:
@@ -199,12 +252,17 @@ def not_editable(error: NotEditableError) -> tuple[str, int]:
 
 def draft_now() -> Draft:
     """Return the draft of whoever asks; without one, what the file says."""
+    now = file_as_draft()
+    return site().drafts.of(session().account) or now
+
+
+def file_as_draft() -> Draft:
+    """Return what the file says, as a draft begins with it."""
     try:
         now = site().bridge.device.configuring.text()
     except OSError:
         abort(503)
-    found = site().drafts.of(session().account)
-    return found or Draft(text=now, based_on=sum_of(now))
+    return Draft(text=now, based_on=sum_of(now))
 
 
 def keep_draft(draft: Draft) -> None:
@@ -243,19 +301,19 @@ def form_page(
     entry: int | None,
     draft: Draft,
     *,
-    only_if_wrong: bool = False,
     trials: Mapping[str, object] | None = None,
+    taken: Taken | None = None,
 ) -> str:
-    """Return the form, with what is wrong beside its fields; "" if nothing is and that is enough.
+    """Return the form, with what is wrong beside its fields.
 
-    `trials`: what came of reading a device of the form, by its part.
+    `trials`: what came of reading a device of the form, by its part. `taken`: what was typed and not all
+    taken into the draft, because another window has changed the same fields.
     """
     words = language()
-    data = values_of(draft.text)
-    found = found_in(section, entry, draft.text)
-    if only_if_wrong and not found.errors_here:
-        return ""
-    groups = fields_of(section, entry, draft.text)
+    text = draft.text if taken is None else taken.text
+    data = values_of(text)
+    found = found_in(section, entry, text)
+    groups = fields_of(section, entry, text)
     return render_template(
         "configuration_form.html",
         title=_title(section, entry, data, words),
@@ -272,13 +330,50 @@ def form_page(
         path=_path(section, entry),
         was_sent=request.method == "POST",
         page=new_page(),
-        seen=shown_sum(section, entry, draft.text),
+        # what is not taken yet is kept only when it is sent again
+        seen="" if taken else shown_sum(section, entry, draft.text),
+        was=shown_fields(section, entry, draft.text),
+        overlaps=[] if taken is None else overlap_rows(groups, taken.overlaps, words),
         is_entry=entry is not None and entry < _count(data),
     )
 
 
 def _path(section: str, entry: int | None) -> str:
     return f"/config/form/{section}" if entry is None else f"/config/form/{section}/{entry + 1}"
+
+
+class OverlapRow(NamedTuple):
+    """A field that two windows have changed, as a page asks about it."""
+
+    name: str
+    words: str
+    here: str
+    other: str
+
+
+def overlap_rows(
+    groups: Iterable[FieldGroup], overlaps: Mapping[str, str], words: Language
+) -> list[OverlapRow]:
+    """Return what to ask about the fields that another window has changed otherwise."""
+    return [
+        OverlapRow(
+            name=one.name,
+            words=one.words,
+            here=_in_words(one, request.form.get(one.name, one.value).strip(), words),
+            other=_in_words(one, overlaps[one.name], words),
+        )
+        for group in groups
+        for one in group.fields
+        if one.name in overlaps
+    ]
+
+
+def _in_words(field: Field, value: str, words: Language) -> str:
+    """Return a value as its field shows it."""
+    if not value:
+        return words.text("not given")
+    named = [one.words for group in field.choices for one in group.options if one.value == value]
+    return named[0] if named else f"{value} {field.unit}".strip()
 
 
 class ShownGroup(NamedTuple):

@@ -32,6 +32,7 @@ from knxgw.ets.project import EtsProject
 from knxgw.links.keyring_contents import read_contents
 from knxgw.monitoring.csv_table import plain_text
 from knxgw.website.access.roles import Right
+from knxgw.website.address_fields import split_addresses
 from knxgw.website.api.uploads import words_of
 from knxgw.website.ets_reading import AnotherIsReadError, Question, Reading
 from knxgw.website.field_findings import TONES, FindingText
@@ -50,9 +51,8 @@ from knxgw.website.pages.configuration_forms import draft_now, not_editable
 from knxgw.website.pages.configuration_objects import (
     came_from,
     changed,
-    configuration_of,
     refused,
-    split_addresses,
+    understood_of,
 )
 from knxgw.website.pages.wizard_shown import Shown, ShownRow
 from knxgw.website.security import needs
@@ -209,7 +209,7 @@ def _found(
     reading: Reading, project: EtsProject, words: Language, frame: dict[str, Any]
 ) -> str | tuple[str, int]:
     """Return the page of what a project says."""
-    configuration = configuration_of(draft_now().text)
+    configuration = understood_of(draft_now().text)
     wanted = Wanted(
         file=reading.question.name,
         expected=expected_objects(catalogue(), configuration),

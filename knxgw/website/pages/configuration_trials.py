@@ -63,15 +63,18 @@ def read(section: str, number: int | None, part: str) -> Response | str | tuple[
     draft = draft_now()
     try:
         basis = basis_of(draft, sheet_of_request(), lambda text: shown_sum(section, entry, text))
-        text = with_typed(section, entry, basis.text)
-        view = _begun(one_device(values_of(text), wanted, entry or 0, catalogue()))
+        taken = with_typed(section, entry, basis)
+        view = _begun(one_device(values_of(taken.text), wanted, entry or 0, catalogue()))
     except NotEditableError as err:
         return not_editable(err)
     if request.accept_mimetypes.best == "application/json":
         return jsonify(view.as_json())
-    changed = Draft(text=text, based_on=draft.based_on)
+    changed = Draft(text=taken.kept, based_on=draft.based_on)
     keep_draft(changed)
-    return form_page(section, entry, changed, trials={wanted: _finished(view)})
+    trials = {wanted: _finished(view)}
+    if taken.overlaps:
+        return form_page(section, entry, changed, trials=trials, taken=taken), 409
+    return form_page(section, entry, changed, trials=trials)
 
 
 @pages.get("/config/trials/<int:number>")

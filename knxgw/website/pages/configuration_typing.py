@@ -12,16 +12,23 @@ from flask import Blueprint, Response, abort, jsonify, request
 from knxgw.config.edit_yaml import NotEditableError
 from knxgw.website.access.roles import Right
 from knxgw.website.configuring import sum_of
-from knxgw.website.drafts import Draft
 from knxgw.website.field_findings import FoundInForm, found_in_text
 from knxgw.website.language import marked
 from knxgw.website.pages.common import language, session, site
 from knxgw.website.pages.configuration_forms import (
     entry_of,
+    file_as_draft,
     found_in,
     sheet_of_request,
+    shown_fields,
     shown_sum,
     with_typed,
+)
+from knxgw.website.pages.configuration_objects import (
+    addresses_sum,
+    found_in_table,
+    shown_addresses,
+    with_typed_addresses,
 )
 from knxgw.website.security import needs
 from knxgw.website.typed import Basis, Sheet, basis_of, draft_with
@@ -42,9 +49,25 @@ def check_form(section: str, number: int | None) -> Response | tuple[Response, i
     entry = entry_of(section, number)
     try:
         return _check(
-            typed=lambda text: with_typed(section, entry, text),
+            typed=lambda basis: with_typed(section, entry, basis).text,
             shown=lambda text: shown_sum(section, entry, text),
+            was=lambda text: shown_fields(section, entry, text),
             found=lambda text: found_in(section, entry, text),
+        )
+    except NotEditableError as err:
+        return jsonify(notice=err.words.problem(language().code, in_file=True)), 409
+
+
+@pages.post("/config/objects/check")
+@needs(Right.CONFIGURATION)
+def check_addresses() -> Response | tuple[Response, int]:
+    """Check what is typed into the table of group addresses."""
+    try:
+        return _check(
+            typed=lambda basis: with_typed_addresses(basis).text,
+            shown=addresses_sum,
+            was=shown_addresses,
+            found=found_in_table,
         )
     except NotEditableError as err:
         return jsonify(notice=err.words.problem(language().code, in_file=True)), 409
@@ -57,21 +80,24 @@ def check_text() -> Response:
     given = request.form.get("text", "").replace("\r\n", "\n")
     check = site().bridge.device.configuring.check
     return _check(
-        typed=lambda _text: given,
+        typed=lambda _basis: given,
         shown=sum_of,
+        was=lambda _text: "",
         found=lambda text: found_in_text(check(text), language()),
     )
 
 
 def _check(
     *,
-    typed: Callable[[str], str],
+    typed: Callable[[Basis], str],
     shown: Callable[[str], str],
+    was: Callable[[str], str],
     found: Callable[[str], FoundInForm],
 ) -> Response:
     """Put what is typed into the draft where that loses nothing, and say what is found.
 
-    `typed` puts it into a text, `shown` sums up what the page shows of one. Raises: NotEditableError.
+    `typed` puts it into a text, `shown` sums up what the page shows of one, `was` is what its fields carry of that.
+    Raises: NotEditableError.
     """
     sheet = sheet_of_request()
     basis, text, is_kept = _keep(
@@ -84,13 +110,14 @@ def _check(
     answer |= {
         "kept": is_kept,
         "seen": shown(text) if is_kept else sheet.seen,
+        "was": was(text) if is_kept else request.form.get("was", ""),
         "notice": "" if is_kept or basis.is_overtaken else language().text(ELSEWHERE),
     }
     return jsonify(answer)
 
 
 def _keep(
-    sheet: Sheet, typed: Callable[[str], str], shown: Callable[[str], str]
+    sheet: Sheet, typed: Callable[[Basis], str], shown: Callable[[str], str]
 ) -> tuple[Basis, str, bool]:
     """Put what is typed into the draft where that loses nothing.
 
@@ -99,9 +126,9 @@ def _keep(
     account, drafts = session().account, site().drafts
     while True:
         kept = drafts.of(account)
-        draft = kept or _file_as_draft()
+        draft = kept or file_as_draft()
         basis = basis_of(draft, sheet, shown)
-        text = typed(basis.text)
+        text = typed(basis)
         if not basis.may_be_kept or text == draft.text:
             return basis, text, basis.may_be_kept
         if drafts.exchange(account, kept, draft_with(draft, basis, sheet, text)):
@@ -110,12 +137,3 @@ def _keep(
                 text,
                 True,
             )  # else another check has kept something meanwhile, so it was not in vain
-
-
-def _file_as_draft() -> Draft:
-    """Return what the file says, as a draft begins with it."""
-    try:
-        now = site().bridge.device.configuring.text()
-    except OSError:
-        abort(503)
-    return Draft(text=now, based_on=sum_of(now))

@@ -6,8 +6,6 @@ from typing import Any
 from flask import Blueprint, Response, abort, jsonify, redirect, render_template
 from werkzeug.wrappers import Response as AnyResponse
 
-from knxgw.catalogue.load import catalogue
-from knxgw.config.load import parse_configuration
 from knxgw.monitoring.csv_table import plain_text
 from knxgw.monitoring.test_charge import NO_OFFER_S, Problem, Progress, Result, Row, Step
 from knxgw.station.view import PointView
@@ -17,7 +15,7 @@ from knxgw.website.language import Language, marked
 from knxgw.website.pages.common import address, checked, language, session, site
 from knxgw.website.pages.configuration import applied, effect_words, finding_rows, text_now
 from knxgw.website.pages.configuration_forms import draft_now
-from knxgw.website.pages.configuration_objects import object_rows
+from knxgw.website.pages.configuration_objects import linked_and_all
 from knxgw.website.pages.wizard import TITLES, frame, mark, way
 from knxgw.website.pages.wizard_meter import running_meter
 from knxgw.website.pages.wizard_network import seen_row
@@ -142,7 +140,7 @@ def protocol() -> str:
     """Show a protocol of the set-up, to be printed and signed."""
     words, bridge = language(), site().bridge
     text = text_now()
-    loaded = parse_configuration(text, catalogue(), is_offline=True)
+    linked, objects = linked_and_all(text)
     view = bridge.view(words.code)
     check, charges, marks = (
         bridge.setup.commissioning.check(),
@@ -159,8 +157,8 @@ def protocol() -> str:
         steps=[(words.text(TITLES[one]), _marked(marks.get(one), words)) for one in STEPS],
         points=[_protocol_of(one, charges.get(one.number), words) for one in view.points],
         load_management=view.load_management,
-        linked=sum(bool(one.addresses) for one in object_rows(loaded.configuration)),
-        objects=len(object_rows(loaded.configuration)),
+        linked=linked,
+        objects=objects,
         findings=finding_rows(checked(text).findings, words),
         seen=[seen_row(one, words) for one in check.seen] if check.text_sum == sum_of(text) else [],
     )

@@ -22,7 +22,12 @@ from knxgw.website.language import Language, marked
 from knxgw.website.pages.common import checked, language, site
 from knxgw.website.pages.configuration import finding_rows
 from knxgw.website.pages.configuration_forms import draft_now, keep_draft, not_editable
-from knxgw.website.pages.configuration_objects import address_wishes, object_rows, planned_changes
+from knxgw.website.pages.configuration_objects import (
+    address_wishes,
+    linked_and_all,
+    planned_changes,
+    why_no_addresses,
+)
 from knxgw.website.pages.wizard import form_page, frame, gone_on, mark, path_after, with_typed
 from knxgw.website.pages.wizard_meter import start_meter_watch, with_live_meter
 from knxgw.website.pages.wizard_shown import Shown, ShownRow
@@ -127,12 +132,14 @@ def save_knx() -> AnyResponse | str | tuple[str, int]:
     try:
         draft = with_typed(Step.KNX)
         if request.form.get("addresses") == "plan":
-            draft = _with_addresses(draft)
+            try:
+                draft = _with_addresses(draft)
+            except GatewayError as err:
+                why = why_no_addresses(err)
+                return form_page(Step.KNX, draft, **_of_knx(draft), no_addresses=why), 409
         return gone_on(Step.KNX, draft, **_of_knx(draft))
     except NotEditableError as err:
         return not_editable(err)
-    except GatewayError as err:
-        return render_template("configuration_refused.html", texts=[str(err)]), 409
 
 
 @pages.post("/wizard/knx/search")
@@ -173,21 +180,19 @@ def take_interface() -> AnyResponse | tuple[str, int]:
 
 def _of_knx(draft: Draft) -> dict[str, Any]:
     words, found = language(), site().bridge.setup.commissioning.knx()
-    rows = object_rows(_loaded(draft).configuration)
+    linked, objects = linked_and_all(draft.text)
     return {
         "found": _found_knx(found, words),
         "interfaces": _interfaces(found.devices, words),
-        "linked": sum(bool(one.addresses) for one in rows),
-        "objects": len(rows),
+        "linked": linked,
+        "objects": objects,
+        "wished": {name: request.form.get(name, "") for name in ("addresses", "main", "middle")},
     }
 
 
 def _with_addresses(draft: Draft) -> Draft:
     """Return the draft with an address for every object that has none, and keep it. Raises: GatewayError."""
-    configuration = _loaded(draft).configuration
-    if configuration is None:
-        return draft
-    text = edited(draft.text, planned_changes(configuration, address_wishes()))
+    text = edited(draft.text, planned_changes(draft.text, address_wishes()))
     changed = Draft(text=text, based_on=draft.based_on)
     keep_draft(changed)
     return changed

@@ -79,6 +79,7 @@ function show(found) {
 
 function fill(found) {
   form.elements.seen.value = found.seen;
+  if (form.elements.was) form.elements.was.value = found.was;
   for (const place of form.querySelectorAll(".found")) {
     const name = place.id.slice("said:".length);
     const field = document.getElementById(name);

@@ -1,0 +1,130 @@
+"""Two windows of the same account: each writes what it has changed, and neither undoes what the other one did."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from knxgw.config.edit_yaml import edited, values_of
+from tests.support.own_configuration import Own
+from tests.support.plotted import site
+from tests.support.website import Website, website
+from tests.website.test_configuration_forms import EXAMPLES
+from tests.website.test_pages import POINT
+from tests.website.test_typing import OpenPage
+
+TABLE, POINTS = "/config/objects", "/config/form/charging_points"
+MAINS = "/config/form/load_management"
+FUSE, RESERVE = "load_management.fuse_a", "load_management.reserve_a"
+FIRST, SECOND = "group_objects.55", "group_objects.60"
+
+
+@pytest.fixture
+def own() -> Own:
+    text = EXAMPLES[2].read_text(encoding="utf-8")
+    values = {FUSE: 250, RESERVE: 5}
+    changes = {tuple(name.split(".")): value for name, value in values.items()}
+    links = {("group_objects", "55"): ["1/1/55"], ("group_objects", "60"): ["1/1/60"]}
+    return Own(edited(text, {**changes, **links}))
+
+
+@pytest.fixture
+def visited(own: Own) -> Iterator[Website]:
+    with website(lambda _language: site(POINT), device=own.control()) as found:
+        yield found
+
+
+def send(window: OpenPage, **typed: str) -> tuple[int, str]:
+    """Send the form of a window; return the state and the page."""
+    window.typed |= typed
+    answer = window.visitor.post(window.path, **{**window.hidden, **window.typed})
+    return answer.status_code, answer.get_data(as_text=True)
+
+
+def says(visited: Website, name: str) -> object:
+    """Return what the draft says."""
+    found = values_of(visited.app.extensions["knxgw"].drafts.of("owner").text)
+    section, key = name.split(".")
+    return found[section].get(key)
+
+
+@pytest.mark.proves("W46")
+def test_a_form_that_was_open_before_undoes_nothing_that_another_window_took(
+    visited: Website,
+) -> None:
+    first, second = OpenPage(visited, MAINS), OpenPage(visited, MAINS)
+    assert send(first, **{FUSE: "100"})[0] == 303
+    assert send(second, **{RESERVE: "7"})[0] == 303
+    assert (says(visited, FUSE), says(visited, RESERVE)) == ("100", "7")
+
+
+@pytest.mark.proves("W46")
+def test_a_table_that_was_open_before_undoes_nothing_that_another_window_took(
+    visited: Website,
+) -> None:
+    first, second = OpenPage(visited, TABLE), OpenPage(visited, TABLE)
+    assert send(first, **{FIRST: "1/2/55"})[0] == 303
+    assert send(second, **{SECOND: "1/2/60"})[0] == 303
+    assert (says(visited, FIRST), says(visited, SECOND)) == (["1/2/55"], ["1/2/60"])
+
+
+@pytest.mark.proves("W46")
+@pytest.mark.parametrize(
+    ("path", "field", "other", "values"),
+    [
+        (MAINS, FUSE, RESERVE, ("100", "80", "7")),
+        (TABLE, FIRST, SECOND, ("1/2/1", "1/2/2", "1/2/3")),
+    ],
+    ids=["form", "table"],
+)
+def test_what_both_have_changed_is_asked_with_both_values_and_nothing_is_lost(
+    visited: Website, path: str, field: str, other: str, values: tuple[str, str, str]
+) -> None:
+    theirs, mine, more = values
+    first, second = OpenPage(visited, path), OpenPage(visited, path)
+    send(first, **{field: theirs})
+    state, page = send(second, **{field: mine, other: more})
+    assert state == 409
+    assert f"here: {mine}" in page
+    assert f"in the other window: {theirs}" in page
+    assert re.search(rf'id="{re.escape(field)}"[^>]* value="{mine}"', page), "what was typed stays"
+    assert str(says(visited, field)).strip("[]'") == theirs
+    assert str(says(visited, other)).strip("[]'") == more, "that nobody else has changed"
+    asked = OpenPage(visited, path, page)
+    assert not asked.check()["kept"], "only whoever sends it again has chosen"
+    assert str(says(visited, field)).strip("[]'") == theirs
+    assert send(asked)[0] == 303
+    assert str(says(visited, field)).strip("[]'") == mine
+
+
+@pytest.mark.proves("W46")
+def test_the_same_value_in_both_windows_is_no_question(visited: Website) -> None:
+    first, second = OpenPage(visited, MAINS), OpenPage(visited, MAINS)
+    assert send(first, **{FUSE: "100"})[0] == 303
+    assert send(second, **{FUSE: "100"})[0] == 303
+
+
+@pytest.mark.proves("W46", "W62")
+def test_who_types_and_sends_undoes_nothing_either(visited: Website) -> None:
+    first, second = OpenPage(visited, MAINS), OpenPage(visited, MAINS)
+    first.check({FUSE: "100"})
+    second.check({RESERVE: "7"})
+    assert send(second)[0] == 303
+    assert (says(visited, FUSE), says(visited, RESERVE)) == ("100", "7")
+    first.check({FUSE: "90"})
+    assert send(first)[0] == 303
+    assert (says(visited, FUSE), says(visited, RESERVE)) == ("90", "7")
+
+
+@pytest.mark.proves("W46")
+def test_a_form_of_a_charging_point_never_writes_into_another_one(visited: Website) -> None:
+    second = OpenPage(visited, f"{POINTS}/2")
+    visited.post(f"{POINTS}/1", wanted="remove")
+    before = visited.app.extensions["knxgw"].drafts.of("owner").text
+    name = "charging_points[1].name"
+    state, page = send(second, **{name: "Mine"})
+    assert (state, "in the other window" in page) == (409, True)
+    assert visited.app.extensions["knxgw"].drafts.of("owner").text == before
+    removed = visited.post(f"{POINTS}/2", **second.hidden, **second.typed, wanted="remove")
+    assert removed.status_code == 409
+    assert visited.app.extensions["knxgw"].drafts.of("owner").text == before
