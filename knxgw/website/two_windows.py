@@ -6,10 +6,12 @@ Source: website 46.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from knxgw.website.config_form import Field
+from knxgw.website.config_form import POINTS, Field
+
+ENTRY_AND_KEY = 3  # steps: charging_points, 0, number
 
 
 class Typed(NamedTuple):
@@ -38,25 +40,22 @@ def shown_before(carried: str) -> Mapping[str, str] | None:
 
 
 def changed_here(
-    fields: Iterable[Field],
-    typed: Mapping[str, str],
-    before: Mapping[str, str] | None,
-    *,
-    is_another: bool = False,
+    fields: Sequence[Field], typed: Mapping[str, str], before: Mapping[str, str] | None
 ) -> Typed:
     """Return what was changed in a window.
 
     `fields`: of the draft as it is now. `before`: what the window showed; None: whatever was typed counts.
-    `is_another`: the draft has something else there by now, so nothing of it may be taken unseen.
     """
     now = {one.name: one.value.strip() for one in fields}
     texts = {name: typed[name] for name in now if name in typed}
     if before is None:
         return Typed(texts, {})
-    if is_another:
+    was = {name: before.get(name, "").strip() for name in now}
+    if any(
+        _tells_apart(one) and was[one.name] != now[one.name] for one in fields if one.name in texts
+    ):
         mine = {name: text for name, text in texts.items() if text.strip() != now[name]}
         return Typed(mine, {name: now[name] for name in mine})
-    was = {name: before.get(name, "").strip() for name in now}
     mine = {name: text for name, text in texts.items() if text.strip() != was[name]}
     others = {
         name: now[name]
@@ -64,6 +63,11 @@ def changed_here(
         if now[name] != was[name] and now[name] != text.strip()
     }
     return Typed(mine, others)
+
+
+def _tells_apart(field: Field) -> bool:
+    """Tell whether another value means another entry, of which nothing may be overwritten unseen."""
+    return len(field.path) == ENTRY_AND_KEY and field.path[::2] == (POINTS, "number")
 
 
 def changed_elsewhere(fields: Iterable[Field], before: Mapping[str, str] | None) -> dict[str, str]:

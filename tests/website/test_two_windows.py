@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from knxgw.config.edit_yaml import edited, values_of
+from knxgw.config.edit_yaml import Path, edited, values_of
 from tests.support.own_configuration import Own
 from tests.support.plotted import site
 from tests.support.website import Website, website
@@ -22,10 +22,13 @@ FIRST, SECOND = "group_objects.55", "group_objects.60"
 @pytest.fixture
 def own() -> Own:
     text = EXAMPLES[2].read_text(encoding="utf-8")
-    values = {FUSE: 250, RESERVE: 5}
-    changes = {tuple(name.split(".")): value for name, value in values.items()}
-    links = {("group_objects", "55"): ["1/1/55"], ("group_objects", "60"): ["1/1/60"]}
-    return Own(edited(text, {**changes, **links}))
+    changes: dict[Path, object] = {
+        ("load_management", "fuse_a"): 250,
+        ("load_management", "reserve_a"): 5,
+        ("group_objects", "55"): ["1/1/55"],
+        ("group_objects", "60"): ["1/1/60"],
+    }
+    return Own(edited(text, changes))
 
 
 @pytest.fixture
@@ -128,3 +131,28 @@ def test_a_form_of_a_charging_point_never_writes_into_another_one(visited: Websi
     removed = visited.post(f"{POINTS}/2", **second.hidden, **second.typed, wanted="remove")
     assert removed.status_code == 409
     assert visited.app.extensions["knxgw"].drafts.of("owner").text == before
+
+
+@pytest.mark.proves("W46")
+@pytest.mark.parametrize(
+    ("step", "field", "other", "values"),
+    [
+        ("mains", FUSE, RESERVE, ("100", "80", "7")),
+        ("device", "device.name", "device.time_zone", ("Barn", "Shed", "UTC")),
+        ("knx", "knx.gateway", "knx.local_ip", ("192.0.2.1:3671", "192.0.2.2:3671", "192.0.2.3")),
+    ],
+)
+def test_a_step_of_the_wizard_undoes_nothing_that_another_window_took(
+    visited: Website, step: str, field: str, other: str, values: tuple[str, str, str]
+) -> None:
+    theirs, mine, more = values
+    path = f"/wizard/{step}"
+    first, second, third = (OpenPage(visited, path) for _ in range(3))
+    assert send(first, **{field: theirs})[0] == 303
+    assert send(second, **{other: more})[0] == 303
+    assert (says(visited, field), says(visited, other)) == (theirs, more)
+    state, page = send(third, **{field: mine})
+    assert (state, f"here: {mine}" in page) == (409, True)
+    assert says(visited, field) == theirs
+    assert send(OpenPage(visited, path, page))[0] == 303
+    assert (says(visited, field), says(visited, other)) == (mine, more)

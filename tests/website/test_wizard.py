@@ -33,6 +33,7 @@ from knxgw.website.wizard import STEPS, Mark
 from tests.support.own_configuration import Own
 from tests.support.plotted import site
 from tests.support.website import Website, website
+from tests.website.test_configuration_objects import HOME
 from tests.website.test_pages import POINT
 
 NETWORK, LINE = "192.0.2.0/24", "/dev/serial/by-id/adapter"
@@ -160,6 +161,44 @@ def test_the_steps_lead_from_nothing_to_a_configuration_in_force(
     assert all(addresses[0].startswith("5/") for addresses in says["group_objects"].values())
     assert "in force" in visited.get("/wizard/apply")
     assert visited.get("/wizard").count('data-mark="done"') == len(STEPS)
+
+
+@pytest.mark.proves("W47")
+@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize(
+    ("wished", "words"),
+    [
+        ({"main": "32"}, {"en": "0 to 31", "de": "0 bis 31"}),
+        ({"main": "4", "middle": "8"}, {"en": "0 to 7", "de": "0 bis 7"}),
+        ({"main": "31", "middle": "7"}, {"en": "lower middle group", "de": "Mittelgruppe"}),
+    ],
+    ids=["main group", "middle group", "no room"],
+)
+def test_a_range_that_cannot_be_stays_in_the_step_with_what_was_typed(
+    visited: Website, own: Own, language: str, wished: dict[str, str], words: dict[str, str]
+) -> None:
+    own.text = HOME.read_text(encoding="utf-8").split("group_objects:")[0]
+    typed = {"knx.local_ip": "192.0.2.7", "addresses": "plan", **wished}
+    answer = visited.browser.post(
+        "/wizard/knx",
+        data={"csrf": visited.csrf, **typed},
+        headers={"Accept-Language": language},
+    )
+    page = unescape(answer.get_data(as_text=True))
+    assert answer.status_code == 409
+    alert = re.search(r'role="alert" id="no-addresses">(.*?)</p>', page)
+    assert alert is not None
+    assert words[language] in alert[1]
+    assert "--main" not in page
+    for name, text in {"knx.local_ip": "192.0.2.7", **wished}.items():
+        assert re.search(rf'name="{re.escape(name)}"[^>]* value="{text}"', page), name
+    assert 'value="plan" checked' in page
+    assert draft(visited)["knx"]["local_ip"] == "192.0.2.7"
+    assert "group_objects" not in draft(visited)
+    assert (
+        went_to(visited, "/wizard/knx", **typed | {"main": "4", "middle": "0"}) == "/wizard/check"
+    )
+    assert draft(visited)["group_objects"]
 
 
 @pytest.mark.proves("W47")

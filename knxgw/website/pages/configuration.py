@@ -24,8 +24,9 @@ from knxgw.website.exports import download
 from knxgw.website.field_findings import TONES
 from knxgw.website.language import Language, marked
 from knxgw.website.pages.common import address, checked, error_page, language, session, site
-from knxgw.website.pages.configuration_forms import links_to_forms, new_page
+from knxgw.website.pages.configuration_forms import links_to_forms
 from knxgw.website.pages.held_by_ets import MACHINE_SECTIONS, is_held_by_ets
+from knxgw.website.pages.taking import new_page
 from knxgw.website.security import local_target, needs
 from knxgw.website.text_diff import difference
 

@@ -1,8 +1,7 @@
 """Forms of the configuration, section by section; what is typed becomes a draft. Source: website 43, 44."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from secrets import token_urlsafe
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -18,9 +17,7 @@ from knxgw.website.access.roles import Right
 from knxgw.website.config_form import (
     MOST_POINTS,
     POINTS,
-    Field,
     FieldGroup,
-    changes_of,
     groups_of,
     sections,
 )
@@ -31,9 +28,18 @@ from knxgw.website.idle_fields import Fold, Idle, folds, idle_in, place_of
 from knxgw.website.language import Language, marked
 from knxgw.website.pages.common import checked, error_page, language, session, site
 from knxgw.website.pages.models import facts_of_chosen
+from knxgw.website.pages.taking import (
+    Taken,
+    before_in,
+    file_as_draft,
+    merged,
+    new_page,
+    overlap_rows,
+    take_into_draft,
+)
 from knxgw.website.security import needs
-from knxgw.website.two_windows import changed_elsewhere, changed_here, shown_before, shown_in
-from knxgw.website.typed import Basis, Sheet, basis_of
+from knxgw.website.two_windows import changed_elsewhere, shown_in
+from knxgw.website.typed import Basis
 
 pages = Blueprint("configuration_forms", __name__)
 SECTIONS = {
@@ -68,7 +74,6 @@ GROUPS = {
     "meter.manual.energy": marked("Meter by hand: energies"),
     "meter.manual.fault": marked("Meter by hand: fault"),
 }
-LONGEST_TOKEN, LONGEST_TURN = 40, 9  # characters
 PARTS = {  # which device a group connects
     POINTS: {"connection": Part.CHARGER, "meter.connection": Part.METER},
     "load_management": {"smart_meter.connection": Part.SMART_METER},
@@ -143,28 +148,6 @@ def save(section: str, number: int | None) -> AnyResponse | str | tuple[str, int
     return redirect("/config/draft", 303)
 
 
-class Taken(NamedTuple):
-    """What becomes of a draft with what was typed into a form."""
-
-    kept: str  # the text without what another window has changed otherwise
-    text: str  # with all of it
-    overlaps: Mapping[str, str] = {}  # by field: what another window made of it
-
-
-def take_into_draft(
-    typed: Callable[[Basis], Taken], shown: Callable[[str], str]
-) -> tuple[Draft, Taken]:
-    """Keep what was typed in the draft as it is at that moment. Raises: NotEditableError."""
-    account, drafts = session().account, site().drafts
-    while True:
-        before = drafts.of(account)
-        draft = before or file_as_draft()
-        taken = typed(basis_of(draft, sheet_of_request(), shown))
-        changed = Draft(text=taken.kept, based_on=draft.based_on)
-        if drafts.exchange(account, before, changed):
-            return changed, taken  # else another window has kept something meanwhile
-
-
 def with_typed(section: str, entry: int | None, basis: Basis) -> Taken:
     """Return a text with what was typed into the form of a section. Raises: NotEditableError."""
     text, before = basis.text, before_in(basis)
@@ -172,34 +155,12 @@ def with_typed(section: str, entry: int | None, basis: Basis) -> Taken:
     fields = [one for group in groups for one in group.fields]
     if request.form.get("wanted") == "remove" and entry is not None:
         others = changed_elsewhere(fields, before)
-        return Taken(text, text, others) if others else _as_it_is(_removed(section, entry, text))
-    number = f"{section}[{entry}].number"  # what tells one entry from another
-    is_another = before is not None and any(
-        one.value != before.get(number, "") for one in fields if one.name == number
-    )
+        kept = text if others else edited(text, {(section, entry): None})
+        return Taken(kept, kept, others)
     typed = dict(request.form)
     if (name := typed.get("reset")) in {one.name for one in fields}:
         typed[name] = ""
-    here = changed_here(fields, typed, before, is_another=is_another)
-    kept = {name: one for name, one in here.texts.items() if name not in here.overlaps}
-    return Taken(
-        edited(text, changes_of(groups, kept, catalogue())),
-        edited(text, changes_of(groups, here.texts, catalogue())),
-        here.overlaps,
-    )
-
-
-def _as_it_is(text: str) -> Taken:
-    return Taken(text, text)
-
-
-def _removed(section: str, entry: int, text: str) -> str:
-    return edited(text, {(section, entry): None})
-
-
-def before_in(basis: Basis) -> Mapping[str, str] | None:
-    """Return what the fields of a window showed before somebody typed; None: that is in the text itself."""
-    return None if basis.is_own else shown_before(request.form.get("was", ""))
+    return merged(text, groups, typed, before)
 
 
 def fields_of(section: str, entry: int | None, text: str) -> tuple[FieldGroup, ...]:
@@ -228,21 +189,6 @@ def shown_fields(section: str, entry: int | None, text: str) -> str:
     return shown_in(one for group in groups for one in group.fields)
 
 
-def sheet_of_request() -> Sheet:
-    """Return which open page sends a form, as far as it says so."""
-    turn = request.form.get("turn", "")
-    return Sheet(
-        page=request.form.get("page", "")[:LONGEST_TOKEN],
-        turn=int(turn) if turn.isascii() and turn.isdecimal() and len(turn) < LONGEST_TURN else 0,
-        seen=request.form.get("seen", ""),
-    )
-
-
-def new_page() -> str:
-    """Return what tells an open page from any other."""
-    return token_urlsafe(9)
-
-
 def not_editable(error: NotEditableError) -> tuple[str, int]:
     """Return the page that says why a text has no forms."""
     code = language().code
@@ -254,15 +200,6 @@ def draft_now() -> Draft:
     """Return the draft of whoever asks; without one, what the file says."""
     now = file_as_draft()
     return site().drafts.of(session().account) or now
-
-
-def file_as_draft() -> Draft:
-    """Return what the file says, as a draft begins with it."""
-    try:
-        now = site().bridge.device.configuring.text()
-    except OSError:
-        abort(503)
-    return Draft(text=now, based_on=sum_of(now))
 
 
 def keep_draft(draft: Draft) -> None:
@@ -340,40 +277,6 @@ def form_page(
 
 def _path(section: str, entry: int | None) -> str:
     return f"/config/form/{section}" if entry is None else f"/config/form/{section}/{entry + 1}"
-
-
-class OverlapRow(NamedTuple):
-    """A field that two windows have changed, as a page asks about it."""
-
-    name: str
-    words: str
-    here: str
-    other: str
-
-
-def overlap_rows(
-    groups: Iterable[FieldGroup], overlaps: Mapping[str, str], words: Language
-) -> list[OverlapRow]:
-    """Return what to ask about the fields that another window has changed otherwise."""
-    return [
-        OverlapRow(
-            name=one.name,
-            words=one.words,
-            here=_in_words(one, request.form.get(one.name, one.value).strip(), words),
-            other=_in_words(one, overlaps[one.name], words),
-        )
-        for group in groups
-        for one in group.fields
-        if one.name in overlaps
-    ]
-
-
-def _in_words(field: Field, value: str, words: Language) -> str:
-    """Return a value as its field shows it."""
-    if not value:
-        return words.text("not given")
-    named = [one.words for group in field.choices for one in group.options if one.value == value]
-    return named[0] if named else f"{value} {field.unit}".strip()
 
 
 class ShownGroup(NamedTuple):

@@ -26,16 +26,8 @@ from knxgw.website.field_findings import FoundInForm, found_in_form
 from knxgw.website.import_rows import object_name, said
 from knxgw.website.language import marked
 from knxgw.website.pages.common import checked, language, site
-from knxgw.website.pages.configuration_forms import (
-    Taken,
-    before_in,
-    draft_now,
-    keep_draft,
-    new_page,
-    not_editable,
-    overlap_rows,
-    take_into_draft,
-)
+from knxgw.website.pages.configuration_forms import draft_now, keep_draft, not_editable
+from knxgw.website.pages.taking import Taken, before_in, new_page, overlap_rows, take_into_draft
 from knxgw.website.security import needs
 from knxgw.website.two_windows import changed_here, shown_in
 from knxgw.website.typed import Basis

@@ -24,10 +24,10 @@ from knxgw.website.pages.configuration_forms import (
     form_page,
     keep_draft,
     not_editable,
-    sheet_of_request,
     shown_sum,
     with_typed,
 )
+from knxgw.website.pages.taking import sheet_of_request
 from knxgw.website.quantity_words import value_rows
 from knxgw.website.security import needs
 from knxgw.website.trials import Trial
@@ -71,7 +71,7 @@ def read(section: str, number: int | None, part: str) -> Response | str | tuple[
         return jsonify(view.as_json())
     changed = Draft(text=taken.kept, based_on=draft.based_on)
     keep_draft(changed)
-    trials = {wanted: _finished(view)}
+    trials: dict[str, object] = {wanted: _finished(view)}
     if taken.overlaps:
         return form_page(section, entry, changed, trials=trials, taken=taken), 409
     return form_page(section, entry, changed, trials=trials)

@@ -17,9 +17,7 @@ from knxgw.website.language import marked
 from knxgw.website.pages.common import language, session, site
 from knxgw.website.pages.configuration_forms import (
     entry_of,
-    file_as_draft,
     found_in,
-    sheet_of_request,
     shown_fields,
     shown_sum,
     with_typed,
@@ -30,6 +28,7 @@ from knxgw.website.pages.configuration_objects import (
     shown_addresses,
     with_typed_addresses,
 )
+from knxgw.website.pages.taking import file_as_draft, sheet_of_request
 from knxgw.website.security import needs
 from knxgw.website.typed import Basis, Sheet, basis_of, draft_with
 

@@ -7,9 +7,10 @@ from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from knxgw.catalogue.load import catalogue
-from knxgw.config.edit_yaml import NotEditableError, edited, values_of
+from knxgw.config.edit_yaml import NotEditableError, values_of
 from knxgw.website.access.roles import Right
-from knxgw.website.config_form import POINTS, changes_of
+from knxgw.website.config_form import POINTS, FieldGroup
+from knxgw.website.configuring import sum_of
 from knxgw.website.drafts import Draft
 from knxgw.website.field_findings import found_in_form
 from knxgw.website.language import Language, marked
@@ -17,10 +18,18 @@ from knxgw.website.pages.common import checked, language, session, site
 from knxgw.website.pages.configuration_forms import (
     GROUPS,
     draft_now,
-    keep_draft,
     not_editable,
 )
+from knxgw.website.pages.taking import (
+    Taken,
+    before_in,
+    merged,
+    overlap_rows,
+    take_into_draft,
+)
 from knxgw.website.security import needs
+from knxgw.website.two_windows import shown_in
+from knxgw.website.typed import Basis
 from knxgw.website.wizard import STEPS, Asked, Mark, Step, Way, asked_in, step_after
 
 pages = Blueprint("wizard", __name__)
@@ -116,7 +125,7 @@ def device() -> str | tuple[str, int]:
 def save_device() -> AnyResponse | str | tuple[str, int]:
     """Take what was typed into the draft, and go on."""
     try:
-        return gone_on(Step.DEVICE, with_typed(Step.DEVICE))
+        return gone_on(Step.DEVICE, *with_typed(Step.DEVICE))
     except NotEditableError as err:
         return not_editable(err)
 
@@ -180,20 +189,28 @@ def frame(step: Step | None) -> dict[str, Any]:
     }
 
 
-def with_typed(step: Step) -> Draft:
-    """Return the draft with what was typed in a step, and keep it. Raises: NotEditableError."""
-    draft = draft_now()
-    data = values_of(draft.text)
-    changes: dict[tuple[str | int, ...], object | None] = {}
-    for asked in asked_in(step, data, catalogue(), language().code):
-        changes |= changes_of(asked.groups, request.form, catalogue())
-    changed = Draft(text=edited(draft.text, changes), based_on=draft.based_on)
-    keep_draft(changed)
-    return changed
+def with_typed(step: Step) -> tuple[Draft, Taken]:
+    """Return the draft with what was typed in a step, and keep it. Raises: NotEditableError.
+
+    What another window has changed otherwise is not in it: then somebody must be asked.
+    """
+
+    def typed(basis: Basis) -> Taken:
+        groups = _groups(step, basis.text)
+        return merged(basis.text, groups, request.form, before_in(basis))
+
+    return take_into_draft(typed, sum_of)
 
 
-def gone_on(step: Step, draft: Draft, **more: object) -> AnyResponse | str:
-    """Go on with the next step; with the same one if something of it is wrong. Raises: NotEditableError."""
+def gone_on(
+    step: Step, draft: Draft, taken: Taken, **more: object
+) -> AnyResponse | str | tuple[str, int]:
+    """Go on with the next step; with the same one if something of it is wrong, or must be asked.
+
+    Raises: NotEditableError.
+    """
+    if taken.overlaps:
+        return form_page(step, draft, taken, **more), 409
     page = form_page(step, draft, only_if_wrong=True, **more)
     if page:
         return page
@@ -201,16 +218,25 @@ def gone_on(step: Step, draft: Draft, **more: object) -> AnyResponse | str:
     return redirect(path_after(step), 303)
 
 
-def form_page(step: Step, draft: Draft, *, only_if_wrong: bool = False, **more: object) -> str:
+def form_page(
+    step: Step,
+    draft: Draft,
+    taken: Taken | None = None,
+    *,
+    only_if_wrong: bool = False,
+    **more: object,
+) -> str:
     """Return the fields of a step with what is wrong beside them; "" if nothing is and that is enough.
 
-    `more`: what its template needs beside them. Raises: NotEditableError.
+    `taken`: what was typed and not all taken into the draft. `more`: what its template needs beside them.
+    Raises: NotEditableError.
     """
     words = language()
-    data = values_of(draft.text)
+    text = draft.text if taken is None else taken.text
+    data = values_of(text)
     sections = asked_in(step, data, catalogue(), words.code)
     groups = [group for asked in sections for group in asked.groups]
-    found = found_in_form(checked(draft.text), groups, NOWHERE, words).by_field
+    found = found_in_form(checked(text), groups, NOWHERE, words).by_field
     errors = sum(one.tone == "bad" for texts in found.values() for one in texts)
     if only_if_wrong and not errors:
         return ""
@@ -220,8 +246,16 @@ def form_page(step: Step, draft: Draft, *, only_if_wrong: bool = False, **more: 
         sections=[_section(one, data, words) for one in sections],
         findings=found,
         errors=errors,
+        was=shown_in(one for group in _groups(step, draft.text) for one in group.fields),
+        overlaps=[] if taken is None else overlap_rows(groups, taken.overlaps, words),
         **more,
     )
+
+
+def _groups(step: Step, text: str) -> list[FieldGroup]:
+    """Return the fields that a step asks for. Raises: NotEditableError."""
+    sections = asked_in(step, values_of(text), catalogue(), language().code)
+    return [group for asked in sections for group in asked.groups]
 
 
 def _section(asked: Asked, data: Mapping[str, Any], words: Language) -> dict[str, Any]:

@@ -69,8 +69,8 @@ def mains() -> str | tuple[str, int]:
 def save_mains() -> AnyResponse | str | tuple[str, int]:
     """Take what was typed, and go on."""
     try:
-        draft = with_typed(Step.MAINS)
-        return gone_on(Step.MAINS, draft, **_of_mains(draft))
+        draft, taken = with_typed(Step.MAINS)
+        return gone_on(Step.MAINS, draft, taken, **_of_mains(draft))
     except NotEditableError as err:
         return not_editable(err)
 
@@ -80,7 +80,9 @@ def save_mains() -> AnyResponse | str | tuple[str, int]:
 def read_mains() -> AnyResponse | str | tuple[str, int]:
     """Take what was typed, and read the smart meter."""
     try:
-        draft = with_typed(Step.MAINS)
+        draft, taken = with_typed(Step.MAINS)
+        if taken.overlaps:
+            return form_page(Step.MAINS, draft, taken, **_of_mains(draft)), 409
     except NotEditableError as err:
         return not_editable(err)
     configuration = _loaded(draft).configuration
@@ -130,14 +132,14 @@ def knx() -> str | tuple[str, int]:
 def save_knx() -> AnyResponse | str | tuple[str, int]:
     """Take what was typed, give objects addresses where that is wanted, and go on."""
     try:
-        draft = with_typed(Step.KNX)
-        if request.form.get("addresses") == "plan":
+        draft, taken = with_typed(Step.KNX)
+        if not taken.overlaps and request.form.get("addresses") == "plan":
             try:
                 draft = _with_addresses(draft)
             except GatewayError as err:
                 why = why_no_addresses(err)
                 return form_page(Step.KNX, draft, **_of_knx(draft), no_addresses=why), 409
-        return gone_on(Step.KNX, draft, **_of_knx(draft))
+        return gone_on(Step.KNX, draft, taken, **_of_knx(draft))
     except NotEditableError as err:
         return not_editable(err)
 

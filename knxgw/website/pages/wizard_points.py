@@ -43,7 +43,7 @@ def points() -> str | tuple[str, int]:
 def save() -> AnyResponse | str | tuple[str, int]:
     """Take what was typed into the draft, and go on."""
     try:
-        return gone_on(Step.POINTS, with_typed(Step.POINTS), **_more())
+        return gone_on(Step.POINTS, *with_typed(Step.POINTS), **_more())
     except NotEditableError as err:
         return not_editable(err)
 
@@ -66,7 +66,9 @@ def identify(number: int) -> AnyResponse:
 def watch() -> AnyResponse | str | tuple[str, int]:
     """Take what was typed, and watch at which charger a vehicle is plugged in; nothing is written to them."""
     try:
-        draft = with_typed(Step.POINTS)
+        draft, taken = with_typed(Step.POINTS)
+        if taken.overlaps:
+            return form_page(Step.POINTS, draft, taken, **_more()), 409
         configuration = _configuration(draft.text)
         if configuration is None:
             return form_page(Step.POINTS, draft, **_more())
