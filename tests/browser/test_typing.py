@@ -17,6 +17,7 @@ from tests.support.waiting import wait_until
 from tests.website.test_pages import POINT
 
 MAXIMUM, NAME = "charging_points[0].maximum_a", "charging_points[0].name"
+ADDRESS, ANOTHER = "group_objects.60", "group_objects.61"
 FORM = "/config/form/charging_points/1"
 CHECK = f"**{FORM}/check"
 
@@ -191,3 +192,59 @@ def test_a_form_with_findings_keeps_nobody_out(
         expect(page.locator(".checked ul a")).to_have_count(2)
         wrong += picture(page, "typing-form", look)
     assert wrong == []
+
+
+# --- the table of group addresses
+
+
+@pytest.fixture
+def table(browser: Browser, tmp_path: Path) -> Iterator[tuple[Visit, Own]]:
+    """Give the table of group addresses on a phone."""
+    own = Own(EXAMPLE.read_text(encoding="utf-8"))
+    with served_to(browser, tmp_path, site(POINT), device=own.control()) as seen:
+        seen.open("/config/objects")
+        yield seen, own
+
+
+@pytest.mark.proves("W62")
+def test_a_wrong_group_address_is_said_at_its_field_and_in_the_list(
+    table: tuple[Visit, Own],
+) -> None:
+    page, look = table[0].page, MATRIX[0]
+    control = page.locator(field(ADDRESS))
+    control.fill("32/1/1")
+    expect(control).to_have_attribute("aria-invalid", "true")
+    expect(control).to_have_accessible_description(re.compile("too large"))
+    expect(control).to_be_focused()
+    link = page.locator(".checked ul a")
+    expect(link).to_have_count(1)
+    link.focus()
+    page.keyboard.press("Enter")
+    expect(control).to_be_focused()
+    assert picture(page, "addresses", look) == []
+    page.locator("form[data-check] button.primary").click()
+    expect(page.locator(field(ADDRESS))).to_have_value("32/1/1")
+    assert page.url.endswith("/config/objects")
+    assert picture(page, "addresses-sent", look) == []
+
+
+@pytest.mark.proves("W46", "W62")
+def test_who_goes_on_typing_in_one_window_is_not_asked_about_what_was_typed_there(
+    table: tuple[Visit, Own],
+) -> None:
+    page = table[0].page
+    other = page.context.new_page()
+    other.goto(page.url)
+    for typed in ("1/2/60", "1/2/61"):
+        page.locator(field(ADDRESS)).fill(typed)
+        expect(page.locator('input[name="was"]')).to_have_value(re.compile(typed))
+    other.locator(field(ANOTHER)).fill("1/2/62")
+    expect(other.locator(".checked .notice")).to_contain_text("another window")
+    other.locator("form[data-check] button.primary").click()
+    other.wait_for_url("**/config/draft")
+    page.locator(field(ADDRESS)).fill("1/2/63")
+    page.locator("form[data-check] button.primary").click()
+    page.wait_for_url("**/config/draft")
+    text = page.locator("#text").input_value()
+    assert "1/2/63" in text
+    assert "1/2/62" in text
