@@ -156,3 +156,52 @@ def test_a_step_of_the_wizard_undoes_nothing_that_another_window_took(
     assert says(visited, field) == theirs
     assert send(OpenPage(visited, path, page))[0] == 303
     assert (says(visited, field), says(visited, other)) == (mine, more)
+
+
+# --- the text
+
+
+def sent_text(window: OpenPage, text: str, path: str = "/config/check") -> tuple[int, str]:
+    """Send the text of a window; return the state and the page."""
+    answer = window.visitor.post(path, **{**window.hidden, "text": text})
+    return answer.status_code, answer.get_data(as_text=True)
+
+
+@pytest.mark.proves("W46")
+def test_a_text_that_was_open_before_does_not_replace_what_another_window_took(
+    own: Own, visited: Website
+) -> None:
+    text, form = OpenPage(visited, "/config"), OpenPage(visited, MAINS)
+    send(form, **{FUSE: "100"})
+    mine = own.text.replace("reserve_a: 5", "reserve_a: 7")
+    state, page = sent_text(text, mine)
+    assert state == 409
+    assert "another window" in page.lower()
+    assert "fuse_a: 100" in page.split("<del>")[1], "what the text would undo is shown"
+    assert says(visited, FUSE) == "100"
+    assert ">Apply<" not in page, "it is asked first"
+    state, _ = sent_text(OpenPage(visited, "/config", page), mine)
+    assert state == 200
+    assert (says(visited, FUSE), says(visited, RESERVE)) == ("250", "7")
+
+
+@pytest.mark.proves("W46")
+def test_a_draft_of_another_window_outlives_what_is_applied(own: Own, visited: Website) -> None:
+    _, page = sent_text(
+        OpenPage(visited, "/config"), own.text.replace("fuse_a: 250", "fuse_a: 240")
+    )
+    shown = OpenPage(visited, "/config/check", page)
+    send(OpenPage(visited, MAINS), **{RESERVE: "7"})
+    state, _ = sent_text(shown, own.text.replace("fuse_a: 250", "fuse_a: 240"), "/config/apply")
+    assert state == 303
+    assert "fuse_a: 240" in own.text
+    assert says(visited, RESERVE) == "7"
+
+
+def test_whoever_typed_the_text_alone_is_not_asked(own: Own, visited: Website) -> None:
+    window = OpenPage(visited, "/config")
+    mine = own.text.replace("fuse_a: 250", "fuse_a: 240")
+    window.check({"text": own.text.replace("fuse_a: 250", "fuse_a: 2")})
+    assert sent_text(window, mine)[0] == 200
+    assert sent_text(window, mine, "/config/apply")[0] == 303
+    assert visited.app.extensions["knxgw"].drafts.of("owner") is None

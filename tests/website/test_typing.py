@@ -268,7 +268,7 @@ def test_a_text_that_forms_cannot_edit_is_said(own: Own, visited: Website) -> No
     assert answer.get_json()["notice"]
 
 
-@pytest.mark.parametrize("path", ["/config/form/device/check", f"{FORM}/check", "/config/text/check"])  # fmt: skip
+@pytest.mark.parametrize("path", ["/config/form/device/check", f"{FORM}/check", "/config/objects/check", "/config/text/check"])  # fmt: skip
 def test_only_those_who_may_configure_have_something_checked(visited: Website, path: str) -> None:
     assert visited.guest(Role.USER).post(path, text="").status_code == 403
     assert visited.browser.post(path, data={"csrf": "another"}).status_code == 403

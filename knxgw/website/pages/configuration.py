@@ -26,9 +26,10 @@ from knxgw.website.language import Language, marked
 from knxgw.website.pages.common import address, checked, error_page, language, session, site
 from knxgw.website.pages.configuration_forms import links_to_forms
 from knxgw.website.pages.held_by_ets import MACHINE_SECTIONS, is_held_by_ets
-from knxgw.website.pages.taking import new_page
+from knxgw.website.pages.taking import new_page, sheet_of_request
 from knxgw.website.security import local_target, needs
 from knxgw.website.text_diff import difference
+from knxgw.website.typed import basis_of
 
 log = logging.getLogger(__name__)
 pages = Blueprint("configuration", __name__)
@@ -102,7 +103,8 @@ def draft() -> AnyResponse | str:
     found = site().drafts.of(session().account)
     if found is None:
         return redirect("/config", 303)
-    return _checked(found.text, Origin.WEBSITE, based_on=found.based_on)
+    window = Window(seen=sum_of(found.text))
+    return _checked(found.text, Origin.WEBSITE, based_on=found.based_on, window=window)
 
 
 @pages.post("/config/draft/discard")
@@ -138,8 +140,20 @@ def check() -> str | tuple[str, int] | Response:
     if request.form.get("wanted") == "file":  # the edited text, where the file cannot be written
         return download(FILE_NAME, text.encode(), YAML_TYPE)
     based_on = request.form.get("based_on") or sum_of(text_now())
+    other = _other_draft(text)
+    if other is not None:
+        window = Window(seen=sum_of(other), other=other)
+        return _checked(text, _origin(), based_on=based_on, window=window), 409
     site().drafts.keep(session().account, Draft(text=text, based_on=based_on))
-    return _checked(text, _origin(), based_on=based_on)
+    return _checked(text, _origin(), based_on=based_on, window=Window(seen=sum_of(text)))
+
+
+def _other_draft(text: str) -> str | None:
+    """Return what another window has made of the draft since this one showed it; None: nothing that gets lost."""
+    draft, sheet = site().drafts.of(session().account), sheet_of_request()
+    if draft is None or not sheet.seen or draft.text == text:
+        return None
+    return None if basis_of(draft, sheet, sum_of).may_be_kept else draft.text
 
 
 @pages.post("/config/apply")
@@ -162,8 +176,10 @@ def applied(then: str) -> AnyResponse | tuple[str, int]:
     outcome = _proposed(proposal)
     if not outcome.is_taken:
         based_on = proposal.based_on or sum_of(text_now())
-        return _checked(text, origin, outcome, based_on=based_on), 409
-    site().drafts.forget(session().account)
+        window = Window(seen=request.form.get("seen", ""))
+        return _checked(text, origin, outcome, based_on=based_on, window=window), 409
+    if _other_draft(text) is None:
+        site().drafts.forget(session().account)
     site().bridge.accounts.note(
         session(), "configuration_changed", address=address(), after=proposal.note
     )
@@ -232,7 +248,8 @@ def version_file(number: int) -> Response:
 @needs(Right.CONFIGURATION)
 def restore(number: int) -> str | tuple[str, int]:
     """Say what a version would bring about; it is applied from there."""
-    return _checked(_version(number).text, Origin.RESTORED, based_on=sum_of(text_now()))
+    text, window = _version(number).text, Window(seen="")
+    return _checked(text, Origin.RESTORED, based_on=sum_of(text_now()), window=window)
 
 
 # --- parts
@@ -319,7 +336,16 @@ def _by_ets(text_of_file: str, draft: Draft | None) -> str:
     )
 
 
-def _checked(text: str, origin: Origin, outcome: Outcome | None = None, *, based_on: str) -> str:
+class Window(NamedTuple):
+    """What the window of a text has shown of the draft of its account."""
+
+    seen: str  # sum of it; "": nothing of it
+    other: str | None = None  # what another window has made of it, so that the text was not kept
+
+
+def _checked(
+    text: str, origin: Origin, outcome: Outcome | None = None, *, based_on: str, window: Window
+) -> str:
     """Return the page that says what a text would bring about, or why it was not taken."""
     configuring, words = _configuring(), language()
     found, now = checked(text), text_now()
@@ -334,7 +360,9 @@ def _checked(text: str, origin: Origin, outcome: Outcome | None = None, *, based
         findings=finding_rows(refused or found.findings, words),
         can_run=found.can_run and not refused,
         effects=[effect_words(one, words) for one in found.effects],
-        lines=difference(now, text),
+        lines=difference(now if window.other is None else window.other, text),
+        seen=window.seen,
+        is_other=window.other is not None,
         is_writable=configuring.is_writable(),
         was_changed_meanwhile=is_out_of_date,
         failure="" if outcome is None else outcome.failure,
