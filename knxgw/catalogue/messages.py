@@ -92,7 +92,8 @@ def said(argument: Argument, language: str, *, in_file: bool) -> str:
             return between.join(said(one, language, in_file=in_file) for one in argument.items)
         case float():
             number = f"{argument:.12g}"
-            return number.replace(".", ",") if language == GERMAN else number
+            has_comma = language == GERMAN and not in_file  # a file has points in any language
+            return number.replace(".", ",") if has_comma else number
         case _:
             return str(argument)
 

@@ -19,7 +19,15 @@ from knxgw.catalogue.product import Catalogue
 from knxgw.catalogue.search import closest_models
 from knxgw.config.addresses import parse_individual_address
 from knxgw.config.not_allowed import SHOWN, NotAllowedError, shown
-from knxgw.config.numbers import allowed_range, is_out_of_range, number, remedy, whole
+from knxgw.config.numbers import (
+    allowed_range,
+    is_doubtful,
+    is_grouped,
+    is_out_of_range,
+    number,
+    remedy,
+    whole,
+)
 
 _HOST_NAME = re.compile(
     r"(?!.{254})[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
@@ -66,6 +74,10 @@ def _no_number(parameter: ParameterDefinition, text: str) -> NotAllowedError:
     """Return what is wrong with a text that is neither a number nor a word in its place."""
     meant, said = remedy(parameter, text), shown(text)
     words = Listed(tuple(choice.value for choice in parameter.choices), "or")
+    if is_doubtful(parameter, text):
+        return NotAllowedError("doubtful_number", remedy=meant)
+    if is_grouped(text):
+        return NotAllowedError("thousands_separator", remedy=meant, text=said)
     if parameter.type is ParameterType.INTEGER:
         if words.items:
             return NotAllowedError("expected_whole_number_or", remedy=meant, words=words, text=said)

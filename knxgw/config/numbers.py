@@ -13,8 +13,14 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _HEXADECIMAL = re.compile(r"0[xX][0-9A-Fa-f]{1,15}")
 _OTHER_BASE = re.compile(r"0[bB][01]{1,60}|0[oO][0-7]{1,20}|[0-9A-Fa-f]{1,15}[hH]")
 _LIKE_ANOTHER_BASE = re.compile(r"[+-]?0[A-Za-z]")  # 0xZZ is not 0 of a unit xZZ
-_GROUPED = re.compile(r"[+-]?[0-9]{1,3}([_' ])[0-9]{3}(\1[0-9]{3})*|[+-]?[0-9]+(_[0-9]+)+")
-_AMBIGUOUS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+")  # 1,000: a thousand, or one?
+_UNDERSCORED = re.compile(r"[+-]?[0-9]+(_[0-9]+)+")
+_GROUPED = re.compile(  # thousands, and perhaps decimals behind another sign
+    r"[+-]?[1-9][0-9]{0,2}(?P<between>[.,' \u00a0\u202f])[0-9]{3}((?P=between)[0-9]{3})*"
+    r"((?!(?P=between))[.,][0-9]+)?"
+)
+_DOUBTFUL = re.compile(
+    r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}"
+)  # 1,250: more than a thousand, or than one?
 _WITH_UNIT = re.compile(
     r"(?P<number>[+-]?[0-9][0-9_' .,]*?(?:[eE][+-]?[0-9]+)?)\s*(?P<unit>[A-Za-z°%µ]+)"
 )
@@ -54,6 +60,8 @@ def remedy(parameter: ParameterDefinition, text: str) -> Message | None:
     """
     text = text.strip()
     allowed = allowed_range(parameter)
+    if _DOUBTFUL.fullmatch(text):
+        return _either(parameter, text) or allowed
     if (other := _reading(text)) is not None:
         return _write(parameter, other) or allowed
     with_unit = None if _LIKE_ANOTHER_BASE.match(text) else _WITH_UNIT.fullmatch(text)
@@ -65,6 +73,24 @@ def remedy(parameter: ParameterDefinition, text: str) -> Message | None:
     if parameter.unit and words:
         return message("write_without_unit", value=converted)
     return words or allowed
+
+
+def is_doubtful(parameter: ParameterDefinition, text: str) -> bool:
+    """Tell whether three digits behind a comma or point may be thousands, 1.250, and the parameter allows those.
+
+    In a file a point has decimals behind it; people who type into a page may have learnt otherwise.
+    """
+    text = text.strip()
+    if not _DOUBTFUL.fullmatch(text):
+        return False
+    is_whole = parameter.type is ParameterType.INTEGER
+    return is_whole or not is_out_of_range(parameter, _thousands(text))
+
+
+def is_grouped(text: str) -> bool:
+    """Tell whether a number has thousands separators, such as 1.250,5 or 1 250."""
+    text = text.strip()
+    return _GROUPED.fullmatch(text) is not None and _DOUBTFUL.fullmatch(text) is None
 
 
 def allowed_range(parameter: ParameterDefinition) -> Message | None:
@@ -98,10 +124,12 @@ def _reading(text: str) -> float | None:
     """Return the number somebody may have meant, None: nobody can tell."""
     if _OTHER_BASE.fullmatch(text):
         return int(text[:-1], 16) if text[-1] in "hH" else int(text, 0)
-    if _GROUPED.fullmatch(text):
-        return finite(re.sub(r"[_' ]", "", text).replace(",", "."))
-    if _AMBIGUOUS.fullmatch(text):
+    if _UNDERSCORED.fullmatch(text):
+        return finite(text.replace("_", ""))
+    if _DOUBTFUL.fullmatch(text):
         return None
+    if (grouped := _GROUPED.fullmatch(text)) is not None:
+        text = text.replace(grouped["between"], "")
     return finite(text.replace(",", "."))
 
 
@@ -112,6 +140,22 @@ def _in_unit_of(parameter: ParameterDefinition, value: float, unit: str) -> floa
         return value
     factor = _UNITS.get(own, {}).get(unit)
     return None if factor is None else round(value * factor, 6)
+
+
+def _thousands(text: str) -> int:
+    """Return what a doubtful text means if its last three digits are thousands."""
+    return int(re.sub(r"[.,]", "", text))
+
+
+def _either(parameter: ParameterDefinition, text: str) -> Message | None:
+    """Return what to write in place of a doubtful text: one of two numbers, or the one that is allowed."""
+    thousands, decimal = _thousands(text), float(text.replace(",", "."))
+    words = _write(parameter, decimal), _write(parameter, thousands)
+    if None in words:
+        return words[0] or words[1]
+    if _DOUBTFUL.fullmatch(f"{decimal:.12g}"):
+        return message("write_longer", decimal=decimal, thousands=thousands)
+    return message("write_either", decimal=decimal, thousands=thousands)
 
 
 def _write(parameter: ParameterDefinition, value: float) -> Message | None:

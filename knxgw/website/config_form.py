@@ -17,15 +17,15 @@ from knxgw.catalogue.product import Catalogue
 from knxgw.catalogue.search import names_of
 from knxgw.config.convert import Endpoint, convert
 from knxgw.config.not_allowed import NotAllowedError
+from knxgw.config.numbers import is_doubtful, whole
 from knxgw.config.values import completed
 from knxgw.config.yaml_places import Path, dotted, parameter_key
+from knxgw.website.language import Language
 
 POINTS = "charging_points"
 MOST_POINTS = 5
 MOST_RADIOS = 4  # choices beyond that are a list
-_WHOLE = re.compile(r"-?\d+")
-_DECIMAL = re.compile(r"-?\d+[.,]\d+")
-_SHOWN_AS_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")  # by every browser
+_DECIMAL = re.compile(r"[+-]?[0-9]+[.,][0-9]+")
 _NUMBER_PATTERN = r"[+\-]?[0-9]+([.,][0-9]+)?([eE][+\-]?[0-9]+)?|0[xX][0-9A-Fa-f]+"
 _PATTERNS = {  # of texts: what no pattern takes is wrong, but not all that one takes is right
     ParameterType.HOST: r"[A-Za-z0-9_.\-]+",
@@ -80,10 +80,13 @@ class Field:
     help: str
     unit: str
     value: str  # as the file says it; "": it says nothing
+    shown: str  # the value with the decimal sign of the page
     default: str  # in words; "": there is none
     low: str  # "" where there is no bound
     high: str
-    step: str
+    extent: tuple[str, ...]  # low and high of a number with the decimal sign of the page; else ()
+    step: str  # "1": whole numbers; "any"
+    keys: str  # the keyboard of a phone: "numeric", "decimal", "text"
     longest: str  # characters of a text; "" where there is no bound
     pattern: str  # that a text has; "" where it may be anything
     is_required: bool
@@ -139,13 +142,13 @@ def changes_of(
 
     `typed`: by name of the field; one that is missing was not on the page.
     """
-    types = {parameter.key: parameter.type for parameter in catalogue.parameters}
+    parameters = {parameter.key: parameter for parameter in catalogue.parameters}
     found: dict[Path, object | None] = {}
     for group in groups:
         for field in group.fields:
-            text = typed.get(field.name, field.value).strip()
-            if text != field.value:
-                found[field.path] = _written(types[parameter_key(field.path)], text)
+            text = typed.get(field.name, field.shown).strip()
+            if text != field.shown:
+                found[field.path] = _written(parameters[parameter_key(field.path)], text)
     return found
 
 
@@ -174,15 +177,18 @@ def _field(
     return Field(
         name=dotted(path),
         path=path,
-        control=_control(parameter, choices, value),
+        control=_control(parameter, choices),
         words=parameter.text.in_language(language),
         help=parameter.help.in_language(language),
         unit=parameter.unit or "",
         value=value,
+        shown=_shown(parameter, value, language),
         default=_default(parameter, language),
         low=_bound(parameter.low),
         high=_bound(parameter.high),
+        extent=_extent(parameter, language),
         step="1" if parameter.type is ParameterType.INTEGER else "any",
+        keys=_keys(parameter),
         longest=_bound(parameter.high) if is_text else "",
         pattern=_pattern(parameter),
         is_required=parameter.is_required,
@@ -204,14 +210,36 @@ def _differs(parameter: ParameterDefinition, value: str, catalogue: Catalogue) -
         return True
 
 
-def _control(parameter: ParameterDefinition, choices: tuple[Options, ...], value: str) -> Control:
+def _shown(parameter: ParameterDefinition, value: str, language: str) -> str:
+    """Return a value as it stands in a field: whoever reads and types on a German page uses a comma.
+
+    No browser does that by itself: it goes by its own language, and drops a sign that is none there.
+    """
+    if parameter.type not in _NUMBERS or not _DECIMAL.fullmatch(value):
+        return value
+    return value.replace(".", Language(language).decimal_sign)
+
+
+def _extent(parameter: ParameterDefinition, language: str) -> tuple[str, ...]:
+    bounds = _bound(parameter.low), _bound(parameter.high)
+    if parameter.type not in _NUMBERS or not all(bounds):
+        return ()
+    return tuple(_shown(parameter, one, language) for one in bounds)
+
+
+def _keys(parameter: ParameterDefinition) -> str:
+    """Return which keyboard a phone shows: those for numbers have neither letters nor a sign before the number."""
+    if parameter.choices or parameter.low is None or parameter.low < 0:
+        return "text"
+    return "numeric" if parameter.type is ParameterType.INTEGER else "decimal"
+
+
+def _control(parameter: ParameterDefinition, choices: tuple[Options, ...]) -> Control:
     match parameter.type:
         case ParameterType.MODEL:
             return Control.MODEL
         case ParameterType.INTEGER | ParameterType.NUMBER:
-            # where a word may stand, or 0xFF, a text is typed: a browser would show nothing
-            is_shown = not value or _SHOWN_AS_NUMBER.fullmatch(value) is not None
-            return Control.NUMBER if is_shown and not parameter.choices else Control.TEXT
+            return Control.NUMBER
         case ParameterType.CHOICE | ParameterType.BOOLEAN:
             count = sum(len(one.options) for one in choices)
             return Control.RADIO if count <= MOST_RADIOS else Control.SELECT
@@ -292,25 +320,29 @@ def _default(parameter: ParameterDefinition, language: str) -> str:
     named = [one for one in parameter.choices if one.value == parameter.default]
     if named:
         return named[0].text.in_language(language)
-    return f"{parameter.default} {parameter.unit}" if parameter.unit else parameter.default
+    default = _shown(parameter, parameter.default, language)
+    return f"{default} {parameter.unit}" if parameter.unit else default
 
 
 def _bound(value: float | None) -> str:
-    return "" if value is None else f"{value:g}"
+    return "" if value is None else f"{value:.12g}"
 
 
-def _written(kind: ParameterType, text: str) -> object | None:
+def _written(parameter: ParameterDefinition, text: str) -> object | None:
     """Return what the file is to say for a text that was typed; None: nothing.
 
     A number with a comma is one as well. What is no number is written as it is: the check says what is wrong.
+    So it does of 1.250, where that may be 1250: in a file only a comma leaves it open.
     """
     if not text:
         return None
-    if kind in _NUMBERS:
-        if _WHOLE.fullmatch(text):
-            return int(text)
+    if parameter.type in _NUMBERS:
+        if (number := whole(text)) is not None:
+            return number
+        if is_doubtful(parameter, text):
+            return text.replace(".", ",")
         if _DECIMAL.fullmatch(text):
             return float(text.replace(",", "."))
-    if kind is ParameterType.BOOLEAN and text in {"true", "false"}:
+    if parameter.type is ParameterType.BOOLEAN and text in {"true", "false"}:
         return text == "true"
     return text

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_time
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, get_decimal_symbol
 from babel.support import NullTranslations, Translations
 
 UNKNOWN = "–"
@@ -75,6 +75,11 @@ class Language:
         """Return a number with a fixed count of decimals."""
         pattern = "#,##0" + ("." + "0" * digits if digits else "")
         return format_decimal(value, pattern, locale=self._locale)
+
+    @property
+    def decimal_sign(self) -> str:
+        """Return what stands before the decimals."""
+        return get_decimal_symbol(self._locale)
 
     def ampere(self, current_ma: int | None) -> str:
         """Return a current with its unit."""

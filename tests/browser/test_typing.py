@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from knxgw.website.pages.common import LANGUAGE_COOKIE
 from tests.browser.served_site import served_to
 from tests.browser.site import Visit
 from tests.browser.test_configuration import EXAMPLE, opened, picture
@@ -146,21 +147,74 @@ def test_the_browser_does_not_keep_a_wrong_value_from_the_device(form: tuple[Vis
     page = form[0].page
     control = page.locator(field(MAXIMUM))
     control.fill("99")
-    assert control.evaluate("one => one.validity.rangeOverflow")
+    assert control.evaluate("one => one.validationMessage") == "From 6 to 80."
     page.get_by_role("button", name="Take into the draft").click()
     expect(page.locator("main")).to_contain_text("Not everything can be used")
 
 
 @pytest.mark.proves("W43", "W62")
-def test_what_is_no_number_is_said_and_leaves_the_draft_alone(form: tuple[Visit, Own]) -> None:
+def test_what_is_no_number_is_said_and_can_be_corrected_later(form: tuple[Visit, Own]) -> None:
     page = form[0].page
     control = page.locator(field(MAXIMUM))
     control.focus()
     page.keyboard.press("End")
     page.keyboard.type("e")
-    expect(page.locator(f'[id="said:{MAXIMUM}"]')).to_contain_text("This is not a number.")
+    assert control.evaluate("one => one.validationMessage") == "This is not a number."
+    expect(page.locator(f'[id="said:{MAXIMUM}"]')).to_contain_text("expected a number")
     page.reload()
-    expect(page.locator(field(MAXIMUM))).to_have_value("16")
+    expect(page.locator(field(MAXIMUM))).to_have_value("16e")
+
+
+@pytest.mark.proves("W43", "W62")
+@pytest.mark.parametrize("typed", ["12,5", "12.5"])
+def test_a_german_page_takes_a_decimal_comma_in_an_english_browser(
+    form: tuple[Visit, Own], typed: str
+) -> None:
+    seen, _ = form
+    seen.page.context.add_cookies([{"name": LANGUAGE_COOKIE, "value": "de", "url": seen.base}])
+    page = seen.open(FORM)
+    control = page.locator(field(MAXIMUM))
+    control.fill("")
+    control.press_sequentially(typed)
+    expect(control).to_have_value(typed)
+    assert control.evaluate("one => one.validationMessage") == ""
+    page.locator(field(NAME)).focus()
+    page.get_by_role("button", name="In den Entwurf übernehmen").click()
+    page.wait_for_url("**/config/draft")
+    expect(page.locator(".diff ins")).to_have_text("+     maximum_a: 12.5")
+    page = seen.open(FORM)
+    expect(control).to_have_value("12,5")
+    assert control.evaluate("one => one.checkValidity()")
+
+
+@pytest.mark.proves("W43")
+def test_the_wizard_and_the_export_say_at_once_what_no_device_has_to_check(
+    form: tuple[Visit, Own],
+) -> None:
+    seen, _ = form
+    page = seen.open("/wizard/mains")
+    fuse = page.locator(field("load_management.fuse_a"))
+    for typed, said in (
+        ("5,9", "From 6 to 1000."),
+        ("63,5 A", "This is not a number."),
+        ("63,5", ""),
+    ):
+        fuse.fill(typed)
+        expect(page.locator('[id="said:load_management.fuse_a"] [data-tone=bad]')).to_have_text(
+            [said] if said else []
+        )
+        assert fuse.get_attribute("aria-invalid") == ("true" if said else None)
+    for path in ("/wizard/knx", "/config/objects"):
+        page = seen.open(path)
+        main = page.get_by_label("Main group")
+        for typed, said in (
+            ("32", "From 0 to 31."),
+            ("1,5", "This is not a whole number."),
+            ("7", ""),
+        ):
+            main.fill(typed)
+            expect(page.locator('[id="said:main-group"]')).to_have_text(said)
+            assert main.evaluate("one => one.checkValidity()") is (said == "")
 
 
 @pytest.mark.proves("W62")

@@ -20,6 +20,8 @@ BY_KEY = {parameter.key: parameter for parameter in NUMBERS}
 UNIT = BY_KEY["charging_points[].connection.unit"]
 PORT = BY_KEY["charging_points[].connection.port"]
 MAXIMUM = BY_KEY["charging_points[].maximum_a"]
+FUSE = BY_KEY["load_management.fuse_a"]
+ENERGY = BY_KEY["charging_points[].sending.energy.min_change_wh"]
 TIME = BY_KEY["device.alive_cycle_s"]
 
 
@@ -54,7 +56,19 @@ def test_a_number_as_manuals_write_it_is_taken(
         (UNIT, "unit 3", "allowed: 0 to 255"),
         (PORT, "1_502", "write 1502"),
         (PORT, "1 502", "write 1502"),
-        (PORT, "1,502", "allowed: 1 to 65535"),
+        (PORT, "1,502", "write 1502"),
+        (PORT, "1.502", "write 1502"),
+        (UNIT, "1.502", "allowed: 0 to 255"),
+        (FUSE, "63,500", "write 63.5"),
+        (FUSE, "1,250", "allowed: 6 to 1000 A"),
+        (FUSE, "1,000", "write 1000"),
+        (FUSE, "1.250,5", "allowed: 6 to 1000 A"),
+        (ENERGY, "1.250,5", "write 1250.5"),
+        (ENERGY, "1,250.5", "write 1250.5"),
+        (ENERGY, "1.000.000", "write 1000000"),
+        (ENERGY, "1\u202f250", "write 1250"),
+        (ENERGY, "1,250", "write 1.25 or 1250"),
+        (ENERGY, "1,255", "write 1.2550 or 1255"),
         (PORT, "502/tcp", "allowed: 1 to 65535"),
         (MAXIMUM, "16A", "the unit stands in the key, write 16"),
         (MAXIMUM, "16 A", "the unit stands in the key, write 16"),
@@ -72,6 +86,27 @@ def test_a_number_written_otherwise_has_a_remedy_that_is_meant(
     parameter: ParameterDefinition, text: str, remedy: str
 ) -> None:
     assert remedy_for(parameter, text) == remedy
+
+
+def test_what_is_written_into_a_file_has_a_point_in_german_as_well() -> None:
+    with pytest.raises(NotAllowedError) as raised:
+        convert(FUSE, "63,5", catalogue())
+    meant = raised.value.words.remedy("de", in_file=True)
+    assert meant == "63.5 schreiben"
+    assert raised.value.words.remedy("de") == "63,5 schreiben"
+
+
+@pytest.mark.parametrize("text", ["1.250,5", "1,250.5", "1 250", "1'250", "1.250.000"])
+def test_a_thousands_separator_is_named(text: str) -> None:
+    with pytest.raises(NotAllowedError, match="has a thousands separator"):
+        convert(ENERGY, text, catalogue())
+
+
+def test_digits_that_may_be_thousands_are_named_where_those_are_allowed() -> None:
+    with pytest.raises(NotAllowedError, match="may also be thousands"):
+        convert(ENERGY, "1,250", catalogue())
+    with pytest.raises(NotAllowedError, match="expected a number"):
+        convert(FUSE, "63,500", catalogue())
 
 
 _PIECES = ["0x", "0X", "0b", "0o", "1", "16", "255", "000", ".", ",", "_", "'", " ", "e", "-", "+"]

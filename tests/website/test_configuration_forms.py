@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.parameters import ParameterDefinition, ParameterType
+from knxgw.config.convert import convert
 from knxgw.config.edit_yaml import edited, values_of
 from knxgw.config.load import parse_configuration
+from knxgw.config.not_allowed import NotAllowedError
 from knxgw.config.yaml_places import parameter_key
 from knxgw.website.access.roles import Role
 from knxgw.website.config_form import (
@@ -24,6 +26,8 @@ from knxgw.website.config_form import (
     groups_of,
     sections,
 )
+from knxgw.website.language import FOLDER
+from knxgw.website.pages.common import LANGUAGE_COOKIE
 from tests.support.one_of_each import kind_of_parameter, one_of_each
 from tests.support.own_configuration import Own
 from tests.support.plotted import site
@@ -60,7 +64,7 @@ def test_every_parameter_has_one_field_with_its_words_help_and_bounds(language: 
         assert field.words == parameter.text.in_language(language)
         assert field.help == parameter.help.in_language(language) != ""
         assert (field.low, field.high) == tuple(
-            "" if bound is None else f"{bound:g}" for bound in (parameter.low, parameter.high)
+            "" if bound is None else f"{bound:.12g}" for bound in (parameter.low, parameter.high)
         )
         assert bool(field.default) is (parameter.default is not None)
 
@@ -82,7 +86,9 @@ def bounds(parameter: ParameterDefinition) -> list[str]:
     """Return texts that are just allowed for a parameter."""
     match parameter.type:
         case ParameterType.INTEGER | ParameterType.NUMBER:
-            ends = [f"{bound:g}" for bound in (parameter.low, parameter.high) if bound is not None]
+            ends = [
+                f"{bound:.12g}" for bound in (parameter.low, parameter.high) if bound is not None
+            ]
             return ends + [choice.value for choice in parameter.choices]
         case ParameterType.CHOICE:
             return [choice.value for choice in parameter.choices]
@@ -141,7 +147,101 @@ def test_whatever_is_typed_is_a_draft_that_can_be_shown_again(typed: str) -> Non
     assert shown.split() == typed.split()
 
 
+FUSE, ENERGY = "load_management.fuse_a", "charging_points[].sending.energy.min_change_wh"
+PORT = "charging_points[].connection.port"
+
+
+def drafted(key: str, typed: str, language: str = "de") -> str:
+    """Return what a draft says after something was typed into the empty field of a parameter."""
+    field = fields({}, language)[key]
+    section = str(field.path[0])
+    groups = groups_of(section, 0 if section == POINTS else None, {}, catalogue(), language)
+    text = edited("", changes_of(groups, {field.name: typed}, catalogue()))
+    return fields(values_of(text))[key].value
+
+
+@pytest.mark.proves("W43")
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("typed", ["63,5", "63.5", "63,50", " +63,5 ", "63,500"])
+def test_a_decimal_comma_is_the_same_as_a_point_in_any_language(typed: str, language: str) -> None:
+    assert drafted(FUSE, typed, language) == "63.5"
+
+
+@pytest.mark.proves("W43")
+@pytest.mark.parametrize(
+    ("key", "typed", "kept"),
+    [
+        (ENERGY, "1.250", "1,250"),  # in a file a point would not leave it open
+        (ENERGY, "1,250", "1,250"),
+        (ENERGY, "1.250,5", "1.250,5"),
+        (ENERGY, "1,250.5", "1,250.5"),
+        (ENERGY, "1 250", "1 250"),
+        (ENERGY, "0,125", "0.125"),
+        (ENERGY, "1,2500", "1.25"),
+        (FUSE, "1.000", "1,000"),
+        (PORT, "1.502", "1,502"),
+        (PORT, "1,5", "1.5"),
+        (PORT, "16e", "16e"),
+    ],
+)
+def test_what_may_be_thousands_is_never_taken_as_a_decimal(key: str, typed: str, kept: str) -> None:
+    assert drafted(key, typed) == kept
+    try:
+        convert(PARAMETERS[key], kept, catalogue())
+    except NotAllowedError:
+        return
+    assert float(kept) in {0.125, 1.25}
+
+
+@pytest.mark.proves("W43")
+def test_a_german_field_shows_a_comma_and_an_unchanged_one_changes_nothing() -> None:
+    data = {"load_management": {"fuse_a": "63.500", "reserve_a": "1e1"}}
+    found = fields(data, "de")
+    assert found[FUSE].shown == "63,500"
+    assert found["load_management.reserve_a"].shown == "1e1"
+    assert fields(data)[FUSE].shown == "63.500"
+    groups = groups_of("load_management", None, data, catalogue(), "de")
+    typed = {field.name: field.shown for group in groups for field in group.fields}
+    assert changes_of(groups, typed, catalogue()) == {}
+    assert found["charging_points[].sending.current.min_change_a"].default == "0,5 A"
+    assert found["charging_points[].complete.threshold_a"].extent == ("0,1", "10")
+
+
+@pytest.mark.proves("W43")
+def test_a_number_is_typed_as_text_with_its_bounds_for_the_script() -> None:
+    folder = FOLDER.parent / "templates"
+    wrong = [
+        one.name for one in folder.glob("*.html") if re.search(r"type=.?number", one.read_text())
+    ]
+    assert wrong == [], "a browser drops the comma where its own language has a point"
+    found = fields({})
+    assert found[FUSE].keys == "decimal"
+    assert found[PORT].keys == "numeric"
+    assert found["load_management.smart_meter.ratio"].keys == "decimal"
+    assert found["load_management.smart_meter.manual.current.scale"].keys == "text", (
+        "a phone has no minus"
+    )
+    assert found["charging_points[].sending.power.cycle_s"].keys == "text", "a word may stand there"
+
+
 # --- pages
+
+
+@pytest.mark.proves("W43")
+def test_a_comma_that_is_typed_on_the_german_page_is_the_decimal_sign(
+    own: Own, visited: Website
+) -> None:
+    visited.browser.set_cookie(LANGUAGE_COOKIE, "de")
+    path = "/config/form/load_management"
+    typed = typed_in(visited.get(path)) | {FUSE: "63,5"}
+    visited.post(path, **typed)
+    assert re.findall(r"<ins>\+ +(fuse_a: \S+) ", visited.get("/config/draft")) == ["fuse_a: 63.5"]
+    tag = re.findall(r'<input id="load_management.fuse_a"[^>]*>', visited.get(path))[0]
+    for part in ('value="63,5"', 'inputmode="decimal"', 'data-min="6"', 'data-max="1000"'):
+        assert part in tag
+    page = visited.post(path, **typed | {FUSE: "1.000"}).get_data(as_text=True)
+    beside = unescape(page.split('id="said:load_management.fuse_a"')[1].split("</div>")[0])
+    assert "können auch Tausender sein; 1000 schreiben" in beside
 
 
 @pytest.fixture

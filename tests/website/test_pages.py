@@ -17,6 +17,7 @@ from knxgw.station.view import (
     SiteView,
 )
 from knxgw.website.device_facts import AdapterFacts, DeviceFacts
+from knxgw.website.pages.point import current_ma as typed_ma
 from tests.support.website import NOON, website
 
 POINT = PointView(
@@ -264,3 +265,14 @@ def test_what_the_page_shows_first_is_what_its_stream_shows() -> None:
         assert shown == ("" if node == {} else str(node)).replace("<", "&lt;").replace(
             ">", "&gt;"
         ), path
+
+
+@pytest.mark.parametrize(
+    ("typed", "current_ma"),
+    [("12,5", 12_500), ("12.5", 12_500), (" 16 ", 16_000), ("16,000", 16_000), ("0", 0),
+     ("1_6", None), ("1e1", None), ("1.250,5", None), ("1 0", None), ("81", None), ("", None)],
+)  # fmt: skip
+def test_a_setpoint_has_a_comma_or_a_point_and_no_separators(
+    typed: str, current_ma: int | None
+) -> None:
+    assert typed_ma(typed) == current_ma

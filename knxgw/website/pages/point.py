@@ -1,5 +1,7 @@
 """The page of a charging point, and what people do there."""
 
+import re
+
 from flask import Blueprint, abort, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -14,6 +16,9 @@ pages = Blueprint("point", __name__)
 RIGHTS = {Action.SETPOINT: Right.LIMITS}  # of the others: Right.CHARGE
 ASKS_FIRST = frozenset({Action.STOP})
 MOST_A = 80.0
+_CURRENT = re.compile(
+    r"[+-]?[0-9]+([.,][0-9]+)?"
+)  # three decimals are no thousands: these are too many A
 STATUS = "status"  # what a form on the Status page says of where it stands
 
 
@@ -108,8 +113,7 @@ def _point(number: int) -> PointView | None:
 
 def current_ma(text: str) -> int | None:
     """Return a current that was typed in A, with point or comma [mA]; None: it is none."""
-    try:
-        value = float(text.strip().replace(",", "."))
-    except ValueError:
+    if not _CURRENT.fullmatch(text.strip()):
         return None
+    value = float(text.strip().replace(",", "."))
     return round(value * 1000) if 0 <= value <= MOST_A else None

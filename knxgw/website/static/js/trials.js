@@ -59,9 +59,7 @@ function serve(box) {
     event.preventDefault();
     if (begin.getAttribute("aria-disabled") === "true") return;
     begin.setAttribute("aria-disabled", "true");
-    const data = new FormData(begin.form);
-    for (const one of begin.form.elements) if (one.name && one.validity.badInput) data.delete(one.name);
-    ask(begin.formAction, { method: "POST", body: data });
+    ask(begin.formAction, { method: "POST", body: new FormData(begin.form) });
   });
   cancel.addEventListener("click", () => {
     const data = new FormData();

@@ -24,8 +24,6 @@ function changed() {
 
 function typed() {
   const data = new FormData(form);
-  for (const one of form.elements) // a browser gives nothing for what is no number: the field says so itself
-    if (one.name && one.validity.badInput) data.delete(one.name);
   data.set("turn", String(++turn));
   return data;
 }
@@ -83,8 +81,7 @@ function fill(found) {
   for (const place of form.querySelectorAll(".found")) {
     const name = place.id.slice("said:".length);
     const field = document.getElementById(name);
-    const here = [...(found.fields[name] ?? [])];
-    if (field.validity?.badInput) here.splice(0, here.length, { tone: "bad", text: form.dataset.noNumber });
+    const here = found.fields[name] ?? [];
     replace(place, here.map((one) => text(one.tone, one.text)));
     if (here.some((one) => one.tone === "bad")) field.setAttribute("aria-invalid", "true");
     else field.removeAttribute("aria-invalid");
