@@ -130,6 +130,11 @@ class Driver:
         is_wrong = self.condition is LinkCondition.COMM
         return self.is_mismatch or is_wrong or self._reader.schedule.is_first_cycle_done
 
+    @property
+    def is_all_requested(self) -> bool:
+        """Tell whether everything that is read was requested since the connection came up, also slow values."""
+        return self._reader.schedule.is_each_requested
+
     # --- commands of the station
 
     def want(self, offer_ma: int) -> None:

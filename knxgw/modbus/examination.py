@@ -12,14 +12,18 @@ from enum import StrEnum
 from knxgw.catalogue.device_model import DeviceKind, DeviceModel
 from knxgw.charging.events import ChargerSeen, DeviceEvent, LinkCondition, MeterSeen
 from knxgw.charging.quantities import Quantity, Value
-from knxgw.errors import LinkError, PeerError
+from knxgw.errors import LinkError, PeerError, PeerRefusedError
 from knxgw.modbus.driver import Driver
 from knxgw.modbus.probing import Probing
-from knxgw.modbus.requests import Read, Request
+from knxgw.modbus.requests import NO_SUCH_POINT, Read, Request
 from knxgw.modbus.writing import Write
 
 WATCH_S = 6.0  # that a charger's limit is watched: does somebody else change it?
 LONGEST_S = 40.0  # for one device, from its first request
+SETTLES_S = (
+    4.0  # after the first cycle of a meter: slow values are read, what failed once is read again
+)
+CERTAIN = 2  # reads without an answer, or one that says that there is no such register
 
 
 class Verdict(StrEnum):
@@ -63,6 +67,16 @@ class Examination:
         self._if_nothing_better = Verdict.FITS  # what holds unless the probe finds another model
         self._ends_at = math.inf
         self._watched_until = math.inf
+        self._settles_at = math.inf
+        self.answered: set[str] = (
+            set()
+        )  # the points whose registers have answered, also without a value
+        self._failures: dict[str, int] = {}  # of points that have not been read since
+
+    @property
+    def unanswered(self) -> frozenset[str]:
+        """Return the names of the points whose registers do not answer, whatever others do."""
+        return frozenset(name for name, times in self._failures.items() if times >= CERTAIN)
 
     @property
     def is_done(self) -> bool:
@@ -107,7 +121,8 @@ class Examination:
         """Return when the next request is due, or when enough was asked [monotonic s]."""
         if self.is_done:
             return math.inf
-        return min(self._asker.due_at(now_s), self._watched_until, self._ends_at)
+        ends_at = min(self._watched_until, self._settles_at, self._ends_at)
+        return min(self._asker.due_at(now_s), ends_at)
 
     def priority(self, _now_s: float) -> int:
         """Return the priority of a read: nothing is ever written."""
@@ -130,6 +145,9 @@ class Examination:
 
     def read_done(self, request: Read, registers: Sequence[int], now_s: float) -> list[DeviceEvent]:
         """Take the registers of an answer."""
+        for point in request.block.points:
+            self._failures.pop(point.name, None)
+            self.answered.add(point.name)
         return self._noted(self._asker.read_done(request, registers, now_s), now_s)
 
     def write_done(self, request: Write, now_s: float) -> list[DeviceEvent]:
@@ -140,6 +158,8 @@ class Examination:
         self, request: Request, error: PeerError | LinkError, now_s: float
     ) -> list[DeviceEvent]:
         """Take a failed request."""
+        if isinstance(request, Read) and self._probing is None:
+            self._note_failure(request, error)
         return self._noted(self._asker.failed(request, error, now_s), now_s)
 
     def lost(self, now_s: float) -> list[DeviceEvent]:
@@ -163,6 +183,25 @@ class Examination:
                     self.setpoints_ma.add(setpoint_ma)
         self._conclude(now_s)
         return []
+
+    def _note_failure(self, request: Read, error: PeerError | LinkError) -> None:
+        """Count a read that failed. Of several points that are refused together one may be missing."""
+        names = [point.name for point in request.block.points]
+        is_refused = isinstance(error, PeerRefusedError) and error.code in NO_SUCH_POINT
+        times = CERTAIN if is_refused and len(names) == 1 else 1
+        for name in names:
+            self._failures[name] = self._failures.get(name, 0) + times
+
+    def _is_settled(self, now_s: float) -> bool:
+        """Tell whether nothing is open any more that a further read may decide."""
+        if self._settles_at == math.inf:
+            self._settles_at = now_s + SETTLES_S
+        is_open = not self._driver.is_all_requested
+        is_open |= any(times < CERTAIN for times in self._failures.values())
+        if is_open and now_s < self._settles_at:
+            return False
+        self._settles_at = math.inf  # nobody waits for it any more
+        return True
 
     def _conclude(self, now_s: float) -> None:
         """Come to a verdict, or to the next step, if what is known allows it."""
@@ -189,6 +228,8 @@ class Examination:
                 self._watch_setpoint(now_s)
             elif not self.values:
                 self._probe(self._models, Verdict.OTHER_MODEL)
+            elif not self._is_settled(now_s):
+                return
             elif driver.model.chain is not None:  # its chain of models was found
                 self.verdict = Verdict.FITS
             else:

@@ -186,6 +186,11 @@ class PollSchedule:
         return all(b in self._turn_at for b in self.blocks if b.poll is PollClass.FAST)
 
     @property
+    def is_each_requested(self) -> bool:
+        """Tell whether every block was requested at least once, also those of slow values."""
+        return all(block in self._turn_at for block in self.blocks)
+
+    @property
     def last_request_at(self) -> float:
         """Return the time of the last request [monotonic s]."""
         return self._last_request_at

@@ -24,9 +24,11 @@ from knxgw.monitoring.direction import direction_risks, measured
 from knxgw.online.attempts import SERIAL_TIMEOUT_S, TCP_TIMEOUT_S
 from knxgw.online.ports import Ports
 from knxgw.online.progress import Board
+from knxgw.online.unread_registers import unread_registers
 
 RESOLVE_S = 5.0
 FOR_EVER_S = 86_400.0  # whoever starts a look has a time limit for all of it
+_OF_SOME_REGISTERS = frozenset({Verdict.SILENT, Verdict.WRONG_ANSWERS})  # what they may lead to
 CHANGE_MA = 1000  # of a charger's limit, that somebody must have set
 
 
@@ -99,7 +101,11 @@ class EndpointLook:
     def _conclude(self, one: ExaminedDevice) -> None:
         """Say what came of an examination."""
         device, verdict, unit = one.device, one.examination.verdict, one.unit
-        if verdict is Verdict.FITS:
+        unread = list(unread_registers(device, one.key, one.examination))
+        has_answered = bool(one.examination.values and unread)  # of others the device has an answer
+        if verdict is Verdict.FITS or (has_answered and verdict in _OF_SOME_REGISTERS):
+            for key, words in unread:
+                self._board.find(device.id, key, words)
             for key, words in value_risks(one):
                 self._board.find(device.id, key, words)
             answered = message("online_answers", model=device.model.id, unit=unit)

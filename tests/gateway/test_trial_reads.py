@@ -110,6 +110,40 @@ async def test_a_meter_that_is_entered_by_hand_is_read() -> None:
     assert not trial.is_running
 
 
+SMART_METER = (
+    "load_management:\n  mode: dynamic\n  fuse_a: 50\n  smart_meter: {{source: modbus, {meter}, "
+    "connection: {{type: tcp, host: 127.0.0.1, port: {port}, unit: 1}}}}\n"
+)
+
+
+@pytest.mark.proves("W64")
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("l1: 6", "l1: 60000", "L1: register 60000 of the current does not answer"),
+        ("l3: 10", "l3: 60000", "L3: register 60000 of the current does not answer"),
+        ("l2: 14", "l2: 60000", "L2: register 60000 of the power does not answer"),
+    ],
+)
+async def test_a_register_that_does_not_answer_is_never_hidden_by_others(
+    right: str, wrong: str, said: str
+) -> None:
+    port = free_port(0)
+    head = HEAD + point(1, "goe_charger", HERE, free_port(0), 1)
+    known = head + SMART_METER.format(meter="model: eastron_sdm630", port=port)
+    draft = head + SMART_METER.format(meter=BY_HAND.replace(right, wrong), port=port)
+    async with simulated(known), reads() as reading:
+        smart_meter = wanted(draft, Part.SMART_METER)
+        trial = await end_of(reading, reading.start(smart_meter))
+    assert said in [one.problem for one in trial.findings]
+    kind = "power" if "power" in said else "current"
+    keys = {one.place.key for one in trial.findings if one.problem == said}
+    assert keys == {f"load_management.smart_meter.manual.{kind}.{right[:2]}"}
+    assert not trial.is_good
+    assert trial.values, "the others are shown"
+    assert "online_unit_silent" not in ids(trial)
+
+
 @pytest.mark.proves("W64")
 async def test_a_closed_port_and_another_model_are_said_with_a_remedy_at_the_field() -> None:
     port = free_port(0)

@@ -54,6 +54,17 @@ async def test_another_model_is_named() -> None:
     assert "Typenschild" in finding.said("de")[1]
 
 
+async def test_a_register_of_the_smart_meter_that_does_not_answer_is_named() -> None:
+    port = free_port(0)
+    right = HEAD + point(1, "goe_charger", HERE, free_port(0), 1) + METER.format(port=port)
+    manual = "manual: {function: 4, current: {type: f32, l1: 60000, l2: 8, l3: 10}}"
+    async with simulated(right):
+        board, _ = await looked(right.replace("model: eastron_sdm630", manual))
+    assert ids(board)["grid/meter"] == ["online_current_silent"]
+    assert states(board)["grid/meter"] is State.WARNING
+    assert "L1: register 60000 of the current does not answer" in str(board.findings[0])
+
+
 @pytest.mark.long
 async def test_a_meter_that_is_another_one_is_named() -> None:
     port = free_port(0)

@@ -11,9 +11,10 @@ import pytest
 
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.messages import message
-from knxgw.charging.quantities import Quantity
+from knxgw.charging.quantities import Quantity, Value
 from knxgw.config.edit_yaml import values_of
 from knxgw.config.model import Connection, ConnectionKind, SerialLine
+from knxgw.errors import FileLine, Finding, Severity
 from knxgw.links.knx_discovery import KnxIpDevice
 from knxgw.monitoring.device_search import FoundDevice, SearchProgress
 from knxgw.monitoring.device_watch import Watched, WatchProgress
@@ -473,6 +474,33 @@ def test_the_smart_meter_is_watched_and_its_direction_judged_as_it_changes(
         assert told["is_running"]
         assert says in row["words"]
         assert row["tone"] == tone
+
+
+@pytest.mark.proves("W47", "W48")
+def test_live_values_do_not_hide_a_register_that_does_not_answer(
+    ask: Ask, visited: Website
+) -> None:
+    silent = message("online_current_silent", phase="1", register=60000)
+    place = FileLine("", 0, "load_management.smart_meter.manual.current.l1")
+    finding = Finding(place=place, words=silent, severity=Severity.WARNING)
+    seen = Seen(
+        id="grid/meter",
+        name=message("online_smart_meter"),
+        state=State.WARNING,
+        findings=(finding,),
+    )
+    ask.check = CheckProgress(number=1, seen=(seen,), text_sum="x")
+    said = "L1: register 60000 of the current does not answer"
+    values: dict[Quantity, Value] = {Quantity.CURRENT_L2: 59_200}
+    for more, is_said in (({}, True), ({Quantity.CURRENT_L1: 1000}, False)):
+        watched = Watched(id="grid/meter", is_heard=True, values=values | more)
+        ask.watch = WatchProgress(number=1, watched=(watched,), is_running=True)
+        told = visited.browser.get("/wizard/mains/progress").json
+        assert told is not None
+        (row,) = told["rows"]
+        assert "L2 59.2 A" in row["words"]
+        assert (said in row["words"]) is is_said
+        assert row["tone"] == ("warning" if is_said else "good")
 
 
 def test_a_smart_meter_on_knx_is_said_to_be_checked_after_the_step_of_knx(visited: Website) -> None:

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, jsonify, redirect, render_template, reque
 from werkzeug.wrappers import Response as AnyResponse
 
 from knxgw.catalogue.load import catalogue
+from knxgw.config.devices import GRID_METER_ID
 from knxgw.config.edit_yaml import NotEditableError, edited
 from knxgw.config.load import LoadedConfiguration, parse_configuration
 from knxgw.config.objects import smart_meter_on_knx
@@ -314,8 +315,9 @@ def _start_check(draft: Draft, only: frozenset[str] | None) -> bool:
 
 def _looked(words: Language) -> Shown:
     """Return what is known of the smart meter, and what it measures now."""
-    shown = _checked(site().bridge.setup.commissioning.check(), words, only=MAINS_IDS)
-    return with_live_meter(shown, words)
+    progress = site().bridge.setup.commissioning.check()
+    findings = [found for one in progress.seen if one.id == GRID_METER_ID for found in one.findings]
+    return with_live_meter(_checked(progress, words, only=MAINS_IDS), findings, words)
 
 
 def _checked(progress: CheckProgress, words: Language, only: frozenset[str] | None = None) -> Shown:
