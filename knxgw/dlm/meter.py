@@ -165,14 +165,7 @@ def with_reading(
     fresh_phases = _fresh_phases_of_this_round(meter, now_s) | {phase}
     updated = Meter(  # as `replace` would, but faster: this is for each value
         values=values,
-        sets=_updated_sets(
-            meter.sets,
-            fresh_phases,
-            values,
-            settings,
-            now_s,
-            hold_since=_values_hold_since(meter, settings, now_s),
-        ),
+        sets=_updated_sets(meter, fresh_phases, values, settings, now_s),
         in_operation=meter.in_operation,
         requested_at=meter.requested_at,
         supervised_since=meter.supervised_since,
@@ -208,29 +201,32 @@ def _fresh_phases_of_this_round(meter: Meter, now_s: float) -> frozenset[int]:
 
 
 def _updated_sets(
-    sets: CompleteSets,
+    meter: Meter,
     fresh_phases: frozenset[int],
     values: Sequence[PhaseValue | None],
     settings: Settings,
     now_s: float,
-    *,
-    hold_since: float,
 ) -> CompleteSets:
     """Return what is known of complete sets after a value: one more set, or the set that is not complete yet.
 
-    `fresh_phases`: the phases that have come in the present round. Once they are all there, and no value is too
-    old, the set is complete, and the next one begins empty. The spacing is updated only for a meter that sends
-    cyclically: that of one that sends changes stays 10 s. `hold_since`: values that came since then are not
-    too old for the first set (`_values_hold_since`). Source: load-management 2.3, 3.1h.
+    `meter`: before that value. `values`: with it. `fresh_phases`: the phases that have come in the present
+    round. Once they are all there, and no value is too old, the set is complete, and the next one begins empty.
+    For the first set a value is not too old while it holds (`_values_hold_since`). The spacing is updated only
+    for a meter that sends cyclically: that of one that sends changes stays 10 s. Source: load-management 2.3,
+    3.1h, 3.1i.
     """
+    sets = meter.sets
     if _is_spacing_too_short(sets, values, settings, now_s):
         sets = CompleteSets(completed_at=sets.completed_at, count=sets.count)  # measured again
     spacings, spacing_s = sets.spacings_s, sets.spacing_s
     has_every_phase = len(fresh_phases) >= settings.phases
-    does_first_hold = sets.count == 0 and all(
-        value is not None and value.arrived_at >= hold_since for value in values[: settings.phases]
-    )
-    is_recent = does_first_hold or _are_recent(values, spacing_s, settings, now_s)
+    is_recent = _are_recent(values, spacing_s, settings, now_s)
+    if sets.count == 0 and not is_recent:
+        hold_since = _values_hold_since(meter, settings, now_s)
+        is_recent = all(
+            value is not None and value.arrived_at >= hold_since
+            for value in values[: settings.phases]
+        )
     if not has_every_phase or not is_recent:
         return CompleteSets(
             fresh_phases=fresh_phases,

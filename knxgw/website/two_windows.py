@@ -25,7 +25,7 @@ class Typed(NamedTuple):
 
 def shown_in(fields: Iterable[Field]) -> str:
     """Return what fields show, as their form carries it; those that show nothing are left out."""
-    return json.dumps({one.name: one.value for one in fields if one.value}, ensure_ascii=False)
+    return json.dumps({one.name: one.shown for one in fields if one.shown}, ensure_ascii=False)
 
 
 def shown_before(carried: str) -> Mapping[str, str] | None:
@@ -46,7 +46,7 @@ def changed_here(
 
     `fields`: of the draft as it is now. `before`: what the window showed; None: whatever was typed counts.
     """
-    now = {one.name: one.value.strip() for one in fields}
+    now = {one.name: one.shown.strip() for one in fields}
     texts = {name: typed[name] for name in now if name in typed}
     if before is None:
         return Typed(texts, {})
@@ -75,7 +75,7 @@ def changed_elsewhere(fields: Iterable[Field], before: Mapping[str, str] | None)
     if before is None:
         return {}
     return {
-        one.name: one.value
+        one.name: one.shown
         for one in fields
-        if one.value.strip() != before.get(one.name, "").strip()
+        if one.shown.strip() != before.get(one.name, "").strip()
     }

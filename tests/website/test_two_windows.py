@@ -61,6 +61,17 @@ def test_a_form_that_was_open_before_undoes_nothing_that_another_window_took(
     assert (says(visited, FUSE), says(visited, RESERVE)) == ("100", "7")
 
 
+@pytest.mark.proves("W43", "W46")
+def test_a_number_with_a_comma_is_the_same_in_both_windows(visited: Website) -> None:
+    assert send(OpenPage(visited, MAINS), **{FUSE: "63,5", RESERVE: "2.5"})[0] == 303
+    visited.browser.environ_base["HTTP_ACCEPT_LANGUAGE"] = "de"
+    first, second = (OpenPage(visited, MAINS, visited.get(MAINS, "de")) for _ in range(2))
+    assert first.typed[FUSE] == "63,5"
+    assert send(first, **{FUSE: "100"})[0] == 303
+    assert send(second, **{RESERVE: "3,5"})[0] == 303
+    assert (says(visited, FUSE), says(visited, RESERVE)) == ("100", "3.5")
+
+
 @pytest.mark.proves("W46")
 def test_a_table_that_was_open_before_undoes_nothing_that_another_window_took(
     visited: Website,

@@ -203,7 +203,10 @@ def with_typed(step: Step) -> tuple[Draft, Taken]:
 
 
 def gone_on(
-    step: Step, draft: Draft, taken: Taken, **more: object
+    step: Step,
+    draft: Draft,
+    taken: Taken,
+    **more: Any,  # noqa: ANN401 - for the template
 ) -> AnyResponse | str | tuple[str, int]:
     """Go on with the next step; with the same one if something of it is wrong, or must be asked.
 
