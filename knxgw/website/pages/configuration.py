@@ -229,7 +229,7 @@ def version(number: int) -> str:
     before = _configuring().version(number - 1)
     return render_template(
         "configuration_version.html",
-        version=found,
+        shown=found,
         origins=_origins(),
         came_with_it=difference(before.text if before else "", found.text),
         since=difference(found.text, text_now()),
