@@ -348,11 +348,17 @@ class SettingUp:
         points = self._gateway.view(None).points
         return next((one for one in points if one.number == number), None)
 
-    def _start_charge(self, number: int) -> None:
+    def _start_charge(self, number: int, text_sum: str = "") -> None:
         first = self._point(number)
         if first is None or self._goes_on("charge"):
             return
-        test = TestCharge(first, number=self._run.progress.number + 1, now_s=self._loop.time())
+        test = TestCharge(
+            first,
+            number=self._run.progress.number + 1,
+            now_s=self._loop.time(),
+            began_at=self._ports.wall_clock(),
+            text_sum=text_sum,
+        )
         self._charge = test
         self._run.show(test.progress)
         self._begin("charge", self._charged(test, number))

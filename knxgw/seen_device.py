@@ -33,20 +33,31 @@ class SeenDevice:
         facts = self._gateway.facts()
         if self._looked_up_at is None or facts.up_s - self._looked_up_at >= ADDRESSES_S:
             self._looked_up_at = facts.up_s
-            self._addresses = own_addresses() if self._is_on_the_network() else ()
+            self._addresses = self._looked_up()
             self._adapters = _adapters_of(self._addresses)
         return replace(
             facts,
             warnings=tuple(one for one in self.warnings if not self._has_settled(one)),
-            addresses=tuple(one.address for one in self._addresses),
+            addresses=tuple(one.address for one in self._addresses) or self._only_address(),
             macs=tuple(sorted({one.mac for one in self._addresses if one.mac})),
             adapters=self._adapters,
         )
 
-    def _is_on_the_network(self) -> bool:
-        """Tell whether the website answers at the addresses of the machine."""
+    def _looked_up(self) -> tuple[OwnAddress, ...]:
+        """Return the addresses of the machine at which the website answers; no loopback."""
+        host = self._host()
+        return tuple(one for one in own_addresses() if host is None or one.address == host)
+
+    def _only_address(self) -> tuple[str, ...]:
+        """Return where the website answers, of one that answers at one place only, such as this machine's loopback."""
+        host = self._host()
+        return () if host is None else (host,)
+
+    def _host(self) -> str | None:
+        """Return the one address or name at which the website answers; None: at every address of the machine."""
         configuration = self._gateway.configuration
-        return configuration is None or configuration.website.host in EVERYWHERE
+        host = None if configuration is None else configuration.website.host
+        return None if host in EVERYWHERE else host
 
 
 def _adapters_of(addresses: Iterable[OwnAddress]) -> tuple[AdapterFacts, ...]:

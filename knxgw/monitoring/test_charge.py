@@ -9,6 +9,7 @@ a person or a command ends, such as an interruption or a missing card, is not wa
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 
 from knxgw.catalogue.codes import Reason
@@ -89,6 +90,8 @@ class Progress:
     rows: tuple[Row, ...] = ()
     steps: tuple[Step, ...] = ()
     is_running: bool = False
+    began_at: datetime | None = None  # aware UTC
+    text_sum: str = ""  # of the configuration that was in force
 
     @property
     def is_good(self) -> bool:
@@ -102,14 +105,29 @@ class TestCharge:
 
     __test__ = False  # the name is the field's word for it, this is no class of tests
 
-    def __init__(self, first: PointView, *, number: int, now_s: float) -> None:
-        """Begin at a charging point that looks like `first`."""
+    def __init__(
+        self,
+        first: PointView,
+        *,
+        number: int,
+        now_s: float,
+        began_at: datetime | None = None,
+        text_sum: str = "",
+    ) -> None:
+        """Begin at a charging point that looks like `first`; `text_sum`: of the configuration in force."""
         self._sets_current = Action.SETPOINT in first.actions
         self._before_ma = first.wanted_ma
         self._limits_ma = (first.installed.minimum_ma, first.installed.maximum_ma)
         middle = (Step.LOW, Step.HIGH) if self._sets_current else (Step.FOLLOWS,)
         steps = (Step.VEHICLE, Step.CHARGE, *middle, Step.PAUSE, Step.AGAIN)
-        self.progress = Progress(number=number, point=first.number, steps=steps, is_running=True)
+        self.progress = Progress(
+            number=number,
+            point=first.number,
+            steps=steps,
+            is_running=True,
+            began_at=began_at,
+            text_sum=text_sum,
+        )
         self._began_at = now_s
         self._since_at: float | None = None  # when what is expected began
         self._looked_at = now_s

@@ -341,8 +341,8 @@ def _limit_since(look: _Look, number: PointNumber, limit: EffectiveLimit) -> dat
 def _installed_view(station: Station, point: ChargingPoint) -> InstalledView:
     """Return what is shown of the installation of a charging point, as it is configured.
 
-    That is: how many phases it uses, and which of the mains connection (1 to 3) they are wired to; its minimum
-    (rounded up to a step of the charger) and its maximum; whether it has priority; the model of the electricity
+    That is: how many phases it uses, and which of the mains connection (1 to 3) each terminal is wired to; its
+    minimum (rounded up to a step of the charger) and its maximum; whether it has priority; the model of the electricity
     meter behind it (None: there is none); and the Modbus address of its charger.
     """
     settings = point.settings
@@ -355,7 +355,7 @@ def _installed_view(station: Station, point: ChargingPoint) -> InstalledView:
         meter=f"{meter.manufacturer} {meter.model}" if meter is not None else None,
         address=_address(point),
         mains_phases=tuple(
-            sorted(phase + 1 for phase in wired_phases(settings, mains_phase_count(station)))
+            phase + 1 for phase in wired_phases(settings, mains_phase_count(station))
         ),
     )
 

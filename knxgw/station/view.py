@@ -46,7 +46,7 @@ class InstalledView:
     is_prioritised: bool = False
     meter: str | None = None  # the model of the electricity meter behind it
     address: str = ""  # where the charger answers
-    mains_phases: tuple[int, ...] = (1, 2, 3)  # those of the mains connection that it is wired to
+    mains_phases: tuple[int, ...] = (1, 2, 3)  # of the mains connection, by its terminals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

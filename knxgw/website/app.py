@@ -58,6 +58,7 @@ from knxgw.website.pages import (
     wizard_find,
     wizard_network,
     wizard_points,
+    wizard_protocol,
 )
 from knxgw.website.panel_words import pattern_words
 from knxgw.website.publisher import Publisher
@@ -101,6 +102,7 @@ BLUEPRINTS = (
     wizard_find.pages,
     wizard_network.pages,
     wizard_points.pages,
+    wizard_protocol.pages,
     events.api,
     plot.api,
     session_api.api,

@@ -113,7 +113,8 @@ class Commissioning:
     watch: Callable[[], WatchProgress] = WatchProgress  # goes on while this is asked
     search_knx: Callable[[str | None], None] = _nothing
     knx: Callable[[], KnxProgress] = KnxProgress
-    start_charge: Callable[[int], None] = _nothing  # at a charging point
+    # at a charging point; the sum of the text of the configuration that is in force
+    start_charge: Callable[[int, str], None] = _nothing
     charge: Callable[[], Progress] = Progress
     end_charge: Callable[[], None] = _nothing
     charges: Callable[[], Mapping[int, Progress]] = dict  # the last one of each charging point

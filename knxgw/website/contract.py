@@ -212,8 +212,8 @@ _POINT: Kind[_Point] = shape(
     maybe("meter", noted(TEXT, "its model"), lambda of: of.point.installed.meter),
     known("phases", INTEGER, lambda of: of.point.installed.phases),
     known("mains_phases", noted(listed(one_of(PHASES)), "by its terminals"),
-          lambda of: [name for n, name in enumerate(PHASES, 1)
-                     if n in of.point.installed.mains_phases]),
+          lambda of: [PHASES[n - 1] for n in of.point.installed.mains_phases
+                     if 1 <= n <= len(PHASES)]),
     known("minimum_ma", INTEGER, lambda of: of.point.installed.minimum_ma),
     known("maximum_ma", INTEGER, lambda of: of.point.installed.maximum_ma),
     known("priority", BOOLEAN, lambda of: of.point.installed.is_prioritised),

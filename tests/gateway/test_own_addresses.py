@@ -7,6 +7,8 @@ import pytest
 
 from knxgw.host import network
 from knxgw.host.network import adapter_index, adapter_link, is_of_people, own_addresses
+from knxgw.seen_device import SeenDevice
+from tests.support.world import World
 
 
 def test_only_addresses_that_others_can_reach_are_told() -> None:
@@ -66,3 +68,14 @@ def test_people_look_for_a_device_behind_real_adapters_not_behind_those_of_conta
 def test_an_adapter_that_is_gone_has_no_number() -> None:
     assert adapter_index("lo") > 0
     assert adapter_index("not there") == 0
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "gateway.example"])
+async def test_a_website_that_answers_at_one_address_only_says_which(
+    tmp_path: Path, host: str
+) -> None:
+    text = f"knx: {{link: none}}\nwebsite: {{listen: '{host}:8080'}}\ncharging_points: []\n"
+    async with World(text, tmp_path) as world:
+        facts = SeenDevice(world.gateway, (), lambda _finding: False).facts()
+        assert facts.addresses == (host,)
+        assert facts.macs == ()

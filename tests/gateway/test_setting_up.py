@@ -41,7 +41,7 @@ async def test_the_first_charge_gives_6_a_then_10_a_pauses_and_restores_the_setp
         pages = setting_up.for_pages()
         await world.sleep(20)
         before_ma = world.charger(1).offer_ma
-        setting_up._start_charge(1)
+        setting_up._start_charge(1, "sum of a text")
         await world.sleep(5)
         assert [row.step for row in pages.charge().rows] == [Step.VEHICLE]
         world.charger(1).plug(Vehicle())
@@ -51,6 +51,8 @@ async def test_the_first_charge_gives_6_a_then_10_a_pauses_and_restores_the_setp
             offers.add(world.charger(1).offer_ma)
         assert {6000, 10_000, 0} <= offers
         assert pages.charges()[1].is_good
+        assert pages.charges()[1].text_sum == "sum of a text"
+        assert pages.charges()[1].began_at is not None
         await world.until(lambda: world.charger(1).offer_ma == before_ma, 30.0)
 
 

@@ -189,3 +189,11 @@ def test_a_phase_that_carries_too_much_has_nothing_available_as_its_group_object
     assert load_management is not None
     assert [one.available_ma for one in load_management.phases] == [0, 0, 0]
     assert published(effects, "available_l3", DEVICE)[-1] == 0
+
+
+def test_the_wiring_is_told_by_the_terminals() -> None:
+    turned = (
+        "number: 1, model: goe_charger, phase_rotation: '231', connection: {host: 192.168.1.31}"
+    )
+    point = view(started(turned), 1.0).points[0]
+    assert point.installed.mains_phases == (2, 3, 1)

@@ -33,7 +33,7 @@ from knxgw.website.drafts import Draft
 from knxgw.website.wizard import STEPS, Mark
 from tests.support.own_configuration import Own
 from tests.support.plotted import site
-from tests.support.website import Website, website
+from tests.support.website import NOON, Website, website
 from tests.website.test_configuration_objects import HOME
 from tests.website.test_pages import POINT
 
@@ -571,9 +571,11 @@ def test_the_first_charge_begins_ends_and_stands_in_the_protocol(
     ask.charge = Progress(number=1, point=1, rows=rows, steps=steps, is_running=True)
     assert "15.9" in visited.get("/wizard/apply")
     went_to(visited, "/wizard/charge/end")
-    assert ask.asked == [("charge", 1), ("end",)]
+    assert ask.asked == [("charge", 1, sum_of(own.text)), ("end",)]
     ended = (rows[0], replace(rows[1], result=Result.GOOD))
-    ask.charge = Progress(number=1, point=1, rows=ended, steps=steps)
+    ask.charge = Progress(
+        number=1, point=1, rows=ended, steps=steps, text_sum=sum_of(own.text), began_at=NOON
+    )
     page = visited.get("/wizard/protocol")
     assert "The first charge: passed" in page
     assert "Signature" in page
@@ -600,7 +602,7 @@ def test_the_first_charge_waits_until_the_change_is_confirmed_that_may_be_taken_
         assert then == "/wizard/apply?said=confirmed"
         assert "Test Charging point" in visited.get(then)
         went_to(visited, "/wizard/charge/1")
-        assert ask.asked == [("charge", 1)]
+        assert ask.asked == [("charge", 1, sum_of(own.text))]
         assert went_to(visited, "/config/confirm") == "/config?said=confirmed"
 
 

@@ -25,6 +25,7 @@ from knxgw.website.configuring import sum_of
 from knxgw.website.drafts import Draft
 from knxgw.website.field_findings import FoundInForm, found_in_form
 from knxgw.website.idle_fields import Fold, Idle, folds, idle_in, place_of
+from knxgw.website.labels import SECTIONS
 from knxgw.website.language import Language, marked
 from knxgw.website.pages.common import checked, error_page, language, session, site
 from knxgw.website.pages.models import facts_of_chosen
@@ -42,16 +43,6 @@ from knxgw.website.two_windows import changed_elsewhere, shown_in
 from knxgw.website.typed import Basis
 
 pages = Blueprint("configuration_forms", __name__)
-SECTIONS = {
-    "device": marked("Device"),
-    "knx": marked("KNX connection"),
-    "website": marked("Website"),
-    "firmware": marked("Firmware"),
-    "serial": marked("Serial line"),
-    "load_management": marked("Load management"),
-    "grid_supporting_control": marked("Grid-supporting control"),
-    "panel": marked("Front panel (LEDs and button)"),
-}
 GROUPS = {
     "connection": marked("Connection"),
     "smart_meter": marked("Smart meter"),

@@ -35,7 +35,7 @@ def _point_page(number: int, setpoint: str = "", setpoint_error: str = "") -> st
     return live_page(
         "point.html",
         number=number,
-        phases=point.installed.mains_phases,
+        phases=sorted(point.installed.mains_phases),
         setpoint=setpoint,
         setpoint_error=setpoint_error,
     )

@@ -1,7 +1,6 @@
 """The last step of the wizard: the configuration comes into force, a first vehicle charges. Source: website 47."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, redirect, render_template
 from werkzeug.wrappers import Response as AnyResponse
@@ -13,16 +12,14 @@ from knxgw.website.access.roles import Right
 from knxgw.website.configuring import sum_of
 from knxgw.website.language import Language, marked
 from knxgw.website.pages.common import address, checked, language, session, site
-from knxgw.website.pages.configuration import applied, effect_words, finding_rows, text_now
+from knxgw.website.pages.configuration import applied, effect_words, text_now
 from knxgw.website.pages.configuration_forms import draft_now
-from knxgw.website.pages.configuration_objects import linked_and_all
-from knxgw.website.pages.wizard import TITLES, frame, mark, way
+from knxgw.website.pages.wizard import frame, mark
 from knxgw.website.pages.wizard_meter import running_meter
-from knxgw.website.pages.wizard_network import seen_row
 from knxgw.website.pages.wizard_shown import Shown, ShownRow
 from knxgw.website.security import needs
 from knxgw.website.text_diff import difference
-from knxgw.website.wizard import STEPS, Mark
+from knxgw.website.wizard import Mark
 from knxgw.website.wizard import Step as WizardStep
 
 pages = Blueprint("wizard_charge", __name__)
@@ -85,7 +82,11 @@ def show() -> str:
         meter=running_meter(words),
         shown=_shown(ask.charge(), words),
         charge=ask.charge(),
-        tested=[number for number, one in ask.charges().items() if one.is_good],
+        tested=[
+            number
+            for number, one in ask.charges().items()
+            if one.is_good and one.text_sum == sum_of(now)
+        ],
     )
 
 
@@ -107,7 +108,7 @@ def start(number: int) -> AnyResponse:
         abort(403)
     if site().bridge.device.configuring.confirm_until() is not None:
         return redirect(f"{APPLY}#confirm", 303)  # the return would end the charge
-    site().bridge.setup.commissioning.start_charge(number)
+    site().bridge.setup.commissioning.start_charge(number, sum_of(text_now()))
     site().bridge.accounts.note(session(), "first_charge", address=address(), after=f"cp{number}")
     return redirect(f"{APPLY}#charge", 303)
 
@@ -134,36 +135,6 @@ def meter() -> Response:
     return jsonify(running_meter(language()).told())
 
 
-@pages.get("/wizard/protocol")
-@needs(Right.CONFIGURATION)
-def protocol() -> str:
-    """Show a protocol of the set-up, to be printed and signed."""
-    words, bridge = language(), site().bridge
-    text = text_now()
-    linked, objects = linked_and_all(text)
-    view = bridge.view(words.code)
-    check, charges, marks = (
-        bridge.setup.commissioning.check(),
-        bridge.setup.commissioning.charges(),
-        way().marks,
-    )
-    versions = bridge.device.configuring.versions()
-    return render_template(
-        "wizard_protocol.html",
-        facts=bridge.facts(),
-        account_name=session().account,
-        in_force=versions[0] if versions else None,
-        sum=sum_of(text),
-        steps=[(words.text(TITLES[one]), _marked(marks.get(one), words)) for one in STEPS],
-        points=[_protocol_of(one, charges.get(one.number), words) for one in view.points],
-        load_management=view.load_management,
-        linked=linked,
-        objects=objects,
-        findings=finding_rows(checked(text).findings, words),
-        seen=[seen_row(one, words) for one in check.seen] if check.text_sum == sum_of(text) else [],
-    )
-
-
 # --- parts
 
 
@@ -171,12 +142,6 @@ def point_words(one: PointView, words: Language) -> str:
     """Return number and name of a charging point."""
     title = words.text("Charging point {number}", number=one.number)
     return plain_text(title if one.name in {"", title} else f"{title}: {one.name}")
-
-
-def _marked(found: Mark | None, words: Language) -> str:
-    if found is None:
-        return words.text("open")
-    return words.text("done") if found is Mark.DONE else words.text("left out")
 
 
 def _shown(charge: Progress, words: Language) -> Shown:
@@ -236,20 +201,3 @@ def charge_row(one: Row, words: Language) -> ShownRow:
         plain_text(" · ".join(said)),
         tone,
     )
-
-
-def _protocol_of(one: PointView, charge: Progress | None, words: Language) -> dict[str, Any]:
-    installed = one.installed
-    return {
-        "title": point_words(one, words),
-        "model": one.model,
-        "address": installed.address,
-        "serial": one.detail.serial or "",
-        "firmware": one.detail.firmware or "",
-        "phases": ", ".join(f"L{phase}" for phase in installed.mains_phases),
-        "minimum": words.number(installed.minimum_ma / 1000, 1),
-        "maximum": words.number(installed.maximum_ma / 1000, 1),
-        "meter": installed.meter or "",
-        "is_good": charge is not None and charge.is_good,
-        "rows": () if charge is None else tuple(charge_row(row, words) for row in charge.rows),
-    }
