@@ -114,7 +114,7 @@ class SettingUp:
             search_line=self._soon(self._search_line),
             search=self._search_progress,
             cancel_search=self._soon(self._cancel_search),
-            answered=self._answered,
+            answered=self.answered,
             start_check=self._soon(self._start_check),
             check=lambda: self._check,
             cancel_check=self._soon(self._cancel_check),
@@ -221,8 +221,8 @@ class SettingUp:
             if one.kind is ConnectionKind.TCP and one.host is not None:
                 self._has_answered.add((one.host, one.port, one.unit))
 
-    def _answered(self) -> frozenset[Answered]:
-        """Return where a device has answered Modbus TCP: found, checked, or used by the gateway."""
+    def answered(self) -> frozenset[Answered]:
+        """Return where a device has answered Modbus TCP: found, checked, or used by the gateway; from any thread."""
         running, application = self._gateway.configuration, self._gateway.application
         if running is not None and application is not None:
             buses = application.buses

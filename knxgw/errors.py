@@ -123,9 +123,12 @@ class Finding:
         """Return what to do about it, in English."""
         return self.said("en")[1]
 
-    def said(self, language: str) -> tuple[str, str]:
-        """Return problem and remedy in a language of the product."""
-        in_file = isinstance(self.place, FileLine)
+    def said(self, language: str, *, in_form: bool = False) -> tuple[str, str]:
+        """Return problem and remedy in a language of the product.
+
+        `in_form`: to somebody who sees forms, even if it was found in a file.
+        """
+        in_file = isinstance(self.place, FileLine) and not in_form
         problem = self.words.problem(language, in_file=in_file)
         return one_line(problem), one_line(self.words.remedy(language, in_file=in_file))
 

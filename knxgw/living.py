@@ -17,6 +17,7 @@ from knxgw.catalogue.load import catalogue
 from knxgw.commissioning import SettingUp
 from knxgw.config.model import Configuration, PanelSettings
 from knxgw.device.download import Stage
+from knxgw.errors import Finding
 from knxgw.factory_reset import FactoryReset
 from knxgw.firmware import panel_text
 from knxgw.firmware.boot_disk import BootDisk
@@ -46,6 +47,7 @@ from knxgw.store.unapplied_file import UnappliedFile
 from knxgw.trial_reads import TrialReads
 from knxgw.updating import Surroundings, Updating, update_settings
 from knxgw.website.access.accounts import Accounts
+from knxgw.website.answered import without_doubts
 from knxgw.website.bridge import Bridge, DeviceControl, MachineControl, Setup
 from knxgw.website.encryption import Encryption
 from knxgw.website.names import certificate_names
@@ -117,7 +119,7 @@ class Living:
         self._trials = TrialReads(
             lambda: _buses_of(self.gateway), group, refuses=device.surroundings.refuses
         )
-        self._seen = SeenDevice(self.gateway, prepared.warnings, self.encryption.has_settled)
+        self._seen = SeenDevice(self.gateway, prepared.warnings, self._still_hold)
         self.knx_server = KnxServer(
             self.gateway,
             lambda: prepared.listener.address.host,
@@ -234,6 +236,11 @@ class Living:
             trials=self._trials.for_pages(),
             configuration=self._configuration_text,
         )
+
+    def _still_hold(self, warnings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+        """Return the warnings of a start that nothing has disproved since."""
+        left = tuple(one for one in warnings if not self.encryption.has_settled(one))
+        return without_doubts(left, self.gateway.configuration, self._setting_up.answered())
 
     def _configuration_text(self) -> str:
         """Return what stands in the configuration file now. Raises: OSError."""

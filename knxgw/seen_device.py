@@ -19,11 +19,11 @@ class SeenDevice:
         self,
         gateway: Gateway,
         warnings: tuple[Finding, ...],
-        has_settled: Callable[[Finding], bool],
+        still_hold: Callable[[tuple[Finding, ...]], tuple[Finding, ...]],
     ) -> None:
-        """See a gateway; `warnings` are those of its configuration, `has_settled`: one that no longer holds."""
+        """See a gateway; `warnings` are those of its configuration, `still_hold` gives those that hold now."""
         self.warnings = warnings
-        self._gateway, self._has_settled = gateway, has_settled
+        self._gateway, self._still_hold = gateway, still_hold
         self._addresses: tuple[OwnAddress, ...] = ()
         self._adapters: tuple[AdapterFacts, ...] = ()
         self._looked_up_at: float | None = None  # [s] of uptime
@@ -37,7 +37,7 @@ class SeenDevice:
             self._adapters = _adapters_of(self._addresses)
         return replace(
             facts,
-            warnings=tuple(one for one in self.warnings if not self._has_settled(one)),
+            warnings=self._still_hold(self.warnings),
             addresses=tuple(one.address for one in self._addresses) or self._only_address(),
             macs=tuple(sorted({one.mac for one in self._addresses if one.mac})),
             adapters=self._adapters,

@@ -11,6 +11,7 @@ from knxgw.errors import Finding, Severity
 from knxgw.website.config_form import FieldGroup
 from knxgw.website.configuring import Checked
 from knxgw.website.idle_fields import Idle
+from knxgw.website.labels import label_of, place_words
 from knxgw.website.language import Language
 
 TONES = {Severity.ERROR: "bad", Severity.WARNING: "warning", Severity.NOTE: ""}
@@ -82,13 +83,14 @@ def found_in_form(
     elsewhere = 0
     for one in checked.findings:
         name = field_of(one.place.key, fields)
-        text = _text(one, words)
+        text = _text(one, words, in_form=True)
         if name:
             by_field.setdefault(name, []).append(FindingText(TONES[one.severity], text))
             lines.append(FindingLine(fields[name].words, text, TONES[one.severity], name=name))
         elif _is_within(one.place.key, prefix):
             nearest = next((name for name in fields if _is_within(name, one.place.key)), "")
-            lines.append(FindingLine(one.key, text, TONES[one.severity], name=nearest))
+            place = label_of(one.key, words.code) or place_words(one.key, words)
+            lines.append(FindingLine(place, text, TONES[one.severity], name=nearest))
         else:
             elsewhere += one.severity is Severity.ERROR
     order = list(fields)
@@ -113,7 +115,9 @@ def found_in_text(checked: Checked, words: Language) -> FoundInForm:
         at = words.text("Line {number}", number=one.line) if one.line else words.text("Whole text")
         key = f"{one.key}: " if one.key else ""
         lines.append(
-            FindingLine(at, f"{key}{_text(one, words)}", TONES[one.severity], line=one.line)
+            FindingLine(
+                at, f"{key}{_text(one, words, in_form=False)}", TONES[one.severity], line=one.line
+            )
         )
     return _found(checked, {}, lines, words)
 
@@ -130,8 +134,8 @@ def _is_within(key: str, section: str) -> bool:
     return key == section or key.startswith((f"{section}.", f"{section}["))
 
 
-def _text(finding: Finding, words: Language) -> str:
-    return "; ".join(filter(None, finding.said(words.code)))
+def _text(finding: Finding, words: Language, *, in_form: bool) -> str:
+    return "; ".join(filter(None, finding.said(words.code, in_form=in_form)))
 
 
 def _found(

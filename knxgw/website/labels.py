@@ -6,6 +6,7 @@ from functools import cache
 
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.parameters import ParameterDefinition
+from knxgw.config.edit_yaml import NotEditableError, values_of
 from knxgw.config.schema import GROUP_OBJECTS
 from knxgw.website.config_form import POINTS
 from knxgw.website.language import Language, marked
@@ -58,9 +59,12 @@ def place_words(key: str, words: Language, points: Sequence[object] = ()) -> str
     return f"{point}: {label_of(key, words.code) or found[2]}"
 
 
-def numbers_of_points(data: Mapping[str, object]) -> tuple[object, ...]:
-    """Return the numbers of the charging points in the order of a file; "?": it gives none."""
-    found = data.get(POINTS)
+def points_in(text: str) -> tuple[object, ...]:
+    """Return the numbers of the charging points in the order of a text; "?": it gives none."""
+    try:
+        found = values_of(text).get(POINTS)
+    except NotEditableError:
+        return ()
     entries = found if isinstance(found, list) else []
     return tuple(one.get("number", "?") if isinstance(one, Mapping) else "?" for one in entries)
 

@@ -6,6 +6,7 @@ paths in `data-bind` of the templates. Maps, not lists: an entry keeps its key, 
 the entries stand on the page. What is not there is left out.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -13,7 +14,7 @@ from typing import Any
 
 from knxgw.catalogue.codes import FaultCode, LoadManagementState
 from knxgw.charging.scope import DEVICE, point_scope
-from knxgw.errors import Finding
+from knxgw.errors import Finding, with_remedy
 from knxgw.monitoring.csv_table import plain_text
 from knxgw.station.view import (
     FaultView,
@@ -23,6 +24,7 @@ from knxgw.station.view import (
 )
 from knxgw.website.device_facts import DeviceFacts
 from knxgw.website.device_words import cause_words, device_lines, held_words
+from knxgw.website.labels import place_words
 from knxgw.website.language import UNKNOWN, Language
 from knxgw.website.panel_words import panel_words
 from knxgw.website.present_faults import LastFaults, fault_lines, last_fault, severity_tone
@@ -104,7 +106,8 @@ def _banner(site: SiteView, facts: DeviceFacts, language: Language, now: datetim
     if facts.is_held_by_ets:  # a configuration is missing only because of that
         more = language.text("Diagnostics, KNX device, says more.")
         messages = [f"{held_words(facts, language)}. {more}"]
-    notices = [*messages, *(_warning(one, language) for one in facts.warnings)]
+    points = [point.number for point in site.points]  # in the order of the configuration
+    notices = [*messages, *(_warning(one, points, language) for one in facts.warnings)]
     if facts.stuck_s > STUCK_S:
         stuck = language.duration(facts.stuck_s)
         notices.insert(0, language.text("The gateway has not reacted for {time}.", time=stuck))
@@ -130,9 +133,10 @@ def _with_silence(fault: FaultView, site: SiteView, language: Language, now: dat
 # --- mains connection -----------------------------------------------------------------------------
 
 
-def _warning(finding: Finding, language: Language) -> str:
-    problem, remedy = finding.said(language.code)
-    return f"{finding.key}: {problem}. {remedy}" if remedy else f"{finding.key}: {problem}"
+def _warning(finding: Finding, points: Sequence[int], language: Language) -> str:
+    said = with_remedy(*finding.said(language.code, in_form=True))
+    place = place_words(finding.key, language, points)
+    return f"{place}: {said}" if place else said
 
 
 def _mains(

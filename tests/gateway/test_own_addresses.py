@@ -76,6 +76,6 @@ async def test_a_website_that_answers_at_one_address_only_says_which(
 ) -> None:
     text = f"knx: {{link: none}}\nwebsite: {{listen: '{host}:8080'}}\ncharging_points: []\n"
     async with World(text, tmp_path) as world:
-        facts = SeenDevice(world.gateway, (), lambda _finding: False).facts()
+        facts = SeenDevice(world.gateway, (), lambda warnings: warnings).facts()
         assert facts.addresses == (host,)
         assert facts.macs == ()

@@ -6,16 +6,20 @@ from typing import Any
 
 import pytest
 
+from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.messages import Message, message
 from knxgw.commissioning import IDENTIFY_S, UNASKED_S, SettingUp
 from knxgw.config.devices import charger_id
+from knxgw.config.load import parse_configuration
 from knxgw.config.model import ConnectionKind, KnxLinkKind, SerialLine
-from knxgw.errors import FileLine
+from knxgw.errors import FileLine, Finding
 from knxgw.held_devices import known_by, known_values
 from knxgw.monitoring.online_check import State
 from knxgw.monitoring.test_charge import Result, Step
 from knxgw.online.knx_connection import METER
+from knxgw.seen_device import SeenDevice
 from knxgw.sim.vehicle import Vehicle
+from knxgw.website.answered import without_doubts
 from knxgw.website.commissioning import Surroundings
 from tests.gateway.test_load_management import DYNAMIC, House
 from tests.support.world import World
@@ -265,3 +269,26 @@ async def test_the_end_of_the_device_waits_for_nothing_that_goes_on(tmp_path: Pa
         setting_up.end()
         await world.sleep(1)
         assert (pages.watch().is_running, pages.charge().is_running) == (False, False)
+
+
+@pytest.mark.proves("W47")
+async def test_a_warning_that_the_running_gateway_disproves_is_not_said_any_more(
+    tmp_path: Path,
+) -> None:
+    text = SITE.replace("alfen_eve", "heidelberg_energy_control")
+    warnings = parse_configuration(text, catalogue(), is_offline=True).findings
+    doubts = [one for one in warnings if one.place.key.endswith("connection.type")]
+    assert len(doubts) == 1
+    async with World(text, tmp_path) as world:
+        setting_up = SettingUp(world.gateway, world._group)
+
+        def still_hold(found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+            return without_doubts(found, world.gateway.configuration, setting_up.answered())
+
+        seen = SeenDevice(world.gateway, warnings, still_hold)
+        await world.sleep(20)
+        assert doubts[0] not in seen.facts().warnings
+        assert len(seen.facts().warnings) == len(warnings) - 1
+        other = SITE.replace("alfen_eve", "heidelberg_energy_control").replace("15021", "15022")
+        found = parse_configuration(other, catalogue(), is_offline=True)
+        assert without_doubts(warnings, found.configuration, setting_up.answered()) == warnings

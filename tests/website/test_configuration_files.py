@@ -76,7 +76,7 @@ def test_a_file_that_is_uploaded_is_checked_and_becomes_the_draft(
         (b"device: [\n", "not valid YAML"),
         (b"PK\x03\x04\x00\x00", "not valid YAML"),
         (b"just a sentence", "expected keys and values"),
-        (b"device: {name: " + b"x" * 40 + b"}\n", "device.name"),
+        (b"device: {name: " + b"x" * 40 + b"}\n", "Name of the device"),
     ],
 )
 def test_a_damaged_file_is_shown_with_its_mistake_and_cannot_be_applied(

@@ -42,4 +42,6 @@ def test_what_check_warns_of_stands_in_the_banner_as_long_as_it_holds() -> None:
     )
     facts = replace(FACTS, warnings=(warning,))
     with website(lambda _language: SITE, facts=lambda: facts) as found:
-        assert "the minimum currents together reach the limit" in text_of(found.get("/"))
+        page = text_of(found.get("/"))
+    assert "Overcurrent protection device: the minimum currents together reach the limit" in page
+    assert "load_management" not in page

@@ -35,7 +35,7 @@ from tests.support.own_configuration import Own
 from tests.support.plotted import site
 from tests.support.website import NOON, Website, website
 from tests.website.test_configuration_objects import HOME
-from tests.website.test_pages import POINT
+from tests.website.test_pages import POINT, text_of
 
 NETWORK, LINE = "192.0.2.0/24", "/dev/serial/by-id/adapter"
 KEBA, METER = catalogue().chargers["keba_p30"], catalogue().meters["eastron_sdm630"]
@@ -112,9 +112,14 @@ def visited(own: Own, ask: Ask) -> Iterator[Website]:
 
 def draft(visited: Website) -> dict[str, Any]:
     """Return what the draft says."""
+    return values_of(draft_text(visited))
+
+
+def draft_text(visited: Website) -> str:
+    """Return the text of the draft."""
     area = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", visited.get("/config"), re.DOTALL)
     assert area is not None
-    return values_of(unescape(area[1]))
+    return unescape(area[1])
 
 
 def went_to(visited: Website, path: str, **form: str) -> str:
@@ -325,6 +330,42 @@ def test_a_meter_of_a_line_that_has_answered_modbus_tcp_raises_no_doubt(
     doubt = "it needs a Modbus gateway that translates"
     for path in ("/wizard/mains", "/wizard/check"):
         assert (doubt in visited.get(path)) is not has_answered
+
+
+def test_a_draft_that_is_not_complete_yet_raises_no_doubt_about_what_has_answered(
+    ask: Ask, visited: Website
+) -> None:
+    ask.search = SearchProgress(number=1, found=(CHARGER, SMART_METER))
+    went_to(
+        visited, "/wizard/find/take", search="1", **{"role:0": "point", "role:1": "smart_meter"}
+    )
+    doubt = "it needs a Modbus gateway that translates"
+    form = "/config/form/load_management"
+    assert visited.post("/wizard/mains", **{"load_management.mode": "dynamic"}).status_code == 200
+    for path in ("/wizard/mains", "/wizard/check", form, "/config/draft"):
+        assert doubt in visited.get(path)
+    ask.answered = frozenset({("192.0.2.40", 502, 1)})
+    for path in ("/wizard/mains", "/wizard/check", form, "/config/draft"):
+        assert doubt not in visited.get(path)
+
+
+def test_a_doubt_is_said_everywhere_by_the_label_of_its_field_and_without_words_of_the_file(
+    own: Own, ask: Ask, visited: Website
+) -> None:
+    ask.search = SearchProgress(number=1, found=(CHARGER, SMART_METER))
+    went_to(
+        visited, "/wizard/find/take", search="1", **{"role:0": "point", "role:1": "smart_meter"}
+    )
+    typed = {"load_management.mode": "dynamic", "load_management.fuse_a": "35"}
+    went_to(visited, "/wizard/mains", **typed)
+    shown = [visited.get(path) for path in ("/wizard/mains", "/wizard/check", "/config/draft")]
+    own.text = draft_text(visited)
+    shown.append(visited.get("/wizard/protocol"))
+    for page in map(text_of, shown):
+        assert "Connection of the smart meter" in page
+        assert "behind a transparent serial server choose RTU over TCP" in page
+        assert "load_management.smart_meter" not in page
+        assert "rtu_over_tcp" not in page
 
 
 def test_a_search_that_was_repeated_meanwhile_takes_nothing(ask: Ask, visited: Website) -> None:

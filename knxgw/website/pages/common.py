@@ -86,9 +86,12 @@ def https_address() -> str:
 
 def checked(text: str) -> Checked:
     """Return what a text would mean as the configuration, without what the network has disproved."""
-    bridge = site().bridge
-    found = bridge.device.configuring.check(text)
-    return without_disproved(found, text, bridge.setup.commissioning.answered())
+    return as_far_as_known(site().bridge.device.configuring.check(text), text)
+
+
+def as_far_as_known(found: Checked, text: str) -> Checked:
+    """Return what was found about a text, without what the network has disproved."""
+    return without_disproved(found, text, site().bridge.setup.commissioning.answered())
 
 
 def address() -> str:

@@ -14,6 +14,7 @@ from knxgw.store.configurations import Origin, Version
 from knxgw.website.access.roles import Right
 from knxgw.website.configuring import (
     CONFIRM_S,
+    Checked,
     Configuring,
     Outcome,
     Proposal,
@@ -22,8 +23,17 @@ from knxgw.website.configuring import (
 from knxgw.website.drafts import Draft
 from knxgw.website.exports import download
 from knxgw.website.field_findings import TONES
+from knxgw.website.labels import place_words, points_in
 from knxgw.website.language import Language, marked
-from knxgw.website.pages.common import address, checked, error_page, language, session, site
+from knxgw.website.pages.common import (
+    address,
+    as_far_as_known,
+    checked,
+    error_page,
+    language,
+    session,
+    site,
+)
 from knxgw.website.pages.configuration_forms import links_to_forms
 from knxgw.website.pages.held_by_ets import MACHINE_SECTIONS, is_held_by_ets
 from knxgw.website.pages.taking import new_page, sheet_of_request
@@ -76,7 +86,7 @@ class FindingRow(NamedTuple):
     tone: str
     severity: str
     line: int  # 0: of the whole text
-    key: str
+    place: str  # what people call it
     problem: str
     remedy: str
 
@@ -350,6 +360,7 @@ def _checked(
     configuring, words = _configuring(), language()
     found, now = checked(text), text_now()
     refused = () if outcome is None else outcome.findings
+    refused = as_far_as_known(Checked(findings=refused), text).findings
     is_out_of_date = outcome is not None and outcome.was_changed_meanwhile
     return render_template(
         "configuration_check.html",
@@ -357,7 +368,7 @@ def _checked(
         origin=origin.value,
         # after a conflict one looks at the difference to what is there now, and applies it or not
         based_on=sum_of(now) if is_out_of_date else based_on,
-        findings=finding_rows(refused or found.findings, words),
+        findings=finding_rows(refused or found.findings, words, text),
         can_run=found.can_run and not refused,
         effects=[effect_words(one, words) for one in found.effects],
         lines=difference(now if window.other is None else window.other, text),
@@ -371,12 +382,14 @@ def _checked(
     )
 
 
-def finding_rows(findings: Sequence[Finding], words: Language) -> list[FindingRow]:
-    """Return findings as the pages show them."""
-    rows = []
+def finding_rows(findings: Sequence[Finding], words: Language, text: str) -> list[FindingRow]:
+    """Return findings about a text as the pages show them."""
+    points, rows = points_in(text), []
     for one in findings:
         tone, severity = TONES[one.severity], words.text(SEVERITIES[one.severity])
-        rows.append(FindingRow(tone, severity, one.line, one.place.key, *one.said(words.code)))
+        place = place_words(one.key, words, points)
+        said = one.said(words.code, in_form=True)
+        rows.append(FindingRow(tone, severity, one.line, place, *said))
     return rows
 
 

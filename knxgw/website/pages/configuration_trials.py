@@ -144,6 +144,8 @@ def _tone(trial: Trial) -> str:
 
 def _said(findings: Sequence[Finding], words: Language) -> list[FindingText]:
     return [
-        FindingText(TONES[one.severity], "; ".join(filter(None, one.said(words.code))))
+        FindingText(
+            TONES[one.severity], "; ".join(filter(None, one.said(words.code, in_form=True)))
+        )
         for one in findings
     ]

@@ -261,7 +261,7 @@ def check() -> str:
     return render_template(
         "wizard_check.html",
         **frame(Step.CHECK),
-        findings=finding_rows(found.findings, words),
+        findings=finding_rows(found.findings, words, draft.text),
         can_run=found.can_run,
         shown=_checked(progress, words),
         is_of_draft=progress.text_sum == sum_of(draft.text),
@@ -347,7 +347,7 @@ def seen_row(one: Seen, words: Language) -> ShownRow:
     state, tone = STATES[one.state]
     said = [] if one.words is None else [one.words.problem(words.code)]
     said += [
-        with_remedy(*finding.said(words.code))
+        with_remedy(*finding.said(words.code, in_form=True))
         for finding in one.findings
         if finding.severity is not Severity.NOTE
     ]

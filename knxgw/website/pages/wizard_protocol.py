@@ -61,7 +61,7 @@ def protocol() -> str:
         knx=[] if configuration is None else list(_knx_lines(configuration.knx, facts, words)),
         linked=linked,
         objects=objects,
-        findings=finding_rows(checked(text).findings, words),
+        findings=finding_rows(checked(text).findings, words, text),
         seen=[seen_row(one, words) for one in check.seen] if check.text_sum == in_force.sum else [],
     )
 
