@@ -1,5 +1,6 @@
 """The web application: puts security, pages and interfaces together."""
 
+from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, g, request
@@ -53,6 +54,7 @@ from knxgw.website.pages import (
     status,
     support,
     time_settings,
+    too_large,
     wizard,
     wizard_charge,
     wizard_find,
@@ -77,6 +79,7 @@ BLUEPRINTS = (
     settings.pages,
     network.pages,
     time_settings.pages,
+    too_large.pages,
     certificate.pages,
     configuration.pages,
     configuration_forms.pages,
@@ -188,6 +191,8 @@ def _error(error: HTTPException) -> AnyResponse | tuple[str, int]:
     """Return an error as a page, or as problem details where a program asked."""
     if isinstance(error.response, AnyResponse):
         return error.response
+    if error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return too_large.too_large_page(request.path)
     if request.path.startswith("/api/"):
         return common.problem(error.code or 500, error.name, error.description or "")
     words = common.error_words(error.code or 500, common.language())

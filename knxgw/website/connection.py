@@ -8,15 +8,15 @@ does not take. All of that goes without a log-in. Source: website 11.
 from collections.abc import Mapping
 from threading import Lock
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import BaseWSGIServer
-from waitress.task import ErrorTask
+from waitress.task import ErrorTask, Task, WSGITask
 from waitress.utilities import RequestEntityTooLarge
 
-from knxgw.website.language import FALLBACK, Language, choose
-from knxgw.website.security import HEADERS, LARGEST_BODY
+from knxgw.website.security import HEADERS, TOO_LARGE
 
 MOST_CONNECTIONS = 380  # below the limit at which waitress takes no more
 MOST_WAITING = 2  # requests of a connection: the one that is answered, and the next
@@ -31,26 +31,36 @@ class Refusal(ErrorTask):
     request: HTTPRequestParser  # type: ignore[assignment]  # its types name the error
 
     def execute(self) -> None:
-        """Answer with the headers of every other answer, and with what helps whoever sends a large form."""
-        if isinstance(self.request.error, RequestEntityTooLarge):
-            self.request.error = RequestEntityTooLarge(_too_large(self.request.headers))
+        """Answer with the headers of every other answer."""
         self.response_headers = [*self.response_headers, *HEADERS.items(), _NOT_KEPT]
         super().execute()
 
 
-def _too_large(headers: Mapping[str, str]) -> str:
-    """Return what is said of a body that is too large, in the first language of a browser."""
-    accepted = headers.get("ACCEPT_LANGUAGE", "")[:2].lower()
-    return Language(choose(None, None, accepted, FALLBACK)).text(
-        "A form has at most {kib} KiB here. Larger files are sent by the scripts of a page; without scripts use the command that the page names.",
-        kib=LARGEST_BODY // 1024,
-    )
+class TooLarge(WSGITask):
+    """Answers a request whose body nobody reads with the page that says so, as whoever sent it sees pages."""
+
+    def execute(self) -> None:
+        """Ask for that page instead; what of the body comes after it is no request."""
+        request = self.request
+        request.error = None
+        request.command, request.query = "GET", urlencode({"at": request.path})
+        request.path = TOO_LARGE
+        for name in ("CONTENT_LENGTH", "CONTENT_TYPE"):
+            request.headers.pop(name, None)
+        self.set_close_on_finish()
+        super().execute()
+
+
+def _refused(channel: "Connection", request: HTTPRequestParser) -> Task:
+    """Return what answers a request that is none, or that is too large."""
+    is_too_large = isinstance(request.error, RequestEntityTooLarge)
+    return (TooLarge if is_too_large else Refusal)(channel, request)
 
 
 class Connection(HTTPChannel):
     """A connection that has one request answered at a time, and ends if it is too slow."""
 
-    error_task_class = Refusal
+    error_task_class = staticmethod(_refused)
     _map: Mapping[int, object]  # all that the server looks after
     requests: list[HTTPRequestParser]
     requests_lock: Lock  # of `requests`

@@ -20,6 +20,7 @@ from knxgw.website.access.roles import Right
 PUBLIC = "is_public"
 NEEDS = "needs_right"
 LARGEST_BODY = 1 << 17  # the server takes no more either: whoever asks has not logged in yet
+TOO_LARGE = "/too-large"  # the page that says so
 COOKIE_DAYS = 90
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 HEADERS = {

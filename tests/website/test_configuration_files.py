@@ -110,7 +110,10 @@ def test_a_file_in_another_encoding_is_refused_and_no_letter_is_replaced(
 def test_a_file_that_is_too_large_is_refused(visited: Website) -> None:
     answer = upload(visited, b"#" * 200 * 1024)
     assert answer.status_code == 413
-    assert "That is too large." in answer.get_data(as_text=True)
+    page = answer.get_data(as_text=True)
+    assert "That is too large for a configuration: at most 124 KiB are taken here." in page
+    assert 'href="/config/objects"' in page  # a project of ETS belongs there
+    assert 'href="/history"' in page
     assert draft(visited) is None
 
 

@@ -22,6 +22,7 @@ from tests.website.test_pages import POINT, SITE
 OPEN = {
     *("/login", "/health", "/language", "/description.xml", "/static/<digest>/<path:name>"),
     "/settings/network/keep/<token>",  # the link itself is the secret, see `keep_links`
+    "/too-large",  # what the server says of a request that it has not read
 }
 
 
