@@ -43,6 +43,7 @@ class Live:
             bridge.utc_now(),
             is_ready=bridge.is_ready(),
             last_faults=self._stored_faults(),
+            confirm_until=bridge.device.configuring.confirm_until(),
         )
 
     def site_topic(self, points: Collection[int] | None) -> str:

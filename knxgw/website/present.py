@@ -42,8 +42,11 @@ def present(  # noqa: PLR0913 - everything that pages are made of
     *,
     is_ready: bool,
     last_faults: LastFaults = MappingProxyType({}),
+    confirm_until: datetime | None = None,
 ) -> Shown:
     """Return everything that Status and the pages of the points show; `now` is aware UTC.
+
+    `confirm_until`: until when the last change of the configuration must be confirmed, None: it need not be.
 
     Control characters, and those that turn the direction of writing, are left out of every text: names and
     codes come from chargers, cards and files.
@@ -69,7 +72,18 @@ def present(  # noqa: PLR0913 - everything that pages are made of
             },
             "panel": panel_words(facts.panel, language),
             "device": _device(facts, language, now),
+            "change": {"words": confirm_words(confirm_until, language)},
         }
+    )
+
+
+def confirm_words(until: datetime | None, language: Language) -> str:
+    """Return what becomes of a change that waits for a confirmation; "": none waits."""
+    if until is None:
+        return ""
+    return language.text(
+        "The last change may cut off a browser. Without a confirmation by {time}, the device returns to the configuration before.",
+        time=language.moment(until, None),
     )
 
 

@@ -16,8 +16,10 @@ from knxgw.station.view import (
     PointView,
     SiteView,
 )
+from knxgw.website.access.roles import Role
 from knxgw.website.device_facts import AdapterFacts, DeviceFacts
 from knxgw.website.pages.point import current_ma as typed_ma
+from tests.support.own_configuration import Own
 from tests.support.website import NOON, website
 
 POINT = PointView(
@@ -276,3 +278,23 @@ def test_a_setpoint_has_a_comma_or_a_point_and_no_separators(
     typed: str, current_ma: int | None
 ) -> None:
     assert typed_ma(typed) == current_ma
+
+
+@pytest.mark.proves("W45")
+def test_status_asks_whoever_may_change_the_configuration_to_keep_a_change_that_waits() -> None:
+    until = [NOON]
+    device = Own("knx: {link: none}\n").control(
+        confirm_until=lambda: until[0] if until else None, confirm=until.clear
+    )
+    with website(lambda _language: SITE, device=device) as found:
+        words = "Without a confirmation by 1 Jul 2026, 12:00, the device returns"
+        page = found.get("/")
+        assert words in text_of(page)
+        assert page.count('id="keep-change"') == 1
+        assert re.search(r'aria-labelledby="keep-change"[^>]* hidden', page) is None
+        reader = found.guest(Role.USER)
+        assert "Keep the change" not in reader.get("/")
+        assert found.post("/config/confirm", next="/").headers["Location"] == "/?said=confirmed"
+        page = found.get("/")
+        assert words not in text_of(page)
+        assert re.search(r'aria-labelledby="keep-change"[^>]* hidden', page) is not None

@@ -635,7 +635,7 @@ def test_the_first_charge_waits_until_the_change_is_confirmed_that_may_be_taken_
         page = visited.get("/wizard/apply")
         assert "Keep the change first" in page
         assert "Test Charging point" not in page
-        assert went_to(visited, "/wizard/charge/1") == "/wizard/apply#confirm"
+        assert went_to(visited, "/wizard/charge/1") == "/wizard/apply#keep-change"
         assert ask.asked == []
         hidden = re.search(r'name="next" value="([^"]*)"', page)
         assert hidden is not None

@@ -107,7 +107,7 @@ def start(number: int) -> AnyResponse:
     if not session().may_charge(number):
         abort(403)
     if site().bridge.device.configuring.confirm_until() is not None:
-        return redirect(f"{APPLY}#confirm", 303)  # the return would end the charge
+        return redirect(f"{APPLY}#keep-change", 303)  # the return would end the charge
     site().bridge.setup.commissioning.start_charge(number, sum_of(text_now()))
     site().bridge.accounts.note(session(), "first_charge", address=address(), after=f"cp{number}")
     return redirect(f"{APPLY}#charge", 303)
