@@ -213,8 +213,8 @@ def gone_on(
     Raises: NotEditableError.
     """
     if taken.overlaps:
-        return form_page(step, draft, taken, **more), 409
-    page = form_page(step, draft, only_if_wrong=True, **more)
+        return form_page(step, draft, taken=taken, only_if_wrong=False, **more), 409
+    page = form_page(step, draft, taken=None, only_if_wrong=True, **more)
     if page:
         return page
     mark(step, Mark.DONE)
@@ -224,8 +224,8 @@ def gone_on(
 def form_page(
     step: Step,
     draft: Draft,
-    taken: Taken | None = None,
     *,
+    taken: Taken | None = None,
     only_if_wrong: bool = False,
     **more: object,
 ) -> str:

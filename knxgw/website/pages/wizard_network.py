@@ -83,7 +83,7 @@ def read_mains() -> AnyResponse | str | tuple[str, int]:
     try:
         draft, taken = with_typed(Step.MAINS)
         if taken.overlaps:
-            return form_page(Step.MAINS, draft, taken, **_of_mains(draft)), 409
+            return form_page(Step.MAINS, draft, taken=taken, **_of_mains(draft)), 409
     except NotEditableError as err:
         return not_editable(err)
     configuration = _loaded(draft).configuration

@@ -68,7 +68,7 @@ def watch() -> AnyResponse | str | tuple[str, int]:
     try:
         draft, taken = with_typed(Step.POINTS)
         if taken.overlaps:
-            return form_page(Step.POINTS, draft, taken, **_more()), 409
+            return form_page(Step.POINTS, draft, taken=taken, **_more()), 409
         configuration = _configuration(draft.text)
         if configuration is None:
             return form_page(Step.POINTS, draft, **_more())
