@@ -195,7 +195,9 @@ class SettingUp:
             return
         self._cancel("watch")  # many devices take one connection only
         self._searches += 1
+        earlier = self._search_progress().known
         search = DeviceSearch(catalogue().models, number=self._searches)
+        search.remember(earlier)
         self._search = search
         if refused is not None:
             search.refuse(refused)
@@ -204,6 +206,7 @@ class SettingUp:
         async def run() -> None:
             search.used = await used_places(self._gateway.configuration, host)
             search.used_lines = used_lines(self._gateway.configuration)
+            search.leave_out_used()
             try:
                 await look(search)
             finally:

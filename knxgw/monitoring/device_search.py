@@ -1,6 +1,6 @@
 """What a search for devices has found so far; pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from knxgw.catalogue.device_model import DeviceKind, DeviceModel
@@ -30,6 +30,12 @@ class FoundDevice:
         return "" if self.line is None else self.line.port
 
     @property
+    def place(self) -> tuple[str, int, str]:
+        """Return host, port and line: what answers there shares a connection."""
+        one = self.connection
+        return (one.host or "", one.port, "" if self.line is None else self.line.port)
+
+    @property
     def models(self) -> tuple[DeviceModel, ...]:
         """Return every model that it may be, the likeliest first."""
         return () if self.model is None else (self.model, *self.others)
@@ -49,6 +55,42 @@ class SearchProgress:
     total: int = 0
     asking: tuple[str, ...] = ()  # where devices are asked which model they are
     found: tuple[FoundDevice, ...] = ()
+    earlier: tuple[FoundDevice, ...] = ()  # found by the searches before it
     is_running: bool = False
     was_cancelled: bool = False
     trouble: Message | None = None  # why nothing can be found
+
+    @property
+    def kept(self) -> tuple[FoundDevice, ...]:
+        """Return what was found earlier and still holds: of each address and unit the newest answer does.
+
+        An address that the gateway has in use, or whose device was not recognised, has one entry only.
+        """
+        units = {(one.place, one.connection.unit) for one in self.found}
+        known = {one.place for one in self.found if one.model is not None}
+        in_use = {one.place for one in self.found if one.used_as}
+        return tuple(
+            one
+            for one in self.earlier
+            if (one.place, one.connection.unit) not in units
+            and one.place not in in_use
+            and (one.model is not None or one.place not in known)
+        )
+
+    @property
+    def known(self) -> tuple[FoundDevice, ...]:
+        """Return all that was found while the device is set up, by address."""
+        kept = self.kept
+        return in_order((*kept, *self.found)) if kept else self.found
+
+
+def in_order(found: Iterable[FoundDevice]) -> tuple[FoundDevice, ...]:
+    """Return what was found by address, the connectors of a charger side by side."""
+
+    def place(one: FoundDevice) -> tuple[object, ...]:
+        where = one.connection
+        parts = (where.host or "").split(".")
+        numbers = tuple(int(part) if part.isdecimal() else 0 for part in parts)
+        return (numbers, where.host or "", where.port, where.unit, where.connector)
+
+    return tuple(sorted(found, key=place))

@@ -25,7 +25,7 @@ from knxgw.links.probe import Asker, until_done
 from knxgw.modbus.examination import Examination, Verdict
 from knxgw.modbus.probe_target import Target
 from knxgw.modbus.probing import Candidate, Probing
-from knxgw.monitoring.device_search import FoundDevice, SearchProgress
+from knxgw.monitoring.device_search import FoundDevice, SearchProgress, in_order
 from knxgw.online.attempts import SERIAL_TIMEOUT_S, TCP_TIMEOUT_S, Try, tries
 
 CONNECT_S = 1.0
@@ -83,6 +83,19 @@ class DeviceSearch:
         self._connects = connects
         self._ask = ask
         self.progress = SearchProgress(number=number, is_running=True)
+
+    def remember(self, earlier: Sequence[FoundDevice]) -> None:
+        """Keep what searches before this one have found."""
+        self._set(earlier=tuple(earlier))
+
+    def leave_out_used(self) -> None:
+        """Forget of what was found earlier what the gateway has by now."""
+        earlier = (
+            one
+            for one in self.progress.earlier
+            if one.place[:2] not in self.used and not (one.line and self._is_used(one.line.port))
+        )
+        self._set(earlier=tuple(earlier))
 
     async def in_network(self, hosts: Sequence[str], ports: Sequence[int]) -> None:
         """Look at every address; a device that the gateway has already is named."""
@@ -242,7 +255,7 @@ class DeviceSearch:
         self._set(found=(*self.progress.found, found))
 
     def _end(self) -> None:
-        self._set(is_running=False, asking=(), found=_in_order(self.progress.found))
+        self._set(is_running=False, asking=(), found=in_order(self.progress.found))
 
     def refuse(self, why: Message) -> None:
         """Note that nothing is searched for there."""
@@ -256,18 +269,6 @@ class DeviceSearch:
 
     def _set(self, **changes: object) -> None:
         self.progress = replace(self.progress, **changes)  # type: ignore[arg-type]
-
-
-def _in_order(found: Iterable[FoundDevice]) -> tuple[FoundDevice, ...]:
-    """Return what was found by address, the connectors of a charger side by side."""
-
-    def place(one: FoundDevice) -> tuple[object, ...]:
-        where = one.connection
-        parts = (where.host or "").split(".")
-        numbers = tuple(int(part) if part.isdecimal() else 0 for part in parts)
-        return (numbers, where.host or "", where.port, where.unit, where.connector)
-
-    return tuple(sorted(found, key=place))
 
 
 def ports_of(models: Iterable[DeviceModel]) -> tuple[int, ...]:

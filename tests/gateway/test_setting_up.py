@@ -11,9 +11,10 @@ from knxgw.catalogue.messages import Message, message
 from knxgw.commissioning import IDENTIFY_S, UNASKED_S, SettingUp
 from knxgw.config.devices import charger_id
 from knxgw.config.load import parse_configuration
-from knxgw.config.model import ConnectionKind, KnxLinkKind, SerialLine
+from knxgw.config.model import Connection, ConnectionKind, KnxLinkKind, SerialLine
 from knxgw.errors import FileLine, Finding
 from knxgw.held_devices import known_by, known_values
+from knxgw.monitoring.device_search import FoundDevice
 from knxgw.monitoring.online_check import State
 from knxgw.monitoring.test_charge import Result, Step
 from knxgw.online.knx_connection import METER
@@ -218,6 +219,26 @@ async def test_a_host_that_is_spelled_otherwise_is_the_one_that_the_gateway_has(
         state, words = known_by(world.gateway, draft, addresses)[charger_id(1)]
         assert (state, words.id) == (State.SKIPPED, "online_in_use")
         assert known_values(world.gateway, draft) == {}, "a name that nobody knows is another host"
+
+
+@pytest.mark.proves("W48")
+async def test_a_search_after_another_keeps_what_that_has_found(tmp_path: Path) -> None:
+    def refuses(_host: str | None) -> Message | None:
+        return message("demo_only_simulated")
+
+    async with World(SITE, tmp_path) as world:
+        setting_up = SettingUp(world.gateway, world._group, Surroundings(refuses=refuses))
+        pages = setting_up.for_pages()
+        setting_up._search_address("192.0.2.31", 502, None)
+        assert setting_up._search is not None
+        where = Connection(
+            kind=ConnectionKind.TCP, host="192.0.2.32", port=502, unit=1, connector=1
+        )
+        found = FoundDevice(connection=where, model=catalogue().chargers["alfen_eve"])
+        setting_up._search.progress = replace(pages.search(), found=(found,))
+        setting_up._search_address("192.0.2.31", 502, None)
+        assert pages.search().known == (found,)
+        assert pages.search().found == ()
 
 
 async def test_what_is_not_reached_from_here_is_neither_searched_nor_checked_nor_watched(

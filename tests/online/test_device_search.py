@@ -53,6 +53,31 @@ async def test_devices_of_a_network_are_found_with_their_connectors_and_values()
 
 
 @pytest.mark.proves("W48")
+async def test_asking_at_one_address_keeps_what_was_found_before_and_the_newest_answer() -> None:
+    first, second, closed = free_port(0), free_port(0), free_port(0)
+    text = HEAD + point(1, "goe_charger", HERE, first, 1)
+    text += point(2, "goe_charger", HERE, second, 1)
+    async with simulated(text):
+        search = DeviceSearch(MODELS)
+        await search.in_network([HERE], [first, second])
+        again = DeviceSearch(MODELS, number=2)
+        again.remember(search.progress.known)
+        await again.at_address(HERE, first, (1,))
+        refused = DeviceSearch(MODELS, number=3)
+        refused.remember(again.progress.known)
+        await refused.at_address(HERE, closed, None)
+    ports = sorted([first, second])
+    assert [one.connection.port for one in again.progress.known] == ports
+    assert [one.connection.port for one in again.progress.kept] == [second]
+    assert again.progress.found[0] in again.progress.known, "its values are newer"
+    assert refused.progress.trouble is not None
+    assert [one.connection.port for one in refused.progress.known] == ports
+    refused.used = {(HERE, first): (message("online_charging_point", number=1),)}
+    refused.leave_out_used()
+    assert [one.connection.port for one in refused.progress.known] == [second]
+
+
+@pytest.mark.proves("W48")
 async def test_what_the_gateway_has_already_is_named_and_left_alone() -> None:
     port = free_port(0)
     async with simulated(HEAD + point(1, "goe_charger", HERE, port, 1)) as site:

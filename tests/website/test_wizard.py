@@ -518,6 +518,33 @@ def test_the_smart_meter_is_watched_and_its_direction_judged_as_it_changes(
 
 
 @pytest.mark.proves("W47", "W48")
+def test_what_earlier_searches_have_found_can_still_be_taken(ask: Ask, visited: Website) -> None:
+    silent = message("online_no_answer", address="192.0.2.99:502")
+    ask.search = SearchProgress(number=2, earlier=(CHARGER, SMART_METER), trouble=silent)
+    page = unescape(visited.get("/wizard/find"))
+    assert "192.0.2.99:502" in page
+    assert "(2 devices from earlier searches)" in page
+    taken = {"search": "2", "role:0": "point", "role:1": "smart_meter"}
+    assert went_to(visited, "/wizard/find/take", **taken) == "/wizard/points"
+    assert draft(visited)["charging_points"][0]["connection"]["host"] == "192.0.2.31"
+
+
+@pytest.mark.parametrize("where", ["network", "line", "address"])
+def test_a_search_during_another_is_said_to_be_refused_and_keeps_what_was_typed(
+    ask: Ask, visited: Website, where: str
+) -> None:
+    ask.search = SearchProgress(number=2, is_running=True, total=254)
+    typed = {"network": NETWORK, "line": LINE, "host": "192.0.2.77", "units": "1-3"}
+    answer = visited.post(f"/wizard/find/{where}", **typed)
+    assert answer.status_code == 409
+    page = answer.get_data(as_text=True)
+    assert "A search is running." in page
+    assert 'value="192.0.2.77"' in page
+    assert 'value="1-3"' in page
+    assert ask.asked == []
+
+
+@pytest.mark.proves("W47", "W48")
 def test_live_values_do_not_hide_a_register_that_does_not_answer(
     ask: Ask, visited: Website
 ) -> None:

@@ -56,9 +56,12 @@ def find() -> str | tuple[str, int]:
 @pages.post("/wizard/find/<any(network,line,address):where>")
 @needs(Right.CONFIGURATION)
 def search(where: str) -> AnyResponse | str | tuple[str, int]:
-    """Begin to search; one that goes on already is not disturbed."""
+    """Begin to search; while one goes on that is said, and it is not disturbed."""
     ask, places = site().bridge.setup.commissioning, site().bridge.setup.commissioning.places()
     chosen = request.form.get(where, "")
+    if ask.search().is_running:
+        typed = [request.form.get(one, "").strip()[:MOST_TYPED] for one in ("host", "units")]
+        return _page(*typed, is_busy=True)
     if where == "network" and chosen in places.networks:
         ask.search_network(chosen)
     elif where == "line" and chosen in places.lines:
@@ -102,7 +105,7 @@ def take() -> AnyResponse | tuple[str, int]:
     draft = draft_now()
     chosen = [
         (_as_chosen(one, place), request.form.get(f"role:{place}", ""))
-        for place, one in enumerate(found.found)
+        for place, one in enumerate(found.known)
     ]
     try:
         text = edited(draft.text, taken(chosen, values_of(draft.text)))
@@ -124,7 +127,10 @@ def done() -> AnyResponse:
 # --- parts
 
 
-def _page(host: str = "", units: str = "", *, is_wrong: bool = False) -> str | tuple[str, int]:
+def _page(
+    host: str = "", units: str = "", *, is_wrong: bool = False, is_busy: bool = False
+) -> str | tuple[str, int]:
+    """Return the page. `is_wrong`: what was typed is no address; `is_busy`: another search goes on."""
     words, ask = language(), site().bridge.setup.commissioning
     try:
         data = values_of(draft_now().text)
@@ -132,7 +138,7 @@ def _page(host: str = "", units: str = "", *, is_wrong: bool = False) -> str | t
         return not_editable(err)
     found = ask.search()
     error = words.text("That is no address of a device, or no list of units.") if is_wrong else ""
-    chargers = sum(one.is_charger and not one.used_as for one in found.found)
+    chargers = sum(one.is_charger and not one.used_as for one in found.known)
     choices = [
         DeviceChoice(
             place=place,
@@ -144,7 +150,7 @@ def _page(host: str = "", units: str = "", *, is_wrong: bool = False) -> str | t
             ),
             models=tuple((str(model.id), _model(model)) for model in one.models),
         )
-        for place, one in enumerate(found.found)
+        for place, one in enumerate(found.known)
         if one.model is not None and not one.used_as
     ]
     return render_template(
@@ -158,7 +164,8 @@ def _page(host: str = "", units: str = "", *, is_wrong: bool = False) -> str | t
         address_error=error,
         typed_host=host,
         typed_units=units,
-    ), (400 if is_wrong else 200)
+        is_busy=is_busy,
+    ), (400 if is_wrong else 409 if is_busy else 200)
 
 
 def _as_chosen(one: FoundDevice, place: int) -> FoundDevice:
@@ -180,7 +187,7 @@ def _shown(found: SearchProgress, words: Language) -> Shown:
         said=_said(found, words),
         done=found.done,
         total=found.total,
-        rows=tuple(row for one in found.found if (row := _row(one, found, words)) is not None),
+        rows=tuple(row for one in found.known if (row := _row(one, found, words)) is not None),
     )
 
 
@@ -193,6 +200,11 @@ def _said(found: SearchProgress, words: Language) -> str:
         )
     if not found.number:
         return ""
+    return " ".join(filter(None, (_outcome(found, words), _earlier(found, words))))
+
+
+def _outcome(found: SearchProgress, words: Language) -> str:
+    """Return what came of the newest search."""
     if found.trouble is not None:
         return plain_text(
             with_remedy(found.trouble.problem(words.code), found.trouble.remedy(words.code))
@@ -205,6 +217,15 @@ def _said(found: SearchProgress, words: Language) -> str:
             "Nobody answers. Switch Modbus on in the charger, look whether it is in this network, or ask at its address."
         )
     return count
+
+
+def _earlier(found: SearchProgress, words: Language) -> str:
+    if not found.kept:
+        return ""
+    count = len(found.kept)
+    return words.counted(
+        "({count} device from earlier searches)", "({count} devices from earlier searches)", count
+    )
 
 
 def _row(one: FoundDevice, found: SearchProgress, words: Language) -> ShownRow | None:
