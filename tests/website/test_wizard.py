@@ -544,6 +544,38 @@ def test_a_search_during_another_is_said_to_be_refused_and_keeps_what_was_typed(
     assert ask.asked == []
 
 
+@pytest.mark.proves("W47")
+def test_each_card_of_a_charging_point_says_which_charger_it_is(
+    own: Own, ask: Ask, visited: Website
+) -> None:
+    text = """
+charging_points:
+  - {number: 1, model: keba_p30, connection: {type: tcp, host: 192.0.2.31}}
+  - {number: 2, model: alfen_eve, connection: {host: 192.0.2.32, port: 503, unit: "0x02", connector: 2}}
+  - {number: 3, model: heidelberg_energy_control, connection: {type: serial, unit: 7}}
+  - {number: 4, model: heidelberg_energy_control, connection: {type: tcp, unit: 1}}
+  - {number: 5, maximum_a: 16}
+serial: {port: /dev/ttyUSB0}
+"""
+    own.text = text
+    ask.search = SearchProgress(number=1, found=(CHARGER,))
+    where = Connection(kind=ConnectionKind.TCP, host="192.0.2.32", port=503, unit=2, connector=2)
+    serial: dict[Quantity, Value] = {Quantity.SERIAL: "A<77>"}
+    watched = Watched(id="cp2/charger", connection=where, values=serial)
+    ask.watch = WatchProgress(number=1, watched=(watched,))
+    page = visited.get("/wizard/points")
+    said = [unescape(one) for one in re.findall(r'<p class="charger">(.*?)</p>', page)]
+    assert said == [
+        "KEBA KeContact P30 · 192.0.2.31:502 · unit 255 · serial number K1234",
+        "Alfen Eve Single / Eve Double (NG9xx) · 192.0.2.32:503 · unit 2 · connector 2"
+        " · serial number A<77>",
+        "Heidelberg / Amperfied Wallbox Energy Control · /dev/ttyUSB0 · unit 7",
+        "Heidelberg / Amperfied Wallbox Energy Control · no address yet · unit 1",
+        "No charger is chosen for it yet.",
+    ]
+    assert "A<77>" not in page
+
+
 @pytest.mark.proves("W47", "W48")
 def test_live_values_do_not_hide_a_register_that_does_not_answer(
     ask: Ask, visited: Website

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from knxgw.catalogue.load import catalogue
 from knxgw.config.devices import charger_id
-from knxgw.config.edit_yaml import NotEditableError
+from knxgw.config.edit_yaml import NotEditableError, values_of
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import Configuration, PointSettings
 from knxgw.monitoring.csv_table import plain_text
@@ -18,6 +18,7 @@ from knxgw.website.language import Language, marked
 from knxgw.website.pages.common import address, language, session, site
 from knxgw.website.pages.configuration_forms import draft_now, not_editable
 from knxgw.website.pages.wizard import form_page, gone_on, with_typed
+from knxgw.website.pages.wizard_chargers import charger_words
 from knxgw.website.pages.wizard_shown import Shown, ShownRow
 from knxgw.website.security import needs
 from knxgw.website.wizard import Step
@@ -153,10 +154,15 @@ def _configuration(text: str) -> Configuration | None:
 
 
 def _more() -> dict[str, Any]:
-    """Return what the chargers show, and which ones the device controls already."""
-    view = site().bridge.view(None)
+    """Return which chargers there are, what they show, and which ones the device controls already.
+
+    Raises: NotEditableError.
+    """
+    view, ask = site().bridge.view(None), site().bridge.setup.commissioning
+    data, found = values_of(draft_now().text), ask.search().known
     return {
+        "chargers": charger_words(data, found, ask.watch(), catalogue(), language()),
         "running": {one.number: Action.INTERRUPT in one.actions for one in view.points},
         "watched": _watched(language()),
-        "identified": site().bridge.setup.commissioning.identified(),
+        "identified": ask.identified(),
     }
