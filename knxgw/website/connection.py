@@ -41,7 +41,7 @@ class TooLarge(WSGITask):
 
     def execute(self) -> None:
         """Ask for that page instead; what of the body comes after it is no request."""
-        request = self.request
+        request: Any = self.request  # the types of the library name the error
         request.error = None
         request.command, request.query = "GET", urlencode({"at": request.path})
         request.path = TOO_LARGE
@@ -54,13 +54,14 @@ class TooLarge(WSGITask):
 def _refused(channel: "Connection", request: HTTPRequestParser) -> Task:
     """Return what answers a request that is none, or that is too large."""
     is_too_large = isinstance(request.error, RequestEntityTooLarge)
-    return (TooLarge if is_too_large else Refusal)(channel, request)
+    kind = TooLarge if is_too_large else Refusal
+    return kind(channel, request)  # type: ignore[arg-type]  # as above
 
 
 class Connection(HTTPChannel):
     """A connection that has one request answered at a time, and ends if it is too slow."""
 
-    error_task_class = staticmethod(_refused)
+    error_task_class = staticmethod(_refused)  # type: ignore[assignment]  # whatever makes a task
     _map: Mapping[int, object]  # all that the server looks after
     requests: list[HTTPRequestParser]
     requests_lock: Lock  # of `requests`

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -48,7 +49,7 @@ def test_no_heading_of_the_protocol_stays_alone_and_no_word_of_a_head_is_torn(
 ) -> None:
     row = Row(step=Step.VEHICLE, result=Result.GOOD)
     first = Progress(number=1, point=1, rows=(row,), steps=(row.step,))
-    given = {
+    given: dict[str, Any] = {
         "device": Own("knx: {link: none}\n").control(),
         "commissioning": Commissioning(charges=lambda: {1: first}),
     }
