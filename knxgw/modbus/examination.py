@@ -192,8 +192,8 @@ class Examination:
         for name in names:
             self._failures[name] = self._failures.get(name, 0) + times
 
-    def _is_settled(self, now_s: float) -> bool:
-        """Tell whether nothing is open any more that a further read may decide."""
+    def _settle(self, now_s: float) -> bool:
+        """Wait for what a further read may decide; return True once nothing is open any more."""
         if self._settles_at == math.inf:
             self._settles_at = now_s + SETTLES_S
         is_open = not self._driver.is_all_requested
@@ -228,7 +228,7 @@ class Examination:
                 self._watch_setpoint(now_s)
             elif not self.values:
                 self._probe(self._models, Verdict.OTHER_MODEL)
-            elif not self._is_settled(now_s):
+            elif not self._settle(now_s):
                 return
             elif driver.model.chain is not None:  # its chain of models was found
                 self.verdict = Verdict.FITS
