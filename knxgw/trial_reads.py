@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import TypeVar
 
+from knxgw.catalogue.called import called
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.messages import Message, message
 from knxgw.charging.events import LinkCondition
-from knxgw.config.device_address import device_address
+from knxgw.config.device_address import device_address, place_of
 from knxgw.config.devices import DeviceId
 from knxgw.config.one_device import OneDevice
 from knxgw.errors import FileLine, LinkError, PeerError, PeerRefusedError, RejectedError
@@ -207,9 +208,9 @@ class TrialReads:
         examined, device, board = read.examined, read.wanted.device, read.board
         examination, connection = examined.examination, f"{examined.key}.connection"
         if examination.is_watching:
-            board.end(
-                device.id, message("online_answers", model=device.model.id, unit=examined.unit)
-            )
+            where = place_of(device.connection)
+            words = message("online_answers", model=called(device.model), where=where)
+            board.end(device.id, words)
             return
         if not examination.has_asked:
             words = message("online_no_answer", address=read.address)

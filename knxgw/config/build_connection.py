@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from knxgw.catalogue.called import called, spoken
 from knxgw.catalogue.device_model import Connector, DeviceModel, Transport
 from knxgw.catalogue.messages import Listed, Message, message
 from knxgw.config.model import Connection, ConnectionKind
@@ -82,18 +83,18 @@ def _check_transport(
     """Report a connection of a kind that the model does not speak."""
     if _NEEDED[kind].intersection(model.transports):
         return
-    offered = Listed(tuple(transport.value for transport in model.transports))
+    offered = Listed(spoken(model))
     if kind is ConnectionKind.TCP and Transport.RTU in model.transports:
         if values.optional_text("host") in {None, NO_HOST}:
             return
         report.warning(
-            values.key_of("type"), "needs_translating_gateway", model=model.id, offered=offered
+            values.key_of("type"), "needs_translating_gateway", model=called(model), offered=offered
         )
     else:
         report.error(
             values.key_of("type"),
             "transport_not_spoken",
-            model=model.id,
+            model=called(model),
             kind=kind.value,
             offered=offered,
         )
@@ -107,7 +108,11 @@ def _connector(values: Values, model: DeviceModel, report: Report) -> Connector:
             return connector
     known = Listed(tuple(connector.number for connector in model.connectors))
     report.error(
-        values.key_of("connector"), "no_such_connector", model=model.id, number=number, known=known
+        values.key_of("connector"),
+        "no_such_connector",
+        model=called(model),
+        number=number,
+        known=known,
     )
     return model.connectors[0]
 
@@ -124,6 +129,6 @@ def _check_unit(
             "unit_without_effect",
             unit=unit,
             connector=connector.number,
-            model=model.id,
+            model=called(model),
             answers=connector.unit_id,
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from knxgw.catalogue.called import called
 from knxgw.catalogue.messages import Listed, message
 from knxgw.catalogue.product import Catalogue
 from knxgw.config.build_connection import Disabled, build_connection
@@ -115,7 +116,9 @@ def _modbus_meter(values: Values, measurement: Measurement, report: Report) -> M
     if not needed <= model.capabilities:
         missing = Listed(tuple(sorted(needed - model.capabilities)), "and")
         named = "manual" if values.sections["manual"].is_present else "model"
-        report.error(values.key_of(named), "smart_meter_lacks", model=model.id, missing=missing)
+        report.error(
+            values.key_of(named), "smart_meter_lacks", model=called(model), missing=missing
+        )
     connection = build_connection(values.sections["connection"], model, report)
     if isinstance(connection, Disabled):
         report.error(

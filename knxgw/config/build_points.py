@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from knxgw.catalogue.called import called
 from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.messages import Message, message
 from knxgw.config.build_connection import Disabled, build_connection
@@ -151,7 +152,7 @@ def _check_currents(values: Values, model: DeviceModel, report: Report) -> None:
             values.key_of("maximum_a"),
             "maximum_above_model",
             current=maximum / 1000,
-            model=model.id,
+            model=called(model),
             limit=model.control.maximum_ma / 1000,
         )
     if minimum < model.control.minimum_ma:
@@ -159,7 +160,7 @@ def _check_currents(values: Values, model: DeviceModel, report: Report) -> None:
             values.key_of("minimum_a"),
             "minimum_below_model",
             current=minimum / 1000,
-            model=model.id,
+            model=called(model),
             limit=model.control.minimum_ma / 1000,
         )
 

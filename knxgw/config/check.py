@@ -1,5 +1,6 @@
 """The rules over a whole configuration: its faults, and risks worth a warning; pure."""
 
+from knxgw.catalogue.called import called
 from knxgw.catalogue.codes import FaultCode
 from knxgw.catalogue.messages import message
 from knxgw.catalogue.product import Catalogue
@@ -62,6 +63,6 @@ def _check_surroundings(draft: Draft, report: Report) -> None:
 def _check_point(point: PointSettings, key: str, report: Report) -> None:
     """Warn about a meter or a manual start that has no effect."""
     if point.meter and point.model.capabilities >= _MEASURES_ITSELF:
-        report.warning(f"{key}.meter", "meter_not_needed", model=point.model.id)
+        report.warning(f"{key}.meter", "meter_not_needed", model=called(point.model))
     if point.start is ChargingStart.MANUAL and "start_stop" not in point.capabilities:
-        report.warning(f"{key}.start", "start_not_awaited", model=point.model.id)
+        report.warning(f"{key}.start", "start_not_awaited", model=called(point.model))

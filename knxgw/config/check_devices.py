@@ -1,5 +1,6 @@
 """Devices that are configured twice or do not go together; pure."""
 
+from knxgw.catalogue.called import called, spoken
 from knxgw.catalogue.codes import FaultCode
 from knxgw.catalogue.device_model import DeviceKind
 from knxgw.catalogue.messages import Listed, Message, message
@@ -115,9 +116,9 @@ def _two_models(first: Device, device: Device, report: Report) -> ConfigurationF
     what = message(
         "two_models_on_line",
         device=device.name,
-        model=device.model.id,
+        model=called(device.model),
         first=first.name,
-        first_model=first.model.id,
+        first_model=called(first.model),
     )
     return _on_line(f"{device.key}.model", device, first, what, _OVER_TCP, report)
 
@@ -127,8 +128,8 @@ def _other_protocol(device: Device, protocol: str, report: Report) -> Configurat
     what = message(
         "other_protocol_on_line",
         device=device.name,
-        model=device.model.id,
-        spoken=Listed(tuple(transport.value for transport in device.model.transports), "and"),
+        model=called(device.model),
+        spoken=Listed(spoken(device.model), "and"),
         protocol=protocol,
     )
     return _on_line(f"{device.key}.connection", device, device, what, _CHANGE_ONE, report)
@@ -139,9 +140,9 @@ def _other_framing(first: Device, device: Device, report: Report) -> Configurati
     what = message(
         "other_framing_on_line",
         device=device.name,
-        model=device.model.id,
+        model=called(device.model),
         first=first.name,
-        first_model=first.model.id,
+        first_model=called(first.model),
     )
     return _on_line(f"{device.key}.connection", device, first, what, _OVER_TCP, report)
 

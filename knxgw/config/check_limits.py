@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from knxgw.catalogue.called import called
 from knxgw.catalogue.control import WithoutGateway
 from knxgw.catalogue.messages import Listed, message
 from knxgw.config.build import Draft
@@ -102,7 +103,7 @@ def _check_fallbacks(
 def _named(points: Iterable[PointSettings]) -> Listed:
     """Return charging points with their models, for a message."""
     return Listed(
-        tuple(message("point_and_model", number=p.number, model=p.model.id) for p in points)
+        tuple(message("point_and_model", number=p.number, model=called(p.model)) for p in points)
     )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from knxgw.catalogue.called import called
 from knxgw.catalogue.device_model import DeviceKind, DeviceModel, SerialDefaults, Transport
 from knxgw.catalogue.messages import Listed, Message, message
 from knxgw.config.model import Connection, ConnectionKind, SerialLine
@@ -47,7 +48,7 @@ def _warn_about_mixed_settings(on_line: list[Device], report: Report) -> None:
             framings.setdefault(device.model.serial.framing, device)
     if len(framings) > 1:
         needs = tuple(
-            message("device_framing", device=d.name, model=d.model.id, framing=framing)
+            message("device_framing", device=d.name, model=called(d.model), framing=framing)
             for framing, d in framings.items()
         )
         report.warning("serial.parity", "different_parities", needs=Listed(needs))
@@ -69,7 +70,7 @@ def _warn_about_settings(device: Device, line: SerialLine, report: Report) -> No
             f"{device.key}.connection",
             "different_line_settings",
             device=device.name,
-            model=device.model.id,
+            model=called(device.model),
             delivered=str(delivered),
             line=str(ours),
         )
@@ -83,5 +84,5 @@ def _warn_about_other_clients(device: Device, report: Report) -> None:
             f"{device.key}.connection",
             "one_client_only",
             device=device.name,
-            model=device.model.id,
+            model=called(device.model),
         )

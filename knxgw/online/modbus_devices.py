@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from knxgw.catalogue.called import called
 from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.messages import Message, message
 from knxgw.charging.quantities import PHASE_CURRENTS, PHASE_POWERS
-from knxgw.config.device_address import device_address
+from knxgw.config.device_address import device_address, place_of
 from knxgw.config.devices import Device, DeviceRole, key_of
 from knxgw.config.model import Configuration
 from knxgw.errors import LinkError
@@ -108,7 +109,8 @@ class EndpointLook:
                 self._board.find(device.id, key, words)
             for key, words in value_risks(one):
                 self._board.find(device.id, key, words)
-            answered = message("online_answers", model=device.model.id, unit=unit)
+            where = place_of(device.connection)
+            answered = message("online_answers", model=called(device.model), where=where)
             self._board.end(device.id, _measured(one) or answered)
             return
         self._board.find(device.id, *self._misfit(one))
@@ -128,10 +130,10 @@ class EndpointLook:
                 words = message("online_unit_silent", unit=unit, address=address)
                 return f"{one.key}.connection.unit", words
             case Verdict.OTHER_MODEL if other is not None:
-                words = message("online_other_model", model=model.id, other=other.id)
+                words = message("online_other_model", model=called(model), other=called(other))
                 return f"{one.key}.model", words
             case Verdict.OTHER_MODEL:
-                return f"{one.key}.model", message("online_not_model", model=model.id)
+                return f"{one.key}.model", message("online_not_model", model=called(model))
             case Verdict.WRONG_ANSWERS:
                 words = message("online_wrong_answers", unit=unit, address=address)
                 return f"{one.key}.connection", words

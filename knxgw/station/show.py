@@ -16,7 +16,7 @@ from knxgw.charging.events import LinkCondition
 from knxgw.charging.point import ChargingPoint
 from knxgw.charging.quantities import PHASE_CURRENTS
 from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
-from knxgw.config.device_address import SERIAL_LINE, device_address
+from knxgw.config.device_address import SERIAL_LINE
 from knxgw.dlm.follows import Answer
 from knxgw.dlm.meter import age_s, is_alive
 from knxgw.dlm.participant import Participant
@@ -347,6 +347,7 @@ def _installed_view(station: Station, point: ChargingPoint) -> InstalledView:
     """
     settings = point.settings
     meter = settings.meter.model if settings.meter is not None else None
+    connection = settings.connection
     return InstalledView(
         phases=settings.phases,
         minimum_ma=point.limits.lowest_ma,
@@ -354,6 +355,9 @@ def _installed_view(station: Station, point: ChargingPoint) -> InstalledView:
         is_prioritised=station.configuration.load_management.priority == settings.number,
         meter=f"{meter.manufacturer} {meter.model}" if meter is not None else None,
         address=_address(point),
+        host="" if connection.host is None else f"{connection.host}:{connection.port}",
+        unit=connection.unit,
+        connector=connection.connector,
         mains_phases=tuple(
             phase + 1 for phase in wired_phases(settings, mains_phase_count(station))
         ),
@@ -361,14 +365,14 @@ def _installed_view(station: Station, point: ChargingPoint) -> InstalledView:
 
 
 def _address(point: ChargingPoint) -> str:
-    """Return the Modbus address of the charger as an installer writes it: "host:port, unit 1".
+    """Return the Modbus address of the charger as an installer writes it: "host:port, unit 1, connector 2".
 
-    On the serial line there is no port.
+    On the serial line there is no port; a connector is named where it is not the first.
     """
-    address = device_address(point.settings.connection, point.settings.model)
-    is_serial = address.host == SERIAL_LINE
-    host = address.host if is_serial else f"{address.host}:{address.port}"
-    return f"{host}, unit {address.unit}"
+    one = point.settings.connection
+    host = SERIAL_LINE if one.host is None else f"{one.host}:{one.port}"
+    connector = f", connector {one.connector}" if one.connector > 1 else ""
+    return f"{host}, unit {one.unit}{connector}"
 
 
 def _detail_view(station: Station, number: PointNumber, point: ChargingPoint) -> DetailView:

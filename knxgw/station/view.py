@@ -45,7 +45,10 @@ class InstalledView:
     maximum_ma: int = 0
     is_prioritised: bool = False
     meter: str | None = None  # the model of the electricity meter behind it
-    address: str = ""  # where the charger answers
+    address: str = ""  # where the charger answers, as programs and logs say it
+    host: str = ""  # and in parts: "192.168.1.31:502", "": on the serial line
+    unit: int = 0
+    connector: int = 1
     mains_phases: tuple[int, ...] = (1, 2, 3)  # of the mains connection, by its terminals
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from knxgw.catalogue.codes import ChargingState, FaultCode, Reason
 from knxgw.station.view import DetailView, LimitView, PointView
 from knxgw.website.language import UNKNOWN, Language, marked
+from knxgw.website.place_words import installed_at
 from knxgw.website.present_faults import fault_lines, last_fault
 
 Shown = dict[str, Any]
@@ -161,7 +162,7 @@ def _details(point: PointView, language: Language) -> Shown:
     detail, installed = point.detail, point.installed
     rows = [
         ("model", language.text("Charger"), point.model),
-        ("address", language.text("Address"), installed.address),
+        ("address", language.text("Address"), installed_at(installed, language)),
         ("meter", language.text("Electricity meter"), _meter(point, language)),
         ("serial", language.text("Serial number"), detail.serial),
         ("firmware", language.text("Firmware of the charger"), detail.firmware),

@@ -36,7 +36,7 @@ def test_a_charger_is_read_by_the_keyboard_through_the_gateway_that_has_it(
         button, said = trial(page)
         page.locator(button).focus()
         page.keyboard.press("Enter")
-        expect(page.locator(said)).to_contain_text("Answers as goe_charger", timeout=15_000)
+        expect(page.locator(said)).to_contain_text("Answers as go-e Charger", timeout=15_000)
         expect(page.locator(said)).to_contain_text("The running gateway asks")
         box = page.locator(".trial").first
         expect(box.locator("dl")).to_contain_text("Vehicle connected")

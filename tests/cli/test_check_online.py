@@ -40,7 +40,10 @@ async def test_a_site_that_answers_is_good(tmp_path: Path) -> None:
     async with simulated(text):
         result = await asyncio.to_thread(knxgw, "check", "--online", written(tmp_path, text))
     assert result.exit_code == 0
-    assert "charging point 1: answers as goe_charger, unit 1" in result.stderr
+    assert (
+        "charging point 1: answers as go-e Charger Gemini / HOME+ / HOMEfix, unit 1"
+        in result.stderr
+    )
     assert result.stdout.splitlines()[-1].startswith("good")
 
 

@@ -289,7 +289,7 @@ WARNINGS = {
     "an RTU device over TCP": (
         points("number: 1, model: heidelberg_energy_control, connection: {host: 10.0.0.1}"),
         "site.yaml:3: warning: charging_points[0].connection.type: heidelberg_energy_control speaks "
-        "only rtu: over tcp it needs a Modbus gateway that translates; behind a transparent serial "
+        "only rtu: over TCP it needs a Modbus gateway that translates; behind a transparent serial "
         "server write rtu_over_tcp",
     ),
     "a charger that takes one client": (

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
+from knxgw.catalogue.called import called
+from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.messages import Listed, message, message_texts
 from knxgw.errors import EtsParameter, FileLine, Finding, FormField
 from tests.config.sites import read
@@ -160,3 +162,10 @@ def test_numbers_and_lists_are_written_as_the_language_has_it() -> None:
     assert words.problem("de") == "Zahl oder off oder none erwartet, erhalten 'x'"
     assert message("write_value", value=6.5).problem("de") == "6,5 schreiben"
     assert message("write_value", value=16.0).problem() == "write 16"
+
+
+def test_a_model_is_called_by_its_name_but_in_a_file_by_its_id() -> None:
+    model = catalogue().chargers["alfen_eve"]
+    words = message("one_client_only", device="cp1", model=called(model))
+    assert "(alfen_eve)" in words.problem("en", in_file=True)
+    assert f"({model.manufacturer} {model.model})" in words.problem("de")

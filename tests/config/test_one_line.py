@@ -31,7 +31,7 @@ def test_two_models_on_the_line_are_a_fault_of_the_later_one_and_block_both() ->
     (fault,) = faults(text + LINE)
     assert (fault.code, fault.point, fault.blocked_points) == ("Conf Charger", 3, frozenset({1, 3}))
     assert fault.message.en == (
-        "charging point 3 (everything_box) and charging point 1 (abb_terra_ac) "
+        "charging point 3 (Nobody Everything Box) and charging point 1 (ABB Terra AC) "
         "are two models on one RS485 line"
     )
 

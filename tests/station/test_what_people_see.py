@@ -197,3 +197,10 @@ def test_the_wiring_is_told_by_the_terminals() -> None:
     )
     point = view(started(turned), 1.0).points[0]
     assert point.installed.mains_phases == (2, 3, 1)
+
+
+def test_a_second_socket_is_named_by_its_connector_as_its_form_names_it() -> None:
+    second = "number: 1, model: alfen_eve, connection: {host: 192.168.1.31, unit: 1, connector: 2}"
+    installed = view(started(second), 1.0).points[0].installed
+    assert installed.address == "192.168.1.31:502, unit 1, connector 2"
+    assert (installed.host, installed.unit, installed.connector) == ("192.168.1.31:502", 1, 2)

@@ -44,7 +44,7 @@ class Reads:
         self.wanted: list[OneDevice] = []
         self.cancelled: list[int] = []
         self.trial = Trial(is_running=True, words=message("online_reading"))
-        self.at_the_end = Trial(is_running=False, values=VALUES, words=message("online_answers", model="keba_p30", unit=255))  # fmt: skip
+        self.at_the_end = Trial(is_running=False, values=VALUES, words=message("online_answers", model="keba_p30", where=message("where_unit", unit=255)))  # fmt: skip
 
     def start(self, wanted: OneDevice) -> int:
         self.wanted.append(wanted)

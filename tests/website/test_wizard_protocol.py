@@ -21,6 +21,10 @@ from tests.website.test_pages import POINT, text_of
 FIRST, SECOND = "knx: {link: none}\n", "knx: {link: none}\ndevice: {name: Garage}\n"
 TUNNEL = "knx: {link: tunnelling, gateway: 192.0.2.9, individual_address: 1.1.20}\n"
 
+SECOND_SOCKET = InstalledView(
+    mains_phases=(2, 3, 1), address="as logs say it", host="192.0.2.31:502", unit=1, connector=2
+)
+
 
 def passed(text: str) -> Progress:
     """Return a first charge that was passed while a text was in force."""
@@ -33,7 +37,7 @@ def passed(text: str) -> Progress:
 @contextmanager
 def protocol_of(own: Own, *charges: Progress) -> Iterator[Website]:
     """Give a website of a device that has had these first charges."""
-    turned = replace(POINT, number=2, installed=InstalledView(mains_phases=(2, 3, 1)))
+    turned = replace(POINT, number=2, installed=SECOND_SOCKET)
     facts = replace(FACTS, addresses=("192.0.2.5",), individual_address="1.1.21")
     with website(
         lambda _language: replace(site(POINT), points=(POINT, turned)),
@@ -109,3 +113,9 @@ def test_it_says_how_the_device_reaches_knx_and_as_whom(text: str, said: str) ->
         page = text_of(visited.get("/wizard/protocol"))
     assert said in page
     assert "Addresses 192.0.2.5" in page
+
+
+def test_a_second_socket_is_named_as_the_search_names_it_in_the_language_of_the_page() -> None:
+    with protocol_of(Own(FIRST)) as visited:
+        assert "192.0.2.31:502, unit 1, connector 2" in visited.get("/wizard/protocol")
+        assert "192.0.2.31:502, Unit 1, Anschluss 2" in visited.get("/wizard/protocol", "de")

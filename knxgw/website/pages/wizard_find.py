@@ -253,11 +253,13 @@ def _name(one: FoundDevice, words: Language) -> str:
     name = _model(model)
     if one.others:
         name = words.text("{name} or a similar model", name=name)
-    if len(model.connectors) > 1:
-        name = words.text("{name}, connector {number}", name=name, number=one.connection.connector)
-    return words.text(
-        "{name} at {address}, unit {unit}", name=name, address=one.address, unit=one.connection.unit
+    where = one.connection
+    found = words.text(
+        "{name} at {address}, unit {unit}", name=name, address=one.address, unit=where.unit
     )
+    if len(model.connectors) > 1:
+        return f"{found}, {words.text('connector {number}', number=where.connector)}"
+    return found
 
 
 def _help(one: FoundDevice, words: Language) -> str:

@@ -20,6 +20,7 @@ from knxgw.website.pages.configuration_forms import draft_now, not_editable
 from knxgw.website.pages.wizard import form_page, gone_on, with_typed
 from knxgw.website.pages.wizard_chargers import charger_words
 from knxgw.website.pages.wizard_shown import Shown, ShownRow
+from knxgw.website.place_words import modbus_place
 from knxgw.website.security import needs
 from knxgw.website.wizard import Step
 
@@ -122,10 +123,8 @@ def _row(point: PointSettings, found: Watched, words: Language, *, is_latest: bo
     title = words.text("Charging point {number}", number=point.number)
     model, where = f"{point.model.manufacturer} {point.model.model}", point.connection
     what = f"{title}: {point.name}" if point.name not in {"", title} else title
-    address = "" if where.host is None else f"{where.host}:{where.port}, "
-    unit = words.text("unit {unit}", unit=where.unit)
-    connector = words.text("connector {number}", number=where.connector)
-    place = f"{model}, {address}{unit}" + (f", {connector}" if where.connector > 1 else "")
+    host = "" if where.host is None else f"{where.host}:{where.port}"
+    place = f"{model}, {modbus_place(host, where.unit, where.connector, words)}"
     if not found.is_heard:
         state, tone = words.text("does not answer yet"), "muted"
         if found.is_in_use:

@@ -22,6 +22,7 @@ from knxgw.website.pages.configuration_objects import linked_and_all
 from knxgw.website.pages.wizard import TITLES, way
 from knxgw.website.pages.wizard_charge import charge_row, point_words
 from knxgw.website.pages.wizard_network import seen_row
+from knxgw.website.place_words import installed_at
 from knxgw.website.security import needs
 from knxgw.website.wizard import STEPS, Mark
 
@@ -96,7 +97,7 @@ def _protocol_of(
     return {
         "title": point_words(one, words),
         "model": one.model,
-        "address": installed.address,
+        "address": installed_at(installed, words),
         "serial": one.detail.serial or "",
         "firmware": one.detail.firmware or "",
         "phases": ", ".join(f"L{phase}" for phase in installed.mains_phases),
