@@ -33,6 +33,7 @@ from knxgw.store.trouble import StateError
 from knxgw.website.commissioning import UNCONFINED, Surroundings
 from knxgw.website.configuring import (
     CONFIRM_S,
+    NOT_CONFIRMED,
     Checked,
     Configuring,
     HeldByEts,
@@ -52,7 +53,6 @@ CONFIRMED_WITHIN_S = 5.0  # that a page waits for its confirmation to count
 _SAYS_NOTHING = "{}\n"  # a configuration file without a word
 _BUSY = "another change of the configuration is being made: try again"
 _NO_ANSWER = "the device does not react"
-_NOT_CONFIRMED = "nobody confirmed the change before"
 
 
 @dataclass(slots=True)
@@ -326,7 +326,7 @@ class Changes:
         if self._waiting is not None:  # another change is being judged: as soon as that is over
             self._return = self._loop.call_later(TRY_AGAIN_S, self._go_back, text)
             return
-        self._propose(Pending(Proposal(text=text, origin=Origin.RETURNED, note=_NOT_CONFIRMED)))
+        self._propose(Pending(Proposal(text=text, origin=Origin.RETURNED, note=NOT_CONFIRMED)))
 
     def _give_back(self, account: str | None, text: str) -> None:
         """Let an account go on with what was taken back: else it would stand among the versions only."""

@@ -119,7 +119,12 @@ class Living:
         self._trials = TrialReads(
             lambda: _buses_of(self.gateway), group, refuses=device.surroundings.refuses
         )
-        self._seen = SeenDevice(self.gateway, prepared.warnings, self._still_hold)
+        self._seen = SeenDevice(
+            self.gateway,
+            prepared.warnings,
+            self._still_hold,
+            is_own=lambda: device.configuring.has_file and not device.configuring.place(),
+        )
         self.knx_server = KnxServer(
             self.gateway,
             lambda: prepared.listener.address.host,

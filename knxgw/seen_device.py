@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from knxgw.config.model import ConfigurationSource
 from knxgw.errors import Finding
 from knxgw.gateway import Gateway
 from knxgw.host.network import OwnAddress, adapter_link, own_addresses
@@ -20,10 +21,14 @@ class SeenDevice:
         gateway: Gateway,
         warnings: tuple[Finding, ...],
         still_hold: Callable[[tuple[Finding, ...]], tuple[Finding, ...]],
+        is_own: Callable[[], bool] = lambda: False,
     ) -> None:
-        """See a gateway; `warnings` are those of its configuration, `still_hold` gives those that hold now."""
+        """See a gateway; `warnings` are those of its configuration, `still_hold` gives those that hold now.
+
+        `is_own`: its configuration is kept on the device, and no file of the host.
+        """
         self.warnings = warnings
-        self._gateway, self._still_hold = gateway, still_hold
+        self._gateway, self._still_hold, self._is_own = gateway, still_hold, is_own
         self._addresses: tuple[OwnAddress, ...] = ()
         self._adapters: tuple[AdapterFacts, ...] = ()
         self._looked_up_at: float | None = None  # [s] of uptime
@@ -35,8 +40,12 @@ class SeenDevice:
             self._looked_up_at = facts.up_s
             self._addresses = self._looked_up()
             self._adapters = _adapters_of(self._addresses)
+        source = facts.configuration_source
+        if source == ConfigurationSource.FILE and self._is_own():
+            source = ConfigurationSource.WEBSITE.value
         return replace(
             facts,
+            configuration_source=source,
             warnings=self._still_hold(self.warnings),
             addresses=tuple(one.address for one in self._addresses) or self._only_address(),
             macs=tuple(sorted({one.mac for one in self._addresses if one.mac})),

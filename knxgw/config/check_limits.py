@@ -14,7 +14,10 @@ from knxgw.config.model import (
     PointSettings,
 )
 from knxgw.config.report import Report
+from knxgw.errors import Severity
 
+_OF_MAINS = (".fuse_a", ".reserve_a", ".static_limit_a")
+_OF_POINTS = ("].minimum_a", "].maximum_a")
 HIGHEST_7012_MA = 65_535  # unsigned 16 bit
 
 
@@ -24,11 +27,22 @@ def check_limits(draft: Draft, report: Report) -> None:
     That are their minima, what they take without the gateway, and the values of the smart meter.
     """
     configuration = draft.configuration
+    if any(
+        one.severity is Severity.ERROR and _is_current(one.place.key) for one in report.findings
+    ):
+        return  # of values that are impossible nothing follows
     _check_minimums(configuration.load_management, configuration.points, report)
     _check_fallbacks(configuration.load_management, configuration.points, report)
     _check_smart_meter(configuration.load_management, report)
     for point in configuration.points:
         _check_current_type(point, draft.keys[point.number], report)
+
+
+def _is_current(key: str) -> bool:
+    """Tell whether a key is that of a current which limits the mains connection or a charging point."""
+    return (key.startswith("load_management.") and key.endswith(_OF_MAINS)) or key.endswith(
+        _OF_POINTS
+    )
 
 
 def _check_current_type(point: PointSettings, key: str, report: Report) -> None:

@@ -76,7 +76,9 @@ class Row:
     offer_ma: int | None = None
     phases_ma: tuple[int | None, ...] = ()
     state_words: str = ""
-    reason: str = ""  # what limits the charging point
+    state: int | None = None  # its code; `state_words` are in the language of the device
+    reason: str = ""  # what limits the charging point, in that language
+    reason_code: int | None = None
     ends_in_s: float | None = None  # that limit; None: not by time, or not known
     held_s: float = 0.0  # of `took_s`, that load management offered nothing
 
@@ -279,7 +281,9 @@ def _seen(row: Row, view: PointView, took_s: float) -> Row:
         offer_ma=view.offer_ma,
         phases_ma=view.phases_ma,
         state_words=view.state_words,
+        state=view.state,
         reason=view.reason,
+        reason_code=view.reason_code,
         ends_in_s=next((one.ends_in_s for one in view.limits if one.is_effective), None),
     )
 

@@ -14,7 +14,10 @@ from knxgw.config.effects import Effect
 from knxgw.errors import Finding, RejectedError
 from knxgw.ets.keyring_match import KeyringContents
 from knxgw.store.configurations import Origin, Version
+from knxgw.website.language import marked
 
+# the note of a version that came back; pages say it in their language
+NOT_CONFIRMED = marked("nobody confirmed the change before")
 CONFIRM_S = 120.0  # within so long a change that may cut off the browser is confirmed, or goes back
 DIGITS = 16
 

@@ -37,7 +37,7 @@ CLOCKS: Mapping[str | None, str] = {
 }
 SOURCES: Mapping[str, str] = {
     "file": marked("file of the host"),
-    "website": marked("website"),
+    "website": marked("the device's own"),
     "ets": marked("ETS"),
 }
 

@@ -9,7 +9,7 @@ from knxgw.catalogue.parameters import ParameterDefinition
 from knxgw.config.edit_yaml import NotEditableError, values_of
 from knxgw.config.schema import GROUP_OBJECTS
 from knxgw.website.config_form import POINTS
-from knxgw.website.language import Language, marked
+from knxgw.website.language import LANGUAGES, Language, marked
 
 SECTIONS = {
     "device": marked("Device"),
@@ -57,6 +57,22 @@ def place_words(key: str, words: Language, points: Sequence[object] = ()) -> str
     if found[2] is None:
         return point
     return f"{point}: {label_of(key, words.code) or found[2]}"
+
+
+def is_default_name(name: str, number: int) -> bool:
+    """Tell whether a charging point has no name of its own: none, or its number in any language."""
+    titles = (Language(code).text("Charging point {number}", number=number) for code in LANGUAGES)
+    return not name or name in titles
+
+
+def path_of_form(key: str) -> str:
+    """Return the form of the key of a finding, "": it has none."""
+    if _OBJECT.match(key) is not None:
+        return "/config/objects"
+    if (found := _POINT.fullmatch(key)) is not None:
+        return f"/config/form/{POINTS}/{int(found[1]) + 1}"
+    section = key.split(".", maxsplit=1)[0]
+    return f"/config/form/{section}" if section in SECTIONS else ""
 
 
 def points_in(text: str) -> tuple[object, ...]:

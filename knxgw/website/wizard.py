@@ -5,6 +5,7 @@ applied before the last one. So the wizard can be left and resumed at any step, 
 draft. Source: website 47.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -79,6 +80,15 @@ ASKED: Mapping[Step, Mapping[str, tuple[str, ...]]] = {
         )
     },
 }
+
+
+def step_of(key: str) -> Step | None:
+    """Return the step that asks for the parameter of a key, None: none does; a section is its step's."""
+    section, _, leaf = re.sub(r"\[\d+\]", "", key).partition(".")
+    for step, sections in ASKED.items():
+        if section in sections and (not leaf or leaf in sections[section]):
+            return step
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 import pytest
 
+from knxgw.catalogue.load import catalogue
+from knxgw.config.load import parse_configuration
 from knxgw.config.model import ConfigurationFault
 from tests.config.sites import DYNAMIC, HOME, KNX, configuration, errors, points, read, warnings
 
@@ -392,3 +394,12 @@ def test_a_keyring_may_take_its_password_from_the_environment() -> None:
     text = HOME.replace("192.168.1.10", f"192.168.1.10, keyring: {__file__}")
     assert read(text).configuration is not None
     assert any("KNXGW_KEYRING_PASSWORD" in warning for warning in warnings(text))
+
+
+def test_of_an_impossible_reserve_no_warnings_follow() -> None:
+    text = points("number: 1, model: alfen_eve, connection: {host: 192.168.1.31}") + (
+        "load_management: {mode: dynamic, fuse_a: 6, reserve_a: 400, smart_meter: {source: knx}}\n"
+    )
+    found = [str(one) for one in parse_configuration(text, catalogue(), is_offline=True).findings]
+    assert [one for one in found if "a reserve of 400 A leaves less than" in one]
+    assert [one for one in found if "the limit of" in one] == []

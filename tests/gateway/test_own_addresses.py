@@ -79,3 +79,14 @@ async def test_a_website_that_answers_at_one_address_only_says_which(
         facts = SeenDevice(world.gateway, (), lambda warnings: warnings).facts()
         assert facts.addresses == (host,)
         assert facts.macs == ()
+
+
+@pytest.mark.parametrize(("is_own", "source"), [(True, "website"), (False, "file")])
+async def test_the_configuration_of_the_device_itself_is_no_file_of_the_host(
+    tmp_path: Path,
+    is_own: bool,  # noqa: FBT001 - a case of the table
+    source: str,
+) -> None:
+    async with World("knx: {link: none}\ncharging_points: []\n", tmp_path) as world:
+        seen = SeenDevice(world.gateway, (), lambda warnings: warnings, lambda: is_own)
+        assert seen.facts().configuration_source == source

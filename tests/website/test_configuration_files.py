@@ -9,7 +9,9 @@ import pytest
 from werkzeug.test import TestResponse
 
 from knxgw.store.configurations import Configurations, Origin
+from knxgw.website.configuring import NOT_CONFIRMED
 from knxgw.website.drafts import Draft
+from knxgw.website.language import Language
 from tests.support.own_configuration import Own
 from tests.support.plotted import site
 from tests.support.website import NOON, Website, website
@@ -132,3 +134,16 @@ def test_a_version_is_downloaded_as_the_file_that_it_was(own: Own, visited: Webs
 def test_there_is_no_other_version(visited: Website, number: str) -> None:
     for path in (f"/config/versions/{number}", f"/config/versions/{number}/knxgw.yaml"):
         assert visited.browser.get(path).status_code == 404
+
+
+def test_a_version_that_came_back_says_why_and_the_note_of_a_person_stays_as_it_is(
+    own: Own, visited: Website
+) -> None:
+    assert own.kept is not None
+    came_back = own.kept.keep("a: 1\n", at=NOON, origin=Origin.RETURNED, note=NOT_CONFIRMED)
+    typed = own.kept.keep("b: 1\n", at=NOON, origin=Origin.WEBSITE, note="nobody has asked")
+    for language in ("en", "de"):
+        said = Language(language).text(NOT_CONFIRMED)
+        for path in ("", f"/{came_back.number}"):
+            assert said in visited.get(f"/config/versions{path}", language)
+        assert typed.note in visited.get("/config/versions", language)

@@ -368,6 +368,24 @@ def test_a_doubt_is_said_everywhere_by_the_label_of_its_field_and_without_words_
         assert "rtu_over_tcp" not in page
 
 
+def test_a_finding_leads_to_the_step_that_asks_for_its_field(own: Own, visited: Website) -> None:
+    own.text = (
+        "device: {language: xx}\nknx: {link: tunnelling}\n"
+        "load_management: {mode: dynamic, fuse_a: 2}\n"
+        "charging_points: [{number: 1, maximum_a: 900, model: none_such}]\n"
+    )
+    page = visited.get("/wizard/check")
+    for path, label in (
+        ("/wizard/device", "Language of texts"),
+        ("/wizard/knx", "Address of the KNX IP interface"),
+        ("/wizard/mains", "Overcurrent protection device"),
+        ("/wizard/points", "Charging point 1: Maximum charging current"),
+        ("/config/form/charging_points/1", "Charging point 1: Model of the charger"),
+    ):
+        assert f'<a href="{path}">{label}</a>' in page
+    assert "knxgw models" not in page
+
+
 def test_a_search_that_was_repeated_meanwhile_takes_nothing(ask: Ask, visited: Website) -> None:
     ask.search = SearchProgress(number=2, found=(CHARGER,))
     assert went_to(visited, "/wizard/find/take", search="1", **{"role:0": "point"}) == (

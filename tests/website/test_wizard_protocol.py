@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from knxgw.monitoring.test_charge import Progress, Result, Row, Step
+from knxgw.catalogue.codes import ChargingState, Reason
+from knxgw.catalogue.load import catalogue
+from knxgw.monitoring.test_charge import Problem, Progress, Result, Row, Step
 from knxgw.station.view import InstalledView
 from knxgw.store.configurations import Configurations, Origin
 from knxgw.website.commissioning import Commissioning
 from knxgw.website.configuring import sum_of
+from knxgw.website.language import Language
+from knxgw.website.pages.wizard_charge import point_words
 from tests.support.own_configuration import Own
 from tests.support.plotted import site
 from tests.support.website import FACTS, NOON, Website, website
@@ -119,3 +123,31 @@ def test_a_second_socket_is_named_as_the_search_names_it_in_the_language_of_the_
     with protocol_of(Own(FIRST)) as visited:
         assert "192.0.2.31:502, unit 1, connector 2" in visited.get("/wizard/protocol")
         assert "192.0.2.31:502, Unit 1, Anschluss 2" in visited.get("/wizard/protocol", "de")
+
+
+def test_a_first_charge_is_told_in_the_language_of_the_page_not_of_the_device() -> None:
+    row = Row(
+        step=Step.CHARGE,
+        result=Result.BAD,
+        problem=Problem.NOT_OFFERED,
+        state=int(ChargingState.CHARGE),
+        state_words="Charge",
+        reason="interruption",
+        reason_code=int(Reason.INTERRUPTION),
+        offer_ma=6000,
+    )
+    charge = Progress(number=1, point=1, rows=(row,), steps=(row.step,), text_sum=sum_of(FIRST))
+    texts = catalogue().product.texts
+    with protocol_of(Own(FIRST), charge) as visited:
+        for language in ("en", "de"):
+            page = visited.get("/wizard/protocol", language)
+            assert texts.states[ChargingState.CHARGE].name.in_language(language) in page
+            assert texts.reasons[Reason.INTERRUPTION].words.in_language(language) in page
+        assert "interruption" not in visited.get("/wizard/protocol", "de").lower()
+
+
+def test_a_charging_point_without_a_name_of_its_own_is_named_once_in_every_language() -> None:
+    for name in ("", "Charging point 1", "Ladepunkt 1"):
+        assert point_words(replace(POINT, name=name), Language("de")) == "Ladepunkt 1"
+        assert point_words(replace(POINT, name=name), Language("en")) == "Charging point 1"
+    assert point_words(POINT, Language("de")) == "Ladepunkt 1: Left"

@@ -1,7 +1,7 @@
 """The configuration: what the file says, what a change would bring, and what it was before. Source: website 44 to 46."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from flask import Blueprint, Response, abort, redirect, render_template, request
@@ -14,6 +14,7 @@ from knxgw.store.configurations import Origin, Version
 from knxgw.website.access.roles import Right
 from knxgw.website.configuring import (
     CONFIRM_S,
+    NOT_CONFIRMED,
     Checked,
     Configuring,
     Outcome,
@@ -23,7 +24,7 @@ from knxgw.website.configuring import (
 from knxgw.website.drafts import Draft
 from knxgw.website.exports import download
 from knxgw.website.field_findings import TONES
-from knxgw.website.labels import place_words, points_in
+from knxgw.website.labels import path_of_form, place_words, points_in
 from knxgw.website.language import Language, marked
 from knxgw.website.pages.common import (
     address,
@@ -89,6 +90,7 @@ class FindingRow(NamedTuple):
     place: str  # what people call it
     problem: str
     remedy: str
+    path: str = ""  # of a page with its field
 
 
 @pages.get("/config")
@@ -225,7 +227,7 @@ def versions() -> str:
     """List the configurations that the device has had."""
     return render_template(
         "configuration_versions.html",
-        versions=_configuring().versions(),
+        versions=[(one, _note(one)) for one in _configuring().versions()],
         origins=_origins(),
         is_held_by_ets=is_held_by_ets(),
     )
@@ -240,6 +242,7 @@ def version(number: int) -> str:
     return render_template(
         "configuration_version.html",
         shown=found,
+        note=_note(found),
         origins=_origins(),
         came_with_it=difference(before.text if before else "", found.text),
         since=difference(found.text, text_now()),
@@ -305,6 +308,12 @@ def _version(number: int) -> Version:
     return found
 
 
+def _note(one: Version) -> str:
+    """Return the note of a version: what people wrote, or what the device says of one that came back."""
+    is_ours = one.origin is Origin.RETURNED and one.note == NOT_CONFIRMED
+    return language().text(NOT_CONFIRMED) if is_ours else one.note
+
+
 def _origins() -> dict[Origin, str]:
     words = language()
     return {origin: words.text(text) for origin, text in ORIGINS.items()}
@@ -368,7 +377,7 @@ def _checked(
         origin=origin.value,
         # after a conflict one looks at the difference to what is there now, and applies it or not
         based_on=sum_of(now) if is_out_of_date else based_on,
-        findings=finding_rows(refused or found.findings, words, text),
+        findings=finding_rows(refused or found.findings, words, text, path_of_form),
         can_run=found.can_run and not refused,
         effects=[effect_words(one, words) for one in found.effects],
         lines=difference(now if window.other is None else window.other, text),
@@ -382,14 +391,19 @@ def _checked(
     )
 
 
-def finding_rows(findings: Sequence[Finding], words: Language, text: str) -> list[FindingRow]:
-    """Return findings about a text as the pages show them."""
+def finding_rows(
+    findings: Sequence[Finding],
+    words: Language,
+    text: str,
+    page_of: Callable[[str], str] = lambda _key: "",
+) -> list[FindingRow]:
+    """Return findings about a text as the pages show them; `page_of` a key: where its field is, "": nowhere."""
     points, rows = points_in(text), []
     for one in findings:
         tone, severity = TONES[one.severity], words.text(SEVERITIES[one.severity])
         place = place_words(one.key, words, points)
         said = one.said(words.code, in_form=True)
-        rows.append(FindingRow(tone, severity, one.line, place, *said))
+        rows.append(FindingRow(tone, severity, one.line, place, *said, page_of(one.key)))
     return rows
 
 

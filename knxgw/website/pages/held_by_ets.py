@@ -19,6 +19,7 @@ _EDITING = frozenset(
         "configuration_typing",
         "wizard",
         "wizard_charge",
+        "wizard_protocol",
         "wizard_find",
         "wizard_network",
         "wizard_points",

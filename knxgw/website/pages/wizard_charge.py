@@ -5,11 +5,15 @@ from collections.abc import Iterator
 from flask import Blueprint, Response, abort, jsonify, redirect, render_template
 from werkzeug.wrappers import Response as AnyResponse
 
+from knxgw.catalogue.codes import ChargingState, Reason
+from knxgw.catalogue.load import catalogue
+from knxgw.catalogue.texts import Texts
 from knxgw.monitoring.csv_table import plain_text
 from knxgw.monitoring.test_charge import NO_OFFER_S, Problem, Progress, Result, Row, Step
 from knxgw.station.view import PointView
 from knxgw.website.access.roles import Right
 from knxgw.website.configuring import sum_of
+from knxgw.website.labels import is_default_name
 from knxgw.website.language import Language, marked
 from knxgw.website.pages.common import address, checked, language, session, site
 from knxgw.website.pages.configuration import applied, effect_words, text_now
@@ -141,7 +145,7 @@ def meter() -> Response:
 def point_words(one: PointView, words: Language) -> str:
     """Return number and name of a charging point."""
     title = words.text("Charging point {number}", number=one.number)
-    return plain_text(title if one.name in {"", title} else f"{title}: {one.name}")
+    return plain_text(title if is_default_name(one.name, one.number) else f"{title}: {one.name}")
 
 
 def _shown(charge: Progress, words: Language) -> Shown:
@@ -165,6 +169,17 @@ def _shown(charge: Progress, words: Language) -> Shown:
     )
 
 
+def _texts() -> Texts:
+    return catalogue().product.texts
+
+
+def _reason(one: Row, words: Language) -> str:
+    """Return what limits the charging point, in the language of the page."""
+    if one.reason_code is None:
+        return one.reason
+    return _texts().reasons[Reason(one.reason_code)].words.in_language(words.code)
+
+
 def _problem_words(one: Row) -> str:
     if one.problem is Problem.NOT_OFFERED and not one.offer_ma:
         return NOTHING_OFFERED
@@ -173,7 +188,7 @@ def _problem_words(one: Row) -> str:
 
 def _held_words(one: Row, words: Language) -> Iterator[str]:
     """Yield why load management offers nothing yet, and how long that may last."""
-    yield words.text("load management offers nothing yet: {reason}", reason=one.reason)
+    yield words.text("load management offers nothing yet: {reason}", reason=_reason(one, words))
     if one.ends_in_s is not None:
         yield words.text("that ends in {s} s", s=round(one.ends_in_s))
     yield words.text("the test waits for {minutes} minutes at most", minutes=round(NO_OFFER_S / 60))
@@ -184,7 +199,7 @@ def charge_row(one: Row, words: Language) -> ShownRow:
     result, tone = RESULTS[one.result]
     said = []
     if one.problem is not None:
-        said.append(words.text(_problem_words(one), reason=one.reason))
+        said.append(words.text(_problem_words(one), reason=_reason(one, words)))
     elif one.held_s and not one.offer_ma:
         said += _held_words(one, words)
     if one.offer_ma is not None:
@@ -192,7 +207,9 @@ def charge_row(one: Row, words: Language) -> ShownRow:
     known = [words.number(ma / 1000, 1) for ma in one.phases_ma if ma is not None]
     if known:
         said.append(words.text("drawn {currents} A", currents=" / ".join(known)))
-    if one.state_words:
+    if one.state is not None:
+        said.append(_texts().states[ChargingState(one.state)].name.in_language(words.code))
+    elif one.state_words:
         said.append(one.state_words)
     said.append(words.text("after {s} s", s=round(one.took_s)))
     return ShownRow(

@@ -19,6 +19,7 @@ from knxgw.website.access.roles import Right
 from knxgw.website.commissioning import CheckProgress, KnxProgress
 from knxgw.website.configuring import sum_of
 from knxgw.website.drafts import Draft
+from knxgw.website.labels import path_of_form
 from knxgw.website.language import Language, marked
 from knxgw.website.pages.common import checked, language, site
 from knxgw.website.pages.configuration import finding_rows
@@ -29,11 +30,19 @@ from knxgw.website.pages.configuration_objects import (
     planned_changes,
     why_no_addresses,
 )
-from knxgw.website.pages.wizard import form_page, frame, gone_on, mark, path_after, with_typed
+from knxgw.website.pages.wizard import (
+    form_page,
+    frame,
+    gone_on,
+    mark,
+    path_after,
+    path_of,
+    with_typed,
+)
 from knxgw.website.pages.wizard_meter import start_meter_watch, with_live_meter
 from knxgw.website.pages.wizard_shown import Shown, ShownRow
 from knxgw.website.security import needs
-from knxgw.website.wizard import Mark, Step
+from knxgw.website.wizard import Mark, Step, step_of
 
 pages = Blueprint("wizard_network", __name__)
 MAINS_IDS = frozenset({"grid/meter", "knx", "knx/smart_meter"})
@@ -261,7 +270,7 @@ def check() -> str:
     return render_template(
         "wizard_check.html",
         **frame(Step.CHECK),
-        findings=finding_rows(found.findings, words, draft.text),
+        findings=finding_rows(found.findings, words, draft.text, _page_of),
         can_run=found.can_run,
         shown=_checked(progress, words),
         is_of_draft=progress.text_sum == sum_of(draft.text),
@@ -297,6 +306,12 @@ def done() -> AnyResponse:
 def check_progress() -> Response:
     """Tell how far the check is."""
     return jsonify(_checked(site().bridge.setup.commissioning.check(), language()).told())
+
+
+def _page_of(key: str) -> str:
+    """Return the step that asks for the field of a finding, else its form."""
+    step = step_of(key)
+    return path_of_form(key) if step is None else path_of(step)
 
 
 def _loaded(draft: Draft) -> LoadedConfiguration:

@@ -14,6 +14,7 @@ from knxgw.monitoring.csv_table import plain_text
 from knxgw.monitoring.device_watch import Watched
 from knxgw.station.actions import Action
 from knxgw.website.access.roles import Right
+from knxgw.website.labels import is_default_name
 from knxgw.website.language import Language, marked
 from knxgw.website.pages.common import address, language, session, site
 from knxgw.website.pages.configuration_forms import draft_now, not_editable
@@ -122,7 +123,7 @@ def _watched(words: Language) -> Shown:
 def _row(point: PointSettings, found: Watched, words: Language, *, is_latest: bool) -> ShownRow:
     title = words.text("Charging point {number}", number=point.number)
     model, where = f"{point.model.manufacturer} {point.model.model}", point.connection
-    what = f"{title}: {point.name}" if point.name not in {"", title} else title
+    what = f"{title}: {point.name}" if not is_default_name(point.name, point.number) else title
     host = "" if where.host is None else f"{where.host}:{where.port}"
     place = f"{model}, {modbus_place(host, where.unit, where.connector, words)}"
     if not found.is_heard:
