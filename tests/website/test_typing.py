@@ -135,7 +135,7 @@ def test_a_check_while_typing_finds_what_the_command_finds_in_a_file(
         file.write_text(own.text if draft is None else draft.text, encoding="utf-8")
         loaded = load_configuration(file, catalogue(), is_offline=True)
         wanted = sorted(
-            "; ".join(filter(None, one.said(language)))
+            "; ".join(filter(None, one.said(language, in_form=True)))
             for one in loaded.findings
             if one.place.key.startswith(own_keys) and one.severity is not Severity.NOTE
         )
