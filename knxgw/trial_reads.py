@@ -15,7 +15,8 @@ from knxgw.catalogue.called import called
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.messages import Message, message
 from knxgw.charging.events import LinkCondition
-from knxgw.config.device_address import device_address, place_of
+from knxgw.config.connection_words import place_of
+from knxgw.config.device_address import device_address
 from knxgw.config.devices import DeviceId
 from knxgw.config.one_device import OneDevice
 from knxgw.errors import FileLine, LinkError, PeerError, PeerRefusedError, RejectedError

@@ -6,7 +6,6 @@ A model may address its second socket by unit, by port or by registers.
 from typing import NamedTuple
 
 from knxgw.catalogue.device_model import Connector, DeviceModel
-from knxgw.catalogue.messages import Message, message
 from knxgw.config.model import Connection
 
 SERIAL_LINE = "serial line"
@@ -42,10 +41,3 @@ def _connector(connection: Connection, model: DeviceModel) -> Connector:
         if connector.number == connection.connector:
             return connector
     return model.connectors[0]
-
-
-def place_of(one: Connection) -> Message:
-    """Return unit and connector as a form asks for them; the first connector is not named."""
-    if one.connector > 1:
-        return message("where_connector", unit=one.unit, connector=one.connector)
-    return message("where_unit", unit=one.unit)

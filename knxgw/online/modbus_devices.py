@@ -8,7 +8,8 @@ from knxgw.catalogue.called import called
 from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.messages import Message, message
 from knxgw.charging.quantities import PHASE_CURRENTS, PHASE_POWERS
-from knxgw.config.device_address import device_address, place_of
+from knxgw.config.connection_words import place_of
+from knxgw.config.device_address import device_address
 from knxgw.config.devices import Device, DeviceRole, key_of
 from knxgw.config.model import Configuration
 from knxgw.errors import LinkError
