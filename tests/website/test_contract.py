@@ -173,7 +173,7 @@ WORDS = {
     PhaseView: {"name"},
     LimitView: {"words"},
     FaultView: {"title", "cause", "remedy", "about"},
-    InstalledView: set(),
+    InstalledView: {"host", "unit", "connector"},  # the parts of `address`
     DetailView: set(),
     SessionView: set(),
 }  # fmt: skip
