@@ -92,7 +92,7 @@ def test_what_leads_out_of_the_demo_is_an_error_at_its_key(text: str, key: str) 
     (finding,) = [one for one in meant.findings if one.place.key == key]
     assert finding.severity is Severity.ERROR
     assert "only its simulated devices" in finding.problem
-    assert "knxgw run" in finding.remedy
+    assert "no demo" in finding.remedy
     assert UNCONFINED.meant(read(text)).configuration is not None
 
 
