@@ -30,7 +30,7 @@ sim: $(STAMP) ## only the simulated chargers, to be used by other tools
 
 # Let Python keep what it compiled, whatever the environment says: the tests start it many times.
 test: $(STAMP) ## every test but those of `make long` and `make browser`; those that need an outside peer say why they are skipped
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 4 -m "not browser and not long" $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 6 -m "not browser and not long" $(ARGS)
 
 long: $(STAMP) ## the tests that take many seconds each: processes killed, serial lines, site weeks, random mixes
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 6 -m "long and not browser" $(ARGS)

@@ -139,6 +139,7 @@ async def test_xknx_finds_and_addresses_a_device_in_programming_mode() -> None:
     assert Device(device.state).model.individual_address == IndividualAddress("1.1.30").raw
 
 
+@pytest.mark.long
 async def test_a_tool_that_connects_at_once_to_the_address_it_has_given_is_heard() -> None:
     device = Device(store_takes_s=0.3)  # a slow card
     async with on_routing(device) as xknx:

@@ -52,6 +52,7 @@ async def test_devices_of_a_network_are_found_with_their_connectors_and_values()
     assert all(one.values[Quantity.SERIAL] and one.reasons for one in of_alfen)
 
 
+@pytest.mark.long
 @pytest.mark.proves("W48")
 async def test_asking_at_one_address_keeps_what_was_found_before_and_the_newest_answer() -> None:
     first, second, closed = free_port(0), free_port(0), free_port(0)
