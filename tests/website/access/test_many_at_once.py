@@ -26,6 +26,7 @@ AT_ONCE = 50
 MOST_MIB = 25.0
 
 
+LOOKS = 30  # on a machine that six workers keep busy most of them are disturbed
 TELEGRAM_S = 0.005  # what log-ins may add to the time of a telegram (p99)
 
 
@@ -102,13 +103,13 @@ async def delays_s(seconds: float) -> list[float]:
 async def test_fifty_log_ins_at_once_delay_no_telegram(
     tmp_path: Path, thread_slice_of_the_gateway: None
 ) -> None:
-    """On a machine that is busy with something else one of a few looks has to be undisturbed."""
+    """On a machine that is busy with something else one of a few looks has to be undisturbed; the first one ends it."""
     store = AccountStore(Database(tmp_path), InlineExecutor(), lambda *_: None)
     clock = [0.0]
     accounts = Accounts(store, tmp_path, now=lambda: None, now_s=lambda: clock[0])
     accounts.log_in("wrong password", address=HERE)
     added_s = []
-    for _ in range(5):
+    for _ in range(LOOKS):
         clock[0] += 3600.0
         usual = await delays_s(0.3)
         many = threading.Thread(target=log_in_at_once, args=(accounts,))
