@@ -2,7 +2,7 @@
 
 A host may be named in one configuration and given by its address in the other, and a serial line by either of its
 device files. What the gateway has is not opened a second time: many devices take one connection only, and whoever
-opens a serial line in a moment in which the gateway opens it anew keeps the gateway out. Source: website 47, 48.
+opens a serial line in a moment in which the gateway opens it again keeps the gateway out. Source: website 47, 48.
 """
 
 import asyncio
