@@ -28,7 +28,7 @@ from knxgw.online.held_connections import (
     canonical_host,
 )
 from knxgw.online.knx_connection import KNX, METER
-from knxgw.station.view import PointView
+from knxgw.station.view import PointView, SiteView
 
 KnownState = tuple[State, Message]
 
@@ -124,12 +124,13 @@ def known_values(
         for endpoint, shared in devices_by_endpoint(running).items()
         for one in shared
     }
+    view = gateway.view(None)
     found: dict[str, InUse] = {}
     for endpoint, shared in devices_by_endpoint(configuration).items():
         use = held.use_of(endpoint)
         for device in shared if use is not None else ():
             before = same.get(_place_of(device, held.canonical(endpoint)))
-            values = None if before is None else _values_of(gateway, before)
+            values = None if before is None else _values_of(view, before)
             found[device.id] = InUse(values=values, is_otherwise=use is Use.OTHERWISE)
     return found
 
@@ -140,9 +141,8 @@ def _place_of(device: Device, endpoint: ModbusEndpoint) -> tuple[ModbusEndpoint,
     return endpoint, address.unit, address.register_offset, device.model.id
 
 
-def _values_of(gateway: Gateway, device: Device) -> Mapping[Quantity, Value] | None:
+def _values_of(view: SiteView, device: Device) -> Mapping[Quantity, Value] | None:
     """Return what the gateway reads of one of its devices; None: nothing, or it shows it nowhere."""
-    view = gateway.view(None)
     if device.role is DeviceRole.CHARGER:
         point = next((one for one in view.points if one.number == device.point), None)
         return None if point is None else _values_of_charger(point)

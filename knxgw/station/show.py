@@ -17,6 +17,7 @@ from knxgw.charging.point import ChargingPoint
 from knxgw.charging.quantities import PHASE_CURRENTS
 from knxgw.charging.scope import DEVICE, PointNumber, Scope, point_scope
 from knxgw.config.device_address import SERIAL_LINE
+from knxgw.config.model import Connection
 from knxgw.dlm.follows import Answer
 from knxgw.dlm.meter import age_s, is_alive
 from knxgw.dlm.participant import Participant
@@ -348,14 +349,15 @@ def _installed_view(station: Station, point: ChargingPoint) -> InstalledView:
     settings = point.settings
     meter = settings.meter.model if settings.meter is not None else None
     connection = settings.connection
+    host = "" if connection.host is None else f"{connection.host}:{connection.port}"
     return InstalledView(
         phases=settings.phases,
         minimum_ma=point.limits.lowest_ma,
         maximum_ma=point.limits.maximum_ma,
         is_prioritised=station.configuration.load_management.priority == settings.number,
         meter=f"{meter.manufacturer} {meter.model}" if meter is not None else None,
-        address=_address(point),
-        host="" if connection.host is None else f"{connection.host}:{connection.port}",
+        address=_address(connection, host or SERIAL_LINE),
+        host=host,
         unit=connection.unit,
         connector=connection.connector,
         mains_phases=tuple(
@@ -364,15 +366,14 @@ def _installed_view(station: Station, point: ChargingPoint) -> InstalledView:
     )
 
 
-def _address(point: ChargingPoint) -> str:
-    """Return the Modbus address of the charger as an installer writes it: "host:port, unit 1, connector 2".
+def _address(connection: Connection, where: str) -> str:
+    """Return the Modbus address of a charger as an installer writes it: "host:port, unit 1, connector 2".
 
-    On the serial line there is no port; a connector is named where it is not the first.
+    It is for programs: pages say it in their language (`website/place_words.py`). `where`: host and port, or
+    the serial line. A connector is named where it is not the first.
     """
-    one = point.settings.connection
-    host = SERIAL_LINE if one.host is None else f"{one.host}:{one.port}"
-    connector = f", connector {one.connector}" if one.connector > 1 else ""
-    return f"{host}, unit {one.unit}{connector}"
+    named = f", connector {connection.connector}" if connection.connector > 1 else ""
+    return f"{where}, unit {connection.unit}{named}"
 
 
 def _detail_view(station: Station, number: PointNumber, point: ChargingPoint) -> DetailView:

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from knxgw.config.edit_yaml import values_of
 from knxgw.ets.child_process import PYTHON_VARIABLE
 from knxgw.website.access.roles import Role
-from knxgw.website.ets_reading import KEPT_S, MOST_READINGS, Question, Readings
+from knxgw.website.ets_reading import KEPT_S, MOST_READINGS, Question, Reading, Readings
 from knxgw.website.uploads import Uploads
 from tests.ets.projects import (
     OTHER_APPLICATION,
@@ -349,16 +349,22 @@ def test_while_a_project_is_read_the_page_says_so_and_cancel_ends_it(
     assert not visited.browser.get(f"{HERE}/progress").get_json()["is_running"]
 
 
-@pytest.mark.proves("W49")
-@pytest.mark.real
-def test_a_reading_that_is_given_up_counts_until_it_has_ended(
-    visited: Website, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def reading(visited: Website, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reading:
+    """Return a reading of the owner that goes on for a minute unless it is stopped."""
     monkeypatch.setenv(PYTHON_VARIABLE, str(slow_python(tmp_path)))
     monkeypatch.setattr("knxgw.website.pages.configuration_import.PATIENCE_S", 0.0)
     visited.post(HERE, upload=Sender(visited).send(knxproj(project(OURS))), file_name="a")
-    reading = visited.readings.of(owner(visited))
-    assert reading is not None
+    found = visited.readings.of(owner(visited))
+    assert found is not None
+    return found
+
+
+@pytest.mark.proves("W49")
+@pytest.mark.real
+def test_a_reading_that_is_given_up_counts_until_it_has_ended(
+    visited: Website, reading: Reading
+) -> None:
     visited.post(f"{HERE}/cancel")
     assert reading.ended.wait(10)
     reading.ended = threading.Event()  # as if it took its time to end
@@ -374,14 +380,7 @@ def test_a_reading_that_is_given_up_counts_until_it_has_ended(
 
 @pytest.mark.proves("W49")
 @pytest.mark.real
-def test_a_log_off_ends_a_reading(
-    visited: Website, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(PYTHON_VARIABLE, str(slow_python(tmp_path)))
-    monkeypatch.setattr("knxgw.website.pages.configuration_import.PATIENCE_S", 0.0)
-    visited.post(HERE, upload=Sender(visited).send(knxproj(project(OURS))), file_name="a")
-    reading = visited.readings.of(owner(visited))
-    assert reading is not None
+def test_a_log_off_ends_a_reading(visited: Website, reading: Reading) -> None:
     visited.post("/logout")
     assert reading.ended.wait(10)
     assert not visited.uploads._uploads
