@@ -44,6 +44,7 @@ from knxgw.config.model import Monitoring
 from knxgw.dlm import follows
 from knxgw.dlm import meter as meters
 from knxgw.dlm.base_load import AT_REST_S, add_draw, add_sample, note_base_load
+from knxgw.dlm.line_response import examine_response, widened
 from knxgw.dlm.meter import Meter, is_slow, peak_hold_s
 from knxgw.dlm.observe import observe, unread_participant
 from knxgw.dlm.paired_report import Report
@@ -281,10 +282,13 @@ def _with_used_phases(
         return _with_line_at_rest(state, line, settings, now_s)
     if before is None:
         return state
-    # some vehicle moves: the values only widen what the meter has shown since the line at rest before
-    return replace(
-        state, meter=replace(state.meter, line_at_rest=before.with_later_values(values_ma))
+    # some vehicle moves: the values only widen what the meter has shown since the lines at rest before
+    meter = replace(
+        state.meter,
+        line_at_rest=before.with_later_values(values_ma),
+        response_lines=widened(state.meter.response_lines, values_ma),
     )
+    return replace(state, meter=meter)
 
 
 def _with_line_at_rest(
@@ -293,21 +297,27 @@ def _with_line_at_rest(
     """Return the state with the present line at rest, and with what it shows compared with the one before.
 
     If it shows which phases some participants use, these change, and with them the base load: it gains what
-    was assumed to flow on the other phases. A cycle is due then.
+    was assumed to flow on the other phases. If it shows that some take less than they are offered, these get a
+    cap by use. A cycle is due then.
     """
     before, participants = state.meter.line_at_rest, state.participants
     changed = {} if before is None else find_used_phases(before, line, participants, now_s)
-    # since when a vehicle should be lowered to see which phases it uses (`phase_test`)
-    line = with_reason_to_test(line, before, {**participants, **changed}, settings, now_s)
-    state = replace(state, meter=replace(state.meter, line_at_rest=line))
-    if not changed:
-        return state
-    phases = [phase.clone() for phase in state.phases]
+    phases = [phase.clone() for phase in state.phases] if changed else state.phases
     for participant in changed.values():
         add_draw(phases, leave_out_unused(participant))
-    return replace(
-        state, participants={**participants, **changed}, phases=tuple(phases), due_at=now_s
+    participants = {**participants, **changed}
+    response_lines, capped = examine_response(
+        widened(state.meter.response_lines, line.carried_ma), line, participants, settings, now_s
     )
+    participants = {**participants, **capped}
+    # since when a vehicle should be lowered to see which phases it uses (`phase_test`)
+    line = with_reason_to_test(line, before, participants, settings, now_s)
+    state = replace(
+        state, meter=replace(state.meter, line_at_rest=line, response_lines=response_lines)
+    )
+    if not changed and not capped:
+        return state
+    return replace(state, participants=participants, phases=tuple(phases), due_at=now_s)
 
 
 def after_high_power(state: LoadManagement, settings: Settings, now_s: float) -> LoadManagement:

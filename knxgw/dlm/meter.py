@@ -11,8 +11,8 @@ Source: load-management 3.1, 3.2.
 """
 
 import math
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from knxgw.charging.events import GridMeterReading
@@ -80,6 +80,8 @@ class Meter:
     supervised_since: float = 0.0  # when the supervision began
     implausible_values: int = 0  # how many values were dropped
     line_at_rest: LineAtRest | None = None  # the last one, where a charger does not measure
+    # the lines by which it is judged what vehicles there take (`line_response`), by number
+    response_lines: Mapping[int, LineAtRest] = field(default_factory=dict)
 
     @property
     def spacing_s(self) -> float:
@@ -171,6 +173,7 @@ def with_reading(
         supervised_since=meter.supervised_since,
         implausible_values=meter.implausible_values,
         line_at_rest=meter.line_at_rest,
+        response_lines=meter.response_lines,
     )
     return CheckedReading(updated, is_plausible=True)
 

@@ -55,7 +55,7 @@ def reconfigured(
     reasons = {n: reason for n, reason in state.outcome.reasons.items() if n in kept}
     meter = state.meter
     if kept != state.participants:  # the line at rest depends on their settings, too
-        meter = replace(meter, line_at_rest=None)
+        meter = replace(meter, line_at_rest=None, response_lines={})
     return replace(
         state,
         meter=meter,

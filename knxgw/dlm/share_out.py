@@ -59,7 +59,7 @@ def share_out(cycle: CycleState) -> None:
         if cycle.room_to_raise_ma == cycle.room_now_ma
         else allocated_ma(cycle.room_to_raise_ma, others_ma, requests)
     )
-    _update_scarcity(cycle, running, target_ma)
+    _update_scarcity(cycle, running, target_ma, others_ma)
     lower(cycle, running, down_ma)
     # none is raised above what lowering would allow: it would be lowered again at once
     rise_to_ma = {number: min(ma, down_ma[number]) for number, ma in target_ma.items()}
@@ -69,6 +69,8 @@ def share_out(cycle: CycleState) -> None:
         if not has_room(cycle, cycle.estimated_room_ma, participant):
             by_estimate_ma = allocated_ma(cycle.estimated_room_ma, others_ma, requests)
             lower_for_newcomer(cycle, running, participant, by_estimate_ma)
+            # also if it has to wait for the meter now: that may show that they gave way in vain
+            begin_trial(participant, cycle.now_s)
         _start_if_possible(cycle, participant)
     raise_offers(
         cycle, running, targets_beside_hopeful(cycle, running, waiting, admitted, rise_to_ma)
@@ -145,14 +147,19 @@ def _is_next_sample_awaited(cycle: CycleState, newcomer: Participant) -> bool:
 
 
 def _update_scarcity(
-    cycle: CycleState, running: Sequence[Participant], target_ma: Mapping[int, int]
+    cycle: CycleState,
+    running: Sequence[Participant],
+    target_ma: Mapping[int, int],
+    others_ma: Sequence[int],
 ) -> None:
     """Note for each running participant since when current has been scarce on its phases (`Use.scarce_since`).
 
     While it is, a vehicle whose cap follows its draw (`Use.cap`) is left less headroom, so that others get
     more. Where no vehicle has such a cap, nothing counts as scarce. A phase is scarce while a participant
     on it gets less than its highest offer, by more than `raise_from_ma` (a smaller raise is not made at
-    once). `target_ma`: what each gets, by number. Source: load-management 14.1.
+    once). It stays so while what is left is less than the narrowed headrooms lack: to make these whole would
+    take from the others what narrowing has just given them. `target_ma`: what each gets, by number;
+    `others_ma`: what all others keep, per phase. Source: load-management 14.1, 14.1c.
     """
     if all(participant.use.cap is None for participant in running):
         for participant in running:
@@ -164,12 +171,33 @@ def _update_scarcity(
         if target_ma[participant.settings.number]
         < participant.highest_offer_ma - cycle.settings.raise_from_ma
         for index in participant.phases
-    }
+    } | _phases_without_whole_headroom(cycle, running, target_ma, others_ma)
     for participant in running:
         if not scarce_phases.intersection(participant.phases):
             _note_scarce_since(participant, None)
         elif participant.use.scarce_since is None:
             _note_scarce_since(participant, cycle.now_s)
+
+
+def _phases_without_whole_headroom(
+    cycle: CycleState,
+    running: Sequence[Participant],
+    target_ma: Mapping[int, int],
+    others_ma: Sequence[int],
+) -> set[int]:
+    """Return the phases (0 to 2) on which less is left than the narrowed caps by use lack of their headroom."""
+    left_ma = [room - kept for room, kept in zip(cycle.room_to_raise_ma, others_ma, strict=True)]
+    lacking_ma = [0] * len(left_ma)
+    for participant in running:
+        cap = participant.use.cap
+        for index in participant.phases:
+            left_ma[index] -= target_ma[participant.settings.number]
+            if cap is not None and cap.is_narrow:
+                whole_ma = min(
+                    participant.settings.maximum_ma, cap.draw_ma + cycle.settings.headroom_ma
+                )
+                lacking_ma[index] += max(0, whole_ma - cap.ma)
+    return {index for index, lacks in enumerate(lacking_ma) if lacks > max(0, left_ma[index])}
 
 
 def _note_scarce_since(participant: Participant, since: float | None) -> None:

@@ -247,11 +247,18 @@ def _update_under_use(participant: Participant, settings: Settings, now_s: float
     To be called only while it has at least its minimum. A vehicle that has drawn less than its offer less the
     headroom for T_obs (30 s) is capped at its draw plus the headroom, so that others get the rest. Once it
     uses half of that headroom, the cap is raised; else the headroom may be narrowed, or made whole again.
-    Nothing changes without measurement, nor while the vehicle is idle. Source: load-management 14.1.
+    Nothing changes while the vehicle is idle. Without measurement the meter shows what it takes
+    (`line_response`); here that cap ends after 15 min. Source: load-management 14.1.
     """
-    if not participant.settings.measures_current or participant.use.is_idle:
-        return
     draw_ma, cap = participant.highest_draw_ma, participant.use.cap
+    if not participant.settings.measures_current:
+        if cap is not None and now_s >= cap.headroom_changed_at + WIDE_AGAIN_AFTER_S:
+            participant.use = replace(
+                participant.use, cap=None
+            )  # it may show once more what it takes
+        return
+    if participant.use.is_idle:
+        return
     if cap is not None:
         # `cap.draw_ma` is what it drew when it got the cap. Half of the headroom is enough, because some
         # vehicles stay a little below any offer
@@ -389,7 +396,11 @@ def _instants_of_change(participant: Participant, settings: Settings) -> list[fl
     if use.under_use_since is not None:
         instants.append(use.under_use_since + settings.observe_s)
     if use.cap is not None:
-        instants += _instants_of_use_cap_change(use.cap, use.scarce_since)
+        instants += (
+            _instants_of_use_cap_change(use.cap, use.scarce_since)
+            if participant.settings.measures_current
+            else [use.cap.headroom_changed_at + WIDE_AGAIN_AFTER_S]
+        )
     if evidence.charges_clearly_since is not None and evidence.unused_since:
         instants += [
             max(evidence.charges_clearly_since, unused_since) + UNUSED_AFTER_S

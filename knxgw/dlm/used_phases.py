@@ -69,7 +69,7 @@ class LineAtRest(NamedTuple):
         """Return the line with the range that the meter has shown since then, widened to `values_ma`.
 
         `values_ma`: of each phase [mA]. By the range it is judged whether a phase dipped or peaked before the
-        next line at rest: then the building may have hidden what a vehicle did (`_has_stayed_between`).
+        next line at rest: then the building may have hidden what a vehicle did (`has_stayed_between`).
         """
         return self._replace(
             least_since_ma=tuple(map(min, self.least_since_ma or values_ma, values_ma)),
@@ -197,7 +197,7 @@ def _found_phases(
     if not drawn_after_ma:
         return known  # the vehicle has stopped: what was found of it holds
     changes = {
-        phase: _change_of_phase(phase, number, before, after, participants) for phase in wired
+        phase: change_of_phase(phase, number, before, after, participants) for phase in wired
     }
     if known is not None and drawn_before_ma:
         unused = [changes[phase] for phase in wired if phase not in known.phases]
@@ -228,7 +228,7 @@ def _which_have_followed(
         for phase, change in changes.items()
     }
     for phase, answer in has_followed.items():
-        if answer is False and not _has_stayed_between(phase, before, after):
+        if answer is False and not has_stayed_between(phase, before, after):
             has_followed[phase] = None
     return has_followed
 
@@ -271,7 +271,7 @@ def _counted_phases(
     return found.phases if is_certain_for_long else participant.phases
 
 
-def _change_of_phase(
+def change_of_phase(
     phase: int,
     number: int,
     before: LineAtRest,
@@ -314,7 +314,7 @@ def _has_followed_vehicle(change: Change, drawn_before_ma: int, drawn_after_ma: 
     return None
 
 
-def _has_stayed_between(phase: int, before: LineAtRest, after: LineAtRest) -> bool:
+def has_stayed_between(phase: int, before: LineAtRest, after: LineAtRest) -> bool:
     """Tell whether a phase has never carried 1 A less or more in between than at the two lines at rest.
 
     Where it has, the building has switched something off and something else on, which may have hidden the
