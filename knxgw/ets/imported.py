@@ -22,7 +22,7 @@ from knxgw.ets.match_objects import (
     match_objects,
 )
 from knxgw.ets.project import EtsFileError, EtsProject
-from knxgw.ets.propose import Confidence, Proposal, propose
+from knxgw.ets.propose import Confidence, Proposal, left_over, propose
 
 MOST_NAMED = 10  # lines, devices or addresses in one message
 MOST_DEVICES = 200  # that are listed
@@ -145,7 +145,10 @@ def _proposed(project: EtsProject, wanted: Wanted, locate: Locate) -> Imported:
     accepted = accepted_proposals(proposals, wanted.least)
     links = {number: one.addresses for number, one in accepted.items()}
     summary = message("ets_proposals", count=len(proposals), accepted=len(accepted))
-    remarks = tuple(_skipped(project, locate))
+    remarks = (
+        *_skipped(project, locate),
+        *_left_over(left_over(project, proposals, wanted.words, names), locate),
+    )
     findings = [
         *remarks,
         Finding(place=locate(""), words=summary, severity=Severity.WARNING),
@@ -177,9 +180,12 @@ def secured_links(
 def warn_about_keys(secured: Sequence[GroupAddress], locate: Locate) -> Iterator[Finding]:
     """Yield a warning where a keyring is needed, for who has given none."""
     if secured:
-        shown = (*secured[:MOST_NAMED], *(("…",) if len(secured) > MOST_NAMED else ()))
-        words = message("ets_addresses_secured", addresses=Listed(shown))
+        words = message("ets_addresses_secured", addresses=_first_of(secured))
         yield Finding(place=locate("knx.keyring"), words=words, severity=Severity.WARNING)
+
+
+def _first_of(addresses: Sequence[GroupAddress]) -> Listed:
+    return Listed((*addresses[:MOST_NAMED], *(("…",) if len(addresses) > MOST_NAMED else ())))
 
 
 def _told(one: ImportedObject, locate: Locate) -> Iterator[Finding]:
@@ -237,6 +243,13 @@ def _skipped(project: EtsProject, locate: Locate) -> Iterator[Finding]:
         first = Listed(project.skipped[:MOST_NAMED])
         words = message("ets_lines_skipped", count=len(project.skipped), lines=first)
         yield Finding(place=locate(""), words=words, severity=Severity.WARNING)
+
+
+def _left_over(addresses: Sequence[GroupAddress], locate: Locate) -> Iterator[Finding]:
+    """Yield a note of addresses that look as if they were about charging, and are proposed for nothing."""
+    if addresses:
+        words = message("ets_left_over", count=len(addresses), addresses=_first_of(addresses))
+        yield Finding(place=locate(""), words=words, severity=Severity.NOTE)
 
 
 def how_found(how: Recognised) -> Message:

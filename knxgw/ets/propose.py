@@ -148,6 +148,29 @@ def propose(
     return tuple(sorted(every, key=lambda one: one.number))
 
 
+def left_over(
+    project: EtsProject,
+    proposals: Iterable[Proposal],
+    words: EtsWords,
+    names: Mapping[int, str] | None = None,
+) -> tuple[GroupAddress, ...]:
+    """Return the addresses in groups about charging, or of a charging point, that no proposal has.
+
+    `names`: of the charging points, by their numbers.
+    """
+    used = {address for one in proposals for address in one.addresses}
+    called = {point: plain_words(name) for point, name in (names or {}).items()}
+    groups: dict[tuple[str, ...], _Groups] = {}
+    found = []
+    for entry in project.addresses.values():
+        if entry.ranges not in groups:
+            groups[entry.ranges] = _groups(entry.ranges, words, called)
+        around = groups[entry.ranges]
+        if entry.address not in used and (around.is_about_charging or around.point is not None):
+            found.append(entry.address)
+    return tuple(found)
+
+
 def _numbers_by_words(
     here: Mapping[int, Expected], phrases: Mapping[str, Iterable[frozenset[str]]]
 ) -> Mapping[_Mark, frozenset[int]]:

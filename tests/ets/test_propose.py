@@ -11,7 +11,7 @@ from knxgw.errors import ConfigError, FileLine
 from knxgw.ets.imported import Imported, Wanted, import_project
 from knxgw.ets.match_objects import expected_objects
 from knxgw.ets.project import EtsProject, GroupAddressEntry
-from knxgw.ets.propose import Confidence, Proposal, propose
+from knxgw.ets.propose import Confidence, Proposal, left_over, propose
 from tests.config.sites import DYNAMIC, HOME, configuration
 
 EXPECTED = expected_objects(catalogue(), None)
@@ -167,6 +167,17 @@ def test_two_addresses_that_fit_as_well_are_both_named() -> None:
     (one,) = proposed(("LP1 Leistung", "9.024"), ("LP1 Leistung", "9.024"))
     assert (one.address, one.rivals) == ("1/0/1", ("1/0/2",))
     assert one.confidence is not Confidence.HIGH
+
+
+def test_what_stands_beside_them_and_is_proposed_for_nothing_is_named() -> None:
+    garage = project(
+        ("LP1 Leistung", "14.056"), ("LP1 Beleuchtung", "1.001"), ranges=("Garage", "Wallboxen")
+    )
+    proposals = propose(garage, EXPECTED, ets_words())
+    assert [one.address for one in proposals] == ["1/0/1"]
+    assert left_over(garage, proposals, ets_words()) == ("1/0/2",)
+    kitchen = project(("LP1 Leistung", "14.056"), ("Herd", "1.001"), ranges=("EG", "Küche"))
+    assert left_over(kitchen, propose(kitchen, EXPECTED, ets_words()), ets_words()) == ()
 
 
 def test_no_address_and_no_object_is_used_twice() -> None:

@@ -109,6 +109,19 @@ def test_every_group_object_gets_an_address_that_the_export_names_too(visited: W
     assert all(f'"{text.split(", ")[0]}"' in exported for text in after.values())
 
 
+def test_addresses_for_the_draft_are_taken_where_they_are_wanted(visited: Website) -> None:
+    page = visited.get("/config/objects")
+    form = page.split('<form method="get" action="/config/objects/export"')[1].split("</form>")[0]
+    assert 'name="main"' in form
+    assert 'formmethod="post" formaction="/config/objects/plan" name="csrf"' in form
+    before = linked(page)
+    assert visited.post("/config/objects/plan", main="7").status_code == 303
+    after = linked(visited.get("/config/objects"))
+    given = [text.split(", ")[0] for number, text in after.items() if not before[number]]
+    assert given
+    assert all(text.startswith("7/") for text in given)
+
+
 @pytest.mark.proves("W49")
 @pytest.mark.parametrize("kind", ["csv", "xml"])
 def test_a_list_that_ets_exports_is_proposed_and_only_what_is_chosen_is_taken(
