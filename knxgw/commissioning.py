@@ -6,10 +6,10 @@ this?" ask the station as a person does on a page.
 
 import asyncio
 import logging
-from collections.abc import Callable, Container, Coroutine, Iterable
+from collections.abc import Callable, Container, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.messages import Message
@@ -34,7 +34,8 @@ from knxgw.host.subnets import subnets_of
 from knxgw.monitoring.device_search import SearchProgress
 from knxgw.monitoring.device_watch import WatchProgress
 from knxgw.monitoring.online_check import State
-from knxgw.monitoring.test_charge import TestCharge, TestRun
+from knxgw.monitoring.test_charge import Progress, TestCharge, TestRun
+from knxgw.monitoring.test_charge_record import record
 from knxgw.online.check import OnlineCheck, Scope
 from knxgw.online.device_search import DeviceSearch, ports_of
 from knxgw.online.device_watch import DeviceWatch
@@ -72,6 +73,16 @@ def own_networks() -> tuple[Network, ...]:
     )
 
 
+class KeptCharges(NamedTuple):
+    """First charges of earlier starts, and where those of this one are kept (`test_charge_record`)."""
+
+    recalled: Mapping[int, Progress]  # by number of the charging point
+    keep: Callable[[Mapping[str, Any]], object]
+
+
+NO_KEPT_CHARGES = KeptCharges({}, lambda _: None)
+
+
 class SettingUp:
     """The set-up of one device, on its loop; `for_pages` may be called from any thread."""
 
@@ -80,6 +91,7 @@ class SettingUp:
         gateway: Gateway,
         group: asyncio.TaskGroup,
         surroundings: Surroundings | None = None,
+        kept_charges: KeptCharges = NO_KEPT_CHARGES,
     ) -> None:
         around = surroundings or UNCONFINED
         self._gateway = gateway
@@ -101,7 +113,8 @@ class SettingUp:
         self._watch_asked_at = 0.0  # by a page
         self._addresses = NOT_ASKED  # of the hosts of what is watched
         self._knx = KnxProgress()
-        self._run = TestRun()
+        self._run = TestRun(kept_charges.recalled)
+        self._keep_charges = kept_charges.keep
         self._charge: TestCharge | None = None
         self._identified: int | None = None
 
@@ -377,6 +390,7 @@ class SettingUp:
             for action, setpoint_ma in test.end():
                 self._gateway.act(number, action, setpoint_ma)
             self._run.show(test.progress)
+            self._keep_charges(record(self._run.protocol))
 
     def _end_charge(self) -> None:
         self._cancel("charge")

@@ -4,7 +4,7 @@ import asyncio
 from concurrent.futures import Executor
 from typing import NoReturn
 
-from knxgw.store.unapplied_file import UnappliedFile
+from knxgw.store.kept_file import KeptFile
 from knxgw.website.drafts import Draft
 from knxgw.website.unapplied import Unapplied
 
@@ -14,7 +14,7 @@ DRAFTS_S = 30.0  # at most, what is typed is lost by a power cut
 class KeptDrafts:
     """Drafts and wizards of the pages, with the file that keeps them."""
 
-    def __init__(self, file: UnappliedFile, executor: Executor) -> None:
+    def __init__(self, file: KeptFile, executor: Executor) -> None:
         """Go on with what the file has; `executor` writes it."""
         self.unapplied = Unapplied(file.read())
         self._file, self._executor = file, executor

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TypeVar
 from knxgw.announcement import Announcement
 from knxgw.appliance_test import Appliance
 from knxgw.catalogue.load import catalogue
-from knxgw.commissioning import SettingUp
+from knxgw.commissioning import KeptCharges, SettingUp
 from knxgw.config.model import Configuration, PanelSettings
 from knxgw.device.download import Stage
 from knxgw.errors import Finding
@@ -35,6 +35,7 @@ from knxgw.links.modbus_buses import ModbusBuses
 from knxgw.machine import Machine
 from knxgw.monitoring.log_ring import LogRecorder
 from knxgw.monitoring.self_test import Row, of_certificate
+from knxgw.monitoring.test_charge_record import recalled
 from knxgw.page_functions import control_of, diagnostics_of, reach_of
 from knxgw.pressed_button import PressedButton
 from knxgw.seen_device import SeenDevice
@@ -42,8 +43,8 @@ from knxgw.served_website import ServedWebsite, renew_in_time
 from knxgw.service import Service
 from knxgw.store.certificate_files import CertificateFiles
 from knxgw.store.database import Database
+from knxgw.store.kept_file import FIRST_CHARGES, UNAPPLIED, KeptFile
 from knxgw.store.runs import RunEnding
-from knxgw.store.unapplied_file import UnappliedFile
 from knxgw.trial_reads import TrialReads
 from knxgw.updating import Surroundings, Updating, update_settings
 from knxgw.website.access.accounts import Accounts
@@ -107,7 +108,8 @@ class Living:
         self.encryption = self._new_encryption()
         self.gateway = Gateway(prepared.configuration, catalogue(), self._world())
         self.accounts = self._new_accounts(device)
-        self.drafts = KeptDrafts(UnappliedFile(store.database.directory), store.executor)
+        unapplied = KeptFile(store.database.directory, UNAPPLIED)
+        self.drafts = KeptDrafts(unapplied, store.executor)
         self._updating = self._new_updating(device)
         self._announcement = self._new_announcement()
         self.machine = Machine(
@@ -234,7 +236,12 @@ class Living:
 
     def _setup(self, device: DeviceControl) -> Setup:
         """Return what pages have for another configuration."""
-        self._setting_up = SettingUp(self.gateway, self._group, device.surroundings)
+        file, executor = (
+            KeptFile(self._store.database.directory, FIRST_CHARGES),
+            self._store.executor,
+        )
+        kept = KeptCharges(recalled(file.read()), lambda tests: executor.submit(file.write, tests))
+        self._setting_up = SettingUp(self.gateway, self._group, device.surroundings, kept)
         return Setup(
             unapplied=self.drafts.unapplied,
             commissioning=self._setting_up.for_pages(),

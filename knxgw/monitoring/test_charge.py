@@ -7,7 +7,7 @@ offer nothing for a while, such as after an overcurrent. The test waits as long 
 a person or a command ends, such as an interruption or a missing card, is not waited for so long.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -293,9 +293,11 @@ class TestRun:
 
     __test__ = False
 
-    def __init__(self) -> None:
+    def __init__(self, recalled: Mapping[int, Progress] | None = None) -> None:
+        """`recalled`: tests of earlier starts, by number of the charging point."""
         self.progress = Progress()
-        self.protocol: dict[int, Progress] = {}  # the last test of each charging point
+        # the last test of each charging point
+        self.protocol: dict[int, Progress] = dict(recalled or {})
 
     def show(self, progress: Progress) -> None:
         """Note how far the newest test is."""

@@ -42,7 +42,8 @@ KEPT = {
     "firmware",
 }
 PERSONAL = (  # what the program writes, and what a power cut may leave of it
-    *("knxgw.unapplied.json", "knxgw.configuration-before.yaml", "knxgw.https-proved"),
+    *("knxgw.unapplied.json", "knxgw.first-charges.json", "knxgw.configuration-before.yaml"),
+    "knxgw.https-proved",
     *("knxgw.uploaded-certificate.pem", "knxgw.uploaded-certificate.draft"),
     *("knxgw.configuration.yaml.new", "knxgw.password-reset", "knxgw.keyrings/1.knxkeys"),
     "knxgw.sqlite.damaged-20261129",

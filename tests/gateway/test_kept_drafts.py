@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from knxgw.kept_drafts import DRAFTS_S, KeptDrafts
-from knxgw.store.unapplied_file import UnappliedFile
+from knxgw.store.kept_file import UNAPPLIED, KeptFile
 from knxgw.website.drafts import Draft
 from tests.support.virtual_time import InlineExecutor
 
@@ -15,7 +15,7 @@ DRAFT = Draft(text="device: {}\n", based_on="1")
 
 
 def drafts_of(directory: Path) -> KeptDrafts:
-    return KeptDrafts(UnappliedFile(directory), InlineExecutor())
+    return KeptDrafts(KeptFile(directory, UNAPPLIED), InlineExecutor())
 
 
 @asynccontextmanager
@@ -42,7 +42,7 @@ async def test_what_nobody_has_changed_is_not_written_again(tmp_path: Path) -> N
     async with looked_after(tmp_path) as kept:
         kept.unapplied.drafts.keep("owner", DRAFT)
         await asyncio.sleep(DRAFTS_S + 1)
-        UnappliedFile(tmp_path).forget()
+        KeptFile(tmp_path, UNAPPLIED).forget()
         await asyncio.sleep(10 * DRAFTS_S)
         assert drafts_of(tmp_path).unapplied.told() == {}
 

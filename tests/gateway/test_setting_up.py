@@ -1,5 +1,6 @@
 """The first charge and "which one is this?" at a running gateway: what the charger gets."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from knxgw.catalogue.load import catalogue
 from knxgw.catalogue.messages import Message, message
-from knxgw.commissioning import IDENTIFY_S, UNASKED_S, SettingUp
+from knxgw.commissioning import IDENTIFY_S, UNASKED_S, KeptCharges, SettingUp
 from knxgw.config.devices import charger_id
 from knxgw.config.load import parse_configuration
 from knxgw.config.model import Connection, ConnectionKind, KnxLinkKind, SerialLine
@@ -17,6 +18,7 @@ from knxgw.held_devices import known_by, known_values
 from knxgw.monitoring.device_search import FoundDevice
 from knxgw.monitoring.online_check import State
 from knxgw.monitoring.test_charge import Result, Step
+from knxgw.monitoring.test_charge_record import recalled
 from knxgw.online.knx_connection import METER
 from knxgw.seen_device import SeenDevice
 from knxgw.sim.vehicle import Vehicle
@@ -41,8 +43,11 @@ charging_points:
 async def test_the_first_charge_gives_6_a_then_10_a_pauses_and_restores_the_setpoint(
     tmp_path: Path,
 ) -> None:
+    kept: dict[str, Any] = {}
     async with World(SITE, tmp_path) as world:
-        setting_up = SettingUp(world.gateway, world._group)
+        setting_up = SettingUp(
+            world.gateway, world._group, kept_charges=KeptCharges({}, kept.update)
+        )
         pages = setting_up.for_pages()
         await world.sleep(20)
         before_ma = world.charger(1).offer_ma
@@ -58,6 +63,9 @@ async def test_the_first_charge_gives_6_a_then_10_a_pauses_and_restores_the_setp
         assert pages.charges()[1].is_good
         assert pages.charges()[1].text_sum == "sum of a text"
         assert pages.charges()[1].began_at is not None
+        after_restart = KeptCharges(recalled(json.loads(json.dumps(kept))), kept.update)
+        again = SettingUp(world.gateway, world._group, kept_charges=after_restart)
+        assert again.for_pages().charges() == pages.charges(), "the protocol can still be printed"
         await world.until(lambda: world.charger(1).offer_ma == before_ma, 30.0)
 
 
