@@ -15,7 +15,7 @@ import click
 from bench.days.acceptance import judge
 from bench.days.comparison import standings
 from bench.days.day import HOUR_S, HOURS
-from bench.days.day_run import GATEWAY, DayResult, Job, run_day
+from bench.days.day_run import GATEWAY, DayResult, Job, collect_seldom, run_day
 from bench.days.kept import load_kept, save_kept
 from bench.days.report import Page, write_report
 from bench.days.series import BY_NAME, EVERY_SERIES, MAIN_SERIES, Series
@@ -121,7 +121,7 @@ def _compares(series: Series) -> bool:
 def _watched(jobs: Sequence[Job], processes: int, keep: Path | None) -> Iterator[DayResult]:
     """Run the days, and say of each how it went."""
     started_s = time.perf_counter()
-    with ProcessPoolExecutor(processes) as pool:
+    with ProcessPoolExecutor(processes, initializer=collect_seldom) as pool:
         longest_first = sorted(jobs, key=lambda job: not job.compares)
         running = [pool.submit(run_day, job) for job in longest_first]
         for done, future in enumerate(as_completed(running), 1):

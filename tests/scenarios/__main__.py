@@ -13,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import click
 
+from bench.days.day_run import collect_seldom
 from tests.scenarios.variations import (
     FILES,
     OFFSETS,
@@ -53,7 +54,7 @@ def main() -> int:
         )
     ]
     random.Random(options.seed).shuffle(jobs)  # noqa: S311 - long and short ones mixed
-    with ProcessPoolExecutor(options.jobs) as pool:
+    with ProcessPoolExecutor(options.jobs, initializer=collect_seldom) as pool:
         results = dict(_watched(pool.map(run, jobs, chunksize=4), len(jobs)))
     return _report(results)
 
