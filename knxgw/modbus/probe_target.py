@@ -4,7 +4,9 @@ import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
+from knxgw.config.convert import host_name
 from knxgw.config.model import ConnectionKind
+from knxgw.config.not_allowed import NotAllowedError
 
 HIGHEST_UNIT = 255
 _KINDS = {
@@ -51,6 +53,10 @@ def parse_target(text: str) -> Target:
         raise AddressError(f"{text!r}: {err}; {EXAMPLES}") from err
     if not host or parts.query:
         raise AddressError(f"{text!r} names no host; {EXAMPLES}")
+    try:
+        host_name(host)  # what a configuration would refuse is not asked for either
+    except NotAllowedError as err:
+        raise AddressError(f"{err.problem}; {err.remedy}") from err
     if port == 0:
         raise AddressError(f"{text!r}: 0 is not a port; {EXAMPLES}")
     unit = parts.path.strip("/")
@@ -92,9 +98,10 @@ def parse_units(text: str) -> tuple[int, ...]:
     """Return the units of a list such as `1-10,255`. Raises: AddressError."""
     units: list[int] = []
     for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        low = _unit(first)
-        units += range(low, _unit(last) + 1) if dash else [low]
-    if not units:
-        raise AddressError(f"{text!r} names no unit")
+        first, dash, last = part.partition("-")
+        low = _unit(first.strip())
+        high = _unit(last.strip()) if dash else low
+        if high < low:
+            raise AddressError(f"{part.strip()!r} names no unit; write the lower number first")
+        units += range(low, high + 1)
     return tuple(dict.fromkeys(units))

@@ -143,8 +143,19 @@ def test_an_address_says_what_it_means() -> None:
         kind=ConnectionKind.SERIAL, host="/dev/ttyUSB0", baud=9600, parity="E", unit=3
     )
     assert parse_units("1-3,255,2") == (1, 2, 3, 255)
+    assert parse_units("1 - 3, 255") == (1, 2, 3, 255)
+
+
+@pytest.mark.parametrize("text", ["", "10-1", "10-1,3", "1-", "256"])
+def test_a_list_of_units_that_leaves_one_out_is_refused(text: str) -> None:
     with pytest.raises(AddressError):
-        parse_units("")
+        parse_units(text)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.300", "192.0.2.010", "192.0.2", "192.0.2.10,502"])
+def test_a_mistyped_address_is_refused_as_in_a_configuration(host: str) -> None:
+    with pytest.raises(AddressError, match="address"):
+        parse_target(f"tcp://{host}")
 
 
 def test_a_line_is_tried_as_devices_are_delivered_the_most_frequent_first() -> None:

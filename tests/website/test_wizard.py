@@ -261,6 +261,33 @@ def test_only_own_networks_and_lines_are_searched_after_a_tap(ask: Ask, visited:
 
 
 @pytest.mark.proves("W48")
+@pytest.mark.parametrize(
+    ("host", "units", "wrong"),
+    [
+        ("192.0.2.300", "", "host"),
+        ("192.0.2.10,502", "", "host"),
+        ("http://192.0.2.10/", "", "host"),
+        ("192.0.2.10", "1 to 5", "units"),
+        ("192.0.2.10", "1-300", "units"),
+        ("192.0.2.10", "10-1", "units"),
+    ],
+)
+def test_an_address_that_cannot_be_is_not_asked_and_the_field_at_fault_says_what_to_write(
+    ask: Ask, visited: Website, host: str, units: str, wrong: str
+) -> None:
+    refused = visited.post("/wizard/find/address", host=host, units=units)
+    assert refused.status_code == 400
+    assert ask.asked == []
+    page = refused.text
+    at_fault = re.findall(r'<input id="(\w+)"[^>]*aria-invalid="true"', page)
+    assert at_fault == [wrong]
+    said = re.search(rf'id="{wrong}-error"[^>]*>([^<]+)<', page)
+    assert said is not None
+    assert "such as" in said[1]
+    assert f'value="{host}"' in page
+
+
+@pytest.mark.proves("W48")
 def test_a_search_shows_how_far_it_is_and_can_be_cancelled(ask: Ask, visited: Website) -> None:
     ask.search = SearchProgress(
         number=1, done=12, total=254, asking=("192.0.2.31:502",), is_running=True

@@ -32,6 +32,12 @@ ROLES = {
     POINT: marked("take it as a charging point"),
     SMART_METER: marked("take it as the smart meter of the mains connection"),
 }
+WRONG = {  # what was typed, by its field
+    "host": marked(
+        "That is no address or name of a device: write it such as 192.168.1.31 or 192.168.1.31:1502."
+    ),
+    "units": marked("Those are no unit ids: write numbers from 0 to 255, such as 1-10,255."),
+}
 METER_OF = marked("take it as the meter of charging point {number}")
 
 
@@ -71,9 +77,12 @@ def search(where: str) -> AnyResponse | str | tuple[str, int]:
         units = request.form.get("units", "").strip()[:MOST_TYPED]
         try:
             target = parse_target(f"tcp://{host}")
+        except AddressError:
+            return _page(host, units, wrong="host")
+        try:
             wanted = parse_units(units) if units else None
         except AddressError:
-            return _page(host, units, is_wrong=True)
+            return _page(host, units, wrong="units")
         ask.search_address(target.host, target.port, wanted)
     bridge = site().bridge
     bridge.accounts.note(session(), "devices_searched", address=address(), after=where)
@@ -128,16 +137,15 @@ def done() -> AnyResponse:
 
 
 def _page(
-    host: str = "", units: str = "", *, is_wrong: bool = False, is_busy: bool = False
+    host: str = "", units: str = "", *, wrong: str = "", is_busy: bool = False
 ) -> str | tuple[str, int]:
-    """Return the page. `is_wrong`: what was typed is no address; `is_busy`: another search goes on."""
+    """Return the page. `wrong`: the field that cannot be understood; `is_busy`: another search goes on."""
     words, ask = language(), site().bridge.setup.commissioning
     try:
         data = values_of(draft_now().text)
     except NotEditableError as err:
         return not_editable(err)
     found = ask.search()
-    error = words.text("That is no address of a device, or no list of units.") if is_wrong else ""
     chargers = sum(one.is_charger and not one.used_as for one in found.known)
     choices = [
         DeviceChoice(
@@ -161,11 +169,11 @@ def _page(
         devices=choices,
         number=found.number,
         points=[str(one.get("number", "?")) for one in data.get(POINTS) or () if one],
-        address_error=error,
+        errors={wrong: words.text(WRONG[wrong])} if wrong else {},
         typed_host=host,
         typed_units=units,
         is_busy=is_busy,
-    ), (400 if is_wrong else 409 if is_busy else 200)
+    ), (400 if wrong else 409 if is_busy else 200)
 
 
 def _as_chosen(one: FoundDevice, place: int) -> FoundDevice:
