@@ -208,6 +208,22 @@ def test_a_range_that_cannot_be_stays_in_the_step_with_what_was_typed(
 
 
 @pytest.mark.proves("W47")
+def test_addresses_are_given_only_once_the_rest_of_the_step_is_right(
+    visited: Website, own: Own
+) -> None:
+    own.text = HOME.read_text(encoding="utf-8").split("group_objects:")[0]
+    typed = {"knx.gateway": "192.0.2.300", "addresses": "plan"}
+    answer = visited.post("/wizard/knx", **typed)
+    assert answer.status_code == 200
+    assert 'value="plan" checked' in answer.text
+    assert "group_objects" not in draft(visited)
+    typed |= {"knx.gateway": "192.0.2.2", "main": "4", "middle": "2"}
+    assert went_to(visited, "/wizard/knx", **typed) == "/wizard/check"
+    links = draft(visited)["group_objects"]
+    assert {one.partition("/")[0] for (one,) in links.values()} == {"4"}
+
+
+@pytest.mark.proves("W47")
 def test_each_step_can_be_left_out_and_says_what_that_means(visited: Website) -> None:
     for step in STEPS[:-1]:
         page = visited.get(f"/wizard/{step}")

@@ -145,10 +145,15 @@ def save_knx() -> AnyResponse | str | tuple[str, int]:
         draft, taken = with_typed(Step.KNX)
         if not taken.overlaps and request.form.get("addresses") == "plan":
             try:
-                draft = _with_addresses(draft)
+                planned = _with_addresses(draft)
             except GatewayError as err:
                 why = why_no_addresses(err)
                 return form_page(Step.KNX, draft, **_of_knx(draft), no_addresses=why), 409
+            wrong = form_page(Step.KNX, draft, only_if_wrong=True, **_of_knx(draft))
+            if wrong:
+                return wrong  # given now, addresses would stay whatever range is typed next
+            keep_draft(planned)
+            draft = planned
         return gone_on(Step.KNX, draft, taken, **_of_knx(draft))
     except NotEditableError as err:
         return not_editable(err)
@@ -203,11 +208,9 @@ def _of_knx(draft: Draft) -> dict[str, Any]:
 
 
 def _with_addresses(draft: Draft) -> Draft:
-    """Return the draft with an address for every object that has none, and keep it. Raises: GatewayError."""
+    """Return the draft with an address for every object that has none. Raises: GatewayError."""
     text = edited(draft.text, planned_changes(draft.text, address_wishes()))
-    changed = Draft(text=text, based_on=draft.based_on)
-    keep_draft(changed)
-    return changed
+    return Draft(text=text, based_on=draft.based_on)
 
 
 def _found_knx(found: KnxProgress, words: Language) -> Shown:
