@@ -148,12 +148,25 @@ def test_a_finding_says_what_to_do_where_it_stands() -> None:
     assert str(in_file) == (
         f"site.yaml:3: error: {key}: {problem}; add `gateway: host` of the KNX IP interface"
     )
-    assert in_form.said("en") == (problem, "fill in the host of the KNX IP interface")
+    assert in_form.said("en") == (
+        "is missing, a tunnel needs it",
+        "fill in the host of the KNX IP interface",
+    )
     assert in_form.said("de") == (
-        "fehlt, die Verbindung tunnelling braucht sie",
+        "fehlt, ein Tunnel braucht sie",
         "den Host der KNX-IP-Schnittstelle eintragen",
     )
-    assert str(in_ets).startswith(f"ETS parameter 6: error: {key}: {problem}")
+    assert str(in_ets).startswith(f"ETS parameter 6: error: {key}: is missing, a tunnel needs it")
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("mode", ["dynamic", "static"])
+def test_a_form_does_not_call_load_management_by_the_value_that_the_file_has(
+    language: str, mode: str
+) -> None:
+    words = message("fuse_missing", mode=mode)
+    assert mode in words.problem(language, in_file=True)
+    assert mode not in words.problem(language)
 
 
 def test_numbers_and_lists_are_written_as_the_language_has_it() -> None:
