@@ -205,9 +205,16 @@ def parse_tree(text: str, problems: Problems, *, name: str) -> Node | None:
         mark = getattr(err, "problem_mark", None)
         place = FileLine(name, mark.line + 1 if mark else 1, "")
         reason = str(getattr(err, "problem", None) or err)
-        problems.add(place, message("yaml_invalid", problem=reason))
+        is_tab = mark is not None and _character(text, mark.line, mark.column) == "\t"
+        words = message("yaml_tab") if is_tab else message("yaml_invalid", problem=reason)
+        problems.add(place, words)
         return None
     if raw is None:
         problems.add(FileLine(name, 1, ""), message("file_empty"))
         return None
     return Node(raw, file=name, key="", problems=problems)
+
+
+def _character(text: str, line: int, column: int) -> str:
+    """Return the character at a place, both counted from 0; "": there is none."""
+    return "".join(text.split("\n")[line : line + 1])[column : column + 1]

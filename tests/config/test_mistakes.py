@@ -340,6 +340,14 @@ MISTAKES = {
         "5: error: not valid YAML: did not find expected ',' or '}'; check indentation, colons "
         "and quotes around this line",
     ),
+    "a tab in the indentation": (
+        "knx:\n  link: none\ncharging_points:\n  - number: 1\n\t  name: Garage\n",
+        "5: error: not valid YAML: a tab stands in the indentation; indent with spaces",
+    ),
+    "a tab before the first key of a section": (
+        "knx:\n\tlink: none\n",
+        "2: error: not valid YAML: a tab stands in the indentation; indent with spaces",
+    ),
     "a list instead of the file": (
         "- 1\n",
         "1: error: expected keys and values; such as `knx: {link: none}`",
