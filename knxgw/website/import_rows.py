@@ -14,6 +14,7 @@ from knxgw.ets.match_objects import CHOICES, ImportedObject, Outcome
 from knxgw.ets.project import EtsProject
 from knxgw.ets.propose import Confidence, Proposal
 from knxgw.website.config_form import POINTS
+from knxgw.website.labels import is_default_name
 from knxgw.website.language import Language, marked
 
 MOST_DEVICES = 200
@@ -172,9 +173,9 @@ def _type_row(one: TypeChoice, words: Language) -> ChoiceRow:
 
 def _name_row(one: PointName, before: str, words: Language) -> ChoiceRow:
     text = (
-        words.text("instead of “{name}”", name=before)
-        if before
-        else words.text("it has no name yet")
+        words.text("it has no name yet")
+        if is_default_name(before, one.point)
+        else words.text("instead of “{name}”", name=before)
     )
     said_of = words.text(
         "Name of charging point {number}: “{name}” as its middle group in ETS ({before})",

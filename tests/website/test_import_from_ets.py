@@ -170,6 +170,19 @@ def test_a_large_protected_project_is_sent_in_parts_once(visited: Website) -> No
 
 @pytest.mark.proves("W49")
 @pytest.mark.real
+@pytest.mark.parametrize("name", ["Charging point 1", "Ladepunkt 1"])
+def test_a_charging_point_that_nobody_has_named_has_no_name_yet_in_any_language(
+    visited: Website, own: Own, name: str
+) -> None:
+    own.text = own.text.replace("name: Wallbox", f"name: {name}")
+    page = sent(visited, knxproj(project(OURS)))
+    assert (
+        "Name of charging point 1: “Garage” as its middle group in ETS (it has no name yet)" in page
+    )
+
+
+@pytest.mark.proves("W49")
+@pytest.mark.real
 def test_what_a_device_links_stands_once_with_number_difference_and_what_there_was(
     visited: Website,
 ) -> None:
