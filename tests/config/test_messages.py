@@ -169,6 +169,12 @@ def test_a_form_does_not_call_load_management_by_the_value_that_the_file_has(
     assert mode not in words.problem(language)
 
 
+def test_a_single_address_that_fits_nothing_is_not_called_several() -> None:
+    words = message("ets_left_over", count=1, addresses=Listed(("1/1/3",)))
+    assert words.problem().endswith(", 1 in all: 1/1/3")
+    assert words.problem("de").endswith(", insgesamt 1: 1/1/3")
+
+
 def test_numbers_and_lists_are_written_as_the_language_has_it() -> None:
     words = message("expected_number_or", words=Listed(("off", "none"), "or"), text="'x'")
     assert words.problem() == "expected a number or off or none, got 'x'"
