@@ -320,6 +320,45 @@ def test_a_charging_point_is_added_and_removed(own: Own, visited: Website) -> No
     assert "192.168.20.99" not in visited.get("/config/draft")
 
 
+THREE_POINTS = """\
+knx: {link: none}
+charging_points:
+  - {number: 1, model: keba_p30, connection: {host: 192.0.2.1}}
+  - {number: 3, model: keba_p30, connection: {host: 192.0.2.3}}
+  - {number: %d, model: keba_p30, connection: {host: 192.0.2.2}}
+group_objects:
+  1: [1/0/1]
+  55: [1/1/55]
+  155: [1/3/55]  # of the third
+  531: [1/3/111]
+  105: [1/2/55]
+"""
+
+
+def left_after_a_removal(visited: Website, entry: int) -> dict[str, Any]:
+    """Return the links of the draft once a charging point is removed."""
+    assert visited.post(f"/config/form/charging_points/{entry}", wanted="remove").status_code == 303
+    page = visited.get("/config/draft")
+    text = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", page, re.DOTALL)
+    assert text is not None
+    return dict(values_of(unescape(text[1])).get("group_objects") or {})
+
+
+def test_a_charging_point_is_removed_with_the_links_of_its_group_objects(
+    own: Own, visited: Website
+) -> None:
+    own.text = THREE_POINTS % 2
+    assert list(left_after_a_removal(visited, 2)) == ["1", "55", "105"]
+
+
+def test_links_stay_where_another_charging_point_has_the_same_number(
+    own: Own, visited: Website
+) -> None:
+    own.text = THREE_POINTS % 3
+    assert list(left_after_a_removal(visited, 2)) == ["1", "55", "155", "531", "105"]
+    assert visited.post("/config/form/charging_points/3", wanted="remove").status_code == 303
+
+
 def test_a_draft_is_of_one_account_and_can_be_given_up(own: Own, visited: Website) -> None:
     typed = typed_in(visited.get("/config/form/device")) | {"device.name": "Draft"}
     visited.post("/config/form/device", **typed)

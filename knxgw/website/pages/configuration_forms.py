@@ -9,8 +9,10 @@ from flask import Blueprint, abort, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from knxgw.catalogue.load import catalogue
-from knxgw.config.edit_yaml import NotEditableError, edited, values_of
+from knxgw.config.edit_yaml import NotEditableError, Path, edited, values_of
+from knxgw.config.objects import possible_objects
 from knxgw.config.one_device import Part
+from knxgw.config.schema import GROUP_OBJECTS
 from knxgw.config.yaml_places import dotted
 from knxgw.errors import with_remedy
 from knxgw.website.access.roles import Right
@@ -146,12 +148,32 @@ def with_typed(section: str, entry: int | None, basis: Basis) -> Taken:
     fields = [one for group in groups for one in group.fields]
     if request.form.get("wanted") == "remove" and entry is not None:
         others = changed_elsewhere(fields, before)
-        kept = text if others else edited(text, {(section, entry): None})
+        kept = text if others else edited(text, _removal(section, entry, text))
         return Taken(kept, kept, others)
     typed = dict(request.form)
     if (name := typed.get("reset")) in {one.name for one in fields}:
         typed[name] = ""
     return merged(text, groups, typed, before)
+
+
+def _removal(section: str, entry: int, text: str) -> dict[Path, object | None]:
+    """Return the changes that remove a charging point and the links of its group objects.
+
+    Those of a number that another one has as well stay. Raises: NotEditableError.
+    """
+    data = values_of(text)
+    entries, links = data.get(section), data.get(GROUP_OBJECTS)
+    numbers = [
+        one.get("number") if isinstance(one, Mapping) else None
+        for one in (entries if isinstance(entries, list) else ())
+    ]
+    number = numbers[entry] if entry < len(numbers) else None  # it may not be there yet
+    changes: dict[Path, object | None] = {(section, entry): None}
+    if isinstance(links, Mapping) and numbers.count(number) == 1:
+        for one in possible_objects(catalogue()):
+            if str(one.point) == number and str(one.number) in links:
+                changes[GROUP_OBJECTS, str(one.number)] = None
+    return changes
 
 
 def fields_of(section: str, entry: int | None, text: str) -> tuple[FieldGroup, ...]:
