@@ -66,6 +66,21 @@ def test_the_page_warns_before_the_session_ends_and_keeps_what_was_typed(
         expect(page.get_by_label("Setpoint in A")).to_have_value("")
 
 
+def test_what_was_typed_is_still_there_in_the_other_language(
+    browser: Browser, at: tuple[Website, DemoSite]
+) -> None:
+    website, site = at
+    cookie = website.browser.get_cookie(COOKIE)
+    assert cookie is not None
+    with visit(browser, site, cookie.value) as seen:
+        page = seen.open("/points/1")
+        page.get_by_label("Setpoint in A").fill("12.5")
+        page.locator("form[action='/language'] button").click()
+        expect(page.locator("html")).to_have_attribute("lang", "de")
+        expect(page.get_by_label("Sollwert in A")).to_have_value("12.5")
+        expect(page.locator("#typed")).to_be_visible()
+
+
 @pytest.mark.proves("W05")
 def test_another_tab_that_is_used_keeps_the_session(
     browser: Browser, at: tuple[Website, DemoSite]

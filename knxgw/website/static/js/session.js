@@ -1,4 +1,5 @@
-// Warns before the session ends, and keeps what was typed beyond its end: in this tab only, and no passwords.
+// Warns before the session ends, and keeps what was typed beyond its end and a change of the language: in this tab
+// only, and no passwords.
 
 import { loggedOff } from "./leaving.js";
 
@@ -67,6 +68,9 @@ function stay() {
 box.querySelector("button").addEventListener("click", () => look(stay));
 document.addEventListener("input", (event) => touched.add(event.target));
 document.addEventListener("knxgw:leaves", keep);
+document.addEventListener("submit", (event) => { // the same page comes back in another language
+  if (!event.defaultPrevented && event.target.getAttribute("action") === "/language") keep();
+});
 document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
 addEventListener("submit", async (event) => {
   if (Date.now() < endsAt) return;
