@@ -64,7 +64,7 @@ from knxgw.website.pages import (
 )
 from knxgw.website.panel_words import pattern_words
 from knxgw.website.publisher import Publisher
-from knxgw.website.security import Gate
+from knxgw.website.security import Gate, log_in_page, page_asked_from
 from knxgw.website.table_roles import with_roles
 from knxgw.website.uploads import Uploads
 
@@ -196,4 +196,6 @@ def _error(error: HTTPException) -> AnyResponse | tuple[str, int]:
     if request.path.startswith("/api/"):
         return common.problem(error.code or 500, error.name, error.description or "")
     words = common.error_words(error.code or 500, common.language())
+    if error.code == HTTPStatus.UNAUTHORIZED:
+        return common.error_page(words, error.code, log_in_page(page_asked_from("/")))
     return common.error_page(words, error.code or 500)

@@ -146,14 +146,14 @@ class Gate:
         if session.asks_password(right):
             if request.path.startswith("/api/"):
                 abort(403)
-            return redirect(f"/password/again?next={quote(_page_asked_from())}", 303)
+            return redirect(f"/password/again?next={quote(page_asked_from('/settings'))}", 303)
         return None
 
     def _ask_to_log_in(self) -> AnyResponse:
         if request.path.startswith("/api/") or request.method in UNSAFE:
             abort(401)
         target = request.full_path.rstrip("?") if request.endpoint else "/"
-        return redirect("/login" if target == "/" else f"/login?next={quote(target)}", 303)
+        return redirect(log_in_page(target), 303)
 
     def _check_origin(self) -> None:
         origin = request.headers.get("Origin")
@@ -194,12 +194,17 @@ def is_ours(host: str, host_names: frozenset[str]) -> bool:
     return True
 
 
-def _page_asked_from() -> str:
-    """Return the page to come back to: the one that is asked for, or where its form stands."""
+def page_asked_from(otherwise: str) -> str:
+    """Return the page to come back to: the one that is asked for, or where its form stands, if that is known."""
     if request.method not in UNSAFE:
         return request.path
     page = urlsplit(request.referrer or "")
-    return local_target(page.path) if page.netloc == request.host else "/settings"
+    return local_target(page.path) if page.netloc == request.host else otherwise
+
+
+def log_in_page(target: str) -> str:
+    """Return the page of the log-in that leads to a page."""
+    return "/login" if target == "/" else f"/login?next={quote(target)}"
 
 
 def local_target(wanted: str | None) -> str:

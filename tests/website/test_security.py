@@ -66,6 +66,23 @@ def test_what_is_not_there_cannot_be_told_from_what_is(shared: Website) -> None:
     assert shared.browser.get("/no/such/page").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("page", "target"),
+    [
+        ("http://localhost/wizard/knx", "/login?next=/wizard/knx"),
+        ("http://elsewhere.example/wizard/knx", "/login"),
+        (None, "/login"),
+    ],
+)
+def test_a_form_that_is_sent_without_a_session_leads_to_the_log_in_and_back_to_its_page(
+    shared: Website, page: str | None, target: str
+) -> None:
+    headers = {} if page is None else {"Referer": page}
+    answer = shared.app.test_client().post("/wizard/knx", headers=headers)
+    assert answer.status_code == 401
+    assert f'<a class="button" href="{target}">Log in</a>' in answer.get_data(as_text=True)
+
+
 @pytest.mark.proves("W02")
 def test_the_initial_password_leads_to_a_change_and_is_refused_afterwards() -> None:
     with website(lambda _language: SITE) as found:

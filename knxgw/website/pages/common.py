@@ -246,9 +246,9 @@ def error_words(code: int, words: Language) -> str:
     return words.text(ERRORS.get(code, OTHER_ERROR))
 
 
-def error_page(words: str, code: int) -> tuple[str, int]:
-    """Return a page that says what is wrong."""
-    return render_template("error.html", words=words, code=code), code
+def error_page(words: str, code: int, log_in: str = "") -> tuple[str, int]:
+    """Return a page that says what is wrong; `log_in`: where that helps."""
+    return render_template("error.html", words=words, code=code, log_in=log_in), code
 
 
 def problem(code: int, title: str, detail: str = "", **more: str | int) -> Response:
