@@ -121,8 +121,11 @@ def _path(_parameter: ParameterDefinition, text: str) -> Value:
     return text
 
 
-def _host(_parameter: ParameterDefinition, text: str) -> Value:
+def _host(parameter: ParameterDefinition, text: str) -> Value:
     """Return an IPv4 address or host name. Raises: NotAllowedError."""
+    host, colon, port = text.partition(":")
+    if colon and whole(port) is not None and parameter.key.endswith(".connection.host"):
+        raise NotAllowedError("host_with_port", text=shown(text), host=host_name(host), port=port)
     return host_name(text)
 
 

@@ -340,6 +340,12 @@ MISTAKES = {
         "5: error: not valid YAML: did not find expected ',' or '}'; check indentation, colons "
         "and quotes around this line",
     ),
+    "a port beside the host of a device": (
+        "knx: {link: none}\ncharging_points:\n"
+        "  - {number: 1, model: keba_p30, connection: {host: '192.0.2.1:1502'}}\n",
+        "3: error: charging_points[0].connection.host: '192.0.2.1:1502' has a port; "
+        "write 192.0.2.1, and the port 1502 in its own place",
+    ),
     "a tab in the indentation": (
         "knx:\n  link: none\ncharging_points:\n  - number: 1\n\t  name: Garage\n",
         "5: error: not valid YAML: a tab stands in the indentation; indent with spaces",
