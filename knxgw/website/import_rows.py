@@ -153,8 +153,14 @@ def choice_rows(
     called = point_names(links, project, wanted.expected, wanted.words, names)
     return [
         *(_type_row(one, words) for one in type_choices(in_ets, wanted.expected)),
-        *(_name_row(one, names[one.point], words) for one in called),
+        *(_name_row(one, names[one.point], words) for one in called if _can_be_name(one.name)),
     ]
+
+
+def _can_be_name(name: str) -> bool:
+    """Tell whether a charging point may have a name; groups in ETS may have longer ones."""
+    parameter = next(one for one in catalogue().parameters if one.key == f"{POINTS}[].name")
+    return parameter.high is None or len(name) <= parameter.high
 
 
 def _type_row(one: TypeChoice, words: Language) -> ChoiceRow:

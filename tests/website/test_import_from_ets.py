@@ -169,6 +169,24 @@ def test_a_large_protected_project_is_sent_in_parts_once(visited: Website) -> No
 
 
 @pytest.mark.proves("W49")
+@pytest.mark.parametrize(("length", "offered"), [(30, True), (31, False)])
+def test_a_middle_group_whose_name_no_charging_point_can_have_is_not_offered_as_one(
+    visited: Website, length: int, *, offered: bool
+) -> None:
+    name = "Wallbox 1 in the garage".ljust(length, "x")
+    rows = [
+        '"Main";"Middle";"Sub";"Address";"DatapointType"',
+        '"Charging";"";"";"1/-/-";""',
+        f'"";"{name}";"";"1/1/-";""',
+        '"";"";"Interruption";"1/1/1";"DPST-1-2"',
+        '"";"";"Interruption – state";"1/1/2";"DPST-1-11"',
+    ]
+    page = sent(visited, "\r\n".join(rows).encode(), "addresses.csv")
+    assert '"55=1/1/1"' in page
+    assert (f"1.name={name}" in page) is offered
+
+
+@pytest.mark.proves("W49")
 @pytest.mark.real
 @pytest.mark.parametrize("name", ["Charging point 1", "Ladepunkt 1"])
 def test_a_charging_point_that_nobody_has_named_has_no_name_yet_in_any_language(
