@@ -1,7 +1,7 @@
 """What a device model supplies, what it can be told and how it is connected, in words. Pure.
 
 All of it follows from the model's file; `docs/chargers.md` and `docs/meters.md` are made from the same words.
-What a model's file says in sentences is English in every language. Source: website 63.
+What a model's file says in sentences has its German in `product_db/model_texts_de.yaml`. Source: website 63.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from knxgw.catalogue.control import Control, Watchdog, WatchdogTrigger, ZeroMeaning
 from knxgw.catalogue.device_model import DeviceModel, Transformers
+from knxgw.catalogue.model_texts import in_language
 from knxgw.catalogue.objects import ObjectDefinition
 from knxgw.catalogue.product import Product
 from knxgw.website.language import Language, marked
@@ -44,7 +45,7 @@ class Fact:
 
     label: str
     texts: tuple[str, ...]
-    is_english: bool = False  # whatever the language of the page
+    is_english: bool = False  # on a page in another language
     is_first: bool = False  # an installer must know it before anything else
 
 
@@ -60,7 +61,7 @@ class ModelFacts:
 def facts_of(model: DeviceModel, product: Product, words: Language) -> ModelFacts:
     """Return everything there is to know about a model."""
     facts = [
-        _of_file(words.text("To set at the device"), model.setup, is_first=True),
+        _of_file(words.text("To set at the device"), model.setup, words, is_first=True),
         Fact(label=words.text("Register map"), texts=(_confirmed(model, words),), is_first=True),
         Fact(
             label=words.text("It reports (group objects of charging point 1)"),
@@ -78,9 +79,9 @@ def facts_of(model: DeviceModel, product: Product, words: Language) -> ModelFact
         texts = (watchdog_words(model.watchdog, words),)
         facts.append(Fact(label=words.text("Watchdog"), texts=texts))
     facts += [
-        _of_file(words.text("Peculiarities"), model.quirks),
-        _of_file(words.text("Also covers"), model.variants),
-        _of_file(words.text("Sources"), model.sources),
+        _of_file(words.text("Peculiarities"), model.quirks, words),
+        Fact(label=words.text("Also covers"), texts=model.variants, is_english=True),
+        Fact(label=words.text("Sources"), texts=model.sources, is_english=True),
     ]
     return ModelFacts(
         title=f"{model.manufacturer} {model.model}",
@@ -144,7 +145,7 @@ def watchdog_words(watchdog: Watchdog | None, words: Language) -> str:
         "{seconds} s; {feeding}. It falls back to: {fallback}",
         seconds=_figure(watchdog.timeout_s, words),
         feeding=feeding,
-        fallback=watchdog.fallback,
+        fallback=in_language(watchdog.fallback, words.code) or watchdog.fallback,
     )
 
 
@@ -153,8 +154,19 @@ def transformer_words(model: DeviceModel, words: Language) -> str:
     return words.text(_TRANSFORMERS[model.transformers])
 
 
-def _of_file(label: str, texts: tuple[str, ...], *, is_first: bool = False) -> Fact:
-    return Fact(label=label, texts=texts, is_english=True, is_first=is_first)
+def _of_file(
+    label: str, texts: tuple[str, ...], words: Language, *, is_first: bool = False
+) -> Fact:
+    """Return sentences of a model's file in the language of the page; in English if one has no other."""
+    translated = [in_language(text, words.code) for text in texts]
+    known = tuple(text for text in translated if text is not None)
+    is_known = len(known) == len(texts)
+    return Fact(
+        label=label,
+        texts=known if is_known else texts,
+        is_english=not is_known,
+        is_first=is_first,
+    )
 
 
 def _confirmed(model: DeviceModel, words: Language) -> str:

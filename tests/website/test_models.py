@@ -9,6 +9,7 @@ import pytest
 
 from knxgw.catalogue.device_model import DeviceModel
 from knxgw.catalogue.load import catalogue
+from knxgw.catalogue.model_texts import in_language
 from knxgw.website.access.roles import Role
 from knxgw.website.language import LANGUAGES, Language
 from knxgw.website.model_words import facts_of
@@ -49,12 +50,13 @@ def test_the_page_of_a_model_says_what_its_file_says(visited: Website, model_id:
                 said = f"{one.function.in_language(language)} ({one.number})"
                 assert (said in page) is (one.needs in model.capabilities), said
         wanted = [model.manufacturer, str(model.port), str(model.unit_id)]
-        wanted += [*model.setup, *model.quirks, *model.variants, *model.sources]
+        sentences = (in_language(one, language) for one in (*model.setup, *model.quirks))
+        wanted += [*filter(None, sentences), *model.variants, *model.sources]
         wanted += [str(model.serial)] if model.serial else []
         wanted += [transport.value.upper() for transport in model.transports]
         for one_text in wanted:
             assert " ".join(one_text.split()) in page
-        doubt = ("only one source", "nur eine Quelle")
+        doubt = ("only one source says so: compare", "nur eine Quelle sagt es so: vergleichen")
         assert any(one in page for one in doubt) is not model.is_confirmed
 
 
