@@ -10,6 +10,7 @@ import pytest
 from babel.messages.pofile import read_po
 
 from knxgw.catalogue.directory import product_db
+from knxgw.catalogue.model_texts import FILE
 from knxgw.charging.scope import DEVICE
 from knxgw.charging.session import SessionEnding
 from knxgw.errors import FileLine, Finding, Plain, Severity
@@ -79,7 +80,7 @@ def english_words(german: dict[str, str]) -> set[str]:
     """Return the words of English texts that no German text has."""
     known = words_in(" ".join(german.values())) | SAME
     for path in sorted(Path(str(product_db())).rglob("*.yaml")):
-        if path.parent.name not in ("chargers", "meters"):
+        if path.parent.name not in ("chargers", "meters") and path.name != FILE:
             lines = path.read_text(encoding="utf-8")
             known |= words_in(" ".join(re.findall(r"_?de: (?:>-\s*)?([^,}\n]*)", lines)))
     return words_in(" ".join(german)) - known
