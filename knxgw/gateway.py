@@ -396,7 +396,7 @@ class Gateway:
     def _new_application(self, configuration: Configuration) -> Application:
         """Return an application that begins with what was stored."""
         stored, was_damaged = self._state.take_records(configuration)
-        if self.programmed.is_fully_loaded_anew():
+        if self.programmed.is_fully_loaded_again():
             stored = {scope: without_commands(record) for scope, record in stored.items()}
         application = Application(configuration, stored, self._surroundings)
         if was_damaged:

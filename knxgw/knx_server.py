@@ -85,7 +85,7 @@ class KnxServer:
         gateway.programmed.model.outside.ip = self._ip
         self._watched = WatchedProperties(gateway.programmed.model)
         gateway.programmed.management.on_served = self._tell_changes
-        gateway.programmed.management.on_restart = self._admit_anew
+        gateway.programmed.management.on_restart = self._admit_again
         gateway.programmed.management.client_of = self._client_of
         gateway.panel.on_programming = self._tell_changes
 
@@ -179,9 +179,9 @@ class KnxServer:
             self._ip_state = await asyncio.to_thread(self._look_at_ip, wanted)
             self._tell_changes()
 
-    def _admit_anew(self) -> None:
+    def _admit_again(self) -> None:
         if self._server is not None:
-            self._server.admit_anew()
+            self._server.admit_again()
 
     def _tell_changes(self) -> None:
         """Tell the clients that want to know what has changed of the device."""
@@ -193,7 +193,7 @@ class KnxServer:
                 object_type=one.object_type, instance=1, property_id=one.property_id
             )
             self._server.property_changed(address, one.start, one.count, one.data)
-        self._server.described_anew()
+        self._server.described_again()
 
     def _wanted(self) -> Listening | None:
         own = self._gateway.programmed.own

@@ -316,7 +316,7 @@ class Living:
         # a renewed certificate is there for the next connection
         if is_moved or (following.certificate is not None) != was_encrypted:
             given_up = current.listener if is_moved else None
-            await self._website.serve_anew(following.listener, given_up)
+            await self._website.serve_again(following.listener, given_up)
 
     def end(self) -> None:
         """Let both end in order."""

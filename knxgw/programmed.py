@@ -109,7 +109,7 @@ class Programmed:
         """Return what ETS has made of the device."""
         return self.management.download.stage
 
-    def is_fully_loaded_anew(self) -> bool:
+    def is_fully_loaded_again(self) -> bool:
         """Tell, once, whether ETS has loaded everything after it had unloaded everything.
 
         What people had commanded before does not hold then. Source: load-management 16.50.

@@ -26,7 +26,7 @@ class ServedWebsite:
     def _served(self) -> asyncio.Task[NoReturn]:
         return self._group.create_task(serve(self._bridge, self._listener), name="website")
 
-    async def serve_anew(self, listener: Listener, given_up: Listener | None = None) -> None:
+    async def serve_again(self, listener: Listener, given_up: Listener | None = None) -> None:
         """Serve from the beginning, at this listener; `given_up`: the previous one, if it is another."""
         self._listener = listener
         async with self._exchanging:
@@ -44,7 +44,7 @@ class ServedWebsite:
 
     def _begin_to_encrypt(self) -> None:
         if not self._is_ending:
-            self._group.create_task(self.serve_anew(self._listener), name="encrypt")
+            self._group.create_task(self.serve_again(self._listener), name="encrypt")
 
     def end(self) -> None:
         """Serve no longer, and begin nothing new."""

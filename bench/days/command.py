@@ -16,6 +16,7 @@ from bench.days.acceptance import judge
 from bench.days.comparison import standings
 from bench.days.day import HOUR_S, HOURS
 from bench.days.day_run import GATEWAY, DayResult, Job, collect_seldom, run_day
+from bench.days.day_table import OtherRulesError, read_table, write_table
 from bench.days.kept import load_kept, save_kept
 from bench.days.report import Page, write_report
 from bench.days.series import BY_NAME, EVERY_SERIES, MAIN_SERIES, Series
@@ -27,17 +28,30 @@ COMPARED = 20
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; 0: every figure is accepted."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if (options.table is None) != (options.rules is None):
+        parser.error("--table and --rules belong together")
     if options.list:
         for series in EVERY_SERIES:
             click.echo(f"{series.name:<18} {series.days:>2} days  {series.title}: {series.about}")
         return 0
     jobs = _jobs(options)
+    try:
+        table = [] if options.table is None else read_table(options.table, options.rules)
+    except OtherRulesError as err:
+        click.echo(str(err), err=True)
+        return 2
     kept = [] if options.keep is None else load_kept(options.keep, jobs)
-    done = {one.job for one in kept}
-    missing = [job for job in jobs if job not in done]
-    results = [*kept, *_watched(missing, options.jobs, options.keep)]
-    results.sort(key=lambda one: (jobs.index(one.job), one.job.seed))
+    finished = {one.job: one for one in (*table, *kept)}
+    missing = [job for job in jobs if job not in finished]
+    missing.sort(key=lambda job: job.draws)  # no table has them: they would be run over and over
+    for_now = missing[: options.most]
+    for result in _watched(for_now, options.jobs, options.keep):
+        finished[result.job] = result
+        if options.table is not None:
+            write_table(options.table, options.rules, finished.values())
+    results = [finished[job] for job in jobs if job in finished]
     for line in summary_lines(results):
         click.echo(line)
     if options.report is not None:
@@ -78,6 +92,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--keep", type=Path, help="folder of finished days: they are kept, and not run again"
     )
+    parser.add_argument(
+        "--table", type=Path, help="table of finished days, which goes on; needs --rules"
+    )
+    parser.add_argument(
+        "--rules",
+        metavar="COMMIT",
+        help="the commit that runs, for the table: another one is refused",
+    )
+    parser.add_argument("--most", type=int, help="end after so many days, to go on later")
     parser.add_argument("--report", type=Path, help="write the page and its plots")
     parser.add_argument(
         "--tuned-until", metavar="COMMIT", help="the commit that ended the tuning, for the page"

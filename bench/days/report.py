@@ -205,7 +205,7 @@ def _again(results: Sequence[DayResult]) -> Iterator[str]:
         '`make days ARGS="--report docs/load-management.md --keep FOLDER"` runs all of it and writes this '
         f"page ({len(results)} days of {hours:g} h; one core runs a day at about {speed:.0f} times real "
         "time; the controllers it is compared with take longer). The folder keeps finished days, so that you can "
-        "resume a run. "
+        "resume a run; `--table FILE --rules COMMIT` keeps their figures in one file instead. "
         f'One day alone: `make days ARGS="--series {first.series.name} --first {first.seed} --seeds 1"`; '
         "`--list` names the series."
     )

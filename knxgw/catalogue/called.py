@@ -12,7 +12,7 @@ _NAMES = {
 
 def called(model: DeviceModel) -> Message:
     """Return a model as an argument of a message."""
-    return message("model_called", id=model.id, name=f"{model.manufacturer} {model.model}")
+    return message("model_called", id=model.id, name=model.title)
 
 
 def spoken(model: DeviceModel) -> tuple[Message, ...]:

@@ -171,6 +171,11 @@ class DeviceModel:
     transformers: Transformers = Transformers.NONE
 
     @property
+    def title(self) -> str:
+        """Return manufacturer and model, as people call it."""
+        return f"{self.manufacturer} {self.model}"
+
+    @property
     def without_gateway(self) -> WithoutGateway:
         """Return the current of a charger without the gateway."""
         if self.watchdog is None:

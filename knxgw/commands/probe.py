@@ -179,8 +179,7 @@ def show(target: Target, found: Found) -> None:
         model = one.model
         mark = "" if one.is_likely else "  (unlikely)"
         click.echo(
-            f"{place}. {model.id}: {model.manufacturer} {model.model}, unit {one.unit}, "
-            f"{one.score:g} points{mark}"
+            f"{place}. {model.id}: {model.title}, unit {one.unit}, {one.score:g} points{mark}"
         )
         click.echo(f"   {'; '.join(one.reasons[:SHOWN])}")
     if len(likely) > 1 and likely[0].score == likely[1].score:

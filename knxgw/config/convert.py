@@ -124,9 +124,22 @@ def _path(_parameter: ParameterDefinition, text: str) -> Value:
 def _host(parameter: ParameterDefinition, text: str) -> Value:
     """Return an IPv4 address or host name. Raises: NotAllowedError."""
     host, colon, port = text.partition(":")
-    if colon and whole(port) is not None and parameter.key.endswith(".connection.host"):
+    is_of_device = parameter.key.endswith(".connection.host")
+    if colon and whole(port) is not None and is_of_device:
         raise NotAllowedError("host_with_port", text=shown(text), host=host_name(host), port=port)
-    return host_name(text)
+    name = host_name(text)
+    if is_of_device and _names_several(name):
+        raise NotAllowedError("host_of_several", text=shown(text))
+    return name
+
+
+def _names_several(host: str) -> bool:
+    """Tell whether a host is an address at which several devices would listen: no connection reaches one."""
+    try:
+        address = ipaddress.IPv4Address(host)
+    except ValueError:
+        return False  # a name
+    return address.is_multicast or int(address) == 2**32 - 1
 
 
 def host_name(text: str) -> str:

@@ -17,13 +17,13 @@ class EffectKind(StrEnum):
     BEGINS = "begins"  # the device was not configured before
     POINT_ADDED = "point_added"
     POINT_REMOVED = "point_removed"
-    POINT_READ_ANEW = "point_read_anew"  # another model or connection
+    POINT_READ_ANEW = "point_read_again"  # another model or connection
     POINT_CHANGED = "point_changed"  # its settings; it is not interrupted
     POINT_UNTOUCHED = "point_untouched"
-    KNX_ANEW = "knx_anew"  # the KNX connection ends and begins again
+    KNX_ANEW = "knx_again"  # the KNX connection ends and begins again
     WEBSITE_MOVES = "website_moves"
     WEBSITE_REACHED_OTHERWISE = "website_reached_otherwise"  # other names, proxy or encryption
-    SERIAL_ANEW = "serial_anew"
+    SERIAL_ANEW = "serial_again"
     LOAD_MANAGEMENT = "load_management"
     GROUP_ADDRESSES = "group_addresses"
     DEVICE = "device"  # name, language, time zone, ...

@@ -111,10 +111,10 @@ def why_missing(
     if condition is not None and not CONDITIONS[condition](load_management):
         return messages.exists_only.filled(condition=texts.conditions[condition])
     if definition.needs is not None and point and definition.needs not in point.capabilities:
-        charger = point.model.id
+        charger = point.model.title
         if point.meter is None:
             return messages.not_supplied.filled(charger=charger)
-        return messages.supplied_by_neither.filled(charger=charger, meter=point.meter.model.id)
+        return messages.supplied_by_neither.filled(charger=charger, meter=point.meter.model.title)
     return None
 
 

@@ -92,7 +92,7 @@ def _device(model: DeviceModel, connection: Connection) -> str:
     """Return model and place of a device in words."""
     host, port, unit, _ = device_address(connection, model)
     at = "on the serial line" if connection.kind is ConnectionKind.SERIAL else f"at {host}:{port}"
-    return f"{model.manufacturer} {model.model} {at}, unit {unit}"
+    return f"{model.title} {at}, unit {unit}"
 
 
 def _currents(point: PointSettings) -> str:

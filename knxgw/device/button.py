@@ -137,7 +137,7 @@ def release(button: Button, now_s: float) -> "Released":
     return Released(replace(button, stage=following, since=now_s), outcome)
 
 
-def begin_anew(*, is_pressed: bool, now_s: float) -> Button:
+def begin_again(*, is_pressed: bool, now_s: float) -> Button:
     """Return the button after its contact has gone, or has come in operation: what was begun is given up.
 
     One that is held means nothing until its release.

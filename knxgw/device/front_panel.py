@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from knxgw.device.button import Outcome, begin_anew, power_on, press, release, tick
+from knxgw.device.button import Outcome, begin_again, power_on, press, release, tick
 from knxgw.device.panel import PanelState, Phase
 
 log = logging.getLogger(__name__)
@@ -31,11 +31,11 @@ class ButtonContact(Protocol):
         self,
         press: Callable[[], None],
         release: Callable[[], None],
-        begin_anew: Callable[[bool], None],
+        begin_again: Callable[[bool], None],
     ) -> None:
         """Call one of the first two at each change from now on; all are safe from any thread.
 
-        `begin_anew`, with whether the button is held: the contact has come, has gone, or is another.
+        `begin_again`, with whether the button is held: the contact has come, has gone, or is another.
         """
 
 
@@ -62,10 +62,10 @@ class FrontPanel:
         self._is_programming = False
         self._now_s = now_s
         is_pressed = contact is not None and contact.is_pressed
-        begin = power_on if is_power_on else begin_anew
+        begin = power_on if is_power_on else begin_again
         self._button = begin(is_pressed=is_pressed, now_s=now_s())
         if contact is not None:
-            contact.report_to(self.press, self.release, self.begin_anew)
+            contact.report_to(self.press, self.release, self.begin_again)
 
     @property
     def is_programming(self) -> bool:
@@ -90,12 +90,12 @@ class FrontPanel:
         """Note that it was released, which may bring something about; safe from any thread."""
         self._soon(self._released, self._now_s())
 
-    def begin_anew(self, is_pressed: bool) -> None:  # noqa: FBT001 - it is held, or not
+    def begin_again(self, is_pressed: bool) -> None:  # noqa: FBT001 - it is held, or not
         """Note that the contact has come, has gone, or is another; safe from any thread."""
-        self._soon(self._begun_anew, is_pressed, self._now_s())
+        self._soon(self._begun_again, is_pressed, self._now_s())
 
-    def _begun_anew(self, is_pressed: bool, at_s: float) -> None:  # noqa: FBT001 - as above
-        self._button = begin_anew(is_pressed=is_pressed, now_s=at_s)
+    def _begun_again(self, is_pressed: bool, at_s: float) -> None:  # noqa: FBT001 - as above
+        self._button = begin_again(is_pressed=is_pressed, now_s=at_s)
 
     def _pressed(self, at_s: float) -> None:
         self._button = press(self._button, at_s)

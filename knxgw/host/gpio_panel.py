@@ -70,10 +70,10 @@ class GpioPanel:
         self,
         press: Callable[[], None],
         release: Callable[[], None],
-        begin_anew: Callable[[bool], None],
+        begin_again: Callable[[bool], None],
     ) -> None:
         """Call one of the first two at each change, the last when the button comes, goes or is another."""
-        self._report = (press, release, begin_anew)
+        self._report = (press, release, begin_again)
 
     # --- its life
 

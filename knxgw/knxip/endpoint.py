@@ -150,7 +150,7 @@ class KnxIpEndpoint:
             return []
         return self._send(channel, Service.TUNNELLING_REQUEST, cemi, now_s)
 
-    def described_anew(self, now_s: float) -> list[Effect]:
+    def described_again(self, now_s: float) -> list[Effect]:
         """Tell clients that want to know what has changed of their tunnel."""
         effects: list[Effect] = []
         for channel in self._connections.channels:
@@ -199,7 +199,7 @@ class KnxIpEndpoint:
 
     # --- KNX IP Secure
 
-    def admit_anew(self, now_s: float) -> list[Effect]:
+    def admit_again(self, now_s: float) -> list[Effect]:
         """End what could not be opened any more: by users of before, or plain where that is secured now."""
         effects = self._of_sessions(self._sessions.end_changed(), now_s)
         for channel in self._connections.channels:

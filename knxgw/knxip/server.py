@@ -113,17 +113,17 @@ class KnxIpServer:
             running, self._running = self._running, None
             await running.close()
 
-    def described_anew(self) -> None:
+    def described_again(self) -> None:
         """Note that the description is another one; clients that want to know are told."""
         endpoint = self._endpoint()
         if endpoint is not None and self._running is not None:
-            self._running.apply(endpoint.described_anew(_now_s()))
+            self._running.apply(endpoint.described_again(_now_s()))
 
-    def admit_anew(self) -> None:
+    def admit_again(self) -> None:
         """Note that the device has restarted: who may not be connected any more is disconnected."""
         endpoint = self._endpoint()
         if endpoint is not None and self._running is not None:
-            self._running.apply(endpoint.admit_anew(_now_s()))
+            self._running.apply(endpoint.admit_again(_now_s()))
 
     def property_changed(
         self, address: PropertyAddress, start: int, count: int, data: bytes

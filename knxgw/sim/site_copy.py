@@ -28,7 +28,7 @@ def site_copy(
     """Return the text of the copy. Raises: GatewayError when the file cannot be copied."""
     edits = tuple(edits)
     head = MARK + notes
-    for make in (_in_place, _written_anew):
+    for make in (_in_place, _written_again):
         made = make(text, edits)
         if made is not None and _says(head + made, wanted, catalogue):
             return head + made
@@ -83,7 +83,7 @@ def _path(data: object, key: Key) -> Path:
 # --- written again ----------------------------------------------------------------------------
 
 
-def _written_anew(text: str, edits: tuple[Edit, ...]) -> str | None:
+def _written_again(text: str, edits: tuple[Edit, ...]) -> str | None:
     data = _plain(yaml.compose(text, Loader=Loader))
     for edit in edits:
         *sections, name = edit.key

@@ -280,7 +280,7 @@ def _point_view(look: _Look, number: PointNumber, point: ChargingPoint) -> Point
     return PointView(
         number=number,
         name=point.settings.name,
-        model=f"{point.settings.model.manufacturer} {point.settings.model.model}",
+        model=point.settings.model.title,
         state=state,
         state_words=_state_text(point, state).in_language(language),
         connected=point.process.is_connected,
@@ -355,7 +355,7 @@ def _installed_view(station: Station, point: ChargingPoint) -> InstalledView:
         minimum_ma=point.limits.lowest_ma,
         maximum_ma=point.limits.maximum_ma,
         is_prioritised=station.configuration.load_management.priority == settings.number,
-        meter=f"{meter.manufacturer} {meter.model}" if meter is not None else None,
+        meter=meter.title if meter is not None else None,
         address=_address(connection, host or SERIAL_LINE),
         host=host,
         unit=connection.unit,

@@ -84,7 +84,7 @@ def facts_of(model: DeviceModel, product: Product, words: Language) -> ModelFact
         Fact(label=words.text("Sources"), texts=model.sources, is_english=True),
     ]
     return ModelFacts(
-        title=f"{model.manufacturer} {model.model}",
+        title=model.title,
         path=f"/config/models/{model.kind}/{model.id}",
         facts=tuple(fact for fact in facts if fact.texts),
     )

@@ -68,7 +68,7 @@ def test_one_that_ignores_what_it_is_told_is_an_excuse_as_long_as_it_does() -> N
     assert worst_overrun_s(unruly, roomy, LIMIT_MA) == pytest.approx(late_s)
 
 
-def test_one_that_forgets_what_it_was_told_begins_the_time_anew() -> None:
+def test_one_that_forgets_what_it_was_told_begins_the_time_again() -> None:
     forgets = ChargerReboots(happens_at=BACK_S, point=1, to_ma=16_000)
     unruly = replace(scenario(), happenings=(forgets,))
     recording = overloaded(20_000.0, reached=True)

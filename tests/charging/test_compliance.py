@@ -44,7 +44,7 @@ def test_a_little_more_than_offered_is_no_fault(offer_ma: int, tolerated_ma: int
     assert watched(NEW, offer_ma, tolerated_ma + 1, 0, 100).verdict is not Compliance.FOLLOWS
 
 
-def test_one_reading_within_the_limit_starts_the_time_anew() -> None:
+def test_one_reading_within_the_limit_starts_the_time_again() -> None:
     known = watched(lowered(), 8000, 16_000, 101, 114)
     known = observe_draw(known, 8000, 8000, 115)
     assert watched(known, 8000, 16_000, 116, 125).verdict is Compliance.FOLLOWS

@@ -16,9 +16,9 @@ MOST_W = 25_000
 STEP_S = 5.0
 
 
-def counter_of(*, begins_anew: bool = False, jitter_mwh: int = JITTER_MWH) -> EnergyCounter:
+def counter_of(*, begins_again: bool = False, jitter_mwh: int = JITTER_MWH) -> EnergyCounter:
     """Return a new counter of a register behind which no more than `MOST_W` flows."""
-    register = Register(most_w=MOST_W, may_restart=begins_anew, jitter_mwh=jitter_mwh)
+    register = Register(most_w=MOST_W, may_restart=begins_again, jitter_mwh=jitter_mwh)
     return EnergyCounter(register=register)
 
 
@@ -106,7 +106,7 @@ def test_a_meter_that_said_zero_for_long_is_the_same_when_it_is_back() -> None:
 
 def test_a_register_that_begins_anew_counts_with_what_stands_in_it() -> None:
     """The register of a session that starts at 0 with each start command."""
-    anew = counter_of(begins_anew=True)
+    anew = counter_of(begins_again=True)
     counter, added = life([0, 0.03, 0.06, 0.06, 0.01, 0.04, 0.07, 0.1, 0.13, 0.16], anew)
     assert added == pytest.approx(0.22)
     assert counter.reading_mwh == round(0.16 * KWH)
@@ -132,13 +132,13 @@ def test_a_register_that_begins_anew_counts_with_what_stands_in_it() -> None:
 def test_a_register_of_a_session_counts_no_energy_twice(
     readings: list[float], added_kwh: float
 ) -> None:
-    anew = counter_of(begins_anew=True)
+    anew = counter_of(begins_again=True)
     assert life(readings, anew)[1] == pytest.approx(added_kwh)
 
 
 @pytest.mark.parametrize("start", [0, 30])
 def test_a_register_of_a_session_that_counts_with_each_reading_is_believed(start: int) -> None:
-    anew = counter_of(begins_anew=True)
+    anew = counter_of(begins_again=True)
     readings = [start, *(start + 10 * turn for turn in range(1, 10))]
     assert life(readings, anew)[1] == pytest.approx(90), "however fast: no peak does that"
     again = [*readings, 8, 16, 24]
@@ -159,7 +159,7 @@ def test_a_meter_that_fell_by_a_little_and_is_back_is_the_one_of_before() -> Non
 
 def test_a_register_that_was_late_for_an_hour_is_believed_when_its_value_lasts() -> None:
     """The register of a session, since whose last move enough time has passed."""
-    anew = replace(counter_of(begins_anew=True), reading=Reading(7 * KWH))
+    anew = replace(counter_of(begins_again=True), reading=Reading(7 * KWH))
     assert life([*[7] * 720, *[18] * 4], anew)[1] == pytest.approx(11)
 
 
@@ -211,7 +211,7 @@ def test_single_wrong_readings_leave_the_total_as_it_truly_is(
     anew: bool,  # noqa: FBT001 - drawn
 ) -> None:
     """A wrong reading stands alone: between two of them the truth is read."""
-    counter = counter_of(begins_anew=anew)
+    counter = counter_of(begins_again=anew)
     true_mwh, now_s, total_mwh = 1000 * KWH, 0.0, 0
     counter, _ = counter.add_reading(true_mwh, now_s)
     for power_w, glitch in steps:

@@ -58,7 +58,7 @@ def test_charging_is_complete_after_the_whole_time_below_the_threshold() -> None
 
 
 @pytest.mark.proves("3.36")
-def test_one_moment_above_the_threshold_starts_the_time_anew() -> None:
+def test_one_moment_above_the_threshold_starts_the_time_again() -> None:
     point = seen_for(charged(), IDLE, 11, 60)
     point = seen(point, CHARGING, 61)
     assert not seen_for(point, IDLE, 62, 121).process.is_complete

@@ -110,7 +110,7 @@ def test_a_pause_of_ours_is_still_known_as_ours_after_a_restart() -> None:
 
 
 @pytest.mark.proves("D16.42")
-def test_a_given_setpoint_is_kept_and_clamped_anew() -> None:
+def test_a_given_setpoint_is_kept_and_clamped_again() -> None:
     point = command_setpoint(make_point(), 14_000)
     assert restarted(point, 1, make_point("maximum_a: 20")).control.setpoint_ma == 14_000
     assert restarted(point, 1, make_point("maximum_a: 10")).control.setpoint_ma == 10_000

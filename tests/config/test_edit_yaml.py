@@ -319,7 +319,7 @@ def test_another_notation_of_the_same_value_stays(text: str, value: object) -> N
 @pytest.mark.parametrize(
     ("text", "value"), [("1_000", 1000), ("16.0", 16), ("yes", 1), ("1", True)]
 )
-def test_what_the_reader_would_not_take_is_written_anew(text: str, value: object) -> None:
+def test_what_the_reader_would_not_take_is_written_again(text: str, value: object) -> None:
     assert edited(f"a: {text}", {("a",): value}) != f"a: {text}"
 
 

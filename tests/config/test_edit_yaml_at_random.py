@@ -197,6 +197,8 @@ def at_bounds(parameter: ParameterDefinition) -> list[object]:
             values += [(low or 0) + 0.001, (high or 1) - 0.001]
         case ParameterType.TEXT:
             values += ["x" * int(low or 1), "ä" * int(high or 30), "12:30", "off", "a: #b", "0x10"]
+        case ParameterType.HOST if parameter.key.endswith(".connection.host"):
+            values.append("10.0.0.77")  # no device is reached at a multicast address
         case kind:
             values += OTHERS.get(kind, ())
     default = parameter.default or ""

@@ -248,7 +248,7 @@ WARNINGS = {
     "a link to what the charger does not supply": (
         HOME + "group_objects: {82: 1/1/1}\n",
         "site.yaml:4: warning: group_objects.82: group object 82 (Internal temperature – state) "
-        "does not exist here: keba_p30 does not supply it; remove the link",
+        "does not exist here: KEBA KeContact P30 does not supply it; remove the link",
     ),
     "a link to what the load management lacks": (
         HOME + "group_objects: {13: 1/1/1}\n",

@@ -346,6 +346,12 @@ MISTAKES = {
         "3: error: charging_points[0].connection.host: '192.0.2.1:1502' has a port; "
         "write 192.0.2.1, and the port 1502 in its own place",
     ),
+    "a host at which several devices listen": (
+        "knx: {link: none}\ncharging_points:\n"
+        "  - {number: 1, model: keba_p30, connection: {host: 224.0.0.1}}\n",
+        "3: error: charging_points[0].connection.host: '224.0.0.1' is a multicast or broadcast address: "
+        "several devices listen there; write the address of the device itself, such as 192.168.1.31",
+    ),
     "a tab in the indentation": (
         "knx:\n  link: none\ncharging_points:\n  - number: 1\n\t  name: Garage\n",
         "5: error: not valid YAML: a tab stands in the indentation; indent with spaces",

@@ -19,7 +19,7 @@ def seen(
 
 
 @pytest.mark.parametrize("before", [Stage.UNTOUCHED, Stage.LOADED])
-def test_nothing_runs_from_the_first_object_on_until_the_device_has_started_anew(
+def test_nothing_runs_from_the_first_object_on_until_the_device_has_started_again(
     before: Stage,
 ) -> None:
     download = Download(before)

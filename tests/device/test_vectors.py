@@ -67,7 +67,7 @@ def test_memory_is_written_and_read(tool: Tool) -> None:
     assert tool.ask(control(1, UNLOAD)) == "03d60105100100"
 
 
-def test_the_device_starts_anew(tool: Tool) -> None:
+def test_the_device_starts_again(tool: Tool) -> None:
     assert tool.ask("0381" + "0700") == "03a1" + "00" + "0001"
     assert tool.rig.restarts == 1
     tool.connect()

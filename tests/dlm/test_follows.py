@@ -122,7 +122,7 @@ def test_it_takes_five_steps_in_a_row_with_the_wrong_sign() -> None:
 
 
 @pytest.mark.proves("D13.5b")
-def test_one_step_that_is_followed_begins_the_row_anew() -> None:
+def test_one_step_that_is_followed_begins_the_row_again() -> None:
     line = Line()
     line.meter = frozen_meter
     line.steps(4)

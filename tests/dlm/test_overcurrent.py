@@ -74,7 +74,7 @@ def test_the_time_starts_anew_when_the_excess_or_the_minimum_ends(good: PhaseLoa
 
 
 @pytest.mark.proves("D12.2d")
-def test_one_that_comes_back_with_more_than_the_minimum_does_not_begin_the_time_anew() -> None:
+def test_one_that_comes_back_with_more_than_the_minimum_does_not_begin_the_time_again() -> None:
     known = watched(Overcurrent(), ABOVE_FUSE, 1, 6)
     assert watched(known, replace(ABOVE_FUSE, are_all_at_minimum=False), 7, 7).is_locked_out
     moving = replace(ABOVE_FUSE, are_all_at_minimum=False)
@@ -112,7 +112,7 @@ def test_it_restarts_after_a_minute_of_room_without_a_break() -> None:
 
 
 @pytest.mark.proves("D12.4b")
-def test_a_silent_meter_starts_the_minute_anew() -> None:
+def test_a_silent_meter_starts_the_minute_again() -> None:
     waiting = without_silent_phases(
         watched(watched(Overcurrent(), ABOVE_FUSE, 1, 7), CALM, 8, 60), [2]
     )

@@ -161,7 +161,7 @@ async def test_what_ets_writes_of_ip_secure_lets_its_users_in_and_plain_clients_
         await plain.stop()
 
 
-async def test_once_security_mode_is_on_nobody_without_a_key_has_the_ip_side_start_anew(
+async def test_once_security_mode_is_on_nobody_without_a_key_has_the_ip_side_start_again(
     tmp_path: Path,
 ) -> None:
     async with served(tmp_path) as (gateway, _, _):

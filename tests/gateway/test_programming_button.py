@@ -34,23 +34,23 @@ class Contact:
         self.is_pressed = is_pressed
         self._press: Callable[[], None] = lambda: None
         self._release: Callable[[], None] = lambda: None
-        self._begin_anew: Callable[[bool], None] = lambda _is_pressed: None
+        self._begin_again: Callable[[bool], None] = lambda _is_pressed: None
 
     def report_to(
         self,
         press: Callable[[], None],
         release: Callable[[], None],
-        begin_anew: Callable[[bool], None],
+        begin_again: Callable[[bool], None],
     ) -> None:
-        self._press, self._release, self._begin_anew = press, release, begin_anew
+        self._press, self._release, self._begin_again = press, release, begin_again
 
     def lose(self) -> None:
         self.is_there = self.is_pressed = False
-        self._begin_anew(False)
+        self._begin_again(False)
 
     def come_back(self, *, is_pressed: bool) -> None:
         self.is_there, self.is_pressed = True, is_pressed
-        self._begin_anew(is_pressed)
+        self._begin_again(is_pressed)
 
     def close(self) -> None:
         self.is_pressed = True

@@ -107,9 +107,9 @@ def test_who_wants_to_know_is_told_what_changes() -> None:
     trial = Trial()
     knowing, other = trial.tunnel(STREAM), trial.tunnel(STREAM)
     put(knowing, ENABLE, "01")
-    assert trial.take(trial.endpoint.described_anew(trial.now_s)) == []  # nothing has changed
+    assert trial.take(trial.endpoint.described_again(trial.now_s)) == []  # nothing has changed
     trial.describe(is_bus_connected=False, max_apdu=55)
-    told = [one.body for one in trial.take(trial.endpoint.described_anew(trial.now_s))]
+    told = [one.body for one in trial.take(trial.endpoint.described_again(trial.now_s))]
     assert all(isinstance(one, TunnellingFeatureInfo) for one in told)
     assert {one.communication_channel_id for one in told} == {knowing.number}
     assert {one.feature_type: one.data.hex() for one in told} == {
@@ -117,10 +117,10 @@ def test_who_wants_to_know_is_told_what_changes() -> None:
         Feature.MAX_APDU_LENGTH: "0037",
     }
     assert other.channel.told is None
-    assert trial.take(trial.endpoint.described_anew(trial.now_s)) == []  # he knows
+    assert trial.take(trial.endpoint.described_again(trial.now_s)) == []  # he knows
     put(knowing, ENABLE, "00")
     trial.describe(is_bus_connected=True)
-    assert trial.take(trial.endpoint.described_anew(trial.now_s)) == []
+    assert trial.take(trial.endpoint.described_again(trial.now_s)) == []
 
 
 def test_features_and_telegrams_share_their_counters() -> None:

@@ -372,16 +372,16 @@ def test_after_a_restart_what_could_not_be_opened_any_more_has_ended(trial: Tria
     assert client.connect() == CONNECTED
     manager = SecureClient(trial, Place("192.168.0.13", 50_000, 13)).enter(1, MANAGER)
     assert manager.connect(MANAGEMENT) == CONNECTED
-    assert trial.take(trial.endpoint.admit_anew(trial.now_s)) == []
+    assert trial.take(trial.endpoint.admit_again(trial.now_s)) == []
     trial.secure = replace(SECURE, users={1: MANAGER, 2: MANAGER})
-    trial.take(trial.endpoint.admit_anew(trial.now_s))
+    trial.take(trial.endpoint.admit_again(trial.now_s))
     assert [one.opener for one in trial.endpoint.channels] == [
         manager.stream._replace(session=manager.session)
     ]
     assert trial.endpoint.used_addresses == frozenset()
     assert trial.say(client.sealed(status(Status.STATUS_KEEPALIVE)), STREAM) == []
     trial.secure = IpSecurity()
-    trial.take(trial.endpoint.admit_anew(trial.now_s))
+    trial.take(trial.endpoint.admit_again(trial.now_s))
     assert trial.endpoint.channels == ()
 
 

@@ -264,7 +264,7 @@ async def test_clients_that_want_to_know_hear_of_another_description() -> None:
         writer.write(bytes.fromhex("06100424000e 04010000 08000100"))
         await reader.readexactly(14)
         one.said = description(is_bus_connected=False)
-        one.server.described_anew()
+        one.server.described_again()
         async with asyncio.timeout(5):
             assert (await reader.readexactly(14)).hex() == "06100425000e0401010003000000"
         writer.close()

@@ -114,7 +114,7 @@ def test_a_number_counts_for_all_addresses_of_its_sender_and_for_nobody_else() -
     assert device.hears(telegram(1, sender=METER))
 
 
-def test_with_new_keys_the_senders_may_count_anew() -> None:
+def test_with_new_keys_the_senders_may_count_again() -> None:
     device = Device()
     assert device.hears(telegram(9_000))
     device.keyring = GroupKeys(

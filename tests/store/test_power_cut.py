@@ -39,7 +39,7 @@ class Recording:
     lengths: tuple[int, ...]  # of the log, when creation and then each save had returned
     contents: tuple[Contents, ...]  # what is read then; the last one is of the log begun again
     checkpointed: bytes  # the database with all of the log
-    log_anew: bytes  # the log with one more save, over the old one
+    log_again: bytes  # the log with one more save, over the old one
 
     def complete(self, length: int) -> int | None:
         """Return the last save that lies within the first bytes of the log; 0 is the creation."""
@@ -100,7 +100,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
     assert brought_in == in_log == (len(log) - LOG_HEADER) / FRAME
     checkpointed, _ = files(directory)
     save(database, SAVES + 1)
-    after, log_anew = files(directory)
+    after, log_again = files(directory)
     assert after == checkpointed
     contents.append(read(database))
     database.close()
@@ -112,7 +112,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
         lengths=tuple(lengths),
         contents=tuple(contents),
         checkpointed=checkpointed,
-        log_anew=log_anew,
+        log_again=log_again,
     )
 
 
@@ -222,7 +222,7 @@ def test_a_restarted_log_gives_the_state_before_or_after(
     recording: Recording, recover: Recover
 ) -> None:
     dice = random.Random(4)  # noqa: S311 - no secret
-    database, old, new = recording.checkpointed, recording.log, recording.log_anew
+    database, old, new = recording.checkpointed, recording.log, recording.log_again
     changed = [index for index in range(len(new)) if new[index] != old[index]]
     assert changed[0] < LOG_HEADER, "it begins with another header"
     for cut in sorted({0, 7, LOG_HEADER, *dice.sample(range(changed[-1]), 60), changed[-1]}):

@@ -429,6 +429,14 @@ def test_a_finding_leads_to_the_step_that_asks_for_its_field(own: Own, visited: 
     assert "knxgw models" not in page
 
 
+def test_the_last_step_says_what_must_be_corrected_first(visited: Website) -> None:
+    wrong = HOME.read_text(encoding="utf-8").replace("model:", "model: x_")
+    visited.post("/config/check", text=wrong)
+    page = visited.get("/wizard/apply")
+    assert "correct the errors first" in page
+    assert ">Charging point 1: Model of the charger</a>" in page
+
+
 def test_a_search_that_was_repeated_meanwhile_takes_nothing(ask: Ask, visited: Website) -> None:
     ask.search = SearchProgress(number=2, found=(CHARGER,))
     assert went_to(visited, "/wizard/find/take", search="1", **{"role:0": "point"}) == (

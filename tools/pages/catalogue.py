@@ -313,7 +313,7 @@ def _matrix(catalogue: Catalogue, models: Collection[DeviceModel]) -> Iterable[s
 
 def _model_section(model: DeviceModel, product: Product) -> Iterable[str]:
     yield f'<a id="{model.id}"></a>\n'
-    yield f"### {model.manufacturer} {model.model}\n"
+    yield f"### {model.title}\n"
     yield f"- **Write in the file:** `model: {model.id}`"
     if model.variants:
         yield f"- **Also covers:** {'; '.join(model.variants)}"

@@ -204,7 +204,7 @@ class ChargerSide:
     def _start_again(self, started: tuple[Charger, int]) -> None:
         charger, limit_ma = started
         was_reachable, charger.is_off = charger.is_reachable, False
-        charger.start_anew(limit_ma)
+        charger.start_again(limit_ma)
         self._announce(charger)
         self._connection(charger, was_reachable=was_reachable)
 
@@ -213,7 +213,7 @@ class ChargerSide:
         charger.note_strays(self._agenda.now_s)
         charger.limit_ma = charger.effective_ma
         charger.log.limits.add(self._agenda.now_s, charger.limit_ma)
-        self._vehicles.start_anew(charger)
+        self._vehicles.start_again(charger)
 
     def _report(self, charger: Charger, happening: ChargerReports) -> None:
         """Let a charger say something else of itself than the truth, or the truth again."""

@@ -78,7 +78,7 @@ class _Phase:
         moments: list[tuple[float, MeterValue | None]] = [
             (one.arrived_at, one) for one in recording.told if one.phase == phase
         ]
-        begun = list(_begun_anew(scenario))
+        begun = list(_begun_again(scenario))
         moments += [(at_s, None) for at_s in begun]
         for at_s, value in sorted(moments, key=lambda one: one[0]):
             self._take(scenario, at_s, value)
@@ -152,7 +152,7 @@ class _Phase:
         return index >= 0 and at_s < self._excused[index][1]
 
 
-def _begun_anew(scenario: Scenario) -> Iterator[float]:
+def _begun_again(scenario: Scenario) -> Iterator[float]:
     for one in scenario.happenings:
         if isinstance(one, Restarted | Reconfigured):
             yield one.happens_at + one.off_s

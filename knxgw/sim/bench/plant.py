@@ -82,7 +82,7 @@ class Charger:
             self.is_enabled = bool(value)
         self.has_forgotten = False
 
-    def start_anew(self, limit_ma: int) -> None:
+    def start_again(self, limit_ma: int) -> None:
         """Forget what was written."""
         self.setpoint_ma, self.is_enabled = limit_ma, True
         self.has_forgotten = True

@@ -107,7 +107,7 @@ class VehicleSide:
     def _unplug(self, charger: Charger) -> None:
         self._tell(charger, Input.UNPLUG, 0)
 
-    def start_anew(self, charger: Charger) -> None:
+    def start_again(self, charger: Charger) -> None:
         """Let the vehicle see that its charger restarts, or has no power."""
         self._tell(charger, Input.RESET, charger.limit_ma)
 

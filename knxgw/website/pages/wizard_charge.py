@@ -16,10 +16,11 @@ from knxgw.website.configuring import sum_of
 from knxgw.website.labels import is_default_name
 from knxgw.website.language import Language, marked
 from knxgw.website.pages.common import address, checked, language, session, site
-from knxgw.website.pages.configuration import applied, effect_words, text_now
+from knxgw.website.pages.configuration import applied, effect_words, finding_rows, text_now
 from knxgw.website.pages.configuration_forms import draft_now
 from knxgw.website.pages.wizard import frame, mark
 from knxgw.website.pages.wizard_meter import running_meter
+from knxgw.website.pages.wizard_network import page_of
 from knxgw.website.pages.wizard_shown import Shown, ShownRow
 from knxgw.website.security import needs
 from knxgw.website.text_diff import difference
@@ -78,6 +79,7 @@ def show() -> str:
         text=draft.text,
         based_on=draft.based_on,
         can_run=found.can_run,
+        findings=[] if found.can_run else finding_rows(found.findings, words, draft.text, page_of),
         is_writable=configuring.is_writable(),
         is_in_force=is_in_force and bool(now),
         effects=[effect_words(one, words) for one in found.effects],

@@ -52,7 +52,7 @@ def _words(
         return words.text("No charger is chosen for it yet.")
     unit = _number(connection, "unit", model.unit_id)
     connector = _number(connection, "connector", 1)
-    name = f"{model.manufacturer} {model.model}"
+    name = model.title
     if connection.get("type") == "serial":
         where: Where = ("", 0, unit, connector)
         serial = data.get("serial")

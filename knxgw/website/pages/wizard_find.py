@@ -250,7 +250,7 @@ def _row(one: FoundDevice, found: SearchProgress, words: Language) -> ShownRow |
 
 
 def _model(model: DeviceModel) -> str:
-    return f"{model.manufacturer} {model.model}"
+    return model.title
 
 
 def _name(one: FoundDevice, words: Language) -> str:

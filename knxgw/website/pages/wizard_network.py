@@ -273,7 +273,7 @@ def check() -> str:
     return render_template(
         "wizard_check.html",
         **frame(Step.CHECK),
-        findings=finding_rows(found.findings, words, draft.text, _page_of),
+        findings=finding_rows(found.findings, words, draft.text, page_of),
         can_run=found.can_run,
         shown=_checked(progress, words),
         is_of_draft=progress.text_sum == sum_of(draft.text),
@@ -311,7 +311,7 @@ def check_progress() -> Response:
     return jsonify(_checked(site().bridge.setup.commissioning.check(), language()).told())
 
 
-def _page_of(key: str) -> str:
+def page_of(key: str) -> str:
     """Return the step that asks for the field of a finding, else its form."""
     step = step_of(key)
     return path_of_form(key) if step is None else path_of(step)

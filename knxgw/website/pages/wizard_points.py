@@ -122,7 +122,7 @@ def _watched(words: Language) -> Shown:
 
 def _row(point: PointSettings, found: Watched, words: Language, *, is_latest: bool) -> ShownRow:
     title = words.text("Charging point {number}", number=point.number)
-    model, where = f"{point.model.manufacturer} {point.model.model}", point.connection
+    model, where = point.model.title, point.connection
     what = f"{title}: {point.name}" if not is_default_name(point.name, point.number) else title
     host = "" if where.host is None else f"{where.host}:{where.port}"
     place = f"{model}, {modbus_place(host, where.unit, where.connector, words)}"
