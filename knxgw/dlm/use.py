@@ -252,10 +252,9 @@ def _update_under_use(participant: Participant, settings: Settings, now_s: float
     """
     draw_ma, cap = participant.highest_draw_ma, participant.use.cap
     if not participant.settings.measures_current:
+        # it may show once more what it takes
         if cap is not None and now_s >= cap.headroom_changed_at + WIDE_AGAIN_AFTER_S:
-            participant.use = replace(
-                participant.use, cap=None
-            )  # it may show once more what it takes
+            participant.use = replace(participant.use, cap=None)
         return
     if participant.use.is_idle:
         return

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from knxgw.config.model import Monitoring
 from knxgw.dlm.inputs import after_in_operation
+from knxgw.dlm.phase_test import note_test
 from knxgw.dlm.used_phases import UNCHANGED_MA, LineAtRest, find_used_phases
 from tests.dlm.houses import HOUSE, Car, House, participant
 
@@ -233,10 +234,19 @@ def test_what_stays_unclear_is_tested_ever_more_seldom() -> None:
             [house.now_s] if house.participant(1).phase_evidence.tested_at == house.now_s else []
         )
     waits_s = [later - at for at, later in pairwise(tested_at)]
-    assert waits_s == sorted(waits_s)
-    assert 60 <= waits_s[0] < waits_s[-1]
-    assert waits_s[-1] >= 900
+    assert waits_s
+    assert all(wait_s >= min(60 * 2**n, 900) for n, wait_s in enumerate(waits_s))
     assert house.participant(1).phases == (0, 1, 2)
+
+
+@pytest.mark.proves("D4.7d")
+def test_each_test_of_a_vehicle_makes_the_next_one_wait_twice_as_long() -> None:
+    vehicle = house_without_measurement(3).participant(1)
+    waits_s = []
+    for _ in range(6):
+        note_test(vehicle, 100.0)
+        waits_s.append(vehicle.phase_evidence.test_wait_s)
+    assert waits_s == [60, 120, 240, 480, 900, 900]
 
 
 amperes = st.integers(0, 16).map(lambda a: a * 1000)
