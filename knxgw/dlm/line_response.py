@@ -6,13 +6,14 @@ make the building smaller by as much. It drives up its offer without end, others
 way with, and lowering them frees nothing.
 
 *The answer.* Two *lines at rest* (`used_phases`) are compared between which its assumed draw has changed by 3 A
-or more. If the line has moved by 3 A less than that, the vehicle takes no more than the lower of both draws and
-what the line has moved by. That and the headroom is its cap by use, for a quarter of an hour: then it is offered
-more again, and shows again what it takes.
+or more. If the line has not moved, by 1 A at most, the vehicle takes no more than the lower of both draws. That and
+the headroom is its cap by use, for a quarter of an hour: then it is offered more again, and shows again what it
+takes. A line that moved by a part of the change proves nothing: the building may have taken less meanwhile.
 
-*Why it cannot mislead much.* Where the building may have moved too, nothing is concluded: a phase that went the
-other way, or that dipped or peaked in between. What other vehicles may have done counts for this one. A wrong
-cap costs a vehicle some current for a quarter of an hour, which others get; no offer is ever raised by it.
+*Why it cannot mislead much.* Some vehicles begin late: nothing is concluded within T_wait (5 min). Where the
+building may have moved too, nothing is concluded: a phase that went the other way, or that dipped or peaked in
+between. What other vehicles may have done counts for this one. A wrong cap costs a vehicle some current for a
+quarter of an hour, which others get; no offer is ever raised by it.
 
 Source: load-management 14.1d.
 """
@@ -25,7 +26,6 @@ from knxgw.dlm.participant_values import UseCap
 from knxgw.dlm.settings import Settings
 from knxgw.dlm.used_phases import (
     ANSWER_FROM_MA,
-    STARTED_FROM_MA,
     UNCHANGED_MA,
     LineAtRest,
     change_of_phase,
@@ -50,12 +50,13 @@ def examine_response(
     """Return the next reference lines, and changed copies of participants that are shown to take less.
 
     Both by number. `line`: the present line at rest; it becomes the reference of each vehicle that has just
-    been judged, that has stopped, or beside which the building has moved. Source: load-management 14.1d.
+    been judged, that has started or stopped or may still begin, or beside which the building has moved. Source: load-management 14.1d.
     """
     next_references, changed = {}, {}
     for number in line.assumed_ma:
         reference = references.get(number)
-        if reference is None or not _are_comparable(reference, line, number):
+        may_begin_late = now_s - participants[number].served_since(now_s) < settings.wait_s
+        if reference is None or may_begin_late or not _are_comparable(reference, line, number):
             next_references[number] = line
             continue
         change_ma = line.assumed_ma[number] - reference.assumed_ma[number]
@@ -72,10 +73,11 @@ def examine_response(
 
 
 def _are_comparable(reference: LineAtRest, line: LineAtRest, number: int) -> bool:
-    """Tell whether two lines are about the same chargers, and the vehicle at `number` draws at the later one."""
+    """Tell whether two lines are about the same chargers, and the vehicle at `number` drew at both."""
     return (
         reference.assumed_ma.keys() == line.assumed_ma.keys()
         and reference.measured == line.measured
+        and reference.assumed_ma[number] > 0
         and line.assumed_ma[number] > 0
     )
 
@@ -96,23 +98,15 @@ def _most_drawn_ma(
 ) -> int | None:
     """Return the most that a vehicle takes [mA per phase]; None: all that it is offered, or it is not clear.
 
-    Of its phases the one counts that moved most with it. It is not clear if one moved by 1 A against it, or
-    carried more or less in between than at both lines; nor after a start that does not show yet, because some
-    vehicles begin late.
+    It is not clear if one of its phases may have moved by more than 1 A, or carried more or less in between
+    than at both lines.
     """
-    before_ma, after_ma = reference.assumed_ma[number], line.assumed_ma[number]
-    moved_ma = 0
     for phase in participants[number].phases:
         least_ma, most_ma = change_of_phase(phase, number, reference, line, participants)
-        if after_ma < before_ma:
-            most_ma = -least_ma
-        if most_ma < -UNCHANGED_MA or not has_stayed_between(phase, reference, line):
+        has_moved = least_ma < -UNCHANGED_MA or most_ma > UNCHANGED_MA
+        if has_moved or not has_stayed_between(phase, reference, line):
             return None
-        moved_ma = max(moved_ma, most_ma)
-    if not before_ma and moved_ma < STARTED_FROM_MA:
-        return None
-    most_drawn_ma = min(before_ma, after_ma) + moved_ma
-    return most_drawn_ma if most_drawn_ma + ANSWER_FROM_MA <= max(before_ma, after_ma) else None
+    return min(reference.assumed_ma[number], line.assumed_ma[number])
 
 
 def _capped(
