@@ -28,20 +28,16 @@ def test_others_that_gave_way_in_vain_do_so_again_after_a_minute_then_after_twic
     house = house_of_small_cars()
     house.live(60)
     house.cars[1] = Car(most_ma=6000, cap_ma=32_000)
-    lowered_at, before_ma = [], house.offers_ma[1]
+    failed: list[tuple[float, float]] = []  # when a trial failed, and how long the next one waits
     for _ in range(2400):
         house.live(1)
-        offer_ma = house.offers_ma[1]
-        if offer_ma < before_ma and house.participant(2).phase_evidence.tested_at < house.now_s:
-            lowered_at.append(house.now_s)
-        before_ma = offer_ma
+        wait_s = house.participant(1).trial.retry_wait_s
+        if wait_s != (failed[-1][1] if failed else 0.0):
+            failed.append((house.now_s, wait_s))
         assert house.offers_ma[0] == 0, "its 8 A are not there: 16 A, and twice 6 A, of 32"
-    trials = [at for n, at in enumerate(lowered_at) if not n or at - lowered_at[n - 1] > 40]
-    waits_s = [later - at for at, later in pairwise(trials)]
-    assert len(trials) <= 9
-    assert waits_s == sorted(waits_s)
-    assert waits_s[0] >= 60
-    assert waits_s[-1] >= 900
+    assert [wait_s for _, wait_s in failed] == [60, 120, 240, 480, 900]
+    for (at, wait_s), (later, _) in pairwise(failed):
+        assert later - at >= wait_s
 
 
 @pytest.mark.proves("D9.2e")
