@@ -236,10 +236,8 @@ class Living:
 
     def _setup(self, device: DeviceControl) -> Setup:
         """Return what pages have for another configuration."""
-        file, executor = (
-            KeptFile(self._store.database.directory, FIRST_CHARGES),
-            self._store.executor,
-        )
+        file = KeptFile(self._store.database.directory, FIRST_CHARGES)
+        executor = self._store.executor
         kept = KeptCharges(recalled(file.read()), lambda tests: executor.submit(file.write, tests))
         self._setting_up = SettingUp(self.gateway, self._group, device.surroundings, kept)
         return Setup(

@@ -35,7 +35,9 @@ def write_table(path: Path, rules: str, results: Iterable[DayResult]) -> None:
     days = {replace(one.job, draws=False): one for one in results}.values()
     ordered = sorted(days, key=lambda one: (names.index(one.job.series.name), one.job.seed))
     lines = [{"rules": rules}, *map(_row, ordered)]
-    path.write_text("".join(f"{json.dumps(one)}\n" for one in lines), encoding="utf-8")
+    unfinished = path.with_name(f"{path.name}.part")
+    unfinished.write_text("".join(f"{json.dumps(one)}\n" for one in lines), encoding="utf-8")
+    unfinished.replace(path)  # a run that is killed leaves the table of before
 
 
 def _row(result: DayResult) -> dict[str, Any]:
