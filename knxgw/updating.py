@@ -24,7 +24,7 @@ from knxgw.catalogue.messages import Message
 from knxgw.config.model import Configuration, FirmwareSettings
 from knxgw.firmware.boot_disk import BootDisk
 from knxgw.firmware.firmware_file import verify
-from knxgw.firmware.install import SPARE, Step, judge
+from knxgw.firmware.installation_step import SPARE, Step
 from knxgw.firmware.keys import trusted_keys
 from knxgw.firmware.manifest import Manifest, Version
 from knxgw.firmware.online import LARGEST_DOWNLOAD, Offer, Source, newest_for
@@ -336,6 +336,8 @@ class Updating:
             raise not_taken("firmware_not_written", problem=err.strerror or str(err)) from err
 
     def _verified(self, file: IO[bytes]) -> Manifest:
+        from knxgw.firmware.install import judge  # noqa: PLC0415 - 20 modules only an update needs
+
         manifest = verify(file, self._around.keys())
         judge(manifest, self._around.running)
         return manifest

@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from compileall import compile_dir
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import IO
 
@@ -27,27 +26,15 @@ from installer.sources import WheelFile
 from knxgw.firmware.boot_disk import BootDisk, sync_folder, version_of
 from knxgw.firmware.boot_state import begin_trial, unused_slot
 from knxgw.firmware.firmware_file import Head, read_head, read_parts
+from knxgw.firmware.installation_step import SPARE, Step, Tell
 from knxgw.firmware.manifest import Manifest, Part, Version
 from knxgw.firmware.signature import TrustedKeys
 from knxgw.firmware.trouble import not_taken
 from knxgw.firmware.wheels import wheels_for_this_machine
 
-SPARE = 64 << 20  # bytes that stay free on the disk
 GROWS = 6  # times the size of its wheels an installed firmware takes, with compiled modules
 MOST_ENTRIES = 20_000  # of one wheel
 LARGEST_UNPACKED = 400 << 20  # bytes of one wheel
-
-
-class Step(StrEnum):
-    """What an installation is doing."""
-
-    VERIFYING = "verifying"
-    UNPACKING = "unpacking"
-    INSTALLING = "installing"
-    FINISHING = "finishing"
-
-
-Tell = Callable[[Step, float], None]  # how much of a step is done, 0 to 1
 
 
 def judge(manifest: Manifest, running: Version) -> None:

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from knxgw.firmware.boot_disk import BootDisk
-from knxgw.firmware.install import Installation, Step
+from knxgw.firmware.install import Installation
+from knxgw.firmware.installation_step import Step
 from knxgw.firmware.keys import trusted_keys
 from knxgw.firmware.manifest import Version
 from knxgw.firmware.trouble import FirmwareError, not_taken

@@ -14,7 +14,8 @@ from knxgw.errors import GatewayError
 from knxgw.firmware import install as installing
 from knxgw.firmware.boot_disk import BootDisk
 from knxgw.firmware.boot_state import BASE, BootState
-from knxgw.firmware.install import Installation, Step
+from knxgw.firmware.install import Installation
+from knxgw.firmware.installation_step import Step
 from knxgw.firmware.manifest import Platform, Version
 from knxgw.firmware.pack import pack
 from knxgw.firmware.signature import private_key
