@@ -187,6 +187,7 @@ def test_a_field_goes_back_to_its_default_by_the_keyboard(
         field.fill("13")
         if not has_scripts:
             page.get_by_role("button", name="Take into the draft").click()
+            expect(page.get_by_role("heading", name="Check of the configuration")).to_be_visible()
             page.go_back()
         expect(button).to_be_visible()
         button.focus()
