@@ -19,7 +19,7 @@ from knxgw.website.api import session as session_api
 from knxgw.website.api import uploads as uploads_api
 from knxgw.website.bridge import Bridge
 from knxgw.website.ets_reading import Readings
-from knxgw.website.language import FALLBACK, FOLDER, LANGUAGES, choose
+from knxgw.website.language import FALLBACK, FOLDER, LANGUAGES, choose, own_name
 from knxgw.website.live import Live
 from knxgw.website.one_at_a_time import OneAtATime
 from knxgw.website.pages import (
@@ -150,7 +150,7 @@ def create_app(
 
 def language_code(bridge: Bridge) -> str:
     """Return the language of this request."""
-    accepted = request.accept_languages.best_match(list(LANGUAGES))
+    accepted = request.accept_languages.best_match(LANGUAGES)
     return choose(None, request.cookies.get(common.LANGUAGE_COOKIE), accepted, bridge.language())
 
 
@@ -162,7 +162,7 @@ def _surroundings(bridge: Bridge) -> dict[str, Any]:
     is_in = session is not None and not session.must_change
     return {
         "language": language,
-        "languages": LANGUAGES,
+        "languages": {code: own_name(code) for code in LANGUAGES},
         "theme": theme if theme in common.THEMES else "auto",
         "site_name": plain_text(bridge.name()) if is_in else "knxgw",
         "account": session if is_in else None,

@@ -4,7 +4,6 @@ Texts of pages are in `translations/` (English is the key); names of states, rea
 objects come from `product_db/`. Source: website 55.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from functools import cache
@@ -21,18 +20,24 @@ FOLDER = Path(__file__).parent / "translations"
 FALLBACK = "en"
 
 
-def languages_of(folder: Path) -> Mapping[str, str]:
-    """Return the languages of the pages with their own names: English, and each that has a catalogue.
+def languages_of(folder: Path) -> tuple[str, ...]:
+    """Return the languages of the pages: English, and each that has a catalogue.
 
     A catalogue in the folder is enough for a further one. What stands in `product_db/` is English in a language
     that has no text there.
     """
-    codes = sorted(path.parts[-3] for path in folder.glob("*/LC_MESSAGES/messages.mo"))
-    names = {code: str(Locale.parse(code).get_display_name(code)) for code in (FALLBACK, *codes)}
-    return {code: name[:1].upper() + name[1:] for code, name in names.items()}
+    catalogues = folder.glob("*/LC_MESSAGES/messages.mo")
+    return FALLBACK, *sorted(path.parts[-3] for path in catalogues)
 
 
 LANGUAGES = languages_of(FOLDER)
+
+
+@cache
+def own_name(code: str) -> str:
+    """Return the name of a language in that language; 4 MiB are read for the first one."""
+    name = str(_locale(code).get_display_name(code))
+    return name[:1].upper() + name[1:]
 
 
 def marked(english: str) -> str:

@@ -90,7 +90,9 @@ def silent() -> Iterator[int]:
     listening.close()
 
 
-def test_ctrl_c_ends_it_with_what_is_known_and_waits_for_nobody(tmp_path: Path, silent: int) -> None:
+def test_ctrl_c_ends_it_with_what_is_known_and_waits_for_nobody(
+    tmp_path: Path, silent: int
+) -> None:
     text = HEAD + point(1, "goe_charger", HERE, free_port(0), 1)
     path = written(tmp_path, text + point(2, "keba_p30", HERE, silent, 255))
     running = subprocess.Popen(

@@ -8,7 +8,7 @@ import pytest
 from babel.messages.pofile import read_po
 
 from knxgw.catalogue.text import Text
-from knxgw.website.language import FOLDER, LANGUAGES, Language, languages_of
+from knxgw.website.language import FOLDER, LANGUAGES, Language, languages_of, own_name
 from tools.pages.translations import Words, compiled, texts, texts_of, updated, written
 
 CATALOGUES = sorted(FOLDER.glob("*/LC_MESSAGES/messages.po"))
@@ -89,8 +89,9 @@ def test_a_further_language_needs_a_catalogue_and_no_code(tmp_path: Path) -> Non
     for code in ("de", "fr", "pt_BR"):
         (tmp_path / code / "LC_MESSAGES").mkdir(parents=True)
         (tmp_path / code / "LC_MESSAGES" / "messages.mo").touch()
-    assert languages_of(tmp_path) == {
-        "en": "English", "de": "Deutsch", "fr": "Français", "pt_BR": "Português (Brasil)",
-    }  # fmt: skip
-    assert LANGUAGES == {"en": "English", "de": "Deutsch"}
+    assert languages_of(tmp_path) == ("en", "de", "fr", "pt_BR")
+    assert [own_name(code) for code in ("en", "de", "fr", "pt_BR")] == [
+        "English", "Deutsch", "Français", "Português (Brasil)",
+    ]  # fmt: skip
+    assert LANGUAGES == ("en", "de")
     assert Text(en="fault", de="Störung").in_language("fr") == "fault"
