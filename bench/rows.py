@@ -153,7 +153,7 @@ def serial_rows(lines: dict[str, serial_line.LineFigures]) -> list[Row]:
 def realtime_row(figures: RealTimeFigures) -> Row:
     """Return the row of load management in a process, against the scenario bench."""
     found = figures.agreement
-    further = "; ".join(_told(one) for one in found.differences) or "never further"
+    further = "; ".join(_in_words(one) for one in found.differences) or "never further"
     return Row(
         what=f"Setpoints of {figures.points} charging points over Modbus TCP, smart meter on KNX, "
         f"{figures.minutes:g} min in real time, against the scenario bench's prediction",
@@ -165,7 +165,7 @@ def realtime_row(figures: RealTimeFigures) -> Row:
     )
 
 
-def _told(one: Difference) -> str:
+def _in_words(one: Difference) -> str:
     return (
         f"charging point {one.point} by {one.largest_ma / 1000:g} A from {one.from_s:g} "
         f"to {one.to_s:g} s"

@@ -18,7 +18,7 @@ class KeptDrafts:
         """Go on with what the file has; `executor` writes it."""
         self.unapplied = Unapplied(file.read())
         self._file, self._executor = file, executor
-        self._kept = self.unapplied.told()
+        self._kept = self.unapplied.as_json()
 
     async def look_after(self) -> NoReturn:
         """Keep what was begun, now and then: a card wears out by every write."""
@@ -33,7 +33,7 @@ class KeptDrafts:
 
     def keep(self) -> None:
         """Write what was begun, if it is something else than before."""
-        begun = self.unapplied.told()
+        begun = self.unapplied.as_json()
         if begun != self._kept:
             self._kept = begun
             self._executor.submit(self._file.write, begun)

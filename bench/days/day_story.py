@@ -99,8 +99,8 @@ def state(recording: Recording, at_s: float) -> str:
         for number, log in enumerate(recording.points, 1)
         if log.used.at(at_s)
     ]
-    told = ", ".join(offers) if offers else "no vehicle is there"
-    return f"building {building} A, line {line} A; offers {told}"
+    listed = ", ".join(offers) if offers else "no vehicle is there"
+    return f"building {building} A, line {line} A; offers {listed}"
 
 
 # --- what happens ----------------------------------------------------------------------------------

@@ -107,15 +107,15 @@ class _Answers:
     def _allowed_s(self, phase: int, times: Times) -> float:
         """Return how long the line may be above the limit after a rise of the building."""
         meter = self._scenario.meter
-        told_s = meter.sample_s + meter.longest_delay_s + CYCLE_S
+        reported_by_s = meter.sample_s + meter.longest_delay_s + CYCLE_S
         if self._scenario.disturbance is not None:
-            told_s += meter.sample_s + REPEAT_S
+            reported_by_s += meter.sample_s + REPEAT_S
         obeys_s, stops_s = self._slowest_s()
         if self._minima_fit(phase, times):
-            return told_s + obeys_s
+            return reported_by_s + obeys_s
         is_fuse = self._limit_ma >= self._scenario.connection.fuse_ma
         confirm_s = DEFAULTS.overcurrent_fuse_s if is_fuse else DEFAULTS.overcurrent_limit_s
-        return told_s + obeys_s + confirm_s + stops_s
+        return reported_by_s + obeys_s + confirm_s + stops_s
 
     def _minima_fit(self, phase: int, times: Times) -> bool:
         """Tell whether the minima of those who charge fit beside the building all the time.

@@ -101,12 +101,12 @@ async def _gateway(path: Path, state: Path, port: int) -> AsyncGenerator[None, N
 
 def _progress(player: Player, predicted: Setpoints) -> Callable[[float], None]:
     """Return what prints a line each minute: setpoints as they are held, and as predicted."""
-    told_s = [0.0]
+    next_line_at_s = [0.0]
 
     def tell(now_s: float) -> None:
-        if now_s < told_s[0]:
+        if now_s < next_line_at_s[0]:
             return
-        told_s[0] += PROGRESS_S
+        next_line_at_s[0] += PROGRESS_S
         held = " ".join(f"{steps.last / 1000:.1f}" for steps in player.held.values())
         bench = " ".join(f"{steps.at(now_s) / 1000:.1f}" for steps in predicted.values())
         print(f"minute {now_s / PROGRESS_S:.0f}: held {held} A, predicted {bench} A", flush=True)

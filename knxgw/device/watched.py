@@ -58,11 +58,11 @@ class WatchedProperties:
         return tuple(
             change
             for one in self._properties
-            if before[one.name] != self._seen[one.name] and self._may_be_told(one)
+            if before[one.name] != self._seen[one.name] and self._may_be_reported(one)
             for change in _changes(one, before[one.name], self._seen[one.name])
         )
 
-    def _may_be_told(self, one: _Property) -> bool:
+    def _may_be_reported(self, one: _Property) -> bool:
         """Tell whether anybody may read it: who listens has not proved to be a tool of the project."""
         is_on = self._model.is_secure
         return one.definition.policy.may_read(is_on=is_on, has_tool_key=False)

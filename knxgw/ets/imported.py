@@ -103,7 +103,7 @@ def _linked(project: EtsProject, found: FoundDevice, wanted: Wanted, locate: Loc
     }
     remarks = tuple(_skipped(project, locate))
     findings = [*remarks]
-    findings += [finding for one in objects for finding in _told(one, locate)]
+    findings += [finding for one in objects for finding in _findings_of(one, locate)]
     if not links:
         words = message("ets_device_fits_nothing", address=device.individual_address)
         refused = Finding(place=locate(""), words=words)
@@ -188,7 +188,7 @@ def _first_of(addresses: Sequence[GroupAddress]) -> Listed:
     return Listed((*addresses[:MOST_NAMED], *(("…",) if len(addresses) > MOST_NAMED else ())))
 
 
-def _told(one: ImportedObject, locate: Locate) -> Iterator[Finding]:
+def _findings_of(one: ImportedObject, locate: Locate) -> Iterator[Finding]:
     """Yield what became of one object, and then why."""
     addresses = Listed(one.addresses)
     function = one.function or message("ets_unknown_function")

@@ -88,7 +88,7 @@ class Launcher:
         self._notify = NotifySocket()
         self._child: subprocess.Popen[bytes] | None = None
         self._is_ending = False
-        self._is_told = False  # systemd, that the device has started
+        self._is_announced = False  # systemd, that the device has started
         self._given_up: set[str] = set()  # slots that did not start, until one did
         self._failures = 0  # one after the other, of the slot that runs
         self._unsaved: BootState | None = None  # what the disk has not taken,
@@ -279,8 +279,8 @@ class Launcher:
             self._pause(LOOK_S, hears=True)
 
     def _tell(self, watch: Watch, version: str) -> None:
-        if watch.ready_at is not None and not self._is_told:
-            self._is_told = True
+        if watch.ready_at is not None and not self._is_announced:
+            self._is_announced = True
             self._notify.tell(f"{READY}\nSTATUS=firmware {version}")
         self._notify.tell(ALIVE)  # of the launcher: it watches the firmware itself
 

@@ -1,6 +1,6 @@
 """One open connection of a client."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
 from xknx.knxip import KNXIPServiceType
@@ -41,7 +41,7 @@ class Channel:
     expected: int = 0  # counter of the next request of the client
     under_way: int = 0  # its requests that are being carried out
     writes: PropertyAddress | None = None  # that its client is just writing
-    told: dict[int, bytes] | None = field(default=None)  # features as last told; None: not wanted
+    announced: dict[int, bytes] | None = None  # features as last said; None: not wanted
 
     def is_of(self, source: Place) -> bool:
         """Tell whether somebody has a say in it: the TCP connection and session, or the host, that has opened it.

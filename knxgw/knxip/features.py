@@ -42,11 +42,11 @@ def feature_response(
 
 def news(said: Description, channel: Channel) -> list[bytes]:
     """Return the contents of TUNNELLING_FEATURE_INFO: what has changed since a client was told last."""
-    if channel.told is None:
+    if channel.announced is None:
         return []
     now = _changing(said, channel)
-    changed = [one for one, value in now.items() if value != channel.told[one]]
-    channel.told = now
+    changed = [one for one, value in now.items() if value != channel.announced[one]]
+    channel.announced = now
     return [bytes((one, 0)) + now[one] for one in changed]
 
 
@@ -61,7 +61,7 @@ def feature_values(said: Description, channel: Channel) -> dict[int, bytes]:
         Feature.ACTIVE_EMI_TYPE: _CEMI,
         Feature.INTERFACE_INDIVIDUAL_ADDRESS: address,
         Feature.MAX_APDU_LENGTH: said.max_apdu.to_bytes(2, "big"),
-        Feature.INTERFACE_FEATURE_INFO_ENABLE: bytes((channel.told is not None,)),
+        Feature.INTERFACE_FEATURE_INFO_ENABLE: bytes((channel.announced is not None,)),
     }
     return {one.value: value + bytes(len(value) % 2) for one, value in values.items()}
 
@@ -69,7 +69,7 @@ def feature_values(said: Description, channel: Channel) -> dict[int, bytes]:
 def _set(said: Description, channel: Channel, feature: int, value: bytes) -> ReturnCode:
     match feature:
         case Feature.INTERFACE_FEATURE_INFO_ENABLE.value if value[0] in (0, 1):
-            channel.told = _changing(said, channel) if value[0] else None
+            channel.announced = _changing(said, channel) if value[0] else None
             return ReturnCode.E_SUCCESS
         case Feature.ACTIVE_EMI_TYPE.value if value[0] == _CEMI[0]:
             return ReturnCode.E_SUCCESS  # there is no other one

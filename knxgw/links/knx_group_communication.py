@@ -49,7 +49,7 @@ class GroupCommunication:
         self._on_command = on_command
         self._sending: tuple[OutgoingTelegram, APCI] | None = None
         self._has_joined = False
-        self._told = server.outbox.dropped_responses  # of those, how many the port has heard of
+        self._reported = server.outbox.dropped_responses  # of those, how many the port has heard of
 
     def join(self) -> None:
         """Take and send group telegrams from now on."""
@@ -91,7 +91,7 @@ class GroupCommunication:
     def _tell_losses(self) -> None:
         """Let senders know of reads that are not answered, as too many came."""
         dropped = self._server.outbox.dropped_responses
-        lost, self._told = dropped - self._told, dropped
+        lost, self._reported = dropped - self._reported, dropped
         if lost:
             self._port.note_lost(lost)
 

@@ -14,7 +14,7 @@ from knxgw.knx.flow_counts import FlowCounts
 
 log = logging.getLogger(__name__)
 GATHER_S = 1.0  # losses of this time are told in one message: a flood must not make another one
-MOST_TOLD = 0xFFFF  # of one message
+MOST_REPORTED = 0xFFFF  # of one message
 LOGGED_EVERY_S = 600.0  # at the most: what others lose is not up to us
 
 
@@ -25,7 +25,7 @@ class Losses:
         """Count in `counts`; `send` tells the group."""
         self._counts = counts
         self._send = send
-        self._untold = 0
+        self._unreported = 0
         self._timer: asyncio.TimerHandle | None = None
         self._lines = Allowance(most=1, every_s=LOGGED_EVERY_S)
         self._unlogged = 0
@@ -33,7 +33,7 @@ class Losses:
     def note_own(self, count: int) -> None:
         """Note telegrams that we could not take; they are told with those of the next moment."""
         self._counts.lost_here += count
-        self._untold += count
+        self._unreported += count
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(GATHER_S, self._tell)
 
@@ -53,9 +53,9 @@ class Losses:
         """Tell nothing more: the link has closed."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer, self._untold = None, 0
+        self._timer, self._unreported = None, 0
 
     def _tell(self) -> None:
-        told, self._untold, self._timer = min(self._untold, MOST_TOLD), 0, None
+        reported, self._unreported, self._timer = min(self._unreported, MOST_REPORTED), 0, None
         self._counts.notices_sent += 1
-        self._send(RoutingLostMessage(lost_messages=told))
+        self._send(RoutingLostMessage(lost_messages=reported))

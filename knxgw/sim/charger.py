@@ -166,7 +166,7 @@ class SimulatedCharger(RegisterImage):
         quantity = self._quantities.get(name)
         return None if quantity is None else quantity()
 
-    def _told(self, name: str) -> float | None:
+    def _last_written(self, name: str) -> float | None:
         """Return what was written to a point, in its unit; None: nothing yet."""
         raw = self._written.get(name)
         return None if raw is None else scaled(self.model.points[name], raw)
@@ -195,7 +195,7 @@ class SimulatedCharger(RegisterImage):
             found[control.read_back] = self._setpoint if is_same else self._setpoint_in_force
         for step in watchdog.arm if watchdog else ():
             if step.read_back is not None and step.read_back != step.point:
-                found[step.read_back] = partial(self._told, step.point)
+                found[step.read_back] = partial(self._last_written, step.point)
         if watchdog and watchdog.remaining_point:
             found[watchdog.remaining_point] = self._remaining_s
         return found

@@ -59,7 +59,7 @@ class KnxMeter:
         operation = configuration.link_of(IN_OPERATION)
         self._operation = operation.addresses[0] if operation else None
         self._is_watched = settings.monitoring is Monitoring.VALUES_AND_IN_OPERATION
-        self._told_ma: dict[int, float] = {}
+        self._sent_ma: dict[int, float] = {}
         self._asked: list[int] = []  # phases that somebody reads
         self._is_lost = False
         self._wake = asyncio.Event()
@@ -134,10 +134,10 @@ class KnxMeter:
     async def _send_values(self, *, only_changed: bool) -> None:
         for phase, address in enumerate(self._addresses):
             current_ma = self._house.measured_ma()[phase]
-            told_ma = self._told_ma.get(phase)
-            is_news = told_ma is None or abs(current_ma - told_ma) >= CHANGE_MA
+            sent_ma = self._sent_ma.get(phase)
+            is_news = sent_ma is None or abs(current_ma - sent_ma) >= CHANGE_MA
             if not self.is_silent and (is_news or not only_changed):
-                self._told_ma[phase] = current_ma
+                self._sent_ma[phase] = current_ma
                 await self._send(address, GroupValueWrite(self.payload(current_ma)))
 
     def payload(self, current_ma: float) -> Payload:

@@ -30,7 +30,7 @@ class News(NamedTuple):
         """Tell whether a page has nothing to learn from it."""
         return not self.rows and not self.dropped and self.rate is None
 
-    def told(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """Return what a page gets."""
         said = {} if self.rate is None else {"rate": self.rate}
         return {"rows": list(self.rows), "dropped": self.dropped, **said}
@@ -60,9 +60,9 @@ def news_of(
     if not batch.rows:
         return News(batch.last, dropped=batch.dropped)
     lines = chosen(batch.rows)
-    told = lines[-MOST_AT_ONCE:]
-    dropped = batch.dropped + len(lines) - len(told)
-    return News(batch.last, [cells(line) for line in told], dropped)
+    shown = lines[-MOST_AT_ONCE:]
+    dropped = batch.dropped + len(lines) - len(shown)
+    return News(batch.last, [cells(line) for line in shown], dropped)
 
 
 class Said:

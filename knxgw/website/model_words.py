@@ -67,7 +67,7 @@ def facts_of(model: DeviceModel, product: Product, words: Language) -> ModelFact
             label=words.text("It reports (group objects of charging point 1)"),
             texts=_reported(model, product, words),
         ),
-        Fact(label=words.text("It can be told"), texts=_told(model, product, words)),
+        Fact(label=words.text("It can be told"), texts=_commands(model, product, words)),
         Fact(label=words.text("Connection"), texts=connection_words(model, words)),
     ]
     if len(model.connectors) > 1:
@@ -185,7 +185,7 @@ def _reported(model: DeviceModel, product: Product, words: Language) -> tuple[st
     return tuple(names) or (words.text("none"),)
 
 
-def _told(model: DeviceModel, product: Product, words: Language) -> tuple[str, ...]:
+def _commands(model: DeviceModel, product: Product, words: Language) -> tuple[str, ...]:
     control = model.control
     if control is None:
         return ()

@@ -33,22 +33,24 @@ class Unapplied:
         self.drafts.exchange(account, None, draft)
         self.wizards.unmark(account, Step.APPLY)
 
-    def told(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """Return all of it as plain data; {}: there is nothing."""
         drafts, ways = self.drafts.all(), self.wizards.all()
-        return {account: _told(drafts.get(account), ways.get(account)) for account in drafts | ways}
+        return {
+            account: _entry(drafts.get(account), ways.get(account)) for account in drafts | ways
+        }
 
 
 def _entries(kept: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     return [(account, one) for account, one in kept.items() if isinstance(one, dict)]
 
 
-def _told(draft: Draft | None, way: Way | None) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+def _entry(draft: Draft | None, way: Way | None) -> dict[str, Any]:
+    entry: dict[str, Any] = {}
     if draft is not None:
-        told |= {"text": draft.text, "based_on": draft.based_on}
+        entry |= {"text": draft.text, "based_on": draft.based_on}
         if draft.was_taken_back:
-            told["was_taken_back"] = True
+            entry["was_taken_back"] = True
     if way is not None:
-        told["marks"] = {step.value: mark.value for step, mark in way.marks.items()}
-    return told
+        entry["marks"] = {step.value: mark.value for step, mark in way.marks.items()}
+    return entry

@@ -137,12 +137,12 @@ meter: {lost: [{from: 70, to: 100}]}
 expect: [{load_at_most_a: 50}]
 """
     scenario = parse_scenario(text, name="one.yaml")
-    told = "\n".join(tell(scenario, Run(scenario).run(), 0.0, 180.0))
-    assert "a vehicle came to CP1 (up to 16 A on L1, L2, L3)" in told.replace(
+    reported = "\n".join(tell(scenario, Run(scenario).run(), 0.0, 180.0))
+    assert "a vehicle came to CP1 (up to 16 A on L1, L2, L3)" in reported.replace(
         "A vehicle", "a vehicle"
     )
-    assert "the meter fell silent for 30 s; the fault SmartMeterTOut was raised" in told
-    assert "he vehicle at CP1 left" in told
+    assert "the meter fell silent for 30 s; the fault SmartMeterTOut was raised" in reported
+    assert "he vehicle at CP1 left" in reported
 
 
 def test_who_had_no_current_is_said_with_the_time() -> None:
@@ -154,8 +154,8 @@ expect: [{load_at_most_a: 50}]
 """
     scenario = parse_scenario(text, name="one.yaml")
     recording = Run(scenario).run()
-    told = without_current(recording, 30.0, 240.0)
-    assert told == "A vehicle was there and had 0 A at CP2 for 1.0 min."
+    reported = without_current(recording, 30.0, 240.0)
+    assert reported == "A vehicle was there and had 0 A at CP2 for 1.0 min."
     assert without_current(recording, 130.0, 240.0) == ""
     lines = "\n".join(tell(scenario, recording, 60.0, 180.0))
     assert "stopped: CP2 14 → 0 A" in lines

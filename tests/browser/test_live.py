@@ -153,10 +153,10 @@ def test_rows_that_a_pause_cannot_keep_are_counted(owner: Visit) -> None:
         """() => document.dispatchEvent(new CustomEvent("knxgw:rows", {
             detail: { rows: Array.from({ length: 600 }, (_, n) => ({ text: `row ${n}` })), dropped: 2 } }))"""
     )
-    told = page.locator("#monitor .told")
-    expect(told).to_have_text("500 waiting · 102 not shown: too many at once")
+    reported = page.locator("#monitor .told")
+    expect(reported).to_have_text("500 waiting · 102 not shown: too many at once")
     page.get_by_role("button", name="Pause").click()
-    expect(told).to_have_text("102 not shown: too many at once")
+    expect(reported).to_have_text("102 not shown: too many at once")
     rows = page.locator("#monitor tbody tr")
     expect(rows).to_have_count(500)
     expect(rows.first).to_contain_text("row 599")

@@ -38,7 +38,7 @@ class Life:
             reading = {**values, of: round(value * KWH)}
             self.point = seen(self.point, reading, self.now_s)
 
-    def told(self, key: str) -> object:
+    def reported(self, key: str) -> object:
         return point_values(self.point, self.now_s)[key]
 
     def restart(self, now: datetime | None, off_s: float) -> None:
@@ -65,7 +65,7 @@ def test_a_register_that_begins_anew_with_each_start_command_keeps_the_part_befo
     life.reads(PAUSED, 0.04, 0.04, of=of)
     life.reads(CHARGING, 0, 0.01, 0.02, 0.03, 0.04, 0.05, of=of)
     assert session_kwh(life) == pytest.approx(0.09)
-    assert life.told("energy_last_charge") == round(0.09 * KWH)
+    assert life.reported("energy_last_charge") == round(0.09 * KWH)
     life.reads(AVAILABLE, 0, of=of)
     assert session_kwh(life) == pytest.approx(0.09)
 
@@ -104,7 +104,7 @@ def test_a_register_of_a_session_that_peaks_or_drops_once_changes_nothing(nonsen
     life.reads(WAITING, 0, of=of)
     life.reads(CHARGING, 0.01, 0.02, 0.03, nonsense, 0.05, 0.06, of=of)
     assert session_kwh(life) == pytest.approx(0.06)
-    assert life.told("energy_last_charge") == round(0.06 * KWH)
+    assert life.reported("energy_last_charge") == round(0.06 * KWH)
 
 
 def test_a_session_is_counted_by_the_meter_where_its_register_gives_no_answer() -> None:
@@ -118,13 +118,13 @@ def test_a_session_is_counted_by_the_meter_where_its_register_gives_no_answer() 
 def test_a_reading_that_cannot_be_is_not_told_before_it_has_lasted() -> None:
     life, of = Life(make_point(model="alfen_eve")), Quantity.ENERGY
     life.reads(AVAILABLE, 1000, 1000, 1400, of=of)
-    assert life.told("energy") == 1000 * KWH
-    assert life.told("energy_lifetime") == 1000 * KWH
+    assert life.reported("energy") == 1000 * KWH
+    assert life.reported("energy_lifetime") == 1000 * KWH
     life.reads(AVAILABLE, 1000, 0, of=of)
-    assert life.told("energy") == 1000 * KWH
+    assert life.reported("energy") == 1000 * KWH
     life.reads(AVAILABLE, 0, 0, 0, 0, 0.01, of=of)
-    assert life.told("energy") == 10_000, "another meter"
-    assert life.told("energy_lifetime") == 1000 * KWH + 10_000
+    assert life.reported("energy") == 10_000, "another meter"
+    assert life.reported("energy_lifetime") == 1000 * KWH + 10_000
 
 
 @pytest.mark.proves("H.82", "2.33")
@@ -137,10 +137,10 @@ def test_a_life_does_not_begin_with_a_reading_that_the_next_one_contradicts(
     life.reads(AVAILABLE, nonsense, of=of)
     assert life.point.energy.lifetime_mwh is None
     life.reads(AVAILABLE, *[1000] * 6, of=of)
-    assert life.told("energy") == 1000 * KWH
-    assert life.told("energy_lifetime") == 1000 * KWH
+    assert life.reported("energy") == 1000 * KWH
+    assert life.reported("energy_lifetime") == 1000 * KWH
     life.reads(AVAILABLE, nonsense, 1000.01, of=of)
-    assert life.told("energy_lifetime") == 1000 * KWH + 10_000
+    assert life.reported("energy_lifetime") == 1000 * KWH + 10_000
 
 
 def test_a_doubt_ends_with_a_reading_as_before_also_when_that_shows_nothing_new() -> None:
@@ -148,16 +148,16 @@ def test_a_doubt_ends_with_a_reading_as_before_also_when_that_shows_nothing_new(
     for _ in range(5):
         life.reads(AVAILABLE, 1000, 0, 1000, of=of)
     assert life.point.energy.lifetime_counter.doubt is None
-    assert life.told("energy") == 1000 * KWH
+    assert life.reported("energy") == 1000 * KWH
 
 
 @pytest.mark.parametrize("phase", PHASE_ENERGIES)
 def test_the_counter_of_a_phase_is_judged_like_the_sum(phase: Quantity) -> None:
     life = Life(make_point(model="alfen_eve"))
     life.reads(AVAILABLE, 300, 700, of=phase)
-    assert life.told(phase.value) == 300 * KWH
+    assert life.reported(phase.value) == 300 * KWH
     life.reads(AVAILABLE, 300.005, of=phase)
-    assert life.told(phase.value) == round(300.005 * KWH)
+    assert life.reported(phase.value) == round(300.005 * KWH)
 
 
 def test_a_coarse_register_may_move_by_its_own_step() -> None:
@@ -173,10 +173,10 @@ def test_what_flowed_while_the_gateway_was_off_counts_as_far_as_the_time_allows(
     life.reads(CHARGING, 1000, 1000.01, of=of)
     life.restart(at(life.now_s + 3600), 3600)
     life.reads(CHARGING, 1011, of=of)
-    assert life.told("energy_lifetime") == 1011 * KWH
+    assert life.reported("energy_lifetime") == 1011 * KWH
     life.restart(at(life.now_s + 3600), 3600)
     life.reads(CHARGING, 2000, 1011.5, of=of)
-    assert life.told("energy_lifetime") == round(1011.5 * KWH)
+    assert life.reported("energy_lifetime") == round(1011.5 * KWH)
 
 
 def test_without_a_clock_a_large_rise_over_a_restart_is_taken_when_it_lasts() -> None:

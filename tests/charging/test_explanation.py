@@ -29,7 +29,7 @@ HELD = [
 EVERYDAY = [Reason.SETPOINT, Reason.MINIMUM, Reason.MAXIMUM, Reason.WAITING_FOR_CURRENT]
 
 
-def told(
+def reported(
     point: ChargingPoint, reason: Reason, now_s: float, *, managed: bool = False, ma: int = 16_000
 ) -> Reason:
     return with_shown_reason(point, Decision(ma, reason), now_s, is_load_managed=managed).reason
@@ -43,7 +43,7 @@ def test_what_holds_a_point_back_is_told_before_anything_else(
     managed: bool,  # noqa: FBT001 - a parameter
 ) -> None:
     for point in (make_point(), seen(make_point(), AVAILABLE, 0)):
-        assert told(point, reason, 1, managed=managed) is reason
+        assert reported(point, reason, 1, managed=managed) is reason
 
 
 @pytest.mark.proves("H.85")
@@ -54,8 +54,8 @@ def test_a_free_point_says_that_there_is_no_vehicle(
     managed: bool,  # noqa: FBT001 - a parameter
 ) -> None:
     free = seen(make_point(), AVAILABLE, 0)
-    assert told(free, reason, 1, managed=managed) is Reason.NO_VEHICLE
-    assert told(seen(free, CHARGING, 2), reason, 3, managed=managed) is reason
+    assert reported(free, reason, 1, managed=managed) is Reason.NO_VEHICLE
+    assert reported(seen(free, CHARGING, 2), reason, 3, managed=managed) is reason
 
 
 @pytest.mark.proves("H.85")
@@ -65,37 +65,37 @@ def test_before_the_first_answer_nothing_was_read_yet(
 ) -> None:
     point = make_point()
     for reason in (*EVERYDAY, Reason.NOT_REACHABLE):
-        assert told(point, reason, 1, managed=managed) is Reason.NOT_READ_YET
+        assert reported(point, reason, 1, managed=managed) is Reason.NOT_READ_YET
 
 
 @pytest.mark.proves("H.85")
 @pytest.mark.parametrize("condition", [LinkCondition.NOT_REACHABLE, LinkCondition.WRONG_MODEL])
 def test_what_a_silent_charger_gives_is_not_known(condition: LinkCondition) -> None:
     gone = link_changed(seen(make_point(), CHARGING, 0), condition)
-    assert told(gone, Reason.MAXIMUM, 1) is Reason.CHARGER_SILENT
-    assert told(gone, Reason.NOT_REACHABLE, 1, managed=True) is Reason.NOT_REACHABLE
+    assert reported(gone, Reason.MAXIMUM, 1) is Reason.CHARGER_SILENT
+    assert reported(gone, Reason.NOT_REACHABLE, 1, managed=True) is Reason.NOT_REACHABLE
     never = link_changed(make_point(), condition)
-    assert told(never, Reason.MAXIMUM, 1) is Reason.CHARGER_SILENT
+    assert reported(never, Reason.MAXIMUM, 1) is Reason.CHARGER_SILENT
 
 
 def test_a_state_that_went_stale_is_silence_too() -> None:
     point = link_changed(seen(make_point(), CHARGING, 0), LinkCondition.GOOD)
-    assert told(point, Reason.MAXIMUM, 9) is Reason.MAXIMUM
-    assert told(point, Reason.MAXIMUM, 60) is Reason.CHARGER_SILENT
+    assert reported(point, Reason.MAXIMUM, 9) is Reason.MAXIMUM
+    assert reported(point, Reason.MAXIMUM, 60) is Reason.CHARGER_SILENT
 
 
 @pytest.mark.proves("H.85", "5.15")
 def test_a_charger_that_reports_less_than_it_has_taken_limits_itself() -> None:
     point = offer_acknowledged(seen(make_point(), CHARGING, 0), 16_000, 1)
     early = seen(point, {**CHARGING, Quantity.SETPOINT: 6000}, 3)
-    assert told(early, Reason.MAXIMUM, 3) is Reason.MAXIMUM, "that may be the previous setpoint"
+    assert reported(early, Reason.MAXIMUM, 3) is Reason.MAXIMUM, "that may be the previous setpoint"
     late = seen(point, {**CHARGING, Quantity.SETPOINT: 10_000}, 7)
-    assert told(late, Reason.MAXIMUM, 7) is Reason.CHARGER_LIMIT
-    assert told(late, Reason.SETPOINT, 7, ma=8000) is Reason.SETPOINT, "that is not taken yet"
-    assert told(late, Reason.MAXIMUM, 7, managed=True) is Reason.MAXIMUM
+    assert reported(late, Reason.MAXIMUM, 7) is Reason.CHARGER_LIMIT
+    assert reported(late, Reason.SETPOINT, 7, ma=8000) is Reason.SETPOINT, "that is not taken yet"
+    assert reported(late, Reason.MAXIMUM, 7, managed=True) is Reason.MAXIMUM
     for reported_ma in (0, 15_900, 16_000, 17_000):
         close = seen(point, {**CHARGING, Quantity.SETPOINT: reported_ma}, 7)
-        assert told(close, Reason.MAXIMUM, 7) is Reason.MAXIMUM
+        assert reported(close, Reason.MAXIMUM, 7) is Reason.MAXIMUM
 
 
 def test_every_reason_has_its_number() -> None:

@@ -70,7 +70,7 @@ def register(scope: str) -> FaultRegister:
     return FaultRegister(severities=faults.general if scope == "general" else faults.charging_point)
 
 
-def told(faults: FaultRegister, *codes: str, present: bool = True) -> FaultRegister:
+def reported(faults: FaultRegister, *codes: str, present: bool = True) -> FaultRegister:
     for code in codes:
         faults = faults.set(FaultCode(code), is_present=present)
     return faults
@@ -132,10 +132,10 @@ def test_a_fault_has_its_text_flag_and_led_and_keeps_its_text_when_it_is_gone(
 ) -> None:
     faults = register(scope)
     assert on_the_bus(scope, faults) == (False, "No error")
-    faults = told(faults, code)
+    faults = reported(faults, code)
     assert on_the_bus(scope, faults) == (True, code)
     assert on_the_panel(faults) == flashing(severity)
-    faults = told(faults, code, present=False)
+    faults = reported(faults, code, present=False)
     assert on_the_bus(scope, faults) == (False, code)
     assert on_the_panel(faults) == "on"
 
@@ -152,7 +152,7 @@ def test_a_fault_for_information_is_told_but_never_present(code: str) -> None:
 @pytest.mark.parametrize("code", INFORMATION)
 @pytest.mark.parametrize("other", [code for code in POINT if code not in INFORMATION])
 def test_a_fault_for_information_hides_no_severer_one(code: str, other: str) -> None:
-    faults = told(register("charging point"), other).raise_transient(FaultCode(code))
+    faults = reported(register("charging point"), other).raise_transient(FaultCode(code))
     flag, text = on_the_bus("charging point", faults)
     assert flag is True
     if POINT[other] > POINT[code]:
@@ -174,15 +174,15 @@ def test_the_severer_fault_is_shown_until_it_clears_and_then_the_lesser(
     scope: str, severe: str, lesser: str
 ) -> None:
     for order in ((severe, lesser), (lesser, severe)):
-        faults = told(register(scope), *order)
+        faults = reported(register(scope), *order)
         assert on_the_bus(scope, faults) == (True, severe)
         assert on_the_panel(faults) == flashing(SCOPES[scope][severe])
-        faults = told(faults, severe, present=False)
+        faults = reported(faults, severe, present=False)
         assert on_the_bus(scope, faults) == (True, lesser)
         assert on_the_panel(faults) == flashing(SCOPES[scope][lesser])
-        faults = told(faults, lesser, present=False)
+        faults = reported(faults, lesser, present=False)
         assert on_the_bus(scope, faults) == (False, lesser)
-        faults = told(told(register(scope), *order), lesser, present=False)
+        faults = reported(reported(register(scope), *order), lesser, present=False)
         assert on_the_bus(scope, faults) == (True, severe)
 
 
@@ -197,10 +197,10 @@ def test_the_severer_fault_is_shown_until_it_clears_and_then_the_lesser(
     ],
 )
 def test_the_newest_of_equally_severe_faults_is_shown(scope: str, older: str, newer: str) -> None:
-    faults = told(register(scope), older, newer)
+    faults = reported(register(scope), older, newer)
     assert on_the_bus(scope, faults) == (True, newer)
-    assert on_the_bus(scope, told(faults, older)) == (True, newer), "it is not new again"
-    assert on_the_bus(scope, told(faults, newer, present=False)) == (True, older)
+    assert on_the_bus(scope, reported(faults, older)) == (True, newer), "it is not new again"
+    assert on_the_bus(scope, reported(faults, newer, present=False)) == (True, older)
 
 
 @settings(max_examples=200)
@@ -213,7 +213,7 @@ def test_whatever_comes_and_goes_the_register_tells_what_a_list_of_the_faults_sa
     codes = st.sampled_from([code for code in rows if code not in INFORMATION])
     faults, present, last = register(scope), list[str](), "No error"
     for code, comes in data.draw(st.lists(st.tuples(codes, st.booleans()), max_size=12)):
-        faults = told(faults, code, present=comes)
+        faults = reported(faults, code, present=comes)
         if comes and code not in present:
             present.append(code)
         elif not comes and code in present:

@@ -254,8 +254,8 @@ async def test_a_configuration_that_does_not_live_gives_way_to_the_one_before(
         for number in range(2):
             await until(is_ready, 10, "the first one")
             os.kill(os.getpid(), signal.SIGHUP)
-            told = partial(has_said, caplog, "is used again", number + 1)
-            await until(told, 10, "the way back")
+            reported = partial(has_said, caplog, "is used again", number + 1)
+            await until(reported, 10, "the way back")
         await until(is_ready, 10, "the first one again")
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -12,20 +12,26 @@ def test_each_change_is_told_once() -> None:
     watched = WatchedProperties(rig.model)
     assert watched.changes() == ()
     rig.is_programming = True
-    (told,) = watched.changes()
-    assert told == Change(object_type=0, property_id=54, start=1, count=1, data=b"\1")
+    (reported,) = watched.changes()
+    assert reported == Change(object_type=0, property_id=54, start=1, count=1, data=b"\1")
     assert watched.changes() == ()
     rig.is_programming = False
-    (told,) = watched.changes()
-    assert told.data == b"\0"
+    (reported,) = watched.changes()
+    assert reported.data == b"\0"
 
 
 def test_an_individual_address_is_told_in_every_property_that_says_it() -> None:
     rig = DeviceRig()
     watched = WatchedProperties(rig.model)
     rig.model.set_individual_address(0x1206)
-    told = {(one.object_type, one.property_id): one.data.hex() for one in watched.changes()}
-    assert told == {(0, 57): "12", (0, 58): "06", (11, 52): "1206", (8, 57): "12", (8, 58): "06"}
+    reported = {(one.object_type, one.property_id): one.data.hex() for one in watched.changes()}
+    assert reported == {
+        (0, 57): "12",
+        (0, 58): "06",
+        (11, 52): "1206",
+        (8, 57): "12",
+        (8, 58): "06",
+    }
 
 
 def test_a_tool_that_loads_an_object_is_seen_in_its_load_state() -> None:
@@ -43,11 +49,15 @@ def test_a_long_value_is_told_in_the_parts_that_have_changed() -> None:
     watched = WatchedProperties(rig.model)
     name = b"Garage".ljust(30, b"\0")
     rig.model.keep("ip_parameter.friendly_name", name)
-    (told,) = watched.changes()
-    assert (told.start, told.count, told.data) == (1, MOST_ELEMENTS, name[:MOST_ELEMENTS])
+    (reported,) = watched.changes()
+    assert (reported.start, reported.count, reported.data) == (
+        1,
+        MOST_ELEMENTS,
+        name[:MOST_ELEMENTS],
+    )
     rig.model.keep("ip_parameter.friendly_name", name[:29] + b"!")
-    (told,) = watched.changes()
-    assert (told.start, told.data[-1:]) == (16, b"!")
+    (reported,) = watched.changes()
+    assert (reported.start, reported.data[-1:]) == (16, b"!")
 
 
 def test_a_list_that_grows_says_first_how_long_it_is() -> None:

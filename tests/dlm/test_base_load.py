@@ -231,7 +231,7 @@ def test_what_a_slow_meter_told_while_a_car_rose_counts_at_its_highest_at_once()
 
 
 @pytest.mark.parametrize(
-    ("told_ma", "base_ma"),
+    ("reported_ma", "base_ma"),
     [
         (45_700, 36_000),  # 0.3 A lower: a meter that tells changes does not tell that
         (44_000, 34_500),
@@ -240,7 +240,7 @@ def test_what_a_slow_meter_told_while_a_car_rose_counts_at_its_highest_at_once()
     ],
 )
 def test_a_value_in_force_while_nothing_moves_is_known_to_half_an_ampere(
-    told_ma: int, base_ma: int
+    reported_ma: int, base_ma: int
 ) -> None:
     drawn = (10_000, 10_000, 10_000)
     known = Participant(
@@ -249,7 +249,7 @@ def test_a_value_in_force_while_nothing_moves_is_known_to_half_an_ampere(
         history=(PastDraw(0.0, drawn), PastDraw(100.0, drawn)),
     )
     phase = PhaseState(
-        base_ma=36_000, reported_ma=told_ma, possible_base_ma=BaseRange(33_000, 37_000)
+        base_ma=36_000, reported_ma=reported_ma, possible_base_ma=BaseRange(33_000, 37_000)
     )
     examine_at_rest(phase, 0, [known], at_rest_since=97.0, long_at_rest_since=85.0)
     assert phase.base_ma == base_ma

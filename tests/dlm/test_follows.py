@@ -61,13 +61,13 @@ class Line:
 
     def paired(self) -> PairedReport:
         at_s = self.now_s - self.delay_s
-        told_ma = round(self.meter(_at(self.drawn, at_s) + _at(self.base, at_s), at_s))
+        reported_ma = round(self.meter(_at(self.drawn, at_s) + _at(self.base, at_s), at_s))
         about = [ma for since_s, ma in self.drawn if self.now_s - 5 < since_s <= self.now_s]
         about.append(_at(self.drawn, self.now_s - 5))
-        total_ma = 0 if self.held else 3 * told_ma
+        total_ma = 0 if self.held else 3 * reported_ma
         return PairedReport(
             arrived_at=self.now_s,
-            current_ma=told_ma,
+            current_ma=reported_ma,
             total_ma=total_ma,
             low_ma=min(about),
             high_ma=max(about),

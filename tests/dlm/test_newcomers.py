@@ -33,20 +33,20 @@ def test_a_newcomer_whose_minimum_fits_makes_others_give_way_by_however_little(
 
 @pytest.mark.proves("D3.1k")
 @pytest.mark.parametrize(
-    ("spacing_s", "told_after_s"),
+    ("spacing_s", "reported_after_s"),
     [(1, (0.3, 0.1, 0.7)), (2, (1.2, 0.7, 1.6))],
     ids=["each second", "each 2 s"],
 )
 def test_a_newcomer_starts_although_the_phases_are_told_over_more_than_half_a_second(
-    spacing_s: int, told_after_s: tuple[float, float, float]
+    spacing_s: int, reported_after_s: tuple[float, float, float]
 ) -> None:
     house = House(participant(1))
     house.cars[1].allowed = False
     house.meter_s = 0
-    told = sorted((after_s, phase) for phase, after_s in enumerate(told_after_s))
+    reported = sorted((after_s, phase) for phase, after_s in enumerate(reported_after_s))
     for second in range(0, 60, spacing_s):
         house.cars[1].allowed = second >= 40
-        for after_s, phase in told:
+        for after_s, phase in reported:
             while house.now_s < int(second + after_s):
                 house.live(1)
             tick_s, house.now_s = house.now_s, second + after_s

@@ -113,14 +113,14 @@ def test_the_next_one_goes_to_the_other_slot_and_the_one_after_to_the_first_agai
 
 
 def test_progress_is_told_and_goes_forward(disk: BootDisk, tmp_path: Path) -> None:
-    told: list[tuple[int, float]] = []
+    reported: list[tuple[int, float]] = []
     steps = list(Step)
     with firmware(tmp_path).open("rb") as content:
         installation(
-            disk, tell=lambda step, share: told.append((steps.index(step), share))
+            disk, tell=lambda step, share: reported.append((steps.index(step), share))
         ).install(content)
-    assert told == sorted(told)
-    assert {steps[step] for step, _ in told} == set(Step)
+    assert reported == sorted(reported)
+    assert {steps[step] for step, _ in reported} == set(Step)
 
 
 @pytest.mark.proves("11.2")

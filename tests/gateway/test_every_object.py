@@ -189,8 +189,8 @@ async def test_a_card_is_told_each_time_it_enables_charging(tmp_path: Path) -> N
             box.card = 0x04A1B2C3
             box.authorised = True
             await world.sleep(20)
-            told = [h.payload for h in world.heard[before:] if h.address == "5/1/84"]
-            assert [from_payload("16.001", payload) for payload in told] == ["04A1B2C3"]
+            reported = [h.payload for h in world.heard[before:] if h.address == "5/1/84"]
+            assert [from_payload("16.001", payload) for payload in reported] == ["04A1B2C3"]
             box.card = None
             box.unplug()
             await world.sleep(20)

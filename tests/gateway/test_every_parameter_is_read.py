@@ -273,14 +273,14 @@ async def test_every_field_of_the_configuration_is_read(read: set[Field], tmp_pa
     time_servers(configuration)
     assert knx_server.listening_of(configuration.knx) is not None
     judgement._certificate(load_configuration(file, catalogue()), configuration, None)
-    told = {  # no word of the file: what the checks say of it, and what no source names yet
+    reported = {  # no word of the file: what the checks say of it, and what no source names yet
         "ConfigurationFault",
         "SubmeterSettings",
     }
     fields = {
         (kind.__name__, one.name)
         for kind in classes()
-        if kind.__name__ not in told
+        if kind.__name__ not in reported
         for one in dataclasses.fields(kind)
     }
     # neither: who says it and where, for those who show or change it

@@ -44,7 +44,7 @@ async def test_what_nobody_has_changed_is_not_written_again(tmp_path: Path) -> N
         await asyncio.sleep(DRAFTS_S + 1)
         KeptFile(tmp_path, UNAPPLIED).forget()
         await asyncio.sleep(10 * DRAFTS_S)
-        assert drafts_of(tmp_path).unapplied.told() == {}
+        assert drafts_of(tmp_path).unapplied.as_json() == {}
 
 
 async def test_at_the_end_nothing_that_was_typed_is_lost(tmp_path: Path) -> None:

@@ -67,18 +67,20 @@ class Watcher:
     """What a device management client is told."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[int, int, bytes]] = []
+        self.reported: list[tuple[int, int, bytes]] = []
 
     def hear(self, frame: CEMIFrame) -> None:
         """Note a message."""
         data = frame.data
         assert isinstance(data, CEMIMPropReadResponse)
         info = data.property_info
-        self.told.append((int(info.object_type.value), info.property_id, bytes(data.data or b"")))
+        self.reported.append(
+            (int(info.object_type.value), info.property_id, bytes(data.data or b""))
+        )
 
     def of(self, number: int) -> list[bytes]:
         """Return the values of a property that were told."""
-        return [data for _, property_id, data in self.told if property_id == number]
+        return [data for _, property_id, data in self.reported if property_id == number]
 
 
 async def test_a_client_is_told_once_that_a_page_or_a_button_has_switched_the_programming_mode(
@@ -95,7 +97,7 @@ async def test_a_client_is_told_once_that_a_page_or_a_button_has_switched_the_pr
         gateway.panel.release()
         await eventually(lambda: watcher.of(MODE) == [b"\1", b"\0"], "news")
         await asyncio.sleep(0.1)
-        assert len(watcher.told) == 2
+        assert len(watcher.reported) == 2
 
 
 async def test_who_writes_a_property_has_its_answer_and_all_others_are_told(
@@ -111,7 +113,7 @@ async def test_who_writes_a_property_has_its_answer_and_all_others_are_told(
         await eventually(lambda: watching.of(NAME) == [b"Yard".ljust(15, b"\0")], "news")
         await client.write_property(DEVICE, MODE, b"\1")
         await eventually(lambda: watching.of(MODE) == [b"\1"], "news")
-        assert writing.told == []
+        assert writing.reported == []
 
 
 async def test_a_client_is_told_of_an_individual_address_and_of_what_is_loaded(
@@ -125,7 +127,7 @@ async def test_a_client_is_told_of_an_individual_address_and_of_what_is_loaded(
     ):
         await client.write_property(PARAMETER, 52, bytes.fromhex("1206"))
         await eventually(lambda: watcher.of(52) == [bytes.fromhex("1206")], "news")
-        assert (0, 57, b"\x12") in watcher.told
+        assert (0, 57, b"\x12") in watcher.reported
         start = b"\1" + bytes(9)
         await client.write_property(ResourceObjectType.OBJECT_ADDRESS_TABLE, 5, start)
         await eventually(lambda: watcher.of(5) == [b"\2"], "news")

@@ -96,8 +96,8 @@ async def test_the_offer_and_its_reason_are_told(deed: Deed, language: str, tmp_
         assert from_payload("14.019", world.last(offer)) == offer_a
         assert world.last(reason) == await world.read(reason) == DPTArray((number,))
         assert world.last(words) == await world.read(words)
-        told = from_payload("16.001", world.last(words))
-        assert told == (german if language == "de" else english)
+        reported = from_payload("16.001", world.last(words))
+        assert reported == (german if language == "de" else english)
         other = await world.read(REASON.format(point=3))
         assert other == DPTArray((5 if deed is limit else 27,)), "another point, 20 numbers on"
 

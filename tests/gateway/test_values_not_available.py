@@ -183,9 +183,11 @@ async def test_a_box_read_register_by_register_never_tells_a_sum_of_few_phases(
             world.charger().show(phase, 16)
         world.charger().plug(Vehicle())
         world.start_gateway()
-        told: set[Published] = set()
+        reported: set[Published] = set()
         for _ in range(200):
             assert world.gateway.application is not None
-            told.add(world.gateway.application.station.last_published(point_scope(1), "current"))
+            reported.add(
+                world.gateway.application.station.last_published(point_scope(1), "current")
+            )
             await world.sleep(0.1)
-        assert told == {None, 48_000}, "all of it, or nothing"
+        assert reported == {None, 48_000}, "all of it, or nothing"

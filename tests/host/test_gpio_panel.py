@@ -283,7 +283,7 @@ async def test_a_chip_that_does_not_tell_that_it_goes_is_missed_within_a_minute(
         async with panel(part) as at:
             at.press()
             await asyncio.sleep(1)
-            at.chip.unplug(is_told=False)
+            at.chip.unplug(is_reported=False)
             await asyncio.sleep(CHECK_S)
             assert at.reported == ["press", "free"]
             assert not at.panel.is_there

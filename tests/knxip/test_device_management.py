@@ -214,8 +214,8 @@ def test_clients_are_told_of_a_changed_property() -> None:
     trial = manager.trial
     trial.tunnel()
     message = property_indication(NAME, 1, 2, b"XY")
-    (told,) = trial.take(trial.endpoint.inform(NAME, message, trial.now_s))
-    assert told.body.raw_cemi.hex() == "f7000b014c20015859"
+    (reported,) = trial.take(trial.endpoint.inform(NAME, message, trial.now_s))
+    assert reported.body.raw_cemi.hex() == "f7000b014c20015859"
     data = by_xknx("f7000b014c20015859").data
     assert isinstance(data, CEMIMPropReadResponse)
     assert data.data == b"XY"

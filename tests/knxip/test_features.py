@@ -109,14 +109,14 @@ def test_who_wants_to_know_is_told_what_changes() -> None:
     put(knowing, ENABLE, "01")
     assert trial.take(trial.endpoint.described_again(trial.now_s)) == []  # nothing has changed
     trial.describe(is_bus_connected=False, max_apdu=55)
-    told = [one.body for one in trial.take(trial.endpoint.described_again(trial.now_s))]
-    assert all(isinstance(one, TunnellingFeatureInfo) for one in told)
-    assert {one.communication_channel_id for one in told} == {knowing.number}
-    assert {one.feature_type: one.data.hex() for one in told} == {
+    reported = [one.body for one in trial.take(trial.endpoint.described_again(trial.now_s))]
+    assert all(isinstance(one, TunnellingFeatureInfo) for one in reported)
+    assert {one.communication_channel_id for one in reported} == {knowing.number}
+    assert {one.feature_type: one.data.hex() for one in reported} == {
         Feature.BUS_CONNECTION_STATUS: "0000",
         Feature.MAX_APDU_LENGTH: "0037",
     }
-    assert other.channel.told is None
+    assert other.channel.announced is None
     assert trial.take(trial.endpoint.described_again(trial.now_s)) == []  # he knows
     put(knowing, ENABLE, "00")
     trial.describe(is_bus_connected=True)

@@ -123,11 +123,11 @@ async def test_properties_are_read_and_written(*, by_tcp: bool) -> None:
 
 @BY_TCP
 async def test_managers_are_told_of_changes(*, by_tcp: bool) -> None:
-    told: list[CEMIFrame] = []
-    async with site() as one, manager(one.port, by_tcp=by_tcp, indication_callback=told.append):
+    reported: list[CEMIFrame] = []
+    async with site() as one, manager(one.port, by_tcp=by_tcp, indication_callback=reported.append):
         one.server.property_changed(NAME, 1, 2, b"XY")
-        await eventually(lambda: bool(told), "M_PropInfo.ind")
-        assert told[0].code is CEMIMessageCode.M_PROP_INFO_IND
+        await eventually(lambda: bool(reported), "M_PropInfo.ind")
+        assert reported[0].code is CEMIMessageCode.M_PROP_INFO_IND
 
 
 @BY_TCP

@@ -21,7 +21,7 @@ def is_of_people(adapter: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("hosts", "told"),
+    ("hosts", "reported"),
     [
         (["192.168.1.5"], (LAN,)),
         (["10.0.0.1"], (CHARGERS,)),
@@ -33,9 +33,9 @@ def is_of_people(adapter: str) -> bool:
     ],
 )
 def test_the_device_is_told_of_where_its_website_listens(
-    hosts: list[str], told: tuple[Place, ...]
+    hosts: list[str], reported: tuple[Place, ...]
 ) -> None:
-    assert places(hosts, ALL, is_of_people) == told
+    assert places(hosts, ALL, is_of_people) == reported
 
 
 def test_a_website_for_everybody_is_told_once_in_each_network_and_to_no_container() -> None:

@@ -56,7 +56,7 @@ class Told:
 
 
 @asynccontextmanager
-async def told() -> AsyncIterator[Told]:
+async def reported() -> AsyncIterator[Told]:
     one = Told()
     async with asyncio.TaskGroup() as group:
         running = group.create_task(one.discovery.run())
@@ -66,7 +66,7 @@ async def told() -> AsyncIterator[Told]:
 
 
 async def test_the_device_says_hello_and_at_the_end_goodbye() -> None:
-    async with told() as one:
+    async with reported() as one:
         await asyncio.sleep(3600)
         assert one.protocol.said == ["hello Garage 192.168.1.5"]
         assert one.discovery.host_names == {"garage.local"}
@@ -76,7 +76,7 @@ async def test_the_device_says_hello_and_at_the_end_goodbye() -> None:
 
 @pytest.mark.proves("W61")
 async def test_another_address_is_found_within_seconds() -> None:
-    async with told() as one:
+    async with reported() as one:
         one.situation = replace(HERE, places=(MOVED,))
         await asyncio.sleep(LOOK_S + 1)
         assert one.protocol.said[1:] == ["bye Garage 192.168.1.5", "hello Garage 192.168.1.77"]
@@ -84,7 +84,7 @@ async def test_another_address_is_found_within_seconds() -> None:
 
 @pytest.mark.proves("W61")
 async def test_a_change_of_the_configuration_is_followed_at_once() -> None:
-    async with told() as one:
+    async with reported() as one:
         one.situation = replace(HERE, said=replace(GARAGE, name="Yard"))
         one.discovery.look_again()
         await asyncio.sleep(1)
@@ -98,7 +98,7 @@ async def test_a_change_of_the_configuration_is_followed_at_once() -> None:
 
 
 async def test_another_look_without_a_change_says_nothing() -> None:
-    async with told() as one:
+    async with reported() as one:
         one.situation = replace(HERE, own_addresses=frozenset({"10.0.0.1"}))
         one.discovery.look_again()
         await asyncio.sleep(60)
@@ -110,7 +110,7 @@ async def test_a_network_that_fails_is_said_once_and_tried_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        async with told() as one:
+        async with reported() as one:
             one.protocol.troubles = [OSError(19, "no such device")] * 3 + [LinkError("mDNS: away")]
             one.situation = replace(HERE, places=(MOVED,))
             await asyncio.sleep(LOOK_S * 6)
@@ -126,7 +126,7 @@ async def test_what_is_told_goes_on_while_the_system_names_no_addresses(
     why: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        async with told() as one:
+        async with reported() as one:
             one.trouble = why
             await asyncio.sleep(LOOK_S * 6)
             assert one.protocol.said == ["hello Garage 192.168.1.5"]
@@ -140,7 +140,7 @@ async def test_what_is_told_goes_on_while_the_system_names_no_addresses(
 async def test_a_mistake_of_ours_is_an_error_of_the_log_and_ends_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async with told() as one:
+    async with reported() as one:
         one.protocol.troubles = [ValueError("a bug")]
         one.situation = replace(HERE, places=(MOVED,))
         await asyncio.sleep(LOOK_S * 3)

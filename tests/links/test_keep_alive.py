@@ -50,17 +50,17 @@ async def test_a_session_that_lasted_starts_over_with_short_delays() -> None:
 async def test_who_knows_the_link_says_what_happened_to_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    told: list[str] = []
+    reported: list[str] = []
 
     async def session() -> NoReturn:
         raise LinkError("nobody there")
 
     async with asyncio.TaskGroup() as group:
-        keeping = keep_alive("x", session, on_failure=lambda error: told.append(str(error)))
+        keeping = keep_alive("x", session, on_failure=lambda error: reported.append(str(error)))
         task = group.create_task(keeping)
         await asyncio.sleep(2.0)
         task.cancel()
-    assert told == ["nobody there", "nobody there"]
+    assert reported == ["nobody there", "nobody there"]
     assert caplog.records == []
 
 

@@ -138,10 +138,10 @@ async def test_five_hundred_reads_a_second_are_answered_at_fifty_and_every_other
         busy = site.group.others(RoutingBusy)
         assert len(busy) == site.link.flow.busy_sent
         assert 80 <= len(busy) <= 100, "one each 100 ms at the most"
-        told = [int(raw[-4:], 16) for _, raw in site.group.others(RoutingLostMessage)]
-        assert sum(told) == outbox.dropped_responses == site.link.flow.lost_here
-        assert len(told) == site.link.flow.notices_sent
-        assert len(told) <= 11, "one each second at the most"
+        reported = [int(raw[-4:], 16) for _, raw in site.group.others(RoutingLostMessage)]
+        assert sum(reported) == outbox.dropped_responses == site.link.flow.lost_here
+        assert len(reported) == site.link.flow.notices_sent
+        assert len(reported) <= 11, "one each second at the most"
 
 
 async def test_an_answer_says_the_newest_value() -> None:

@@ -161,8 +161,8 @@ async def test_after_a_restart_of_the_charger_one_phase_comes_first_again(model_
         await rig.simulator.start()
         await asyncio.sleep(20.0)
         setpoint = rig.chargers[0].model.points["setpoint_write"]
-        told = [w[3][-1] for w in rig.simulator.writes[before:] if w[2] == setpoint.address]
-        assert told[0] * setpoint.scale <= 1400
+        reported = [w[3][-1] for w in rig.simulator.writes[before:] if w[2] == setpoint.address]
+        assert reported[0] * setpoint.scale <= 1400
 
 
 @pytest.mark.parametrize("model_id", COARSE)

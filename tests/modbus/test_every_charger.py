@@ -46,13 +46,13 @@ def test_the_current_is_written_again_to_a_charger_that_restarted_unnoticed(
     device = SimulatedCharger(model, model.unit_id)
     talk = Talk(driver, device)
     talk.until(15.0)
-    told_ma = device.offer_ma
-    assert OFFER_MA - resolution_ma(model) < told_ma <= OFFER_MA
+    reported_ma = device.offer_ma
+    assert OFFER_MA - resolution_ma(model) < reported_ma <= OFFER_MA
     assert talk.conditions == [LinkCondition.GOOD]
     device.restart()
-    assert device.offer_ma != told_ma, "it offers what it was delivered with"
+    assert device.offer_ma != reported_ma, "it offers what it was delivered with"
     talk.until(30.0)  # where every value is a request of its own, a round takes 12 s
-    assert device.offer_ma == told_ma
+    assert device.offer_ma == reported_ma
     assert talk.conditions == [LinkCondition.GOOD], "its connection was never lost"
 
 

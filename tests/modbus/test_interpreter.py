@@ -177,10 +177,10 @@ def test_a_device_that_changes_at_every_look_is_believed_in_the_end(catalogue: C
 def phase_by_phase(interpreter: Interpreter, kind: str, *raws: Raw | None) -> list[object]:
     """Return what is told of the sum while the phases are read one after the other."""
     total = Quantity(kind)
-    told: list[object] = []
+    reported: list[object] = []
     for phase, raw in enumerate(raws, 1):
-        told.append(interpreter.update({f"{kind}_l{phase}": raw}).get(total))
-    return told
+        reported.append(interpreter.update({f"{kind}_l{phase}": raw}).get(total))
+    return reported
 
 
 @pytest.mark.proves("H.80", "2.28")
@@ -224,9 +224,9 @@ def test_sums_of_every_kind_wait_for_all_phases(catalogue: Catalogue) -> None:
             if any(one.scale_from or one.valid_if or one.ratio_points for one in points):
                 continue
             interpreter, total = Interpreter("x", model), Quantity(kind.removesuffix("_total"))
-            told = [interpreter.update({name: 7}).get(total) for name in names]
-            assert told[:-1] == [None] * (len(names) - 1), model.id
-            assert told[-1] is not None, model.id
+            reported = [interpreter.update({name: 7}).get(total) for name in names]
+            assert reported[:-1] == [None] * (len(names) - 1), model.id
+            assert reported[-1] is not None, model.id
 
 
 def test_a_phase_that_is_not_available_makes_the_sum_so(catalogue: Catalogue) -> None:
@@ -279,5 +279,5 @@ def test_a_text_that_is_no_evccid_is_not_shown_as_one(catalogue: Catalogue, show
     charx = Interpreter("cp1", catalogue.chargers["phoenix_charx"])
     assert Quantity.EVCCID not in charx.update({"evccid": shown})
     assert Quantity.EVCCID in charx.unavailable
-    told = charx.update({"evccid": "00:1a:2b:3c:4d:5e"})
-    assert told == {Quantity.EVCCID: "001A2B3C4D5E"}
+    reported = charx.update({"evccid": "00:1a:2b:3c:4d:5e"})
+    assert reported == {Quantity.EVCCID: "001A2B3C4D5E"}

@@ -104,7 +104,7 @@ def bender(catalogue: Catalogue, *, software_before_522: bool) -> dict[Quantity,
     driver = make_driver(PointNumber(1), model, unit_id=255)
     driver.opened()
     driver.want(16_000)
-    told: dict[Quantity, Value] = {}
+    reported: dict[Quantity, Value] = {}
     nothing = [0xFFFF, 0xFFFF]
     new = range(218, 222)
     now_s = 0.0
@@ -130,23 +130,23 @@ def bender(catalogue: Catalogue, *, software_before_522: bool) -> dict[Quantity,
             events = driver.read_done(request, answer, now_s)
         for event in events:
             if isinstance(event, ChargerSeen):
-                told.update(event.values)
-    return told
+                reported.update(event.values)
+    return reported
 
 
 def test_a_separate_sum_is_used_where_the_meter_provides_one_phase_only(
     catalogue: Catalogue,
 ) -> None:
-    told = bender(catalogue, software_before_522=False)
-    assert told[Quantity.POWER] == 6900
-    assert told[Quantity.POWER_L1] == 2300
-    assert Quantity.POWER_L2 not in told
+    reported = bender(catalogue, software_before_522=False)
+    assert reported[Quantity.POWER] == 6900
+    assert reported[Quantity.POWER_L1] == 2300
+    assert Quantity.POWER_L2 not in reported
 
 
 def test_without_a_register_of_its_own_the_sum_is_made_from_the_phases(
     catalogue: Catalogue,
 ) -> None:
-    told = bender(catalogue, software_before_522=True)
-    assert told[Quantity.POWER] == 6900
-    assert told[Quantity.POWER_L2] == 2300
-    assert isinstance(told[Quantity.ENERGY], int)
+    reported = bender(catalogue, software_before_522=True)
+    assert reported[Quantity.POWER] == 6900
+    assert reported[Quantity.POWER_L2] == 2300
+    assert isinstance(reported[Quantity.ENERGY], int)

@@ -30,16 +30,16 @@ class Bench:
         self.measures_currents = measures_currents
 
     @property
-    def told_w(self) -> int:
+    def reported_w(self) -> int:
         return self.count.power_w(self.offer_ma)
 
     def read(
-        self, values: dict[Quantity, Value], seconds: float = 1.0, *, told: bool = True
+        self, values: dict[Quantity, Value], seconds: float = 1.0, *, reported: bool = True
     ) -> None:
         for _ in range(round(seconds)):
             self.now_s += 1.0
             self.count.observe(
-                values, offer_ma=self.offer_ma, is_acknowledged=told, now_s=self.now_s
+                values, offer_ma=self.offer_ma, is_acknowledged=reported, now_s=self.now_s
             )
 
     def rests(self, seconds: float = 1.0, state: ChargingState = WAITS) -> None:
@@ -63,9 +63,9 @@ class Bench:
 
 def test_while_the_count_is_unknown_the_minimum_of_one_phase_is_written() -> None:
     bench = Bench()
-    assert bench.told_w == LEAST_W
+    assert bench.reported_w == LEAST_W
     bench.rests(TRY_S - 1)
-    assert bench.told_w == LEAST_W
+    assert bench.reported_w == LEAST_W
 
 
 @pytest.mark.parametrize("used", [1, 2, 3])
@@ -73,26 +73,26 @@ def test_the_phases_on_which_current_flows_are_the_phases_in_use(used: int) -> N
     bench = Bench()
     bench.draws(*[2.0] * used)
     assert bench.count.count == used
-    assert bench.told_w == 16 * 230 * used
+    assert bench.reported_w == 16 * 230 * used
 
 
 def test_one_that_does_not_start_gets_the_minimum_of_more_phases() -> None:
     bench = Bench(offer_ma=6000)
     bench.rests(TRY_S + 1)
-    assert bench.told_w == 2 * LEAST_W, "of two: three would be 9 A for a two-phase vehicle"
+    assert bench.reported_w == 2 * LEAST_W, "of two: three would be 9 A for a two-phase vehicle"
     bench.rests(TRY_S)
-    assert bench.told_w == 3 * LEAST_W
+    assert bench.reported_w == 3 * LEAST_W
     bench.rests(1000)
-    assert bench.told_w == 3 * LEAST_W
+    assert bench.reported_w == 3 * LEAST_W
 
 
 def test_a_step_is_left_out_where_the_offer_would_cover_a_vehicle_of_fewer_phases() -> None:
     bench = Bench(offer_ma=9000)
     bench.rests(TRY_S + 1)
-    assert bench.told_w == 3 * LEAST_W, "9 A on each of two phases"
+    assert bench.reported_w == 3 * LEAST_W, "9 A on each of two phases"
     bench = Bench(offer_ma=9000, measures_currents=False)
     bench.rests(TRY_S + 1)
-    assert bench.told_w == 2 * LEAST_W, "a power would not show how many they are"
+    assert bench.reported_w == 2 * LEAST_W, "a power would not show how many they are"
 
 
 @pytest.mark.parametrize(
@@ -108,22 +108,22 @@ def test_a_step_is_left_out_where_the_offer_would_cover_a_vehicle_of_fewer_phase
 def test_a_vehicle_that_is_refused_or_finished_gets_no_more_power(state: ChargingState) -> None:
     bench = Bench(offer_ma=6000)
     bench.rests(600, state=state)
-    assert bench.told_w == LEAST_W
+    assert bench.reported_w == LEAST_W
 
 
 def test_a_reading_before_the_offer_is_acknowledged_does_not_count() -> None:
     bench = Bench()
     values: dict[Quantity, Value] = {Quantity.STATE: WAITS, Quantity.CURRENT_L1: 0}
-    bench.read(values, 300, told=False)
-    assert bench.told_w == LEAST_W
+    bench.read(values, 300, reported=False)
+    assert bench.reported_w == LEAST_W
 
 
 def test_a_late_starter_with_one_phase_is_known_at_its_first_current() -> None:
     bench = Bench()
     bench.rests(200)
-    assert bench.told_w == 3 * LEAST_W
+    assert bench.reported_w == 3 * LEAST_W
     bench.draws(1.5)
-    assert bench.told_w == 16 * 230
+    assert bench.reported_w == 16 * 230
 
 
 def test_more_phases_count_at_once_fewer_after_two_readings() -> None:
@@ -151,7 +151,7 @@ def test_more_than_the_offer_is_forgiven_while_the_vehicle_still_follows() -> No
     bench.draws(16, 16, 16, seconds=FOLLOW_S)
     assert bench.count.count == 3
     bench.draws(16, 16, 16)
-    assert bench.told_w == LEAST_W, "it was not what was known"
+    assert bench.reported_w == LEAST_W, "it was not what was known"
 
 
 def test_the_voltage_is_no_reason_to_forget() -> None:
@@ -163,7 +163,7 @@ def test_the_voltage_is_no_reason_to_forget() -> None:
 def test_impossible_currents_say_nothing() -> None:
     bench = Bench()
     bench.draws(16, 6553.5, 6553.5)
-    assert bench.told_w == LEAST_W
+    assert bench.reported_w == LEAST_W
 
 
 def test_a_phase_that_was_not_read_lately_is_not_in_use() -> None:
@@ -179,37 +179,37 @@ def test_the_count_is_kept_through_a_pause_and_forgotten_when_the_vehicle_leaves
     bench = Bench()
     bench.draws(16, 16, 16)
     bench.offer_ma = 0
-    assert bench.told_w == 0
+    assert bench.reported_w == 0
     bench.rests(3600)
     bench.offer_ma = OFFER_MA
-    assert bench.told_w == 3 * 16 * 230
+    assert bench.reported_w == 3 * 16 * 230
     bench.leaves()
-    assert bench.told_w == LEAST_W
+    assert bench.reported_w == LEAST_W
 
 
 def test_a_vehicle_that_pauses_for_long_is_counted_again() -> None:
     bench = Bench()
     bench.draws(8)
     bench.rests(IDLE_S)
-    assert bench.told_w == 16 * 230
+    assert bench.reported_w == 16 * 230
     bench.rests()
-    assert bench.told_w == LEAST_W
+    assert bench.reported_w == LEAST_W
     bench.rests(TRY_S + 1)
-    assert bench.told_w == 3 * LEAST_W
+    assert bench.reported_w == 3 * LEAST_W
 
 
 def test_at_one_configured_phase_everything_is_known() -> None:
     bench = Bench(configured=1)
-    assert bench.told_w == 16 * 230
+    assert bench.reported_w == 16 * 230
     bench.draws(16, 16, 16, seconds=100)
     bench.leaves()
-    assert bench.told_w == 16 * 230
+    assert bench.reported_w == 16 * 230
 
 
 def test_never_more_phases_than_the_charging_point_has() -> None:
     bench = Bench(configured=2)
     bench.draws(6, 6, 6)
-    assert bench.told_w == 2 * 16 * 230
+    assert bench.reported_w == 2 * 16 * 230
 
 
 # --- power only -------------------------------------------------------------------------------------
@@ -217,9 +217,9 @@ def test_never_more_phases_than_the_charging_point_has() -> None:
 
 def started_with_three(bench: Bench) -> None:
     bench.rests(2 * TRY_S + 2)
-    assert bench.told_w == 3 * LEAST_W
+    assert bench.reported_w == 3 * LEAST_W
     bench.draws(6, 6, 6)
-    assert bench.told_w == 2 * LEAST_W, "of three phases it must stop now"
+    assert bench.reported_w == 2 * LEAST_W, "of three phases it must stop now"
 
 
 def test_by_power_one_that_starts_with_the_minimum_of_one_phase_uses_one() -> None:
@@ -241,16 +241,16 @@ def test_by_power_one_of_three_phases_shows_it_by_stopping() -> None:
     bench = Bench(measures_currents=False)
     started_with_three(bench)
     bench.draws(3, 3, 3, seconds=2)
-    assert bench.told_w == 2 * LEAST_W
+    assert bench.reported_w == 2 * LEAST_W
     bench.rests()
-    assert bench.told_w == 3 * 16 * 230
+    assert bench.reported_w == 3 * 16 * 230
 
 
 def test_by_power_one_that_goes_on_with_less_has_fewer_phases() -> None:
     bench = Bench(measures_currents=False)
     started_with_three(bench)
     bench.draws(12, seconds=STOPS_S + 1)  # all of it on one phase
-    assert bench.told_w == LEAST_W
+    assert bench.reported_w == LEAST_W
     bench.draws(6, seconds=STOPS_S + 1)
     assert bench.count.count == 1
 
@@ -278,7 +278,7 @@ def test_the_written_power_never_gives_a_phase_in_use_more_than_the_offer(
 ) -> None:
     bench = Bench(offer_ma=offer_ma, configured=configured)
     before = 0
-    for state, one, two, three, told in heard:
+    for state, one, two, three, reported in heard:
         values: dict[Quantity, Value] = {
             Quantity.STATE: state,
             Quantity.CONNECTED: int(state is not ChargingState.AVAILABLE),
@@ -286,11 +286,11 @@ def test_the_written_power_never_gives_a_phase_in_use_more_than_the_offer(
             Quantity.CURRENT_L2: two,
             Quantity.CURRENT_L3: three,
         }
-        bench.read(values, told=told)
+        bench.read(values, reported=reported)
         used = sum(ma > 1000 for ma in (one, two, three))
-        if told and used == before and used > 0 and state is not ChargingState.AVAILABLE:
+        if reported and used == before and used > 0 and state is not ChargingState.AVAILABLE:
             least_w = bench.count.assumed * 6000 * 230 // 1000
-            assert bench.told_w <= max(used * offer_ma * 230 // 1000, 0) or (
-                bench.count.count is None and bench.told_w == least_w == LEAST_W
+            assert bench.reported_w <= max(used * offer_ma * 230 // 1000, 0) or (
+                bench.count.count is None and bench.reported_w == least_w == LEAST_W
             )
-        before = used if told and state is not ChargingState.AVAILABLE else 0
+        before = used if reported and state is not ChargingState.AVAILABLE else 0

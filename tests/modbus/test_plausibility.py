@@ -24,12 +24,12 @@ def values(power_w: int, phases_w: tuple[int, ...] = (), phases_ma: tuple[int, .
 
 
 def warnings(
-    caplog: pytest.LogCaptureFixture, told: Values, times: int, *, charger: bool = True
+    caplog: pytest.LogCaptureFixture, reported: Values, times: int, *, charger: bool = True
 ) -> list[str]:
     """Return what is said when the same is read again and again."""
     check = SumCheck("cp1", is_consumer=charger)
     for _ in range(times):
-        check.update(told, ())
+        check.update(reported, ())
     return [record.getMessage() for record in caplog.records]
 
 
@@ -47,7 +47,7 @@ def test_currents_that_cannot_carry_the_power_are_said(caplog: pytest.LogCapture
 
 
 @pytest.mark.parametrize(
-    ("told", "charger"),
+    ("reported", "charger"),
     [
         (values(7500, (2500, 2500, 2500), (10_870,) * 3), True),
         (values(7500, (2500, 2500, 0), (10_870, 10_870, 0)), True),  # of two moments
@@ -59,9 +59,9 @@ def test_currents_that_cannot_carry_the_power_are_said(caplog: pytest.LogCapture
     ],
 )
 def test_what_can_be_of_one_device_is_not_said(
-    caplog: pytest.LogCaptureFixture, told: Values, *, charger: bool
+    caplog: pytest.LogCaptureFixture, reported: Values, *, charger: bool
 ) -> None:
-    assert warnings(caplog, told, 1000, charger=charger) == []
+    assert warnings(caplog, reported, 1000, charger=charger) == []
 
 
 def test_a_moment_is_not_said(caplog: pytest.LogCaptureFixture) -> None:
@@ -95,9 +95,9 @@ def test_a_model_file_that_is_wrong_by_a_factor_shows_in_the_log(
         box.update({"power": 750_000})
         box.update({"power_l1": 25_000, "power_l2": 25_000, "power_l3": 25_000})
     assert len(caplog.records) == 1
-    right, told = Interpreter("cp1", goe), {}
+    right, reported = Interpreter("cp1", goe), {}
     for _ in range(100):
         right.update({"power": 750_000})
-        told = right.update({"power_l1": 25_000, "power_l2": 25_000, "power_l3": 25_000})
-    assert told[Quantity.POWER_L1] == 2500
+        reported = right.update({"power_l1": 25_000, "power_l2": 25_000, "power_l3": 25_000})
+    assert reported[Quantity.POWER_L1] == 2500
     assert len(caplog.records) == 1

@@ -78,8 +78,8 @@ class Life:
             place = write.unit_id, write.table, write.address, write.function
             self.box.write(*place, list(write.registers))
             self.writes.append((self.now_s, write))
-            told_ma = self.one.note_acknowledged(write, self.now_s)
-            if told_ma is not None and self.known_s is None:
+            reported_ma = self.one.note_acknowledged(write, self.now_s)
+            if reported_ma is not None and self.known_s is None:
                 self.known_s = self.now_s
             if self.known_s is not None:
                 self.offers.append((self.now_s, self.box.offer_ma))
@@ -315,12 +315,14 @@ def check_enabling(life: Life, spacing_s: float) -> None:
         if paused_ma or not wanted_ma or not enabling or control.offer[-1].point != enabling[0]:
             continue
         paused_again = [at_s for at_s, ma in life.wants if at_s >= wanted_s and ma == 0]
-        told = [at_s for at_s in life.times_of(carriers[0]) if at_s >= wanted_s]
-        latest_s = told[0] + 4 * spacing_s + SLACK_S if told else 0.0
-        if told and not any(at_s <= latest_s for at_s in paused_again):
-            enabled = [at_s for at_s in life.times_of(enabling[0]) if told[0] <= at_s <= latest_s]
-            assert enabled, (wanted_s, told[0])
-            last_s = max(at_s for at_s in told if at_s <= enabled[0])
+        reported = [at_s for at_s in life.times_of(carriers[0]) if at_s >= wanted_s]
+        latest_s = reported[0] + 4 * spacing_s + SLACK_S if reported else 0.0
+        if reported and not any(at_s <= latest_s for at_s in paused_again):
+            enabled = [
+                at_s for at_s in life.times_of(enabling[0]) if reported[0] <= at_s <= latest_s
+            ]
+            assert enabled, (wanted_s, reported[0])
+            last_s = max(at_s for at_s in reported if at_s <= enabled[0])
             assert enabled[0] <= last_s + 2 * spacing_s + SLACK_S, (wanted_s, last_s)
 
 

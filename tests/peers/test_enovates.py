@@ -82,15 +82,15 @@ async def test_the_library_reads_and_commands_what_the_charger_does() -> None:
         assert await peer.ask("offered") == 8765
         state = await peer.ask("read", name="State")
         assert (state["number_of_phases"], state["max_amp_per_phase"]) == (3, 32)
-        told = await peer.ask("read", name="Diagnostics")
+        reported = await peer.ask("read", name="Diagnostics")
         assert (await peer.ask("read", name="TransactionToken"))["transaction_token"] == ""
 
         seen = box.seen_by_gateway()
         assert seen[Quantity.STATE] == ChargingState.CHARGE
         assert currents_of(seen) == [8765] * 3
         assert seen[Quantity.SETPOINT] == 8765
-        assert seen[Quantity.SERIAL] == told["serial_nr"] == "EN0123456789"
-        assert seen[Quantity.FIRMWARE] == told["firmware_version"]
+        assert seen[Quantity.SERIAL] == reported["serial_nr"] == "EN0123456789"
+        assert seen[Quantity.FIRMWARE] == reported["firmware_version"]
 
         await peer.ask("set_limit", limit=0)
         box.let_pass(10)

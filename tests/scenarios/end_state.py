@@ -54,10 +54,10 @@ def end_state(scenario: Scenario, recording: Recording) -> list[str]:
     running = [one for one in wanting if one.offer_ma]
     room_ma = _room_ma(scenario, recording, points, running)
     found = _present(recording, is_hopeless=_is_hopeless(wanting, room_ma))
-    told_ma = READ_MA + (scenario.meter.min_change_ma or 0)
-    found += _waits_for_nothing(scenario, wanting, running, room_ma, told_ma)
+    reported_ma = READ_MA + (scenario.meter.min_change_ma or 0)
+    found += _waits_for_nothing(scenario, wanting, running, room_ma, reported_ma)
     known_ma = _room_ma(scenario, recording, points, running, is_by_offer=True)
-    found += _held_down(scenario, running, room_ma, known_ma, told_ma)
+    found += _held_down(scenario, running, room_ma, known_ma, reported_ma)
     paused = [one for one in points if one.cap_ma < one.model.minimum_ma and one.offer_ma]
     return found + [f"CP{one.number} has {_a(one.offer_ma)}, 0 A was ordered" for one in paused]
 
@@ -183,7 +183,7 @@ def _waits_for_nothing(
     wanting: Sequence[_Point],
     running: Sequence[_Point],
     room_ma: list[float],
-    told_ma: int,
+    reported_ma: int,
 ) -> list[str]:
     """Return who has no current although its minimum fits."""
     spare_ma = SHED_MA if scenario.settings.get("queue") else 0
@@ -196,7 +196,7 @@ def _waits_for_nothing(
         for one in wanting
         if not one.offer_ma
         and all(
-            left[phase] >= one.model.minimum_ma + spare_ma + WORTH_MA + told_ma
+            left[phase] >= one.model.minimum_ma + spare_ma + WORTH_MA + reported_ma
             for phase in one.counts_for
         )
     ]
@@ -207,7 +207,7 @@ def _held_down(
     running: Sequence[_Point],
     room_ma: list[float],
     known_ma: list[float],
-    told_ma: int,
+    reported_ma: int,
 ) -> list[str]:
     """Return who has less than its fair share, or less than is left for it; and what is too much."""
     found = []
@@ -236,10 +236,10 @@ def _held_down(
     for one, fair_ma in zip(running, fair, strict=True):
         step_ma = one.model.resolution_ma if one.model.resolution_ma > FINE_MA else WORTH_MA
         unused_ma = min((left[phase] for phase in one.counts_for), default=0.0)
-        worth_ma = coarsest_ma + told_ma + WORTH_MA * _sharers(running, one)
+        worth_ma = coarsest_ma + reported_ma + WORTH_MA * _sharers(running, one)
         if one.offer_ma + step_ma <= one.cap_ma and unused_ma >= worth_ma:
             found.append(f"CP{one.number} has {_a(one.offer_ma)}, and {_a(unused_ma)} are left")
-        tolerance_ma = max(LOWER_FROM_MA, coarsest_ma) + told_ma
+        tolerance_ma = max(LOWER_FROM_MA, coarsest_ma) + reported_ma
         if one.offer_ma < fair_ma - tolerance_ma:
             found.append(f"CP{one.number} has {_a(one.offer_ma)}, its share is {_a(fair_ma)}")
         if one.offer_ma > max(one.cap_ma, one.model.minimum_ma):
@@ -248,7 +248,7 @@ def _held_down(
         users = [one for one in running if phase in one.counts_for]
         above = any(one.offer_ma > one.model.minimum_ma for one in users)
         above = above and all(one.model.is_measured for one in running)
-        if above and ma < -LOWER_FROM_MA - told_ma:
+        if above and ma < -LOWER_FROM_MA - reported_ma:
             found.append(f"the offers on L{phase + 1} are {_a(-ma)} above what there is")
     return found
 

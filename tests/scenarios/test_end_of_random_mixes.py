@@ -78,13 +78,13 @@ def troubles(draw: st.DrawFn, count: int) -> list[Happening]:
     number = PointNumber(draw(st.integers(1, count)))
     load_ma = tuple(draw(amperes(0, 30)) for _ in range(3))
     base = BaseChanged(happens_at=at_s, load_ma=(load_ma[0], load_ma[1], load_ma[2]))
-    told = [
+    reported = [
         (InterruptionCommanded(point=number, is_active=on), GridControlCommanded(is_active=on))
         for on in (True, False)
     ]
     commands: list[list[Happening]] = [
         [Told(happens_at=at_s, event=on), Told(happens_at=end_s, event=off)]
-        for on, off in zip(*told, strict=True)
+        for on, off in zip(*reported, strict=True)
     ]
     silent: list[Happening] = [
         ChargerTroubled(happens_at=at_s, point=number, trouble=Trouble.UNREACHABLE),

@@ -87,9 +87,9 @@ def happenings(draw: st.DrawFn, count: int) -> Happening:
         GridControlCommanded(is_active=False),
         HighPowerStarted(),
     ]
-    told = st.sampled_from(commands).map(lambda event: Told(happens_at=at_s, event=event))
+    reported = st.sampled_from(commands).map(lambda event: Told(happens_at=at_s, event=event))
     base = st.just(BaseChanged(happens_at=at_s, load_ma=(load_ma[0], load_ma[1], load_ma[2])))
-    return draw(st.one_of(base, base, base, told, field(at_s, number)))
+    return draw(st.one_of(base, base, base, reported, field(at_s, number)))
 
 
 def field(at_s: float, number: int) -> st.SearchStrategy[Happening]:

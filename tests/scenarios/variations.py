@@ -211,8 +211,8 @@ def _at_point(happening: Happening, numbers: Numbers) -> Happening:
     if number is None:
         return happening
     if isinstance(happening, Told):
-        told: Any = happening.event
-        return replace(happening, event=replace(told, point=numbers[number]))
+        reported: Any = happening.event
+        return replace(happening, event=replace(reported, point=numbers[number]))
     moved: Any = happening
     return replace(moved, point=numbers[number])  # type: ignore[no-any-return]
 

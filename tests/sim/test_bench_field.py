@@ -87,9 +87,9 @@ def test_a_charger_that_reboots_announces_something_else_until_the_driver_reads_
     one, two = limits_of_2(recording, 59.0)
     assert one == (60.0, 12_000)
     assert two[1] == 14_000
-    told_s = recording.points[1].offers.changes(0.0, 60.0)[-1][0] + LATENCY_S
+    reported_s = recording.points[1].offers.changes(0.0, 60.0)[-1][0] + LATENCY_S
     waits_s = LIMITED_REWRITE_S  # it is less than it was told: there is no haste
-    assert told_s + waits_s < two[0] <= told_s + waits_s + 1.0 + LATENCY_S
+    assert reported_s + waits_s < two[0] <= reported_s + waits_s + 1.0 + LATENCY_S
 
 
 def test_more_than_it_was_told_is_written_again_at_once() -> None:

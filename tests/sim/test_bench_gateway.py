@@ -152,8 +152,8 @@ def test_a_step_of_the_clock_changes_the_time_of_day_and_nothing_else() -> None:
     steps = "{at: 40, clock_step_s: 3600}, {at: 80, clock_step_s: -7200}"
     _, recording, listener = ran(text % steps)
     _, same, _ = ran(text % "")
-    told = [one.now for _, one in listener.heard if isinstance(one, ClockSet)]
-    assert [round((now - NOON).total_seconds()) for now in told] == [3640, -3520]
+    reported = [one.now for _, one in listener.heard if isinstance(one, ClockSet)]
+    assert [round((now - NOON).total_seconds()) for now in reported] == [3640, -3520]
     assert [log.offers.changes(0, 100) for log in recording.points] == [
         log.offers.changes(0, 100) for log in same.points
     ]

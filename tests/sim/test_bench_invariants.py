@@ -106,7 +106,7 @@ def test_an_offer_outside_the_range_is_noticed() -> None:
 
 def test_an_offer_above_the_cap_of_the_grid_operator_is_noticed() -> None:
     world = World()
-    world.watch.told(GridControlCommanded(is_active=True))
+    world.watch.received(GridControlCommanded(is_active=True))
     world.watch.offered(50.0, 1, 6000, 7000)
     assert world.names == ["I2"]
 
@@ -158,7 +158,7 @@ def test_a_raise_after_the_hold_is_fine() -> None:
 
 def test_a_pause_that_is_not_obeyed_is_noticed() -> None:
     world = World()
-    world.watch.told(InterruptionCommanded(point=CP1, is_active=True))
+    world.watch.received(InterruptionCommanded(point=CP1, is_active=True))
     world.watch.after_command(50.0)
     assert world.names == ["I5"]
     assert world.found[0].words == "CP1 has 14.0 A, 0 A was ordered"

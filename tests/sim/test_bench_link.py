@@ -50,11 +50,11 @@ class Registers:
                     self.comm.append((at_s, int(is_comm)))
 
 
-def driven(charger: Registers, told: Told) -> Registers:
+def driven(charger: Registers, reported: Told) -> Registers:
     """Let the driver tell a charger; there is a car that draws nothing."""
     driver = make_driver(PointNumber(1), box_of(PointModel()), unit_id=1)
     driver.opened()
-    now_s, pending, reboot_s = 0.0, list(told), charger.reboots[0]
+    now_s, pending, reboot_s = 0.0, list(reported), charger.reboots[0]
     while now_s < END_S:
         due_s = min([driver.due_at(now_s), reboot_s, *(at_s for at_s, _ in pending[:1])])
         now_s = max(now_s, due_s)
@@ -82,9 +82,9 @@ def driven(charger: Registers, told: Told) -> Registers:
     return charger
 
 
-def benched(events: str, told: Told) -> tuple[Limits, Limits]:
+def benched(events: str, reported: Told) -> tuple[Limits, Limits]:
     """Return what the bench makes of it: limits, and when the link was out of order."""
-    lines = [f"  - {{at: {at_s}, point: 1, setpoint_a: {offer_a}}}" for at_s, offer_a in told]
+    lines = [f"  - {{at: {at_s}, point: 1, setpoint_a: {offer_a}}}" for at_s, offer_a in reported]
     text = (
         f"duration_s: {END_S:g}\nidle_s: 0\nconnection: {{load_management: off}}\n"
         "points: [{car: {maximum_a: 0}}]\nevents:\n" + "\n".join([*lines, events])
@@ -130,12 +130,12 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("events", "charger", "told"), CASES)
+@pytest.mark.parametrize(("events", "charger", "reported"), CASES)
 def test_the_bench_writes_when_the_driver_writes(
-    events: str, charger: Registers, told: Told
+    events: str, charger: Registers, reported: Told
 ) -> None:
-    driven(charger, told)
-    limits, comm = benched(events, told)
+    driven(charger, reported)
+    limits, comm = benched(events, reported)
     assert near([one for one in charger.limits if one[0] > STARTED_S], limits), (
         charger.limits,
         limits,

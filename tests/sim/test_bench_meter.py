@@ -69,9 +69,9 @@ def test_in_slow_times_telegrams_take_longer_and_keep_their_order() -> None:
 
 
 def test_the_gateway_may_be_told_another_delay_than_there_is() -> None:
-    told = Run(parse_scenario("meter: {delay_s: 2.5, told_delay_s: 0.5}"))
-    assert told.controller.station is not None
-    settings = told.controller.station.load_management_settings
+    reported = Run(parse_scenario("meter: {delay_s: 2.5, told_delay_s: 0.5}"))
+    assert reported.controller.station is not None
+    settings = reported.controller.station.load_management_settings
     assert settings is not None
     assert settings.meter_delay_s == 0.5
     assert parse_scenario("meter: {delay_s: 2.5}").meter.assumed_delay_s == 2.5
@@ -289,8 +289,8 @@ def test_a_transformer_the_wrong_way_round_turns_the_sign_of_its_phase_for_its_t
         "duration_s: 14\nbase_a: [4, 5, -6]\n"
         "meter: {reversed: [1, 3], reversed_from_s: 4, reversed_until_s: 8}"
     )
-    told = [4.0, 4.0, -4.0, -4.0, -4.0, 4.0, 4.0]
-    assert [value for _, value in amperes(text)] == pytest.approx(told)
+    reported = [4.0, 4.0, -4.0, -4.0, -4.0, 4.0, 4.0]
+    assert [value for _, value in amperes(text)] == pytest.approx(reported)
     assert {round(value, 3) for _, value in amperes(text, 1)} == {5.0}
     assert {round(value, 3) for _, value in amperes(text, 2)} == {-6.0, 6.0}
 

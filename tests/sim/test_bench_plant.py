@@ -154,8 +154,8 @@ def test_an_unmeasured_charger_reports_no_current() -> None:
 def test_a_current_becomes_a_value_of_the_datapoint_type(
     dpt: str, current_ma: float, value: float
 ) -> None:
-    told = on_the_bus(dpt, current_ma, voltage_v=230.0, power_factor=1.0)
-    assert told == pytest.approx(value)
+    reported = on_the_bus(dpt, current_ma, voltage_v=230.0, power_factor=1.0)
+    assert reported == pytest.approx(value)
 
 
 def test_a_two_byte_current_has_coarse_steps() -> None:

@@ -124,7 +124,7 @@ class Site:
         self.tell(Tick())
 
 
-def told_and_true(station: Station, now_s: float) -> list[tuple[object, ...]]:
+def reported_and_true(station: Station, now_s: float) -> list[tuple[object, ...]]:
     """Return where what was told differs from what holds now, but for what moves slowly."""
     wrong: list[tuple[object, ...]] = []
     for number, point in station.points.items():
@@ -152,7 +152,7 @@ def seconds_of(life: Life) -> Iterator[Site]:
 @given(lives)
 def test_after_every_second_the_bus_knows_what_is_true(life: Life) -> None:
     for site in seconds_of(life):
-        assert told_and_true(site.station, site.now_s) == []
+        assert reported_and_true(site.station, site.now_s) == []
 
 
 @pytest.mark.proves("D9.1b")

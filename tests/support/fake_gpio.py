@@ -36,12 +36,12 @@ class FakeChip:
         for one in self.inputs:
             one.see(offset)
 
-    def unplug(self, *, is_told: bool = True) -> None:
+    def unplug(self, *, is_reported: bool = True) -> None:
         """Take the chip away; older kernels do not tell those who hold its lines."""
         self.is_plugged = False
         self.holders.clear()
         for one in self.inputs:
-            if is_told:
+            if is_reported:
                 one.wake()
 
     def plug(self) -> None:

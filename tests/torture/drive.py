@@ -106,7 +106,7 @@ class Torture:
 
     def _live_well(self, victim: Victim, plan: Plan, dice: random.Random) -> None:
         victim.wait_ready()
-        self._check_what_is_told()
+        self._check_what_is_reported()
         self._actor.act(dice, plan.act_s, heard=True)
         if plan.ending is Ending.BURST:
             self._actor.burst(dice)
@@ -119,11 +119,11 @@ class Torture:
         victim = self._start()
         try:
             victim.wait_ready()
-            self._check_what_is_told()
+            self._check_what_is_reported()
             self._actor.burst(random.Random(self.tally.seed))  # noqa: S311 - no secret
             self._actor.calm_down()
             for point in POINTS:
-                self._wait_told(group_address(51, point), 0)
+                self._wait_reported(group_address(51, point), 0)
             victim.end()
         finally:
             victim.discard()
@@ -146,24 +146,24 @@ class Torture:
         self.faults.found(stored)
         return self.journal.found(stored.wishes)
 
-    def _check_what_is_told(self) -> None:
+    def _check_what_is_reported(self) -> None:
         """Check that the bus and the chargers hear what is stored."""
         stored = self.journal.stored
-        self._wait_told(group_address(2), stored[What.GRID_CONTROL, GENERAL])
+        self._wait_reported(group_address(2), stored[What.GRID_CONTROL, GENERAL])
         for point in POINTS:
-            self._wait_told(group_address(56, point), stored[What.INTERRUPTION, point])
+            self._wait_reported(group_address(56, point), stored[What.INTERRUPTION, point])
         for point in POINTS:
             if not self._chargers.is_away(point) and not self._chargers.is_broken(point):
                 self._wait_offered(point)
 
-    def _wait_told(self, address: str, value: int | None) -> None:
+    def _wait_reported(self, address: str, value: int | None) -> None:
         answers: list[bytes | None] = []
 
-        def told() -> bool:
+        def reported() -> bool:
             answers.append(self._line.read(address))
             return answers[-1] == bytes((value or 0,))
 
-        _wait(told, lambda: f"{address} to be {value}, it is {answers[-1]!r}")
+        _wait(reported, lambda: f"{address} to be {value}, it is {answers[-1]!r}")
 
     def _wait_offered(self, point: int) -> None:
         lowest_ma, highest_ma = self._offers_ma(point)

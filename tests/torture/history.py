@@ -88,11 +88,11 @@ class SessionBook:
     def _over(self, point: int, running: Running | None) -> None:
         """Check that the last session, if any, stands at the end of the list, the very same."""
         lines = [line for line in self.lines if line.point == point]
-        told = (*running[:-1],) if running else None
+        reported = (*running[:-1],) if running else None
         listed = (*lines[-1][2:],) if lines else None
-        if told != listed:
+        if reported != listed:
             raise BrokenStateError(
-                f"the last session of charging point {point} is {told}, the list says {listed}"
+                f"the last session of charging point {point} is {reported}, the list says {listed}"
             )
         visit = self._visits.get(point)
         if visit and visit.seen:

@@ -24,7 +24,7 @@ STORY = (
 )
 
 
-def told(*, unheard: int = 0) -> Journal:
+def reported(*, unheard: int = 0) -> Journal:
     journal = Journal(POINTS)
     for number, command in enumerate(STORY):
         journal.note(command, heard=number >= unheard)
@@ -46,36 +46,36 @@ def state(**values: int) -> dict[Key, int | None]:
     ],
 )
 def test_the_state_after_any_of_the_commands_may_be_stored(found: dict[Key, int | None]) -> None:
-    assert not told().found(found)
+    assert not reported().found(found)
 
 
 def test_the_state_after_all_of_them_is_the_newest() -> None:
-    journal = told()
+    journal = reported()
     assert journal.found(state(interrupted=1, setpoint=9000, grid=1))
     assert journal.found(journal.stored), "nothing was commanded since"
 
 
 def test_a_value_that_was_never_commanded_is_broken() -> None:
     with pytest.raises(BrokenStateError, match=r"setpoint \[mA\] of charging point 2 is 8500"):
-        told().found(state(interrupted=1, setpoint=8500))
+        reported().found(state(interrupted=1, setpoint=8500))
 
 
 def test_values_that_never_held_together_are_broken() -> None:
     with pytest.raises(BrokenStateError, match="never held together"):
-        told().found(state(setpoint=8000))
+        reported().found(state(setpoint=8000))
 
 
 def test_what_one_look_found_is_never_lost_later() -> None:
-    journal = told()
+    journal = reported()
     journal.found(state(interrupted=1, setpoint=8000))
     with pytest.raises(BrokenStateError, match="interruption of charging point 1 is 0; it was 1"):
         journal.found(state(setpoint=8000))
 
 
 def test_the_first_commands_may_be_unheard_during_the_start_but_none_in_the_middle() -> None:
-    assert not told(unheard=2).found(state(grid=1))
-    assert not told(unheard=2).found(state(setpoint=8000))
+    assert not reported(unheard=2).found(state(grid=1))
+    assert not reported(unheard=2).found(state(setpoint=8000))
     with pytest.raises(BrokenStateError, match="never held together"):
-        told(unheard=2).found(state(interrupted=1, grid=1))
+        reported(unheard=2).found(state(interrupted=1, grid=1))
     with pytest.raises(BrokenStateError, match="never held together"):
-        told(unheard=1).found(state(grid=1))
+        reported(unheard=1).found(state(grid=1))

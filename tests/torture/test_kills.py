@@ -24,6 +24,6 @@ def test_a_gateway_that_is_killed_again_and_again_leaves_the_old_or_the_new_stat
         done = host.run(sys.executable, *argv, timeout_s=TIMEOUT_S)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith("nothing was broken\n")
-    told = re.search(rf"{KILLS} kills .* (\d+) commands, .* (\d+) rows of faults", done.stdout)
-    assert told is not None, done.stdout
-    assert all(int(number) > 0 for number in told.groups()), done.stdout
+    reported = re.search(rf"{KILLS} kills .* (\d+) commands, .* (\d+) rows of faults", done.stdout)
+    assert reported is not None, done.stdout
+    assert all(int(number) > 0 for number in reported.groups()), done.stdout

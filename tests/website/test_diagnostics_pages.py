@@ -205,10 +205,10 @@ def test_registers_are_read_and_nothing_can_be_written(shown: Website, asked: As
 
 
 def test_every_refusal_has_words_that_are_translated() -> None:
-    told = (*modbus_monitor.REFUSALS, *objects.REFUSALS)
+    reported = (*modbus_monitor.REFUSALS, *objects.REFUSALS)
     modules = (modbus_buses, driver, spare_reads, codec, server)
     sources = [inspect.getsource(module) for module in modules]
-    for refusal in told:
+    for refusal in reported:
         if refusal.startswith(("the device is", "the device does", "KNX")):
             continue  # said elsewhere
         assert any(refusal in source for source in sources), refusal

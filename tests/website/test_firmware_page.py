@@ -106,14 +106,14 @@ def test_progress_is_told_to_scripts_and_the_page_waits_for_the_restart(
     upload(visited, firmware(tmp_path).read_bytes())
     device.is_held = True
     visited.post(f"{PAGE}/install", version="0.2")
-    told = visited.browser.get("/api/v1/firmware/progress").json
-    assert told is not None
-    assert (told["is_running"], told["done"], told["total"]) == (True, 0, 100)
+    reported = visited.browser.get("/api/v1/firmware/progress").json
+    assert reported is not None
+    assert (reported["is_running"], reported["done"], reported["total"]) == (True, 0, 100)
     assert "Upload firmware" not in shown(visited), "one thing at a time"
     device.started.pop()()
-    told = visited.browser.get("/api/v1/firmware/progress").json
-    assert told is not None
-    assert not told["is_running"]
+    reported = visited.browser.get("/api/v1/firmware/progress").json
+    assert reported is not None
+    assert not reported["is_running"]
 
 
 @pytest.mark.proves("W12", "W42")

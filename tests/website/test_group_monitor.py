@@ -99,7 +99,7 @@ def address_of(page: str) -> str:
     return f"{stream}&after={after}"
 
 
-def told(shown: Website, stream: str, events: int = 1) -> tuple[list[Any], int, str]:
+def reported(shown: Website, stream: str, events: int = 1) -> tuple[list[Any], int, str]:
     """Return rows and what was dropped, as some events of a stream tell it, and the id of the last."""
     answer = shown.browser.get(stream)
     blocks = iter(answer.response)
@@ -124,23 +124,23 @@ def test_no_row_is_lost_in_silence_before_a_stream_and_between_two(
     stream = address_of(shown.get("/diagnostics/group-monitor"))
     for n in range(1, 4):
         ring.note(telegram(n))
-    rows, dropped, last = told(shown, stream)
+    rows, dropped, last = reported(shown, stream)
     assert [row["time"][-3:] for row in rows] == ["010", "020", "030"]
     for n in range(4, 204):
         ring.note(telegram(n))
     assert shown.publisher.streams == 0
     address = stream.rpartition("=")[0]
-    more, more_dropped, last = told(shown, f"{address}={last}")
+    more, more_dropped, last = reported(shown, f"{address}={last}")
     assert len(rows) + dropped + len(more) + more_dropped == 203
     assert more[-1]["time"] == "12:00:02.030"
     for n in range(204, 204 + KEPT + 7):
         ring.note(telegram(n))
-    more, more_dropped, last = told(shown, f"{address}={last}")
+    more, more_dropped, last = reported(shown, f"{address}={last}")
     assert len(more) == MOST_AT_ONCE
     assert len(more) + more_dropped == KEPT + 7
     assert more[0]["delta"] == "", "the row above is not the one before it"
     assert more[1]["delta"] == "+10 ms"
-    rows, dropped, _ = told(shown, f"{address}=another-5000")
+    rows, dropped, _ = reported(shown, f"{address}=another-5000")
     assert len(rows) + dropped == 204 + KEPT + 7, "of another start: all of this one"
 
 
@@ -165,7 +165,7 @@ def test_a_live_row_has_the_time_since_the_one_before_and_what_stood_near(
     page = shown.get("/diagnostics/group-monitor?filter=1/0/1&context=1")
     for n, address in ((70, 0x093E), (130, 0x093E), (150, 0x0801), (160, 0x093E), (300, 0x093E)):
         ring.note(telegram(n, address=address))
-    rows, _, _ = told(shown, address_of(page))
+    rows, _, _ = reported(shown, address_of(page))
     assert [(row["time"][6:], row["delta"], row["tone"]) for row in rows] == [
         ("01.300", "+1300 ms", "muted"),
         ("01.500", "+200 ms", ""),

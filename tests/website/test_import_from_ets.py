@@ -360,8 +360,8 @@ def test_while_a_project_is_read_the_page_says_so_and_cancel_ends_it(
     assert "The file is being read: 7 s of at most 300 s." in page
     assert hidden(page, "then") == "wizard"
     assert re.search('data-progress="/config/objects/import/progress"[^>]* data-running', page)
-    told = visited.browser.get(f"{HERE}/progress").get_json()
-    assert (told["is_running"], told["done"], told["total"]) == (True, 7, 300)
+    reported = visited.browser.get(f"{HERE}/progress").get_json()
+    assert (reported["is_running"], reported["done"], reported["total"]) == (True, 7, 300)
     another = visited.guest(Role.ADMINISTRATOR)
     theirs = Sender(another).send(knxproj(project(OURS)))
     refused = another.post(HERE, upload=theirs, file_name="other.knxproj")

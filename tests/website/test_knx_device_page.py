@@ -264,14 +264,14 @@ def test_the_json_has_codes_and_no_secret(shown: Shown, found: Website) -> None:
     for language in ("en", "de"):
         text = found.get(f"{PATH}.json", language)
         assert "sesame42" not in text
-        told = json.loads(text)
-        assert told["condition"] == "ets"
-        assert told["loadables"][0] == {
+        reported = json.loads(text)
+        assert reported["condition"] == "ets"
+        assert reported["loadables"][0] == {
             "name": "address_table", "index": 1, "state": "loaded", "entries": 12, "octets": 26, "crc": 0x0ABC, "error": 0,
         }  # fmt: skip
-        assert told["download"]["ending"] == "completed"
-        assert told["server"]["tunnels"][1] == {"address": "1.1.242", "client": ""}
-        assert told["at"] == NOON.isoformat()
+        assert reported["download"]["ending"] == "completed"
+        assert reported["server"]["tunnels"][1] == {"address": "1.1.242", "client": ""}
+        assert reported["at"] == NOON.isoformat()
 
 
 def test_a_device_that_does_not_react_is_said_to_be_busy() -> None:

@@ -27,7 +27,7 @@ def shared() -> Iterator[Website]:
         yield found
 
 
-def told(content: bytes, name: str) -> str | None:
+def reported(content: bytes, name: str) -> str | None:
     found = ET.fromstring(content).find(f".//d:{name}", NAMES)  # noqa: S314 - we have made it
     return None if found is None else found.text
 
@@ -40,8 +40,8 @@ def test_whoever_has_found_the_device_gets_its_description_without_a_log_in(
     answer = stranger.get(DESCRIPTION_PATH, headers={"Host": "192.168.1.5:8080"})
     assert answer.status_code == 200
     assert answer.mimetype == "text/xml"
-    assert told(answer.data, "friendlyName") == 'Garage <"&'
-    assert told(answer.data, "presentationURL") == "http://192.168.1.5:8080/"
+    assert reported(answer.data, "friendlyName") == 'Garage <"&'
+    assert reported(answer.data, "presentationURL") == "http://192.168.1.5:8080/"
     assert b"1.0" not in answer.data.partition(b"<device>")[2], "no version"
     for name, size in ICONS.items():
         assert assets.address_of(name).encode() in answer.data
@@ -65,7 +65,7 @@ def test_the_address_of_the_website_is_the_one_that_was_asked(
 ) -> None:
     found = device_description(shared.bridge, host)
     assert found is not None
-    assert told(found.content, "presentationURL") == address
+    assert reported(found.content, "presentationURL") == address
 
 
 def test_a_foreign_name_gets_no_description(shared: Website) -> None:
@@ -104,7 +104,7 @@ def test_plain_http_that_is_sent_on_to_https_still_gives_description_and_icons(
         assert head.startswith(b"HTTP/1.1 200 ")
         assert b'Content-Type: text/xml; charset="utf-8"' in head
         assert f"Content-Length: {len(body)}".encode() in head
-        assert told(body, "presentationURL") == f"https://127.0.0.1:{port}/"
+        assert reported(body, "presentationURL") == f"https://127.0.0.1:{port}/"
         head, body = asked(port, assets.address_of("icon-48.png"))
         assert b"Content-Type: image/png" in head
         assert body == assets.assets()["icon-48.png"].content

@@ -47,7 +47,7 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Told:
     folder = tmp_path_factory.mktemp("planted")
     state, port = folder / "state", free_port()
     ports = {"web": port, "port": free_port()}
@@ -108,22 +108,22 @@ def look_everywhere(port: int, state: Path, running: Running) -> Told:
 
 @pytest.mark.long
 @pytest.mark.proves("W14")
-def test_no_planted_secret_is_told_anywhere(told: Told) -> None:
-    assert len(told.places) > 20
+def test_no_planted_secret_is_told_anywhere(reported: Told) -> None:
+    assert len(reported.places) > 20
     found = [
         (place, name)
-        for place, text in told.places.items()
-        for name, secret in told.secrets.items()
+        for place, text in reported.places.items()
+        for name, secret in reported.secrets.items()
         if secret.lower() in text.lower()
     ]
     assert found == []
-    assert "Traceback" not in told.places["log"]
+    assert "Traceback" not in reported.places["log"]
 
 
 @pytest.mark.long
 @pytest.mark.proves("W14")
-def test_the_token_of_forms_stands_in_pages_of_its_session_only(told: Told) -> None:
-    with_it = {place for place, text in told.places.items() if told.csrf in text}
+def test_the_token_of_forms_stands_in_pages_of_its_session_only(reported: Told) -> None:
+    with_it = {place for place, text in reported.places.items() if reported.csrf in text}
     assert "/settings" in with_it
     assert not [
         place for place in with_it if place == "log" or place.startswith(("/api/", "store:"))
@@ -131,5 +131,5 @@ def test_the_token_of_forms_stands_in_pages_of_its_session_only(told: Told) -> N
 
 
 @pytest.mark.long
-def test_what_is_left_of_a_card_can_be_recognised(told: Told) -> None:
-    assert f"…{CARD:X}"[-4:] in told.places["/points/1"]
+def test_what_is_left_of_a_card_can_be_recognised(reported: Told) -> None:
+    assert f"…{CARD:X}"[-4:] in reported.places["/points/1"]

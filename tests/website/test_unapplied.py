@@ -16,12 +16,12 @@ def test_drafts_and_steps_come_back_as_they_were() -> None:
     begun.drafts.keep("owner", Draft(text="device: {}\n", based_on="1", typing=typing))
     begun.wizards.mark("owner", Step.DEVICE, Mark.DONE)
     begun.wizards.mark("guest", Step.FIND, Mark.SKIPPED)
-    found = Unapplied(json.loads(json.dumps(begun.told())))
+    found = Unapplied(json.loads(json.dumps(begun.as_json())))
     draft = found.drafts.of("owner")
     assert draft == Draft(text="device: {}\n", based_on="1"), "the open page is gone"
     assert found.wizards.of("owner").next_step is Step.FIND
     assert found.wizards.of("guest").marks == {Step.FIND: Mark.SKIPPED}
-    assert Unapplied().told() == {}
+    assert Unapplied().as_json() == {}
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_what_was_taken_back_is_the_draft_again_and_the_last_step_is_to_be_done_
     for step in Step:
         begun.wizards.mark("owner", step, Mark.DONE)
     begun.give_back("owner", TAKEN_BACK)
-    found = Unapplied(json.loads(json.dumps(begun.told())))
+    found = Unapplied(json.loads(json.dumps(begun.as_json())))
     assert found.drafts.of("owner") == TAKEN_BACK
     assert found.wizards.of("owner").next_step is Step.APPLY
     assert Step.CHECK in found.wizards.of("owner").marks

@@ -171,8 +171,8 @@ def test_a_part_at_a_wrong_offset_is_told_the_right_one(sender: Sender) -> None:
         assert answer.status_code == 409
         assert answer.mimetype == "application/problem+json"
         assert (answer.get_json()["why"], answer.get_json()["received"]) == ("wrong_offset", 10)
-    told = sender.look(upload_id).get_json()
-    assert told == {"id": upload_id, "received": 10, "size": 30, "part": PART}
+    reported = sender.look(upload_id).get_json()
+    assert reported == {"id": upload_id, "received": 10, "size": 30, "part": PART}
     assert sender.finish(upload_id, "0" * 64).get_json()["why"] == "not_complete"
 
 

@@ -311,9 +311,9 @@ def test_a_search_shows_how_far_it_is_and_can_be_cancelled(ask: Ask, visited: We
     page = visited.get("/wizard/find")
     assert "12 of 254 tried; asking 192.0.2.31:502" in page
     assert '<progress class="grow" max="254" value="12"' in page
-    told = visited.browser.get("/wizard/find/progress").json
-    assert told is not None
-    assert (told["is_running"], told["done"], told["total"]) == (True, 12, 254)
+    reported = visited.browser.get("/wizard/find/progress").json
+    assert reported is not None
+    assert (reported["is_running"], reported["done"], reported["total"]) == (True, 12, 254)
     went_to(visited, "/wizard/find/cancel")
     assert ask.asked == [("cancel",)]
 
@@ -520,19 +520,19 @@ def test_whoever_plugs_a_vehicle_in_sees_which_charging_point_that_is_before_any
         id="cp2/charger", connection=there[1], is_heard=True, is_plugged=True, changed_at=7.0
     )
     ask.watch = WatchProgress(number=1, watched=(left, right), is_running=True)
-    told = visited.browser.get("/wizard/points/watch").json
-    assert told is not None
-    assert told["said"] == "This one: Charging point 2. A vehicle was plugged in."
-    assert [row["state"] for row in told["rows"]] == ["no vehicle", "here"]
-    assert [row["tone"] for row in told["rows"]] == ["", "accent"]
-    assert "192.0.2.32:502, unit 255" in told["rows"][1]["words"]
+    reported = visited.browser.get("/wizard/points/watch").json
+    assert reported is not None
+    assert reported["said"] == "This one: Charging point 2. A vehicle was plugged in."
+    assert [row["state"] for row in reported["rows"]] == ["no vehicle", "here"]
+    assert [row["tone"] for row in reported["rows"]] == ["", "accent"]
+    assert "192.0.2.32:502, unit 255" in reported["rows"][1]["words"]
     # once the numbers are exchanged, what was seen under a number is of another charger
     swapped = {"charging_points[0].number": "2", "charging_points[1].number": "1"}
     went_to(visited, "/wizard/points", **swapped)
-    told = visited.browser.get("/wizard/points/watch").json
-    assert told is not None
-    assert told["rows"] == []
-    assert "This one" not in told["said"]
+    reported = visited.browser.get("/wizard/points/watch").json
+    assert reported is not None
+    assert reported["rows"] == []
+    assert "This one" not in reported["said"]
 
 
 @pytest.mark.proves("W47")
@@ -551,9 +551,9 @@ def test_a_charger_whose_connection_the_device_has_with_other_settings_is_said_w
         ),
         is_running=True,
     )
-    told = visited.browser.get("/wizard/points/watch").json
-    assert told is not None
-    plain, otherwise = told["rows"]
+    reported = visited.browser.get("/wizard/points/watch").json
+    assert reported is not None
+    plain, otherwise = reported["rows"]
     assert [row["state"] for row in (plain, otherwise)] == ["in use", "in use"]
     assert "with other settings: apply the configuration" in otherwise["words"]
     assert "192.0.2.32:502, unit 255" in otherwise["words"]
@@ -578,10 +578,10 @@ def test_the_smart_meter_is_watched_and_its_direction_judged_as_it_changes(
         values = {Quantity.CURRENT_L1: current_ma}
         watched = Watched(id="grid/meter", is_heard=True, values=values)
         ask.watch = WatchProgress(number=1, watched=(watched,), is_running=True)
-        told = visited.browser.get("/wizard/mains/progress").json
-        assert told is not None
-        (row,) = told["rows"]
-        assert told["is_running"]
+        reported = visited.browser.get("/wizard/mains/progress").json
+        assert reported is not None
+        (row,) = reported["rows"]
+        assert reported["is_running"]
         assert says in row["words"]
         assert row["tone"] == tone
 
@@ -664,9 +664,9 @@ def test_live_values_do_not_hide_a_register_that_does_not_answer(
     for more, is_said in (({}, True), ({Quantity.CURRENT_L1: 1000}, False)):
         watched = Watched(id="grid/meter", is_heard=True, values=values | more)
         ask.watch = WatchProgress(number=1, watched=(watched,), is_running=True)
-        told = visited.browser.get("/wizard/mains/progress").json
-        assert told is not None
-        (row,) = told["rows"]
+        reported = visited.browser.get("/wizard/mains/progress").json
+        assert reported is not None
+        (row,) = reported["rows"]
         assert "L2 59.2 A" in row["words"]
         assert (said in row["words"]) is is_said
         assert row["tone"] == ("warning" if is_said else "good")
@@ -696,11 +696,11 @@ def test_before_the_first_charge_the_running_smart_meter_is_shown_with_its_direc
     given = {"device": own.control(), "commissioning": ask.pages()}
     with website(lambda _language: view, **given) as visited:
         page = visited.get("/wizard/apply")
-        told = visited.browser.get("/wizard/charge/meter").json
+        reported = visited.browser.get("/wizard/charge/meter").json
     assert "What the smart meter measures" in page
-    assert told is not None
-    assert "L1 5 A, L2 -2 A, L3 4 A" in told["rows"][0]["words"]
-    assert told["rows"][0]["tone"] == "warning"
+    assert reported is not None
+    assert "L1 5 A, L2 -2 A, L3 4 A" in reported["rows"][0]["words"]
+    assert reported["rows"][0]["tone"] == "warning"
 
 
 def test_an_interface_that_was_found_is_taken_with_one_tap(ask: Ask, visited: Website) -> None:

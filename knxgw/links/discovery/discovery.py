@@ -33,7 +33,7 @@ class Situation:
 
 
 Teller = Callable[[Place, Situation, NoteNames], Awaitable[object]]
-_Told = tuple[str, Place, Introduction]
+_Announcement = tuple[str, Place, Introduction]
 
 
 class Discovery:
@@ -47,8 +47,8 @@ class Discovery:
     ) -> None:
         """Get ready; `look` says what holds now, None: nothing is told. `tellers`: by protocol."""
         self._look, self._tellers, self._look_s = look, tellers, look_s
-        self._running: dict[_Told, asyncio.Task[None]] = {}
-        self._names: dict[_Told, frozenset[str]] = {}
+        self._running: dict[_Announcement, asyncio.Task[None]] = {}
+        self._names: dict[_Announcement, frozenset[str]] = {}
         self._troubles: dict[str, str] = {}  # by protocol and adapter
         self._changed = asyncio.Event()
         self.host_names: frozenset[str] = frozenset()  # announced now; safe from any thread
@@ -77,29 +77,35 @@ class Discovery:
             self._note(ANYWHERE, err)
             return  # what is told goes on
         self._troubles.pop(ANYWHERE, None)
-        wanted: dict[_Told, Situation] = {}
+        wanted: dict[_Announcement, Situation] = {}
         if situation is not None:
             for place in situation.places:
                 for protocol in self._tellers:
                     wanted[protocol, place, situation.said] = situation
-        ending = [task for told, task in self._running.items() if told not in wanted]
+        ending = [
+            task for announcement, task in self._running.items() if announcement not in wanted
+        ]
         for task in ending:
             task.cancel()
         if ending:
             await asyncio.wait(ending)
-        self._running = {told: task for told, task in self._running.items() if not task.done()}
-        for told, situation in wanted.items():
-            if told not in self._running:
-                self._running[told] = group.create_task(self._tell(told, situation), name=told[0])
+        self._running = {
+            announcement: task for announcement, task in self._running.items() if not task.done()
+        }
+        for announcement, situation in wanted.items():
+            if announcement not in self._running:
+                self._running[announcement] = group.create_task(
+                    self._tell(announcement, situation), name=announcement[0]
+                )
 
-    async def _tell(self, told: _Told, situation: Situation) -> None:
+    async def _tell(self, announcement: _Announcement, situation: Situation) -> None:
         """Tell by one protocol in one network; the next look begins again if it fails."""
-        protocol, place, _ = told
+        protocol, place, _ = announcement
         where = f"by {protocol} at {place.adapter}"
 
         def note_names(names: frozenset[str]) -> None:
             self._troubles.pop(where, None)
-            self._names[told] = names
+            self._names[announcement] = names
             self.host_names = frozenset().union(*self._names.values())
 
         try:
@@ -107,7 +113,7 @@ class Discovery:
         except Exception as err:  # noqa: BLE001 - charging goes on, whatever it is
             self._note(where, err)
         finally:
-            self._names.pop(told, None)
+            self._names.pop(announcement, None)
             self.host_names = frozenset().union(*self._names.values())
 
     def _note(self, where: str, why: Exception) -> None:

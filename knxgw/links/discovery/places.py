@@ -52,7 +52,7 @@ def places(
         is_wanted = one.address in listened or (
             EVERYWHERE in listened and is_of_people(one.adapter)
         )
-        if is_wanted and not one.interface.is_loopback and not _is_told(found, one):
+        if is_wanted and not one.interface.is_loopback and not _has_network_of(found, one):
             found.append(one)
     return tuple(found)
 
@@ -62,7 +62,7 @@ def _by_preference(one: Place) -> tuple[bool, bool, str, int]:
     return address.is_link_local, one.adapter.startswith("wl"), one.adapter, int(address)
 
 
-def _is_told(found: Iterable[Place], one: Place) -> bool:
+def _has_network_of(found: Iterable[Place], one: Place) -> bool:
     address = one.interface.ip
     return any(
         place.adapter == one.adapter or (address in place.network and not address.is_link_local)

@@ -59,7 +59,7 @@ class Watch:
         self._due: list[tuple[float, float] | None] = [
             None
         ] * 3  # when offers must fit which sample
-        self._told = {one.number for one in plant.chargers}  # those that can be told what to do
+        self._obeying = {one.number for one in plant.chargers}  # those that can be told what to do
         self._returned_at = -1e9  # when one could be told again
         self.is_up = True  # the gateway; without power it answers nothing
         self._is_seen = all(point.is_measured for point in scenario.points)
@@ -72,7 +72,7 @@ class Watch:
         self.is_up = True
         self._reduced = [-1e9, -1e9, -1e9]
 
-    def told(self, event: Event) -> None:
+    def received(self, event: Event) -> None:
         """Note a command that orders or ends a pause."""
         if isinstance(event, GridControlCommanded):
             self._grid_control = event.is_active
@@ -159,10 +159,10 @@ class Watch:
 
     def _note_returned(self, at_s: float) -> None:
         """Note that a charger can be told again: it is read once, and the next cycle lowers it."""
-        told = {one.number for one in self._plant.chargers if one.can_be_told}
-        if told - self._told:
+        obeying = {one.number for one in self._plant.chargers if one.obeys}
+        if obeying - self._obeying:
             self._returned_at = at_s
-        self._told = told
+        self._obeying = obeying
 
     def _is_due(self, at_s: float, phase: int) -> bool:
         """Tell whether the offers must fit already.
@@ -223,7 +223,7 @@ def _least_ma(charger: Charger) -> float:
     """Return how far it can be lowered: not at all if it cannot be told, or its vehicle is deaf."""
     if charger.vehicle.is_deaf:
         return max(charger.vehicle.target_ma, charger.model.minimum_ma)
-    if not charger.can_be_told:
+    if not charger.obeys:
         return max(charger.limit_ma, charger.model.minimum_ma)
     return charger.model.minimum_ma
 
@@ -236,7 +236,7 @@ def _claimed_ma(charger: Charger, at_s: float) -> float:
     """
     offer_ma = charger.log.offers.last
     is_found_out = not charger.is_reachable or at_s >= charger.log.offers.times[-1] + FOUND_OUT_S
-    if not charger.can_be_told and is_found_out:
+    if not charger.obeys and is_found_out:
         is_silent_about_it = charger.is_reachable and Trouble.IGNORES in charger.troubles.values
         draw_ma = charger.vehicle.draw_ma(at_s)
         return max(offer_ma, draw_ma) if is_silent_about_it else charger.limit_ma
@@ -428,12 +428,12 @@ def _is_infeasible(
     minimums_ma = 0.0
     for model, log in zip(scenario.points, recording.points, strict=True):
         if phase in log.used.at(at_s):
-            is_told = _could_be_told(log, at_s - grace_s, at_s)
-            minimums_ma += model.minimum_ma if is_told else log.draw.at(at_s)
+            is_reached = _was_reached(log, at_s - grace_s, at_s)
+            minimums_ma += model.minimum_ma if is_reached else log.draw.at(at_s)
     return base.at(at_s) + minimums_ma > scenario.connection.limit_ma
 
 
-def _could_be_told(log: PointLog, from_s: float, to_s: float) -> bool:
+def _was_reached(log: PointLog, from_s: float, to_s: float) -> bool:
     """Tell whether a charger could be reached all the time between two moments."""
     changes = log.reached.changes(from_s, to_s)
     return log.reached.at(from_s) and all(is_reached for _, is_reached in changes)

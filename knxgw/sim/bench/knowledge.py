@@ -31,13 +31,13 @@ class Knowledge:
             power_factor=connection.power_factor,
             interval_s=meter.monitoring_s,
         )
-        told = [one for one in recording.told if one.phase == phase]
+        reported = [one for one in recording.reported if one.phase == phase]
         self._started_at = recording.started_at
-        self._arrived = [one.arrived_at for one in told]
-        self._base = [recording.base[phase].at(one.sampled_at) for one in told]
+        self._arrived = [one.arrived_at for one in reported]
+        self._base = [recording.base[phase].at(one.sampled_at) for one in reported]
         self._good = [
             one.arrived_at
-            for one in told
+            for one in reported
             if _current_ma(settings, scenario.meter.dpt, one.value)
             <= recording.configuration_at(scenario, one.arrived_at).connection.limit_ma
         ]

@@ -70,7 +70,7 @@ class MeterSide:
     def _telegram(self, sent: tuple[GridMeterReading, float]) -> None:
         telegram, sampled_at = sent
         self._recording.telegrams += 1
-        self._recording.told.append(
+        self._recording.reported.append(
             MeterValue(
                 arrived_at=self._agenda.now_s,
                 sampled_at=sampled_at,

@@ -76,7 +76,7 @@ class _Phase:
         self._grace_s = answer_s(scenario) + scenario.meter.sample_s
         self._from_ma = RISE_MA + noise_ma(scenario)  # a smaller rise of the building is none
         moments: list[tuple[float, MeterValue | None]] = [
-            (one.arrived_at, one) for one in recording.told if one.phase == phase
+            (one.arrived_at, one) for one in recording.reported if one.phase == phase
         ]
         begun = list(_begun_again(scenario))
         moments += [(at_s, None) for at_s in begun]
@@ -104,7 +104,7 @@ class _Phase:
         if value is not None:
             sampled_at = value.sampled_at
             draws_ma = self._load.at(sampled_at) - self._base.at(sampled_at)
-            known_ma = _told_ma(scenario, value) - draws_ma
+            known_ma = _reported_ma(scenario, value) - draws_ma
         if known_ma > self._known.last + self._from_ma:
             self._excuse(at_s)
             self._excused += [(at_s, _rise_ends_at(rises, at_s)) for rises in self._rises]
@@ -211,7 +211,7 @@ def _taken_s(scenario: Scenario) -> float:
     )
 
 
-def _told_ma(scenario: Scenario, value: MeterValue) -> float:
+def _reported_ma(scenario: Scenario, value: MeterValue) -> float:
     """Return the current that a telegram tells; negative: export."""
     connection = scenario.connection
     return current_ma(

@@ -68,7 +68,7 @@ class Charger:
         return not self.is_off and Trouble.UNREACHABLE not in self.troubles.values
 
     @property
-    def can_be_told(self) -> bool:
+    def obeys(self) -> bool:
         """Tell whether a command has an effect."""
         return self.is_reachable and _DISOBEDIENT.isdisjoint(self.troubles.values)
 

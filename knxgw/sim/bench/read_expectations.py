@@ -60,8 +60,8 @@ def _read(node: Node, place: Place) -> Expectation | None:
     children = node.only_keys((*_TIMES, *_OPTIONS, *_READERS))
     words = [word for word in _READERS if word in children]
     if len(words) != 1:
-        told = ", ".join(_READERS)
-        node.report(f"expected one condition, got {len(words)}", f"known are: {told}")
+        known = ", ".join(_READERS)
+        node.report(f"expected one condition, got {len(words)}", f"known are: {known}")
         return None
     (name,) = words
     word = _READERS[name]

@@ -68,8 +68,8 @@ def _read(node: Node, place: Place) -> Iterator[Happening]:
     children = node.only_keys((*_OPTIONS, *_READERS))
     words = [word for word in _READERS if word in children]
     if len(words) != 1:
-        told = ", ".join(_READERS)
-        node.report(f"expected one thing that happens, got {len(words)}", f"known are: {told}")
+        known = ", ".join(_READERS)
+        node.report(f"expected one thing that happens, got {len(words)}", f"known are: {known}")
         return
     at = node.require("at")
     at_s = at.number(None, place.duration_s) if at else None

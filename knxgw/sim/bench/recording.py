@@ -87,7 +87,7 @@ class Recording:
     objects: dict[tuple[int, str], Steps[Published]] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     samples: list[float] = field(default_factory=list)  # when the meter looked
-    told: list[MeterValue] = field(default_factory=list)  # by the meter, in order of arrival
+    reported: list[MeterValue] = field(default_factory=list)  # by the meter, in order of arrival
     operations: list[float] = field(default_factory=list)  # when it told that it is in operation
     base_changes: list[float] = field(default_factory=list)
     happenings: list[float] = field(default_factory=list)  # moments of the scenario

@@ -260,7 +260,7 @@ class Run:
             case Told(event=event):
                 self.recording.happenings.append(self.agenda.now_s)
                 if self.is_up:  # what nobody hears orders nothing
-                    self.watch.told(event)
+                    self.watch.received(event)
                     self.tell(event)
                     self.watch.after_command(self.agenda.now_s)
             case Restarted(off_s=off_s):

@@ -62,7 +62,7 @@ def begin() -> Response:
         progress = site().uploads.begin(session().account, size, is_wanted)
     except UploadError as err:
         return _refused(err)
-    answer = _told(progress)
+    answer = _answer(progress)
     answer.status_code = HTTPStatus.CREATED
     return answer
 
@@ -72,7 +72,7 @@ def begin() -> Response:
 def look(upload_id: str) -> Response:
     """Tell how much is there."""
     try:
-        return _told(site().uploads.progress(session().account, upload_id))
+        return _answer(site().uploads.progress(session().account, upload_id))
     except UploadError as err:
         return _refused(err)
 
@@ -86,7 +86,7 @@ def take(upload_id: str) -> Response:
         return problem(400, "The offset is missing")
     part = request.get_data(cache=False)
     try:
-        return _told(site().uploads.take(session().account, upload_id, offset, part))
+        return _answer(site().uploads.take(session().account, upload_id, offset, part))
     except UploadError as err:
         return _refused(err)
 
@@ -123,7 +123,7 @@ def _given(name: str) -> Any:  # noqa: ANN401 - whatever a program sends
     return given.get(name) if isinstance(given, dict) else None
 
 
-def _told(progress: Progress) -> Response:
+def _answer(progress: Progress) -> Response:
     return jsonify(
         {
             "id": progress.id,

@@ -268,11 +268,11 @@ def rows_answer(feed: Feed) -> Response:
     seen = publisher.number_of(after) if after else feed.last
     if request.args.get("once") == "1":
         news = feed.since(seen)
-        return jsonify({"id": publisher.id_of(news.number), **news.told()})
+        return jsonify({"id": publisher.id_of(news.number), **news.as_json()})
 
     def read(seen: int) -> tuple[int, Mapping[str, Any] | None]:
         news = feed.since(seen)
-        return news.number, None if news.is_silent else news.told()
+        return news.number, None if news.is_silent else news.as_json()
 
     try:
         stream = publisher.open_rows("rows", session().id, seen, gate.still_lets_in(), read)

@@ -117,7 +117,7 @@ def look() -> AnyResponse | str | tuple[str, int]:
 def progress() -> Response:
     """Tell how far it is."""
     reading = site().readings.of(session().account)
-    return jsonify((Shown() if reading is None else _progress(reading)).told())
+    return jsonify((Shown() if reading is None else _progress(reading)).as_json())
 
 
 @pages.post(f"{HERE}/device")

@@ -65,7 +65,7 @@ def firmware() -> str:
 @needs(Right.FIRMWARE)
 def progress() -> Response:
     """Tell a script how far an update is."""
-    return jsonify(_shown(site().bridge.machine.firmware.state(), language()).told())
+    return jsonify(_shown(site().bridge.machine.firmware.state(), language()).as_json())
 
 
 @pages.post("/settings/firmware/look")

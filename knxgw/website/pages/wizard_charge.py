@@ -131,14 +131,14 @@ def end() -> AnyResponse:
 @needs(Right.CONFIGURATION)
 def progress() -> Response:
     """Tell how far the first charge is."""
-    return jsonify(_shown(site().bridge.setup.commissioning.charge(), language()).told())
+    return jsonify(_shown(site().bridge.setup.commissioning.charge(), language()).as_json())
 
 
 @pages.get("/wizard/charge/meter")
 @needs(Right.CONFIGURATION)
 def meter() -> Response:
     """Tell what the smart meter measures."""
-    return jsonify(running_meter(language()).told())
+    return jsonify(running_meter(language()).as_json())
 
 
 # --- parts

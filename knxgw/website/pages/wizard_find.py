@@ -101,7 +101,7 @@ def cancel() -> AnyResponse:
 @needs(Right.CONFIGURATION)
 def progress() -> Response:
     """Tell how far the search is."""
-    return jsonify(_shown(site().bridge.setup.commissioning.search(), language()).told())
+    return jsonify(_shown(site().bridge.setup.commissioning.search(), language()).as_json())
 
 
 @pages.post("/wizard/find/take")

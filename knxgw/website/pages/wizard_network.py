@@ -106,7 +106,7 @@ def read_mains() -> AnyResponse | str | tuple[str, int]:
 @needs(Right.CONFIGURATION)
 def mains_progress() -> Response:
     """Tell how far the look at the smart meter is."""
-    return jsonify(_looked(language()).told())
+    return jsonify(_looked(language()).as_json())
 
 
 def _mains(draft: Draft) -> str | tuple[str, int]:
@@ -174,7 +174,7 @@ def search_knx() -> AnyResponse:
 @needs(Right.CONFIGURATION)
 def knx_progress() -> Response:
     """Tell how far the search for interfaces is."""
-    return jsonify(_found_knx(site().bridge.setup.commissioning.knx(), language()).told())
+    return jsonify(_found_knx(site().bridge.setup.commissioning.knx(), language()).as_json())
 
 
 @pages.post("/wizard/knx/take")
@@ -308,7 +308,7 @@ def done() -> AnyResponse:
 @needs(Right.CONFIGURATION)
 def check_progress() -> Response:
     """Tell how far the check is."""
-    return jsonify(_checked(site().bridge.setup.commissioning.check(), language()).told())
+    return jsonify(_checked(site().bridge.setup.commissioning.check(), language()).as_json())
 
 
 def page_of(key: str) -> str:

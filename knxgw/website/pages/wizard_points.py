@@ -86,7 +86,7 @@ def watch() -> AnyResponse | str | tuple[str, int]:
 @needs(Right.CONFIGURATION)
 def progress() -> Response:
     """Tell what the chargers show."""
-    return jsonify(_watched(language()).told())
+    return jsonify(_watched(language()).as_json())
 
 
 def _watched(words: Language) -> Shown:

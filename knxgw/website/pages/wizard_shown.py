@@ -24,6 +24,6 @@ class Shown:
     total: int = 0
     rows: tuple[ShownRow, ...] = ()
 
-    def told(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """Return what a script gets."""
         return asdict(self)
