@@ -1,6 +1,7 @@
 """Runs one day at random: the gateway, and what it is compared with, on the same plant and seed."""
 
 import gc
+import platform
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -63,7 +64,10 @@ def collect_seldom() -> None:
     """Let Python look for cycles of dead objects seldom; for a process that does nothing but run days.
 
     A day makes millions of objects and hardly a cycle among them: to look for these took a tenth of the time.
+    PyPy collects in another way, and has none of this.
     """
+    if platform.python_implementation() != "CPython":
+        return
     gc.freeze()  # what is there stays
     gc.set_threshold(50_000, 50, 100)
 
