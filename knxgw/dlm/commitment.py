@@ -19,7 +19,7 @@ def committed_ma(cycle: CycleState, *, without: Participant | None = None) -> li
 
     Each counts with the larger of its offer and its draw; or only with its draw, if its offer is not reserved
     (`holds_offer`). Two kinds count with more. One that was raised a moment ago may still rise to that offer,
-    although it has been lowered since. One without measurement that was lowered may have released nothing:
+    although it has been lowered or interrupted since. One without measurement that was lowered may have released nothing:
     its earlier draw counts until the meter has sampled the phase since. Source: load-management 9.2c, 9.4.
     """
     held_ma = [0] * len(cycle.phases)
@@ -27,7 +27,8 @@ def committed_ma(cycle: CycleState, *, without: Participant | None = None) -> li
         if participant is without:
             continue
         holds_offer, transition = participant.holds_offer, participant.transition
-        may_still_rise = holds_offer and cycle.now_s < transition.rises_until
+        follows_offers = holds_offer or participant.is_stopped_from_outside
+        may_still_rise = follows_offers and cycle.now_s < transition.rises_until
         was_lowered_unmeasured = (
             not participant.settings.measures_current
             and transition.draw_at_change_ma > participant.offer_ma
@@ -170,11 +171,12 @@ def withdrawn_from_others_ma(
             continue
         # for one that may still rise (`rises_until`) the commitment already says what it may draw
         may_begin = (
-            other.takes_part
+            (other.takes_part or other.is_stopped_from_outside)
             and not other.use.has_charged
             and cycle.now_s >= other.transition.rises_until
         )
-        if other.is_free or (includes_seen_vehicles and may_begin):
+        was_free = other.is_draw_known and not other.wants_to_charge  # stopped from outside or not
+        if was_free or (includes_seen_vehicles and may_begin):
             for index in other.phases:
                 unread_ma = other.transition.previous_offer_ma - other.draw_ma[index]
                 withdrawn_ma[index] += max(0, unread_ma)

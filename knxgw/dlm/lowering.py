@@ -21,6 +21,8 @@ from knxgw.dlm.state import PhaseState
 SAME_LOAD_WITHIN_S = 60.0
 # a smaller excess may be no more than a step of the meter: 41 mA at 60 A with 9.021
 METER_STEP_MA = 50
+# a value of the meter so recent is the one for which offers are lowered now: cycles come once a second
+JUST_SHOWN_S = 1.0
 # a reduction may help so much later than vehicles and meter need: an allowance, not derived from anything
 HELP_SLACK_S = 1.0
 
@@ -31,7 +33,7 @@ def lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, i
     An offer is lowered where the offers on one of its phases exceed the room (`Danger`), where it is above
     its allocation by more than a flicker of the building, or where its cap has fallen below it. A smaller
     difference costs no write to the charger: the offer stays. Lowering on a phase with a large excess
-    (`Danger.LARGE`) is a *safety reduction*: raises wait after it.
+    (`Danger.LARGE`), or that was just shown above the limit, is a *safety reduction*: raises wait after it.
 
     An offer that is lowered goes to its minimum at once where lowering it by less may not help
     (`_needs_minimum`). While there is danger it goes no higher than what the charger has acknowledged.
@@ -40,6 +42,7 @@ def lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, i
     danger = _update_dangers(cycle, running)
     minimum_if_unmeasured = _phases_reduced_in_vain(cycle, danger) | _phases_above_fuse(cycle)
     minimum_for_all = _phases_still_over_range(cycle)
+    shown_above_limit = _phases_just_shown_above_limit(cycle)
     for participant in running:
         target_ma = down_ma[participant.settings.number]
         if target_ma >= participant.offer_ma:
@@ -56,7 +59,7 @@ def lower(cycle: CycleState, running: list[Participant], down_ma: Mapping[int, i
         if is_in_danger or has_shrunk or is_above_cap:
             cycle.set_offer(participant, target_ma)
             for index in participant.phases:
-                if danger[index] is Danger.LARGE:
+                if danger[index] is Danger.LARGE or index in shown_above_limit:
                     _note_safety_reduction(cycle, cycle.phases[index])
 
 
@@ -123,6 +126,23 @@ def _phases_above_fuse(cycle: CycleState) -> set[int]:
         index
         for index, value in enumerate(cycle.state.meter.values[: len(cycle.phases)])
         if value is not None and value.current_ma > cycle.settings.fuse_ma
+    }
+
+
+def _phases_just_shown_above_limit(cycle: CycleState) -> set[int]:
+    """Return the phases (0 to 2) of which the meter has just shown clearly more than the limit.
+
+    The offers may seem to fit there already, because others were lowered for the same load on another phase,
+    a moment ago. Whether these use this phase is only assumed where they do not measure, so what is lowered
+    now may be what the line needs. Source: load-management 9.3a.
+    """
+    clearly_above_ma = cycle.settings.limit_ma + cycle.settings.lower_from_ma
+    return {
+        index
+        for index, value in enumerate(cycle.state.meter.values[: len(cycle.phases)])
+        if value is not None
+        and value.current_ma > clearly_above_ma
+        and cycle.now_s - value.arrived_at < JUST_SHOWN_S
     }
 
 

@@ -216,6 +216,15 @@ class Participant:
         return could_take_part and not self.wants_to_charge
 
     @property
+    def is_stopped_from_outside(self) -> bool:
+        """Tell whether something outside load management holds a vehicle at 0 A that may have begun to charge.
+
+        An interruption or a pause by the grid operator may come just after a start or a raise, which the
+        vehicle still follows. Source: load-management 9.2c.
+        """
+        return self.is_draw_known and self.is_connected and not self.may_charge
+
+    @property
     def is_draw_known(self) -> bool:
         """Tell whether the participant's draw is known: its currents can be believed, and its charger answers.
 

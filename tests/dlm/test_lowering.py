@@ -31,6 +31,29 @@ def test_a_clear_excess_is_lowered_with_its_telegram_and_delays_raising() -> Non
     assert house.state.phases[0].reduced_at == 62.0
 
 
+@pytest.mark.proves("D9.3a", "D9.4b")
+def test_what_is_lowered_on_a_phase_that_is_shown_above_the_limit_is_lowered_for_safety() -> None:
+    # On L2 the offers seem to fit once those on L1 were lowered: vehicle 3, which nobody measures, is
+    # taken to use L2 as well.
+    house = House(
+        participant(1, measures=False),
+        participant(2, (1,), measures=False),
+        participant(3, (2, 0, 1), measures=False),
+        participant(4, (1, 2, 0), measures=False),
+        settings=replace(HOUSE, fuse_ma=50_000, reserve_ma=4000),
+    )
+    for number, car in house.cars.items():
+        car.is_read, car.obeys_s = False, 2
+        car.terminals = 1 if number in (2, 3) else 3
+    house.live(300, base_a=(9.7, 1.2, 0.8))
+    assert house.offers_ma == [11_500] * 4
+    house.live(2, base_a=(35.9, 27.2, 26.9))
+    assert house.offers_ma == [6000] * 4
+    assert [phase.reduced_at for phase in house.state.phases[:2]] == [house.now_s] * 2
+    house.live(14)
+    assert house.offers_ma == [6000] * 4
+
+
 @pytest.mark.proves("D9.4b")
 def test_after_a_reduction_nothing_is_raised_for_15_s_even_if_the_peak_is_forgotten_before() -> (
     None

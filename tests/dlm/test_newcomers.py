@@ -173,3 +173,44 @@ def test_in_the_window_nobody_starts_on_what_the_uncertainty_of_the_base_load_ma
         house.cars[2].allowed = True
         house.decide()
         assert house.offers_ma == offers_ma
+
+
+@pytest.mark.proves("D5.5", "D9.2c")
+def test_nobody_starts_on_what_an_interruption_has_just_withdrawn_from_a_free_charging_point() -> (
+    None
+):
+    house = House(participant(1), participant(2), base_a=22)
+    for car in house.cars.values():
+        car.connected = False
+    house.live(100)
+    assert house.offers_ma == [6000, 0]
+    house.cars[1].allowed = False
+    house.cars[2].connected = True
+    house.live(6)
+    assert house.offers_ma == [0, 0], "a vehicle may have come to charging point 1 unseen"
+    house.live(1)
+    assert house.offers_ma == [0, 6000]
+
+
+@pytest.mark.proves("D9.2c")
+def test_what_a_vehicle_was_raised_to_stays_reserved_when_it_is_interrupted_before_it_has_followed() -> (
+    None
+):
+    house = House(participant(1), participant(2), base_a=18)
+    house.cars[1].cap_ma = 6000
+    house.live(60)
+    assert house.offers_ma == [6000, 8000]
+    house.cars[1].cap_ma = 16_000
+    house.cars[2].cap_ma = 6000
+    while house.offers_ma[0] == 6000:
+        house.live(1)
+    house.cars[1].allowed = False
+    house.cars[2].cap_ma = 16_000
+    house.live(1)
+    raised_ma = house.participant(1).transition.raised_to_ma
+    assert house.offers_ma[0] == 0
+    while house.now_s < house.participant(1).transition.rises_until:
+        assert house.offers_ma[1] + raised_ma <= 14_000
+        house.live(1)
+    house.live(20)
+    assert house.offers_ma[1] == 14_000

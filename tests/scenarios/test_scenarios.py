@@ -128,6 +128,7 @@ CATALOGUE = [
     pytest.param("unmeasured-gives-way-in-vain", marks=[pytest.mark.proves("D9.2e"), LONG]),
     pytest.param("unmeasured-gives-way-to-nobody", marks=[pytest.mark.proves("D9.2e"), LONG]),
     pytest.param("unmeasured-car-takes-little", marks=pytest.mark.proves("D14.1d")),
+    pytest.param("interrupted-just-after-a-raise", marks=pytest.mark.proves("D9.2c")),
     pytest.param("narrow-headroom-comes-to-rest", marks=pytest.mark.proves("D14.1c")),
     pytest.param("unmeasured-newcomer-gets-what-was-seen-to-be-free"),
     pytest.param("unmeasured-vehicle-of-one-phase", marks=LONG),
