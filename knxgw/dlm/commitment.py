@@ -144,20 +144,37 @@ def _offered_to_free_points_ma(cycle: CycleState) -> list[int]:
     """Return what free charging points are offered, per phase [mA].
 
     A vehicle that was plugged in there a moment ago may draw as much. A charger that cannot be reached does
-    not count as free (`Participant.is_free`): its offer is held back for it already (`held_back_ma`).
+    not count as free (`Participant.is_free`): its offer is held back for it already (`held_back_ma`). Nor does
+    one that draws while its charger interrupts: that offer is a commitment already.
     """
     offered_ma = [0] * len(cycle.phases)
     for participant in cycle.participants.values():
-        if participant.is_free:
+        if participant.is_free and not participant.draws_while_interrupting:
             for index in participant.phases:
                 offered_ma[index] += participant.offer_ma
     return offered_ma
 
 
+def may_be_drawn_unread_ma(cycle: CycleState) -> list[int]:
+    """Return what vehicles may draw that were plugged in unseen at free charging points, per phase [mA].
+
+    That is what such points are offered, and what was withdrawn from them a moment ago.
+    """
+    offered_ma, withdrawn_ma = _offered_to_free_points_ma(cycle), withdrawn_from_others_ma(cycle)
+    return [
+        offered + withdrawn for offered, withdrawn in zip(offered_ma, withdrawn_ma, strict=True)
+    ]
+
+
 def withdrawn_from_others_ma(
-    cycle: CycleState, participant: Participant, *, includes_seen_vehicles: bool = False
+    cycle: CycleState,
+    participant: Participant | None = None,
+    *,
+    includes_seen_vehicles: bool = False,
 ) -> list[int]:
     """Return what others may still draw, per phase [mA], of offers that were withdrawn from free charging points.
+
+    Others: than `participant`; None: all.
 
     A vehicle may have been plugged in at a free charging point after the last reading, and begun to draw. So
     a withdrawn offer counts until such a vehicle must have obeyed, even if the charger has acknowledged 0 A.

@@ -342,7 +342,8 @@ def _offer_to_free_points(cycle: CycleState) -> None:
     at the same moment. So those that have an offer come first, and what one of them has lost is offered to
     no other until a vehicle must have obeyed.
 
-    A new offer needs as much room as a start (`room_to_grant_ma`). One that is there stays while it fits
+    A new offer needs as much room as a start (`room_to_grant_ma`), beside what participants that run still lack:
+    a raise would have to wait until it is withdrawn again. One that is there stays while it fits
     `room_to_raise_ma`: what only the last sample leaves in doubt does not take it away. In a high-power
     window both must fit beside the highest base load that is possible now (`least_room_now_ma`). Must run
     after newcomers have claimed their minima, which are left out of the room. Source: load-management 5.4,
@@ -356,6 +357,9 @@ def _offer_to_free_points(cycle: CycleState) -> None:
     room_to_offer_ma = _unclaimed_ma(
         cycle, cycle.least_room_now_ma if is_in_window else cycle.room_to_grant_ma
     )
+    room_to_offer_ma = [
+        ma - lacked for ma, lacked in zip(room_to_offer_ma, cycle.lacked_ma, strict=True)
+    ]
     free_points = [one for one in cycle.participants.values() if _may_be_offered(cycle, one)]
     # false sorts first: those that have an offer come before those that get a new one
     for participant in sorted(free_points, key=lambda one: one.offer_ma == 0):

@@ -52,8 +52,10 @@ class CycleState:
         # true: some participant could get more once time has passed, though nothing new is read
         self.is_next_cycle_needed = False
         count = len(self.phases)
-        # the minima per phase of newcomers for which offers to free charging points are withdrawn now
+        # the minima of newcomers, and raises, for which offers to free charging points are withdrawn now
         self.claimed_ma = [0] * count
+        # what participants that run lack of their targets: it is not offered to free charging points
+        self.lacked_ma = [0] * count
         # what all offers may add up to on each phase, by different base loads (`find_room`):
         self.room_now_ma = [0] * count  # by the latest one (A_now): for lowering
         self.least_room_now_ma = [0] * count  # A_now if the base load is as high as it may be

@@ -16,7 +16,7 @@ from knxgw.dlm.allocation import (
     rounded,
     solve,
 )
-from knxgw.dlm.commitment import committed_ma, is_awaiting_release
+from knxgw.dlm.commitment import committed_ma, is_awaiting_release, may_be_drawn_unread_ma
 from knxgw.dlm.cycle_state import CycleState
 from knxgw.dlm.meter import are_values_recent, is_moment_complete, peak_hold_s
 from knxgw.dlm.participant import Participant
@@ -38,29 +38,49 @@ def raise_offers(
     Each rises by 2 A (`raise_ma`) at most. Two rooms count. The raises are worked out in `room_to_raise_ma`,
     as far as it is not committed. With a fast meter the last sample may leave a still higher base load
     possible, so they must also fit `room_to_grant_ma`, which is never larger: where all raises on a phase do
-    not fit that together, no participant on that phase is raised before the next sample. Must be called once
-    offers were lowered and newcomers started. Source: load-management 7.2d, 9.4.
+    not fit that together, no participant on that phase is raised before the next sample. What free charging
+    points are offered, or were until a moment ago, is withdrawn first: a vehicle that nobody has read yet may
+    draw it. Must be called once offers were lowered and newcomers started. Source: load-management 5.5, 7.2d,
+    9.4.
     """
+    _raise_possible(cycle, running, target_ma)
+    for participant in running:
+        lacked_ma = target_ma[participant.settings.number] - participant.offer_ma
+        for index in participant.phases:
+            cycle.lacked_ma[index] += max(0, lacked_ma)
+
+
+def _raise_possible(
+    cycle: CycleState, running: list[Participant], target_ma: Mapping[int, int]
+) -> None:
+    """Raise those that may rise now (in place); see `raise_offers`."""
     possible = _possible_raises(cycle, running, target_ma)
     if not possible:
         return
     held_ma = committed_ma(cycle)  # what all may draw at once: the rest is free for raises
-    free_ma = room_by_mains_phase(
-        [room - held for room, held in zip(cycle.room_to_raise_ma, held_ma, strict=True)]
-    )
+    left_ma = [room - held for room, held in zip(cycle.room_to_raise_ma, held_ma, strict=True)]
+    free_ma = room_by_mains_phase(left_ma)
     requests = [_raise_request(cycle, one) for one in possible]
     # rounded to what a charger can express; a whole step that is left over is given to one of them
     granted_rises_ma = rounded(free_ma, requests, solve(free_ma, requests))
     for one, rise_ma in zip(possible, granted_rises_ma, strict=True):
         for index in one.participant.phases:
             held_ma[index] += rise_ma
+    unread_ma = may_be_drawn_unread_ma(cycle)
     for one, rise_ma in zip(possible, granted_rises_ma, strict=True):
         # `held_ma` has all the raises in it by now
         fits_on_all_phases = all(
             held_ma[index] <= cycle.room_to_grant_ma[index] for index in one.participant.phases
         )
         if rise_ma > 0 and fits_on_all_phases:
-            _raise_offer(cycle, one.participant, rise_ma)
+            phases = one.participant.phases
+            if all(left_ma[index] - unread_ma[index] >= rise_ma for index in phases):
+                _raise_offer(cycle, one.participant, rise_ma)
+                for index in phases:
+                    left_ma[index] -= rise_ma
+            else:
+                for index in phases:
+                    cycle.claimed_ma[index] += rise_ma
 
 
 class PossibleRaise(NamedTuple):

@@ -214,3 +214,21 @@ def test_what_a_vehicle_was_raised_to_stays_reserved_when_it_is_interrupted_befo
         house.live(1)
     house.live(20)
     assert house.offers_ma[1] == 14_000
+
+
+@pytest.mark.proves("D5.5", "D9.5c")
+def test_a_raise_waits_until_the_offer_to_a_free_charging_point_was_withdrawn_for_it() -> None:
+    house = House(participant(1), participant(2), base_a=14.5)
+    house.cars[2].connected = False
+    house.cars[1].cap_ma = 10_000
+    house.live(100)
+    assert house.offers_ma == [10_000, 6000]
+    house.cars[1].cap_ma = 16_000
+    house.live(1)
+    assert house.offers_ma == [10_000, 0], "a vehicle may have come that nobody has read yet"
+    house.live(6)
+    assert house.offers_ma == [12_000, 0]
+    while house.offers_ma[0] < 16_000:
+        house.live(1)
+        assert house.offers_ma[1] == 0, "it is not offered again while another one still lacks"
+    assert house.now_s <= 120.0

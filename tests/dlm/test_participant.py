@@ -71,10 +71,12 @@ def test_one_that_interrupts_itself_and_draws_on_falls_to_the_minimum_when_there
     None
 ):
     house = House(participant(1), participant(2), base_a=8)
+    house.cars[2].cap_ma = 6000  # else the room would be for its raise
     house.live(60)
+    assert house.offers_ma == [16_000, 6000]
     house.cars[1].state = S.INTERRUPTION
     house.live(4, base_a=18)
-    assert house.offers_ma[0] == 6000
+    assert house.offers_ma == [6000, 6000]
 
 
 # --- a lower offer that is not taken -------------------------------------------------------------

@@ -129,6 +129,7 @@ CATALOGUE = [
     pytest.param("unmeasured-gives-way-to-nobody", marks=[pytest.mark.proves("D9.2e"), LONG]),
     pytest.param("unmeasured-car-takes-little", marks=pytest.mark.proves("D14.1d")),
     pytest.param("interrupted-just-after-a-raise", marks=pytest.mark.proves("D9.2c")),
+    pytest.param("plugged-in-just-before-a-raise", marks=pytest.mark.proves("D5.5")),
     pytest.param("narrow-headroom-comes-to-rest", marks=pytest.mark.proves("D14.1c")),
     pytest.param("unmeasured-newcomer-gets-what-was-seen-to-be-free"),
     pytest.param("unmeasured-vehicle-of-one-phase", marks=LONG),
