@@ -19,8 +19,9 @@ def committed_ma(cycle: CycleState, *, without: Participant | None = None) -> li
 
     Each counts with the larger of its offer and its draw; or only with its draw, if its offer is not reserved
     (`holds_offer`). Two kinds count with more. One that was raised a moment ago may still rise to that offer,
-    although it has been lowered or interrupted since. One without measurement that was lowered may have released nothing:
-    its earlier draw counts until the meter has sampled the phase since. Source: load-management 9.2c, 9.4.
+    although it has been lowered or interrupted since. One without measurement that was lowered may have released
+    nothing: its earlier draw counts until the meter has sampled the phase since. Source: load-management 9.2c,
+    9.4.
     """
     held_ma = [0] * len(cycle.phases)
     for participant in cycle.participants.values():
@@ -155,10 +156,11 @@ def _offered_to_free_points_ma(cycle: CycleState) -> list[int]:
     return offered_ma
 
 
-def may_be_drawn_unread_ma(cycle: CycleState) -> list[int]:
-    """Return what vehicles may draw that were plugged in unseen at free charging points, per phase [mA].
+def held_for_unseen_ma(cycle: CycleState) -> list[int]:
+    """Return what is held for vehicles that may have been plugged in unseen at free charging points, per phase [mA].
 
-    That is what such points are offered, and what was withdrawn from them a moment ago.
+    That is what such points are offered, and what was withdrawn from them a moment ago. Source: load-management
+    5.5.
     """
     offered_ma, withdrawn_ma = _offered_to_free_points_ma(cycle), withdrawn_from_others_ma(cycle)
     return [

@@ -16,7 +16,7 @@ from knxgw.dlm.allocation import (
     rounded,
     solve,
 )
-from knxgw.dlm.commitment import committed_ma, is_awaiting_release, may_be_drawn_unread_ma
+from knxgw.dlm.commitment import committed_ma, held_for_unseen_ma, is_awaiting_release
 from knxgw.dlm.cycle_state import CycleState
 from knxgw.dlm.meter import are_values_recent, is_moment_complete, peak_hold_s
 from knxgw.dlm.participant import Participant
@@ -53,7 +53,7 @@ def raise_offers(
 def _raise_possible(
     cycle: CycleState, running: list[Participant], target_ma: Mapping[int, int]
 ) -> None:
-    """Raise those that may rise now (in place); see `raise_offers`."""
+    """Raise those that may rise now; withdraw for the others what free charging points are offered (in place)."""
     possible = _possible_raises(cycle, running, target_ma)
     if not possible:
         return
@@ -66,7 +66,7 @@ def _raise_possible(
     for one, rise_ma in zip(possible, granted_rises_ma, strict=True):
         for index in one.participant.phases:
             held_ma[index] += rise_ma
-    unread_ma = may_be_drawn_unread_ma(cycle)
+    unseen_ma = held_for_unseen_ma(cycle)
     for one, rise_ma in zip(possible, granted_rises_ma, strict=True):
         # `held_ma` has all the raises in it by now
         fits_on_all_phases = all(
@@ -74,7 +74,7 @@ def _raise_possible(
         )
         if rise_ma > 0 and fits_on_all_phases:
             phases = one.participant.phases
-            if all(left_ma[index] - unread_ma[index] >= rise_ma for index in phases):
+            if all(left_ma[index] - unseen_ma[index] >= rise_ma for index in phases):
                 _raise_offer(cycle, one.participant, rise_ma)
                 for index in phases:
                     left_ma[index] -= rise_ma
