@@ -42,6 +42,26 @@ class ProcessFigures:
     keba_ms: tuple[float, ...]
 
 
+LAST_ROUNDS = (
+    10  # of a loop: one sees that a peer has closed, the next one closes, with some to spare
+)
+
+
+def end_loop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+    """End a loop and its thread; a connection that a client just opens is closed, and leaves no open socket."""
+
+    async def end_rest() -> None:
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        for _ in range(LAST_ROUNDS):
+            await asyncio.sleep(0)
+
+    asyncio.run_coroutine_threadsafe(end_rest(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(5)
+    loop.close()
+
+
 class SiteThread:
     """Simulated chargers and meters on their own loop in a thread."""
 
@@ -57,9 +77,7 @@ class SiteThread:
     def stop(self) -> None:
         """Close the simulators."""
         asyncio.run_coroutine_threadsafe(self.site.stop(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
-        self._loop.close()
+        end_loop(self._loop, self._thread)
 
     def plug_everywhere(self) -> None:
         """Let a vehicle charge at every point."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, TypeVar
 
+from bench.interruption import end_loop
 from knxgw.catalogue.load import catalogue
 from knxgw.charging.scope import PointNumber
 from knxgw.config.load import parse_configuration
@@ -93,9 +94,7 @@ class Chargers:
     def close(self) -> None:
         """Close every endpoint."""
         self._wait_for(self._site.stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(DO_TIMEOUT_S)
-        self._loop.close()
+        end_loop(self._loop, self._thread)
 
     # --- what people and power cuts do
 
