@@ -58,8 +58,9 @@ def _raise_possible(
     if not possible:
         return
     held_ma = committed_ma(cycle)  # what all may draw at once: the rest is free for raises
-    left_ma = [room - held for room, held in zip(cycle.room_to_raise_ma, held_ma, strict=True)]
-    free_ma = room_by_mains_phase(left_ma)
+    free_ma = room_by_mains_phase(
+        [room - held for room, held in zip(cycle.room_to_raise_ma, held_ma, strict=True)]
+    )
     requests = [_raise_request(cycle, one) for one in possible]
     # rounded to what a charger can express; a whole step that is left over is given to one of them
     granted_rises_ma = rounded(free_ma, requests, solve(free_ma, requests))
@@ -74,11 +75,12 @@ def _raise_possible(
         )
         if rise_ma > 0 and fits_on_all_phases:
             phases = one.participant.phases
-            if all(left_ma[index] - unseen_ma[index] >= rise_ma for index in phases):
+            if all(
+                held_ma[index] + unseen_ma[index] <= cycle.room_to_raise_ma[index]
+                for index in phases
+            ):
                 _raise_offer(cycle, one.participant, rise_ma)
-                for index in phases:
-                    left_ma[index] -= rise_ma
-            else:
+            else:  # for all of them alike, whatever their numbers
                 for index in phases:
                     cycle.claimed_ma[index] += rise_ma
 
