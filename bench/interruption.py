@@ -13,6 +13,7 @@ from time import perf_counter, sleep
 
 from bench.figures import Figures
 from bench.group_writes import write_bit
+from bench.loops import end_loop
 from bench.process import Cost, gateway_process
 from bench.site import site_text
 from knxgw.catalogue.load import catalogue
@@ -40,26 +41,6 @@ class ProcessFigures:
     interruption: Figures
     grid_control: Figures  # to everyone, while one charger does not answer
     keba_ms: tuple[float, ...]
-
-
-LAST_ROUNDS = (
-    10  # of a loop: one sees that a peer has closed, the next one closes, with some to spare
-)
-
-
-def end_loop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
-    """End a loop and its thread; a connection that a client just opens is closed, and leaves no open socket."""
-
-    async def end_rest() -> None:
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
-        for _ in range(LAST_ROUNDS):
-            await asyncio.sleep(0)
-
-    asyncio.run_coroutine_threadsafe(end_rest(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(5)
-    loop.close()
 
 
 class SiteThread:

@@ -5,7 +5,6 @@ import gc
 import inspect
 import logging
 import os
-from asyncio import sleep  # as it is: tests replace it
 from collections.abc import Coroutine, Generator, Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
+from bench.loops import last_rounds
 from knxgw.catalogue.load import catalogue as load
 from knxgw.catalogue.product import Catalogue
 from tests.support.virtual_time import run_virtual
@@ -134,11 +134,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     return True
 
 
-LAST_ROUNDS = (
-    10  # of the loop: one sees that a peer has closed, the next one closes, with some to spare
-)
-
-
 async def _until_its_connections_end(test: Coroutine[Any, Any, None]) -> None:
     """Run a test, and let its servers see that their clients have gone.
 
@@ -148,8 +143,7 @@ async def _until_its_connections_end(test: Coroutine[Any, Any, None]) -> None:
     try:
         await test
     finally:
-        for _ in range(LAST_ROUNDS):
-            await sleep(0)
+        await last_rounds()
 
 
 @pytest.fixture(autouse=True)

@@ -114,12 +114,8 @@ def fits_now(cycle: CycleState, available_ma: Sequence[int], newcomer: Participa
     plugged in unseen at free charging points: by an offer there, or by one that was just withdrawn. Source:
     load-management 5.5, 9.2c.
     """
-    offered_ma = _offered_to_free_points_ma(cycle)
-    withdrawn_ma = withdrawn_from_others_ma(cycle, newcomer)
-    left_ma = [
-        ma - offered - withdrawn
-        for ma, offered, withdrawn in zip(available_ma, offered_ma, withdrawn_ma, strict=True)
-    ]
+    unseen_ma = held_for_unseen_ma(cycle, without=newcomer)
+    left_ma = [ma - unseen for ma, unseen in zip(available_ma, unseen_ma, strict=True)]
     return has_room(cycle, left_ma, newcomer)
 
 
@@ -156,13 +152,14 @@ def _offered_to_free_points_ma(cycle: CycleState) -> list[int]:
     return offered_ma
 
 
-def held_for_unseen_ma(cycle: CycleState) -> list[int]:
+def held_for_unseen_ma(cycle: CycleState, *, without: Participant | None = None) -> list[int]:
     """Return what is held for vehicles that may have been plugged in unseen at free charging points, per phase [mA].
 
-    That is what such points are offered, and what was withdrawn from them a moment ago. Source: load-management
-    5.5.
+    That is what such points, all or all but `without`, are offered, and what was withdrawn from them a moment
+    ago. Source: load-management 5.5.
     """
-    offered_ma, withdrawn_ma = _offered_to_free_points_ma(cycle), withdrawn_from_others_ma(cycle)
+    offered_ma = _offered_to_free_points_ma(cycle)
+    withdrawn_ma = withdrawn_from_others_ma(cycle, without)
     return [
         offered + withdrawn for offered, withdrawn in zip(offered_ma, withdrawn_ma, strict=True)
     ]

@@ -50,7 +50,8 @@ def examine_response(
     """Return the next reference lines, and changed copies of participants that are shown to take less.
 
     Both by number. `line`: the present line at rest; it becomes the reference of each vehicle that has just
-    been judged, that has started or stopped or may still begin, or beside which the building has moved. Source: load-management 14.1d.
+    been judged, that has started or stopped or may still begin, or beside which the building has moved. Source:
+    load-management 14.1d.
     """
     next_references, changed = {}, {}
     for number in line.assumed_ma:

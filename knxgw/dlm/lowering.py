@@ -5,6 +5,7 @@ Source: load-management 9.3.
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from math import inf
 
 from knxgw.dlm.cycle_state import CycleState
 from knxgw.dlm.meter import peak_hold_s
@@ -122,11 +123,7 @@ def _phases_above_fuse(cycle: CycleState) -> set[int]:
     There unmeasured vehicles go to their minimum at once: there is no time to see whether lowering them by
     the excess alone helps. Source: load-management 9.3j.
     """
-    return {
-        index
-        for index, value in enumerate(cycle.state.meter.values[: len(cycle.phases)])
-        if value is not None and value.current_ma > cycle.settings.fuse_ma
-    }
+    return _phases_shown_above(cycle, cycle.settings.fuse_ma)
 
 
 def _phases_just_shown_above_limit(cycle: CycleState) -> set[int]:
@@ -137,12 +134,17 @@ def _phases_just_shown_above_limit(cycle: CycleState) -> set[int]:
     now may be what the line needs. Source: load-management 9.3a.
     """
     clearly_above_ma = cycle.settings.limit_ma + cycle.settings.lower_from_ma
+    return _phases_shown_above(cycle, clearly_above_ma, within_s=JUST_SHOWN_S)
+
+
+def _phases_shown_above(cycle: CycleState, current_ma: int, *, within_s: float = inf) -> set[int]:
+    """Return the phases (0 to 2) of which the meter's last value is above a current, and no older than that."""
     return {
         index
         for index, value in enumerate(cycle.state.meter.values[: len(cycle.phases)])
         if value is not None
-        and value.current_ma > clearly_above_ma
-        and cycle.now_s - value.arrived_at < JUST_SHOWN_S
+        and value.current_ma > current_ma
+        and cycle.now_s - value.arrived_at < within_s
     }
 
 

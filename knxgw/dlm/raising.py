@@ -6,7 +6,7 @@ possible for 30 s. One of less than 0.2 A, or of less than a step of the charger
 Source: load-management 9.4.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from knxgw.dlm.allocation import (
@@ -67,22 +67,24 @@ def _raise_possible(
     for one, rise_ma in zip(possible, granted_rises_ma, strict=True):
         for index in one.participant.phases:
             held_ma[index] += rise_ma
-    unseen_ma = held_for_unseen_ma(cycle)
+    with_unseen_ma = [
+        held + unseen for held, unseen in zip(held_ma, held_for_unseen_ma(cycle), strict=True)
+    ]
     for one, rise_ma in zip(possible, granted_rises_ma, strict=True):
-        # `held_ma` has all the raises in it by now
-        fits_on_all_phases = all(
-            held_ma[index] <= cycle.room_to_grant_ma[index] for index in one.participant.phases
-        )
-        if rise_ma > 0 and fits_on_all_phases:
-            phases = one.participant.phases
-            if all(
-                held_ma[index] + unseen_ma[index] <= cycle.room_to_raise_ma[index]
-                for index in phases
-            ):
-                _raise_offer(cycle, one.participant, rise_ma)
-            else:  # for all of them alike, whatever their numbers
-                for index in phases:
-                    cycle.claimed_ma[index] += rise_ma
+        # both have all the raises in them by now: those that do not fit together wait alike
+        phases = one.participant.phases
+        if rise_ma <= 0 or not _fits(held_ma, cycle.room_to_grant_ma, phases):
+            continue
+        if _fits(with_unseen_ma, cycle.room_to_raise_ma, phases):
+            _raise_offer(cycle, one.participant, rise_ma)
+            continue
+        for index in phases:
+            cycle.claimed_ma[index] += rise_ma
+
+
+def _fits(needed_ma: Sequence[int], room_ma: Sequence[int], phases: Sequence[int]) -> bool:
+    """Tell whether what is needed per phase [mA] fits in the room on some phases (0 to 2)."""
+    return all(needed_ma[index] <= room_ma[index] for index in phases)
 
 
 class PossibleRaise(NamedTuple):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, TypeVar
 
-from bench.interruption import end_loop
+from bench.loops import end_loop
 from knxgw.catalogue.load import catalogue
 from knxgw.charging.scope import PointNumber
 from knxgw.config.load import parse_configuration
