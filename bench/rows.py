@@ -309,7 +309,8 @@ def renewed(text: str, rows: list[Row], load_average: float) -> str:
             lines[index] = str(row)
     after = max(index for index, line in enumerate(lines) if line.startswith("| ")) + 1
     lines[after:after] = [str(row) for row in fresh.values()]
-    said = f"{len(rows)} rows were measured again by themselves, from “{rows[0].what}” on, "
+    rows_were = "1 row was" if len(rows) == 1 else f"{len(rows)} rows were"
+    said = f"{rows_were} measured again, from “{rows[0].what}” on, "
     said += f"with Python {platform.python_version()}; load average before that {load_average:.1f}."
     earlier = f"from “{rows[0].what}” on"
     for index in [at for at, line in enumerate(lines) if earlier in line][::-1]:

@@ -13,7 +13,7 @@ def test_a_row_that_is_measured_again_takes_its_place_and_a_new_one_comes_last()
     text = renewed(page([FIRST, SECOND], 5, 0.5), [BETTER, THIRD], 0.2)
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     assert rows[-3:] == [str(FIRST), str(BETTER), str(THIRD)]
-    assert "2 rows were measured again by themselves, from “Memory of the gateway” on" in text
+    assert "2 rows were measured again, from “Memory of the gateway” on" in text
     assert "load average before that 0.2." in text
 
 

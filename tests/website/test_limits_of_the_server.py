@@ -65,17 +65,34 @@ def test_a_body_that_is_said_to_be_too_large_is_refused_unread(at: tuple[Website
 @pytest.mark.parametrize(
     ("language", "words"), [("de-DE,de;q=0.9", '<html lang="de"'), ("", "at most 128 KiB")]
 )
-def test_whoever_sends_a_form_that_is_too_large_is_told_what_helps(
+def test_a_browser_that_sends_a_form_that_is_too_large_gets_a_page_with_what_helps(
     at: tuple[Website, int], language: str, words: str
 ) -> None:
     browser = HTTPConnection("127.0.0.1", at[1], timeout=5)
     browser.putrequest("POST", "/config/objects/import")
     browser.putheader("Content-Length", str(MIB))
     browser.putheader("Accept-Language", language)
+    browser.putheader("Cookie", "knxgw_theme=auto")
     browser.endheaders()
     answer = browser.getresponse()
     assert answer.status == 413
     assert words in answer.read().decode()
+    browser.close()
+
+
+@pytest.mark.proves("W10")
+def test_no_page_is_made_for_a_stranger_that_says_it_sends_too_much(
+    at: tuple[Website, int],
+) -> None:
+    browser = HTTPConnection("127.0.0.1", at[1], timeout=5)
+    browser.putrequest("POST", "/login")
+    browser.putheader("Content-Length", str(MIB))
+    browser.endheaders()
+    answer = browser.getresponse()
+    text = answer.read().decode()
+    assert (answer.status, answer.getheader("Content-Type")) == (413, "text/plain; charset=utf-8")
+    assert "A form has at most 128 KiB here. Nothing was changed." in text
+    assert answer.getheader("Content-Security-Policy") == HEADERS["Content-Security-Policy"]
     browser.close()
 
 

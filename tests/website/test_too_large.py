@@ -75,6 +75,7 @@ def test_a_stranger_gets_no_menu_and_a_program_gets_problem_details(
     browser = HTTPConnection("127.0.0.1", at[1], timeout=5)
     browser.putrequest("POST", "/login")
     browser.putheader("Content-Length", str(MIB))
+    browser.putheader("Cookie", "knxgw_theme=auto")
     browser.endheaders()
     answer = browser.getresponse()
     page = answer.read().decode()
