@@ -40,6 +40,7 @@ class _Point:
     used: tuple[int, ...]  # grid phases of the vehicle; none without one
     can_use_ma: int
     cap_ma: int
+    whole_ma: int  # the cap with all of its headroom, which a measured vehicle may have or not
     counts_for: tuple[int, ...]  # grid phases that are kept for it
 
 
@@ -94,16 +95,18 @@ def _points(scenario: Scenario, recording: Recording) -> list[_Point]:
         zip(scenario.points, recording.points, strict=True), start=1
     ):
         used, can_use_ma = log.used.last, log.can_use.last
-        cap_ma = model.maximum_ma
+        cap_ma = whole_ma = model.maximum_ma
         is_satisfied = log.offers.last >= can_use_ma + LEAST_HEADROOM_MA
         if not model.is_measured and is_satisfied:
             # a test of its phases may have lowered it a moment ago (load-management 4.7d)
-            cap_ma = min(cap_ma, max(model.minimum_ma, log.offers.last))
+            cap_ma = whole_ma = min(cap_ma, max(model.minimum_ma, log.offers.last))
         elif model.is_measured:  # nobody knows what one without measurement leaves
             least_ma, most_ma = can_use_ma + LEAST_HEADROOM_MA, can_use_ma + HEADROOM_MA
             left_ma = min(max(log.offers.last, least_ma), most_ma)
             cap_ma = min(cap_ma, max(model.minimum_ma, left_ma))
-        cap_ma = min(cap_ma, grid_ma) if grid else cap_ma
+            whole_ma = min(whole_ma, max(model.minimum_ma, most_ma))
+        if grid:
+            cap_ma, whole_ma = min(cap_ma, grid_ma), min(whole_ma, grid_ma)
         found.append(
             _Point(
                 number=number,
@@ -113,6 +116,7 @@ def _points(scenario: Scenario, recording: Recording) -> list[_Point]:
                 used=used,
                 can_use_ma=can_use_ma,
                 cap_ma=0 if number in interrupted else cap_ma,
+                whole_ma=0 if number in interrupted else whole_ma,
                 counts_for=_kept(scenario, model, used, offer_ma=log.offers.last),
             )
         )
@@ -273,7 +277,7 @@ def _sharers(running: Sequence[_Point], point: _Point) -> int:
     load-management 9.4g.
     """
     phases = set(point.counts_for)
-    others = [one for one in running if one is not point and one.offer_ma < one.cap_ma]
+    others = [one for one in running if one is not point and one.offer_ma < one.whole_ma]
     return 1 + sum(not phases.isdisjoint(one.counts_for) for one in others)
 
 
