@@ -25,7 +25,7 @@ LEAST_HEADROOM_MA, HEADROOM_MA = 500, 2000  # left to an under-using vehicle (lo
 LOWER_FROM_MA = 500  # delta_dn
 WORTH_MA = 200  # a smaller raise is never given
 READ_MA = 150  # rounding of setpoints, readings and coarse datapoint types
-SHED_MA = 1000  # beyond the minimum of one that the queue stopped (load-management 18.1)
+SHED_MA = 1000  # beyond the minimum of one that the queue or overcurrent stopped (load-management 12.4, 18.1)
 DRAWS_MA = 1000
 
 
@@ -56,7 +56,9 @@ def end_state(scenario: Scenario, recording: Recording) -> list[str]:
     room_ma = _room_ma(scenario, recording, points, running)
     found = _present(recording, is_hopeless=_is_hopeless(wanting, room_ma))
     reported_ma = READ_MA + (scenario.meter.min_change_ma or 0)
-    found += _waits_for_nothing(scenario, wanting, running, room_ma, reported_ma)
+    needs_spare = bool(scenario.settings.get("queue")) or _is_locked_out(recording)
+    spare_ma = SHED_MA if needs_spare else 0
+    found += _waits_for_nothing(wanting, running, room_ma, spare_ma + reported_ma)
     known_ma = _room_ma(scenario, recording, points, running, is_by_offer=True)
     found += _held_down(scenario, running, room_ma, known_ma, reported_ma)
     paused = [one for one in points if one.cap_ma < one.model.minimum_ma and one.offer_ma]
@@ -65,14 +67,21 @@ def end_state(scenario: Scenario, recording: Recording) -> list[str]:
 
 def _present(recording: Recording, *, is_hopeless: bool) -> list[str]:
     """Return the faults that are present; an overcurrent only if somebody would fit."""
-    present: dict[tuple[int, FaultCode], bool] = {}
-    for fault in recording.faults:
-        present[fault.point, fault.code] = fault.present
     return [
         f"fault {code} of {f'CP{point}' if point else 'the gateway'}"
-        for (point, code), is_so in present.items()
-        if is_so and not (code is FaultCode.OVER_CURRENT and is_hopeless)
+        for point, code in _faults(recording)
+        if not (code is FaultCode.OVER_CURRENT and is_hopeless)
     ]
+
+
+def _faults(recording: Recording) -> list[tuple[int, FaultCode]]:
+    """Return the charging points (0: the gateway) and codes of the faults at the end."""
+    present = {(fault.point, fault.code): fault.present for fault in recording.faults}
+    return [key for key, is_so in present.items() if is_so]
+
+
+def _is_locked_out(recording: Recording) -> bool:
+    return any(code is FaultCode.OVER_CURRENT for _, code in _faults(recording))
 
 
 def _is_hopeless(wanting: Sequence[_Point], room_ma: list[float]) -> bool:
@@ -183,14 +192,9 @@ def _room_ma(
 
 
 def _waits_for_nothing(
-    scenario: Scenario,
-    wanting: Sequence[_Point],
-    running: Sequence[_Point],
-    room_ma: list[float],
-    reported_ma: int,
+    wanting: Sequence[_Point], running: Sequence[_Point], room_ma: list[float], spare_ma: int
 ) -> list[str]:
-    """Return who has no current although its minimum fits."""
-    spare_ma = SHED_MA if scenario.settings.get("queue") else 0
+    """Return who has no current although its minimum fits with so much to spare."""
     left = [
         ma - sum(one.model.minimum_ma for one in running if phase in one.counts_for)
         for phase, ma in enumerate(room_ma)
@@ -200,8 +204,7 @@ def _waits_for_nothing(
         for one in wanting
         if not one.offer_ma
         and all(
-            left[phase] >= one.model.minimum_ma + spare_ma + WORTH_MA + reported_ma
-            for phase in one.counts_for
+            left[phase] >= one.model.minimum_ma + spare_ma + WORTH_MA for phase in one.counts_for
         )
     ]
 
