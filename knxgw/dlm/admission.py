@@ -53,7 +53,7 @@ def _admission_order(
         else 0.0
     )
     is_prioritised = number == cycle.settings.priority
-    is_its_turn = cycle.turn is not None and cycle.turn.number == number
+    is_its_turn = _has_open_turn(cycle, participant)
     # `not`: false sorts first
     return not is_prioritised, not is_its_turn, participant.energy_mwh, waiting_since, number
 
@@ -149,7 +149,7 @@ def _admit(
     room_now = _room_beside_others_ma(cycle, cycle.room_now_ma, running, waiting)
     admitted = []
     for participant in waiting:
-        if (
+        is_admitted = (
             may_others_give_way(participant, cycle.now_s)
             and _may_start_by_queue(cycle, participant, minimums_ma, room_now)
             and _minimum_fits(
@@ -158,10 +158,19 @@ def _admit(
                 room,
                 spare_ma=_spare_to_try_again_ma(cycle, participant, available_ma),
             )
-        ):
+        )
+        if is_admitted:
             admitted.append(participant)
+        if is_admitted or _has_open_turn(
+            cycle, participant
+        ):  # what was released for it is nobody else's
             _add_required(participant, minimums_ma)
     return admitted
+
+
+def _has_open_turn(cycle: CycleState, participant: Participant) -> bool:
+    """Tell whether another participant has yielded for this one, which has not started yet. Source: load-management 18.1g."""
+    return cycle.turn is not None and cycle.turn.number == participant.settings.number
 
 
 def _spare_to_try_again_ma(
@@ -216,9 +225,15 @@ def _note_failures(
     """Note each failed trial: others gave way for a waiting participant, but it is not admitted any more.
 
     A *hopeful* one, which would be admitted if the base load is no higher than its estimate, may still
-    succeed: its trial goes on.
+    succeed: its trial goes on. So does that of one whose turn it is: what another one has released for it
+    counts as the building's for some seconds where that one does not measure, and the turn ends by itself
+    (`end_turn_if_over`).
     """
-    tried = [one for one in waiting if one.trial.since is not None and one not in admitted]
+    tried = [
+        one
+        for one in waiting
+        if one.trial.since is not None and one not in admitted and not _has_open_turn(cycle, one)
+    ]
     if tried:
         hopeful = _admit(cycle, running, waiting, cycle.estimated_room_ma)
         for one in tried:
@@ -237,12 +252,16 @@ def targets_beside_hopeful(
 
     A *hopeful* participant would be admitted if the base load is no higher than its estimate. That is known
     within seconds; if others were raised meanwhile with the current that it needs, they would have to give
-    it back at once. `rise_to_ma`: to what each may rise without regard to hopeful ones; the result is no
-    higher.
+    it back at once. One whose turn it is counts as hopeful: the current was released for it. `rise_to_ma`: to
+    what each may rise without regard to hopeful ones; the result is no higher.
     """
-    if len(admitted) == len(waiting) or cycle.estimated_room_ma == cycle.room_to_raise_ma:
-        return rise_to_ma  # all are admitted, or the base load is not uncertain: none is hopeful
+    if len(admitted) == len(waiting):
+        return rise_to_ma
+    with_turn = [one for one in waiting if one not in admitted and _has_open_turn(cycle, one)]
+    if cycle.estimated_room_ma == cycle.room_to_raise_ma and not with_turn:
+        return rise_to_ma  # the base load is not uncertain: none is hopeful
     hopeful = _admit(cycle, running, waiting, cycle.estimated_room_ma)
+    hopeful += [one for one in with_turn if one not in hopeful]
     requests = {
         participant.settings.number: cycle.allocation_request(participant)
         for participant in (*running, *hopeful)

@@ -29,7 +29,8 @@ still ramps, or that a heater leaves between two cycles of its thermostat.
  4. *Find room* (`CycleState.find_room`): `room_now_ma`, `room_to_raise_ma`, `estimated_room_ma` per phase.
     Where the meter does not follow the chargers, `room_to_raise_ma` is lowered again. From then on no room
     changes.
- 5. *Supervise overcurrent*: it may interrupt all of them, or shed some with the queue.
+ 5. *Supervise overcurrent*: it may interrupt all of them, or shed some with the queue. With a static limit stop
+    those whose minimum does not fit (`static_limit`).
  6. *Stop* participants that may not charge.
  7. *Share out* (`share_out`), or hold all at the minimum in an emergency or a high-power window.
  8. *Stand by*: offer a free charging point what a newcomer would get at once.
@@ -59,6 +60,7 @@ from knxgw.dlm.participant import Observation, Participant, Phases
 from knxgw.dlm.settings import PEAK_HOLD_S, Settings
 from knxgw.dlm.share_out import share_out
 from knxgw.dlm.state import LoadManagement
+from knxgw.dlm.static_limit import stop_what_does_not_fit
 from knxgw.dlm.use import update_use
 
 
@@ -84,7 +86,10 @@ def cycle(
     _check_meter_follows(cycle)
     cycle.find_room()
     _limit_room_where_meter_is_wrong(cycle)
-    supervise_overcurrent(cycle, new_phases)
+    if cycle.is_static:
+        stop_what_does_not_fit(cycle)
+    else:
+        supervise_overcurrent(cycle, new_phases)
     _stop_those_that_may_not_charge(cycle)
     if cycle.is_held_at_minimum:
         _hold_at_minimum(cycle)

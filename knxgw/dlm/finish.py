@@ -53,6 +53,7 @@ def _note_unchanged_and_next_due_at(cycle: CycleState) -> float:
         alive_at = meters.alive_at(cycle.state.meter, cycle.settings)
         if alive_at is not None:  # the meter counts as silent from then on
             due_at = min(due_at, alive_at + cycle.settings.timeout_s)
+        due_at = min(due_at, meters.next_request_at(cycle.meter, cycle.settings, now_s))
     peak_hold_s = meters.peak_hold_s(cycle.state.meter)
     for phase, expires_at in zip(cycle.phases, cycle.peak_expires_at, strict=True):
         due_at = min(due_at, expires_at, _next_change_of_phase_at(cycle, phase, peak_hold_s))

@@ -366,17 +366,42 @@ def phases_to_request(meter: Meter, settings: Settings, now_s: float) -> list[in
     if settings.monitoring is not Monitoring.VALUES:
         return []  # a meter that sends changes only is not late while nothing changes
     values = meter.values[: settings.phases]
-    lost_after_s = (settings.interval_s + settings.timeout_s) / 2
     if not any(value and now_s - value.arrived_at < settings.interval_s for value in values):
         return []  # every phase is late: the meter is silent
-    lost_phases = []
-    for phase, value in enumerate(values):
-        if value is not None and now_s - value.arrived_at >= lost_after_s:
-            requested_at = meter.requested_at[phase]
-            is_requested = requested_at is not None and requested_at > value.arrived_at
-            if not is_requested:
-                lost_phases.append(phase)
-    return lost_phases
+    return [
+        phase
+        for phase, value in enumerate(values)
+        if value is not None
+        and now_s >= value.arrived_at + _lost_after_s(settings)
+        and not _is_requested(meter, phase, value)
+    ]
+
+
+def next_request_at(meter: Meter, settings: Settings, now_s: float) -> float:
+    """Return when the next telegram will count as lost, so that its value is requested [monotonic s].
+
+    Infinite: each value that could be was requested, or counts as lost already. A cycle has to run then
+    (`phases_to_request`): the meter may count as silent a moment later. Source: load-management 11.5.
+    """
+    if settings.monitoring is not Monitoring.VALUES:
+        return math.inf
+    instants = [
+        value.arrived_at + _lost_after_s(settings)
+        for phase, value in enumerate(meter.values[: settings.phases])
+        if value is not None and not _is_requested(meter, phase, value)
+    ]
+    return min((at for at in instants if at > now_s), default=math.inf)
+
+
+def _lost_after_s(settings: Settings) -> float:
+    """Return how old a value is when its next telegram counts as lost: halfway from the interval to the timeout."""
+    return (settings.interval_s + settings.timeout_s) / 2
+
+
+def _is_requested(meter: Meter, phase: int, value: PhaseValue) -> bool:
+    """Tell whether the value of a phase (0 to 2) was requested after its last telegram (`value`) had come."""
+    requested_at = meter.requested_at[phase]
+    return requested_at is not None and requested_at > value.arrived_at
 
 
 def are_values_valid_again(meter: Meter, settings: Settings, now_s: float) -> bool:

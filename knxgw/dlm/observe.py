@@ -73,7 +73,7 @@ def note_reading_time(participant: Participant, observation: Observation) -> Non
             )
 
 
-def unread_participant(settings: ParticipantSettings, offer_ma: int) -> Participant:
+def unread_participant(settings: ParticipantSettings, offer_ma: int, now_s: float) -> Participant:
     """Return a participant of which nothing has been read yet; it counts as unreachable until its charger answers.
 
     Until then the higher of its offer and its fail-safe (the current it takes without contact) is held back for
@@ -82,6 +82,7 @@ def unread_participant(settings: ParticipantSettings, offer_ma: int) -> Particip
     may_take_ma = max(offer_ma, settings.fail_safe_ma)
     return Participant(
         settings=settings,
+        begun_at=now_s,
         phases=settings.wired_phases,
         offer_ma=offer_ma,
         held_back_ma=_on_phases(settings.wired_phases, lambda _phase: may_take_ma),

@@ -23,12 +23,10 @@ def supervise_overcurrent(cycle: CycleState, new_phases: Sequence[int]) -> None:
     """Supervise the phases for an overcurrent: begin or end the lock-out, in which no charging point charges.
 
     The fault `OVER_CURRENT` lasts as long as the lock-out. In an emergency phases without a usable value are
-    left out, and the lock-out does not end. With a static limit nothing is supervised. `new_phases`: those (0
-    to 2) with a meter value that no cycle has seen yet; severe samples are counted by them. Source:
-    load-management 12.
+    left out, and the lock-out does not end. With a static limit nothing is measured (`static_limit`).
+    `new_phases`: those (0 to 2) with a meter value that no cycle has seen yet; severe samples are counted by
+    them. Source: load-management 12.
     """
-    if cycle.is_static:
-        return  # nothing is measured
     silent_phases: list[int] = []
     if cycle.is_emergency:
         silent_phases = [

@@ -143,6 +143,7 @@ class Participant:
     """
 
     settings: ParticipantSettings
+    begun_at: float = LONG_AGO  # when load management began with it
     offer_ma: int = 0  # s_i
     phases: tuple[int, ...] = ()  # grid phases it counts for
     draw_ma: Phases = NO_CURRENT  # a_i, per grid phase: measured or assumed

@@ -79,6 +79,9 @@ BACK_OFF_AFTER_RAISE_S = 60.0  # a safety reduction within this time of a raise:
 BACK_OFF_ENDS_S = 600.0  # k falls back to 0 when it was of no use for so long (9.4e)
 # a raise of less than delta_up, but of so much, is given when it was possible for so long (9.4g)
 SMALL_RAISE_MA, SMALL_RAISE_S = 200, 30.0
+# a charger that was never read may simply not have had its turn yet: so long after load management began with
+# it, nobody who draws is stopped for what it might take (17.6)
+FIRST_READ_WITHIN_S = 30.0
 LOW_EXCESS_S = 10.0  # a smaller excess than delta_dn is lowered after this time
 # offers a little above their share are lowered once another participant has lacked them for this time
 LACKING_S = 10.0

@@ -19,7 +19,7 @@ from knxgw.dlm.participant import (
     stale_after_s,
 )
 from knxgw.dlm.participant_values import Transition, UseCap
-from knxgw.dlm.settings import LONG_AGO, SMALL_RAISE_S, Settings
+from knxgw.dlm.settings import FIRST_READ_WITHIN_S, LONG_AGO, SMALL_RAISE_S, Settings
 
 # a vehicle that draws no more does not charge: it may be idle instead (14.1a)
 UNDER_USE_FROM_MA = 500
@@ -359,11 +359,21 @@ def next_change_at(participant: Participant, settings: Settings, now_s: float) -
     """
     if not participant.is_reachable:
         answers = participant.observation is not None and participant.observation.is_reachable
-        # one that answers again counts as unreachable until its currents are read, or should have been
-        return age_counts_from(participant) + stale_after_s(participant) if answers else NEVER
+        if answers:
+            # it counts as unreachable until its currents are read again, or should have been
+            return age_counts_from(participant) + stale_after_s(participant)
+        first_read_by = participant.begun_at + FIRST_READ_WITHIN_S
+        is_awaited = settings.static_limit_ma is not None and first_read_by >= now_s
+        return first_read_by if is_awaited else NEVER
     if not participant.has_valid_currents or participant.highest_draw_ma > participant.offer_ma:
         # each reading counts, even with the same values: currents become valid, an overdraw is confirmed
         return now_s
+    if (
+        any(participant.overdraw_ma)
+        and participant.takes_part
+        and participant.highest_draw_ma > DRAWS_FROM_MA
+    ):
+        return now_s  # the next reading after it must have obeyed shows that its overdraw has gone
     if (
         not participant.settings.measures_current
         and now_s < participant.transition.changed_at + settings.obey_s
