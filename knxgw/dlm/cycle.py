@@ -30,7 +30,8 @@ still ramps, or that a heater leaves between two cycles of its thermostat.
     Where the meter does not follow the chargers, `room_to_raise_ma` is lowered again. From then on no room
     changes.
  5. *Supervise overcurrent*: it may interrupt all of them, or shed some with the queue. With a static limit stop
-    those whose minimum does not fit (`static_limit`).
+    those whose minimum does not fit (`static_limit`). One whose charger was lost and is back may have to wait
+    (`returned`).
  6. *Stop* participants that may not charge.
  7. *Share out* (`share_out`), or hold all at the minimum in an emergency or a high-power window.
  8. *Stand by*: offer a free charging point what a newcomer would get at once.
@@ -57,7 +58,8 @@ from knxgw.dlm.follows import Answer
 from knxgw.dlm.observe import note_reading_time, observe, says_nothing_new
 from knxgw.dlm.overcurrent_step import supervise_overcurrent
 from knxgw.dlm.participant import Observation, Participant, Phases
-from knxgw.dlm.settings import PEAK_HOLD_S, Settings
+from knxgw.dlm.returned import let_returned_ones_wait
+from knxgw.dlm.settings import LONG_AGO, PEAK_HOLD_S, Settings
 from knxgw.dlm.share_out import share_out
 from knxgw.dlm.state import LoadManagement
 from knxgw.dlm.static_limit import stop_what_does_not_fit
@@ -90,6 +92,7 @@ def cycle(
         stop_what_does_not_fit(cycle)
     else:
         supervise_overcurrent(cycle, new_phases)
+    let_returned_ones_wait(cycle)
     _stop_those_that_may_not_charge(cycle)
     if cycle.is_held_at_minimum:
         _hold_at_minimum(cycle)
@@ -132,10 +135,13 @@ def _update_participant(
     participant that begins to take part, now is noted as its last raise, so that it is not raised at once.
     """
     took_part, was_draw_known = participant.takes_part, participant.is_draw_known
+    was_lost = not participant.is_reachable and participant.reachable_since != LONG_AGO
     lost_draw_ma = observe(participant, observation, cycle.settings, cycle.now_s)
     if not took_part and participant.takes_part:
         # what it is offered already counts as its start, after which the next raise must wait
         participant.last_raise = cycle.raise_in_this_cycle
+    if was_lost and participant.is_reachable:
+        cycle.returned.append(participant)
     if lost_draw_ma is not None:
         _add_to_base_load(cycle, lost_draw_ma)
     elif not was_draw_known and participant.is_draw_known:

@@ -64,6 +64,9 @@ class CycleState:
         self.room_to_grant_ma = [0] * count  # A_up less all that the last sample leaves possible
         # when time alone makes the room of a phase larger: its peak, or its uncertainty, is forgotten
         self.peak_expires_at = [float("inf")] * count
+        self.returned: list[
+            Participant
+        ] = []  # their chargers were lost, and answer since this cycle
         self.is_static = settings.static_limit_ma is not None  # a fixed limit, and no meter
         # the meter sends changes only, and In-operation telegrams to show that it works
         self.has_meter_on_change = settings.monitoring is Monitoring.VALUES_AND_IN_OPERATION

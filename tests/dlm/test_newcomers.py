@@ -232,3 +232,22 @@ def test_a_raise_waits_until_the_offer_to_a_free_charging_point_was_withdrawn_fo
         house.live(1)
         assert house.offers_ma[1] == 0, "it is not offered again while another one still lacks"
     assert house.now_s <= 120.0
+
+
+@pytest.mark.proves("D13.2c")
+@pytest.mark.parametrize(("base_a", "do_both_fit"), [(14, True), (21, False)])
+def test_a_charger_that_was_without_power_waits_if_its_current_is_another_ones_by_now(
+    base_a: float, *, do_both_fit: bool
+) -> None:
+    house = House(participant(1), participant(2))
+    house.cars[2].connected = False
+    house.live(60, base_a=base_a)
+    lost, newcomer = house.cars[1], house.cars[2]
+    lost.reachable, lost.most_ma = False, 0
+    newcomer.connected = True
+    house.live(40)
+    assert house.offers_ma[1] >= 6000
+    lost.reachable = True
+    house.live(1)
+    assert bool(house.offers_ma[0]) is do_both_fit
+    assert house.offers_ma[1] >= 6000

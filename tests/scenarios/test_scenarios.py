@@ -68,6 +68,7 @@ CATALOGUE = [
     pytest.param("charger-refuses"),
     pytest.param("charger-reports-its-own-state", marks=pytest.mark.proves("D5.4")),
     pytest.param("charger-starts-anew", marks=pytest.mark.proves("D13.3c")),
+    pytest.param("charger-without-power-loses-its-place", marks=pytest.mark.proves("D13.2c")),
     pytest.param("configuration-lowered-and-raised", marks=[pytest.mark.proves("D9.5c"), LONG]),
     pytest.param("export-7012-hides-room", marks=pytest.mark.proves("D3.1a")),
     pytest.param("in-operation-returns-one-phase-silent", marks=pytest.mark.proves("D11.6")),
