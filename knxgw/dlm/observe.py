@@ -199,9 +199,9 @@ def _update_reachability(
 ) -> None:
     """Update whether a charger can be reached; if it is lost, hold back what it may take without contact (in place).
 
-    That is the highest of its offer, the offer it acknowledged last, and its fail-safe. Its last draw moves
-    into the base load, so only the rest is held back. With a static limit there is no base load, and all of it
-    is held back. One that answers again may have to wait for its first reading (`_is_first_reading_awaited`).
+    That is the highest of its offer, the offer it acknowledged last, its fail-safe, and what it draws. Its last
+    draw moves into the base load, so only the rest is held back. With a static limit there is no base load, and
+    all of it is held back. One that answers again may have to wait for its first reading (`_is_first_reading_awaited`).
     Source: load-management 13.2.
     """
     if participant.is_reachable and not observation.is_reachable:
@@ -209,7 +209,8 @@ def _update_reachability(
         may_take_ma = max(participant.offer_ma, acknowledged_ma, participant.settings.fail_safe_ma)
         in_base_ma = NO_CURRENT if settings.static_limit_ma is not None else participant.draw_ma
         participant.held_back_ma = _on_phases(
-            participant.settings.wired_phases, lambda phase: max(0, may_take_ma - in_base_ma[phase])
+            participant.settings.wired_phases,
+            lambda phase: max(may_take_ma, participant.draw_ma[phase]) - in_base_ma[phase],
         )
     participant.is_reachable = observation.is_reachable and not _is_first_reading_awaited(
         participant, observation, now_s

@@ -100,3 +100,16 @@ def test_only_those_on_a_full_phase_stop() -> None:
     house.live(60)
     assert house.offers_ma[2] == 8000
     assert sorted(house.offers_ma[:2]) == [0, 8000]
+
+
+@pytest.mark.proves("D17.5")
+def test_what_a_lost_vehicle_takes_beyond_its_offer_is_reserved_too() -> None:
+    house = started(
+        participant(1), participant(2), settings=replace(STATIC, static_limit_ma=20_000)
+    )
+    house.cars[1].read_ma = 10_000
+    house.live(60)
+    assert house.offers_ma[0] < 10_000, "it takes more than its offer"
+    house.cars[1].reachable = False
+    house.live(60)
+    assert house.offers_ma[1] == 10_000
