@@ -161,15 +161,17 @@ def _admit(
         )
         if is_admitted:
             admitted.append(participant)
-        if is_admitted or _has_open_turn(
-            cycle, participant
-        ):  # what was released for it is nobody else's
+        # what was released for one whose turn it is, is nobody else's meanwhile
+        if is_admitted or _has_open_turn(cycle, participant):
             _add_required(participant, minimums_ma)
     return admitted
 
 
 def _has_open_turn(cycle: CycleState, participant: Participant) -> bool:
-    """Tell whether another participant has yielded for this one, which has not started yet. Source: load-management 18.1g."""
+    """Tell whether another participant has yielded for this one, which has not started yet.
+
+    Source: load-management 18.1g.
+    """
     return cycle.turn is not None and cycle.turn.number == participant.settings.number
 
 

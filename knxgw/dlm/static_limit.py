@@ -24,7 +24,7 @@ from knxgw.dlm.settings import FIRST_READ_WITHIN_S, LONG_AGO
 def stop_what_does_not_fit(cycle: CycleState) -> None:
     """Offer 0 A to as many as do not fit with their minimum within a static limit (in place).
 
-    Idle ones do not count, like in the allocation. Those whose vehicle draws nothing stop first: nothing is taken
+    Idle ones do not count, as in the allocation. Those whose vehicle draws nothing stop first: nothing is taken
     from it. Of the others those that the queue would stop, the prioritised one last. One that stops waits then
     like a newcomer. Must run once the rooms are known, and before they are shared out. Source: load-management
     17.6.
