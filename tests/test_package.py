@@ -76,6 +76,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build("wheel", tree, place / "built")
 
 
+@pytest.mark.long
 @pytest.mark.real
 def test_the_wheel_has_one_package_with_all_of_the_data(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
@@ -90,6 +91,7 @@ def test_the_wheel_has_one_package_with_all_of_the_data(wheel: Path) -> None:
     assert shipped == {f"knxgw/{path.relative_to(ROOT).as_posix()}" for path in written}
 
 
+@pytest.mark.long
 @pytest.mark.real
 def test_an_installed_command_reads_the_data_of_its_package(wheel: Path, tmp_path: Path) -> None:
     environment = tmp_path / "environment"
@@ -125,6 +127,7 @@ def test_an_installed_command_reads_the_data_of_its_package(wheel: Path, tmp_pat
     assert "keba_p30" in models.stdout
 
 
+@pytest.mark.long
 @pytest.mark.real
 def test_an_editable_installation_copies_nothing(tmp_path: Path) -> None:
     with ZipFile(build("wheel:editable", ROOT, tmp_path)) as archive:

@@ -183,6 +183,7 @@ def test_a_load_that_goes_out_on_two_phases_while_a_vehicle_starts_on_three_hide
     assert house.participant().phases == (0, 1, 2)
 
 
+@pytest.mark.long
 @pytest.mark.proves("D4.7d")
 def test_vehicles_that_start_together_are_tested_once_their_line_has_seemed_full_for_five_minutes() -> (
     None
