@@ -60,7 +60,8 @@ def _refused(channel: "Connection", request: HTTPRequestParser) -> Task:
     """
     if not isinstance(request.error, RequestEntityTooLarge):
         return Refusal(channel, request)  # type: ignore[arg-type]  # as above
-    if "COOKIE" in request.headers or request.path.startswith("/api/"):
+    path: str = request.path  # type: ignore[attr-defined]  # not among the types of the library
+    if "COOKIE" in request.headers or path.startswith("/api/"):
         return TooLarge(channel, request)  # type: ignore[arg-type]  # as above
     request.error = RequestEntityTooLarge(_NO_PAGE)
     return Refusal(channel, request)  # type: ignore[arg-type]  # as above
