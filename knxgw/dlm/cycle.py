@@ -92,7 +92,7 @@ def cycle(
         stop_what_does_not_fit(cycle)
     else:
         supervise_overcurrent(cycle, new_phases)
-    let_returned_ones_wait(cycle)
+        let_returned_ones_wait(cycle)
     _stop_those_that_may_not_charge(cycle)
     if cycle.is_held_at_minimum:
         _hold_at_minimum(cycle)

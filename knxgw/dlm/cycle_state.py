@@ -124,6 +124,11 @@ class CycleState:
             and participant.highest_offer_ma >= participant.settings.minimum_ma
         ]
 
+    @property
+    def running(self) -> list[Participant]:
+        """Return the eligible participants that have an offer; idle ones count for nothing (14.2)."""
+        return [one for one in self.eligible if one.offer_ma > 0 and not one.use.is_idle]
+
     def set_fault(self, code: FaultCode, is_present: bool) -> None:  # noqa: FBT001 - a finding
         """Note whether a fault of the whole device is present; `faults` is replaced only if it changes."""
         if is_present != (code in self.faults):

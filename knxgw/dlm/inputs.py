@@ -74,7 +74,7 @@ def initial_state(
     return LoadManagement(
         participants={
             # a vehicle that charges goes on with the minimum while the gateway starts
-            one.number: unread_participant(one, one.minimum_ma, now_s)
+            one.number: unread_participant(one, offer_ma=one.minimum_ma, now_s=now_s)
             for one in participants
         },
         meter=Meter(supervised_since=now_s),

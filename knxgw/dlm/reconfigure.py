@@ -60,7 +60,7 @@ def reconfigured(
         state,
         meter=meter,
         participants={
-            number: kept.get(number) or unread_participant(one, 0, now_s)
+            number: kept.get(number) or unread_participant(one, offer_ma=0, now_s=now_s)
             for number, one in wanted_settings.items()
         },
         phases=tuple(phases),
@@ -108,7 +108,7 @@ def _begun_from_start(
     participants = {
         number: participant
         if lock_out is None and _had_as_much_before(state.participants.get(number), participant)
-        else unread_participant(wanted_settings[number], 0, now_s)
+        else unread_participant(wanted_settings[number], offer_ma=0, now_s=now_s)
         for number, participant in begun.participants.items()
     }
     overcurrent = begun.overcurrent

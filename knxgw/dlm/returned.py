@@ -24,7 +24,7 @@ def let_returned_ones_wait(cycle: CycleState) -> None:
     if cycle.is_emergency or not cycle.is_base_known:
         return
     for returned in cycle.returned:
-        running = [one for one in cycle.eligible if one.offer_ma > 0 and not one.use.is_idle]
+        running = cycle.running
         if returned not in running or returned.highest_draw_ma > DRAWS_FROM_MA:
             continue
         is_too_much = any(

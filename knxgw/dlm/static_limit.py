@@ -29,7 +29,7 @@ def stop_what_does_not_fit(cycle: CycleState) -> None:
     like a newcomer. Must run once the rooms are known, and before they are shared out. Source: load-management
     17.6.
     """
-    running = [one for one in cycle.eligible if one.offer_ma > 0 and not one.use.is_idle]
+    running = cycle.running
     if queues.minimums_fit(running, cycle.room_now_ma):
         return
     drawing = [one for one in running if _draws(one)]

@@ -58,13 +58,13 @@ def _refused(channel: "Connection", request: HTTPRequestParser) -> Task:
     A page takes 2 ms, and fifty of them at once delay an interruption. A browser that has seen a page here has a
     cookie; whoever has none gets a line of text, which costs next to nothing.
     """
-    if not isinstance(request.error, RequestEntityTooLarge):
-        return Refusal(channel, request)  # type: ignore[arg-type]  # as above
-    path: str = request.path  # type: ignore[attr-defined]  # not among the types of the library
-    if "COOKIE" in request.headers or path.startswith("/api/"):
-        return TooLarge(channel, request)  # type: ignore[arg-type]  # as above
-    request.error = RequestEntityTooLarge(_NO_PAGE)
-    return Refusal(channel, request)  # type: ignore[arg-type]  # as above
+    asked: Any = request  # the types of the library do not name all of it
+    is_too_large = isinstance(asked.error, RequestEntityTooLarge)
+    has_page = is_too_large and ("COOKIE" in asked.headers or asked.path.startswith("/api/"))
+    if is_too_large and not has_page:
+        asked.error = RequestEntityTooLarge(_NO_PAGE)
+    kind = TooLarge if has_page else Refusal
+    return kind(channel, request)  # type: ignore[arg-type]  # as above
 
 
 class Connection(HTTPChannel):
